@@ -1,0 +1,1 @@
+"""The commands of `grodt`, by what they are for."""

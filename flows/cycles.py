@@ -1,0 +1,125 @@
+"""Which cycles a command is to run, and running them in this process."""
+
+from contextlib import contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from flows.end_of_day import end_of_day
+from flows.halting import without_heartbeats
+from flows.progress import Progress
+from grodt.errors import ConfigError
+from grodt.execution.opening import find_done
+from grodt.ledger.postings import settled
+from grodt.ledger.runs import find_run, run_id
+from grodt.ledger.unit import Ledger
+from grodt.money import units
+from grodt.reports.figures import Figures, figures_of
+from grodt.settings.environment import Environment
+from tasks.cycle import KIND
+from tasks.environment import clock, environment
+from tasks.wiring import books, observer, parts
+
+#: Cycles of a command that names no session.
+DEFAULT_SESSIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command asked for.
+
+    Attributes:
+        where: home and books file.
+        book: its book.
+        sessions: ascending.
+        done: of these, the ones whose cycle is done.
+        passed: of these, the ones that were never run and lie before what the book has settled; no cycle can go back to them.
+    """
+
+    where: Environment
+    book: str
+    sessions: tuple[date, ...]
+    done: frozenset[date]
+    passed: frozenset[date]
+
+    @property
+    def to_run(self) -> tuple[date, ...]:
+        """Sessions left to run, ascending."""
+        return tuple(session for session in self.sessions if session not in self.done | self.passed)
+
+    def figures(self) -> tuple[Figures, ...]:
+        """Figures of every run there is by now."""
+        with _ledger(self.where) as ledger, ledger.read() as tx:
+            runs = [find_run(tx, run_id(self.book, KIND, session)) for session in self.sessions]
+            return tuple(figures_of(tx, run) for run in runs if run is not None)
+
+
+def choose_book(name: str | None) -> str:
+    """The book named, the only one there is, or `demo`.
+
+    Raises:
+        ConfigError: none was named and there are several, or the books file is wrong.
+    """
+    described = books().books
+    if name is not None:
+        return books().book(name).name
+    if len(described) == 1:
+        return next(iter(described))
+    if "demo" in described:
+        return "demo"
+    raise ConfigError(f"name a book with --book; the books file describes {', '.join(sorted(described))}")
+
+
+def ask(name: str | None, last: date | None, count: int | None) -> Asked:
+    """Look at what is asked for before anything is made.
+
+    Args:
+        name: the book; None for the obvious one.
+        last: the last session; None for the latest complete one.
+        count: how many sessions; None for 1 with `last` and 5 without.
+
+    Raises:
+        ConfigError: the book, its file or a session is wrong.
+        DataError: the book's source cannot be read.
+    """
+    where = environment()
+    book = choose_book(name)
+    calendar = books(where).book(book).exchange
+    end = calendar.require_complete(last, clock(where)()) if last else calendar.latest_complete(clock(where)())
+    sessions = calendar.latest(end, count or (1 if last else DEFAULT_SESSIONS))
+    parts(book, sessions[-1]).close()
+    with _ledger(where) as ledger, ledger.read() as tx:
+        done = frozenset(session for session in sessions if find_done(tx, book, KIND, session))
+        through = settled(tx, book)
+    passed = frozenset(s for s in sessions if last is None and through is not None and s < through and s not in done)
+    return Asked(where, book, sessions, done, passed)
+
+
+def run_one(asked: Asked, session: date, progress: Progress) -> Figures:
+    """Run one cycle as a flow run, and tell what it does.
+
+    Raises:
+        GrodtError: it failed; the message says what to do.
+    """
+    name = f"{asked.book} {session}"
+    token = observer.set(lambda stage, text: progress.say(f"{name}  {stage}{'  ' + text if text else ''}"))
+    try:
+        with without_heartbeats():
+            end_of_day(asked.book, session)
+    finally:
+        observer.reset(token)
+    with _ledger(asked.where) as ledger, ledger.read() as tx:
+        run = find_run(tx, run_id(asked.book, KIND, session))
+        assert run is not None
+        figures = figures_of(tx, run)
+    progress.done(f"{name}  {figures.fills} fills, {figures.orders} orders, equity {units(figures.equity):,.2f}")
+    return figures
+
+
+@contextmanager
+def _ledger(where: Environment) -> Iterator[Ledger]:
+    ledger = Ledger.open(where.ledger_url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()

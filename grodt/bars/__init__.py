@@ -1,0 +1,1 @@
+"""Bars: sources, quality gate, corporate actions."""

@@ -1,0 +1,77 @@
+"""Which bars are missing, as questions to a source: pure arithmetic over coverage.
+
+Coverage is the days asked for and recorded, per symbol, without holes. Ranges are of days, not of sessions, and touch, so that an
+action with an ex date on a weekend is never lost between two of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from grodt.instruments import Instrument
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One question to the source: those symbols (ascending), from `start` to `end`, both included, in one calendar year."""
+
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+
+
+def plan(
+    coverage: Mapping[str, tuple[date, date]], symbols: Iterable[str], history_start: date, session: date, *, largest: int | None = None
+) -> tuple[Chunk, ...]:
+    """The chunks that make the coverage of `symbols` reach from `history_start` to `session`.
+
+    Symbols that miss the same range share a chunk. In their order each chunk touches what is covered before it: history before the
+    coverage comes first, newest year first, and then what follows it, oldest first. (The memory of the jump rule runs forward,
+    so years that are added before the coverage are judged one by one.)
+
+    Args:
+        coverage: first and last day recorded, per symbol; a symbol without is new.
+        symbols: what is wanted.
+        history_start: first day wanted.
+        session: last day wanted.
+        largest: most symbols of one chunk; None: no bound.
+    """
+    before: dict[tuple[date, date], set[str]] = defaultdict(set)
+    after: dict[tuple[date, date], set[str]] = defaultdict(set)
+    for symbol in symbols:
+        if symbol not in coverage:
+            _by_year(after, symbol, history_start, session)
+        else:
+            first, last = coverage[symbol]
+            _by_year(before, symbol, history_start, first - _DAY)
+            _by_year(after, symbol, last + _DAY, session)
+    groups = [*sorted(before.items(), key=lambda group: group[0], reverse=True), *sorted(after.items(), key=lambda group: group[0])]
+    chunks: list[Chunk] = []
+    for (start, end), together in groups:
+        ordered = tuple(sorted(together))
+        size = largest or len(ordered)
+        chunks += [Chunk(ordered[at : at + size], start, end) for at in range(0, len(ordered), size)]
+    return tuple(chunks)
+
+
+def _by_year(missing: dict[tuple[date, date], set[str]], symbol: str, start: date, end: date) -> None:
+    for year in range(start.year, end.year + 1):
+        span = max(start, date(year, 1, 1)), min(end, date(year, 12, 31))
+        if span[0] <= span[1]:
+            missing[span].add(symbol)
+
+
+def symbols_to_ask(
+    universe: Callable[[date], Sequence[Instrument]],
+    coverage: Mapping[str, tuple[date, date]],
+    session: date,
+    held: Iterable[str] = (),
+) -> tuple[str, ...]:
+    """What is listed on the session, what is held, and what left the list since it was last asked for (its delisting is still to come)."""
+    wanted = {instrument.symbol for instrument in universe(session)} | set(held)
+    listed_at_end = {end: {i.symbol for i in universe(end)} for end in {last for _, last in coverage.values() if last < session}}
+    left = {symbol for symbol, (_, last) in coverage.items() if last < session and symbol in listed_at_end[last]}
+    return tuple(sorted(wanted | left))

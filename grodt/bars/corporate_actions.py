@@ -1,0 +1,75 @@
+"""Corporate actions, and what they do to a holding. Integer arithmetic, used by the ledger's and the paper broker's books alike."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from grodt.money import Micros, divide_half_even, round_to_cent
+
+ActionKind = Literal["split", "dividend", "delisting"]
+_NO_CASH = Micros(0)
+
+
+@dataclass(frozen=True, slots=True)
+class CorporateAction:
+    """One action.
+
+    Attributes:
+        symbol: ticker.
+        ex_date: first session that trades without the right. Applied before that session's open.
+        kind: split, dividend or delisting.
+        pay_date: when a dividend's cash is paid; None: on the ex date.
+        ratio_new, ratio_old: split: `ratio_new` shares after for `ratio_old` before; 0 otherwise.
+        cash_per_share: dividend, or final value of a delisting, per share held before the ex date, in micros; 0 for a split.
+    """
+
+    symbol: str
+    ex_date: date
+    kind: ActionKind
+    pay_date: date | None = None
+    ratio_new: int = 0
+    ratio_old: int = 0
+    cash_per_share: Micros = _NO_CASH
+
+    def __post_init__(self) -> None:
+        if self.kind == "split" and (self.ratio_new < 1 or self.ratio_old < 1):
+            raise ValueError(f"{self.symbol} {self.ex_date}: split ratio {self.ratio_new}:{self.ratio_old} is not positive")
+        if self.kind == "dividend" and self.cash_per_share <= 0:
+            raise ValueError(f"{self.symbol} {self.ex_date}: dividend of {self.cash_per_share} micros is not positive")
+        if self.kind == "delisting" and self.cash_per_share < 0:
+            raise ValueError(f"{self.symbol} {self.ex_date}: final value of {self.cash_per_share} micros is below zero")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOutcome:
+    """Whole shares after a split, and cash for the fraction (micros, rounded to the cent; negative for a short)."""
+
+    quantity: int
+    cash_in_lieu: Micros
+
+
+def split(quantity: int, action: CorporateAction, price_before: Micros) -> SplitOutcome:
+    """A holding after a split. Whole shares are kept (towards zero); the fraction is paid at the last close before the split.
+
+    Args:
+        quantity: shares before, negative when short.
+        action: the split.
+        price_before: last close before the ex date, in micros of one old share.
+
+    Raises:
+        ValueError: the action is no split, or the price is below zero.
+    """
+    if action.kind != "split":
+        raise ValueError(f"{action.symbol} {action.ex_date}: a {action.kind} is not a split")
+    if price_before < 0:
+        raise ValueError(f"{action.symbol} {action.ex_date}: last close of {price_before} micros is below zero")
+    sign = -1 if quantity < 0 else 1
+    whole, remainder = divmod(abs(quantity) * action.ratio_new, action.ratio_old)
+    # remainder / ratio_old of a new share; one new share is worth price_before · ratio_old / ratio_new
+    lieu = divide_half_even(remainder * price_before, action.ratio_new)
+    return SplitOutcome(sign * whole, Micros(sign * round_to_cent(lieu)))
+
+
+def entitlement(quantity: int, action: CorporateAction) -> Micros:
+    """Cash of a dividend or delisting for a holding before the ex date, rounded to the cent; negative for a short."""
+    return round_to_cent(quantity * action.cash_per_share)

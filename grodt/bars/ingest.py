@@ -1,0 +1,297 @@
+"""How missing bars come into the lake: fetched, judged, written and committed chunk by chunk.
+
+A chunk becomes at most one file per table. Its files and its coverage are committed together by the caller, so a run that dies
+goes on where it stopped.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+
+import polars as pl
+
+from grodt.bars.chunks import Chunk
+from grodt.bars.jumps import WINDOW, Tail
+from grodt.bars.quality import Completeness, GateResult, Thresholds, gate
+from grodt.bars.row_rules import JUMP
+from grodt.bars.source import RAW_ACTIONS, BarSource, Fetched
+from grodt.errors import DataError
+from grodt.lake import Lake, LakeFile, Manifest, Snapshot, actions_path, bars_path, quarantine_path
+from grodt.sessions import Calendar
+
+#: Chunks asked for ahead of the one being recorded.
+FETCH_AHEAD = 2
+#: Sessions for which a listed symbol that went silent is asked for again.
+LATE_SESSIONS = 5
+_DAY = timedelta(days=1)
+_TABLES = ("bars_1d", "corporate_actions", "quarantine")
+
+
+class GateHalt(DataError):
+    """The quality gate does not trust an answer: nothing of it is recorded, and the book halts until a person has looked."""
+
+    def __init__(self, message: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Coverage to add: those symbols have been asked for and recorded from `start` to `end`."""
+
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """One recorded chunk: what the caller commits to the manifest, in one transaction.
+
+    Attributes:
+        chunk: the question.
+        files: what was written for it, at most one per table.
+        covered: coverage it adds. A listed symbol whose last session has not come yet stays uncovered from that session on.
+        rows: good bars.
+        quarantined: rows refused.
+        reasons: why rows were refused, in words.
+    """
+
+    chunk: Chunk
+    files: tuple[LakeFile, ...]
+    covered: tuple[Covered, ...]
+    rows: int
+    quarantined: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What an ingest did, and how complete the session is with it."""
+
+    chunks: int
+    rows: int
+    quarantined: int
+    reasons: tuple[str, ...]
+    completeness: Completeness
+
+
+type Progress = Callable[[int, int, int], None]
+"""Called with chunks done, chunks in total, good bars so far."""
+
+
+async def ingest(
+    chunks: Sequence[Chunk],
+    *,
+    source: BarSource,
+    calendar: Calendar,
+    lake: Lake,
+    manifest: Manifest,
+    session: date,
+    listed: Collection[str],
+    thresholds: Thresholds,
+    run_id: str,
+    now: Callable[[], datetime],
+    commit: Callable[[ChunkResult], None],
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Fetch, judge, write and commit chunks in their order.
+
+    The chunks that reach `session` are committed together at the end, once completeness over all of `listed` is known, so an
+    incomplete session is asked for again by the next attempt.
+
+    Args:
+        chunks: from `plan`.
+        source: who is asked.
+        calendar: the book's exchange calendar.
+        lake: where files go.
+        manifest: the lake's manifest, read again for each chunk.
+        session: the session that must be complete.
+        listed: symbols that must have a bar in it.
+        thresholds: bounds of the gate.
+        run_id: written beside each file.
+        now: the instant at which an answer is known.
+        commit: commits files and coverage of one chunk in one transaction.
+        progress: told after each chunk.
+
+    Raises:
+        GateHalt: an answer, or the session, is not to be trusted; what was committed before stays.
+        VendorUnavailable: the source did not answer; chunks committed before stay.
+        DataError: an answer cannot be read.
+    """
+    report = _Report(len(chunks), commit, progress)
+    held_back: list[_Judged] = []
+    async with _Fetches(source, chunks) as fetches:
+        async for chunk, fetched in fetches:
+            known_at = now()
+            previous = read_tail(lake, manifest.snapshot(tables=_TABLES), source.name, calendar, chunk)
+            result = await asyncio.to_thread(
+                gate,
+                fetched,
+                calendar=calendar,
+                asked=chunk.symbols,
+                start=chunk.start,
+                end=chunk.end,
+                previous=previous,
+                thresholds=thresholds,
+            )
+            if result.outcome == "halt":
+                raise _halt(source, chunk.start, chunk.end, result.reasons)
+            judged = _Judged(chunk, result, previous, known_at)
+            if chunk.end == session:
+                held_back.append(judged)
+            else:
+                whole = (Covered(chunk.symbols, chunk.start, chunk.end),)
+                report.add(await asyncio.to_thread(_write, judged, whole, lake, source.name, run_id))
+
+    present = _present(lake, manifest.snapshot(tables=_TABLES), source.name, session)
+    for judged in held_back:
+        present |= _symbols_on(judged.result.bars, session)
+    completeness = Completeness(session, len(set(listed)), len(present.intersection(listed)))
+    if reasons := completeness.reasons(thresholds):
+        raise _halt(source, session, session, reasons)
+    for judged in held_back:
+        covered = _coverage(judged, session, calendar, listed)
+        report.add(await asyncio.to_thread(_write, judged, covered, lake, source.name, run_id))
+    return IngestReport(len(chunks), report.rows, report.quarantined, tuple(report.reasons), completeness)
+
+
+def read_tail(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, chunk: Chunk) -> Tail:
+    """What earlier gates decided in the `WINDOW` sessions before a chunk."""
+    before = calendar.latest(chunk.start - _DAY, WINDOW)
+    if not before:
+        return Tail.empty()
+    first, last = before[0], chunk.start - _DAY
+    bars = lake.read(
+        "bars_1d", snapshot, source=source, columns=["symbol", "session", "close"], start=first, end=last, symbols=chunk.symbols
+    )
+    refused = lake.read("quarantine", snapshot, source=source, start=first, end=last, symbols=chunk.symbols)
+    actions = lake.read("corporate_actions", snapshot, source=source, start=first, end=last, symbols=chunk.symbols)
+    return Tail(
+        bars=bars,
+        suspects=refused.filter(pl.col("rule") == JUMP).select("symbol", "session", "close"),
+        actions=actions.select(RAW_ACTIONS.names()).cast({"kind": pl.String}),
+    )
+
+
+def measure_completeness(lake: Lake, snapshot: Snapshot, source: str, session: date, listed: Collection[str]) -> Completeness:
+    """How much of `listed` has a good bar in the session, as the snapshot shows it."""
+    return Completeness(session, len(set(listed)), len(_present(lake, snapshot, source, session).intersection(listed)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    chunk: Chunk
+    result: GateResult
+    previous: Tail
+    known_at: datetime
+
+
+class _Report:
+    """Sums over the chunks committed so far."""
+
+    def __init__(self, total: int, commit: Callable[[ChunkResult], None], progress: Progress | None) -> None:
+        self._total = total
+        self._commit = commit
+        self._progress = progress
+        self._done = 0
+        self.rows = 0
+        self.quarantined = 0
+        self.reasons: list[str] = []
+
+    def add(self, result: ChunkResult) -> None:
+        self._commit(result)
+        self._done += 1
+        self.rows += result.rows
+        self.quarantined += result.quarantined
+        self.reasons += result.reasons
+        if self._progress is not None:
+            self._progress(self._done, self._total, self.rows)
+
+
+class _Fetches:
+    """Answers in the order of the chunks, the next `FETCH_AHEAD` being asked for meanwhile."""
+
+    def __init__(self, source: BarSource, chunks: Sequence[Chunk]) -> None:
+        self._source = source
+        self._chunks = chunks
+        self._asked: deque[tuple[Chunk, asyncio.Task[Fetched]]] = deque()
+
+    async def __aenter__(self) -> AsyncIterator[tuple[Chunk, Fetched]]:
+        return self._answers()
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [task for _, task in self._asked]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answers(self) -> AsyncIterator[tuple[Chunk, Fetched]]:
+        waiting = iter(self._chunks)
+        while True:
+            for chunk in islice(waiting, 1 + FETCH_AHEAD - len(self._asked)):
+                self._asked.append((chunk, asyncio.create_task(self._fetch(chunk))))
+            if not self._asked:
+                return
+            chunk, task = self._asked[0]
+            fetched = await task
+            self._asked.popleft()
+            yield chunk, fetched
+
+    async def _fetch(self, chunk: Chunk) -> Fetched:
+        return await self._source.fetch(chunk.symbols, chunk.start, chunk.end)
+
+
+def _write(judged: _Judged, covered: tuple[Covered, ...], lake: Lake, source: str, run_id: str) -> ChunkResult:
+    chunk, result, known_at = judged.chunk, judged.result, judged.known_at
+    mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
+    tables = (
+        ("bars_1d", bars_path, result.bars.with_columns(mark)),
+        ("corporate_actions", actions_path, result.actions.with_columns(mark)),
+        ("quarantine", quarantine_path, result.quarantined.with_columns(*mark, pl.lit(run_id).alias("run_id"))),
+    )
+    files = tuple(
+        lake.write(
+            table,
+            path(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year),
+            frame,
+            source=source,
+            known_at=known_at,
+            run_id=run_id,
+        )
+        for table, path, frame in tables
+        if frame.height
+    )
+    return ChunkResult(chunk, files, covered, result.bars.height, result.quarantined.height, result.reasons)
+
+
+def _coverage(judged: _Judged, session: date, calendar: Calendar, listed: Collection[str]) -> tuple[Covered, ...]:
+    """All of the chunk, except the session itself for listed symbols that gave nothing for it and were not silent before."""
+    chunk, result = judged.chunk, judged.result
+    given = _symbols_on(result.bars, session) | _symbols_on(result.quarantined, session)
+    given |= set(result.actions.filter(pl.col("ex_date") == session)["symbol"])
+    recent = pl.col("session") > calendar.latest(session, LATE_SESSIONS + 1)[0]
+    lately = {symbol for bars in (result.bars, judged.previous.bars) for symbol in bars.filter(recent)["symbol"].unique()}
+    late = tuple(symbol for symbol in chunk.symbols if symbol in lately and symbol in set(listed) and symbol not in given)
+    punctual = tuple(symbol for symbol in chunk.symbols if symbol not in set(late))
+    parts = (Covered(punctual, chunk.start, chunk.end), Covered(late, chunk.start, session - _DAY))
+    return tuple(part for part in parts if part.symbols and part.start <= part.end)
+
+
+def _present(lake: Lake, snapshot: Snapshot, source: str, session: date) -> set[str]:
+    return set(lake.read("bars_1d", snapshot, source=source, columns=["symbol"], start=session, end=session)["symbol"])
+
+
+def _symbols_on(frame: pl.DataFrame, session: date) -> set[str]:
+    return set(frame.filter(pl.col("session") == session)["symbol"])
+
+
+def _halt(source: BarSource, start: date, end: date, reasons: tuple[str, ...]) -> GateHalt:
+    return GateHalt(
+        f"quality gate of source {source.name!r}: {'; '.join(reasons)}. Nothing from {start} to {end} was recorded: look at the source's "
+        "data, then run again",
+        reasons,
+    )

@@ -1,0 +1,71 @@
+"""Where bars come from: one protocol for every source.
+
+No data, bad data and failure are three outcomes: a symbol without rows in the answer had no data; rows that the quality gate
+refuses are bad data; `VendorUnavailable` and `DataError` are failures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import polars as pl
+
+from grodt.instruments import Instrument
+
+#: Columns of `Fetched.bars`: as the vendor gave them, unchecked. `session` is the date the vendor wrote.
+RAW_BARS = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "session": pl.Date(),
+        "open": pl.Float64(),
+        "high": pl.Float64(),
+        "low": pl.Float64(),
+        "close": pl.Float64(),
+        "volume": pl.Float64(),
+    }
+)
+
+#: Columns of `Fetched.actions`: `corporate_actions` without source and known_at.
+RAW_ACTIONS = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "ex_date": pl.Date(),
+        "kind": pl.String(),
+        "pay_date": pl.Date(),
+        "ratio_new": pl.Int64(),
+        "ratio_old": pl.Int64(),
+        "cash_per_share": pl.Decimal(24, 6),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A source's answer: bars (RAW_BARS) and corporate actions (RAW_ACTIONS), sorted by symbol then date."""
+
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+
+
+class BarSource(Protocol):
+    """A source of daily bars."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the books file; the lake keeps each source's rows apart by it."""
+        ...
+
+    def instruments(self, session: date) -> tuple[Instrument, ...]:
+        """What is listed on that session, in a fixed order of its own."""
+        ...
+
+    async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
+        """Bars with `start` ≤ session ≤ `end` and actions with ex date in the same range, for those symbols.
+
+        Raises:
+            VendorUnavailable: no answer; may be asked again.
+            DataError: an answer that cannot be read as bars at all; names file, row, column, value.
+            ConfigError: the source is configured wrongly.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Brokers: one protocol, the paper broker."""

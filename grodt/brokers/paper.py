@@ -1,0 +1,271 @@
+"""The paper broker: a venue with a book of its own, in a file of its own, so that comparing it with the ledger means something.
+
+It fills a market order whole at the open of the first session after the one that decided it. `advance` plays one session.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Self
+
+from grodt.bars.market import SessionMarket
+from grodt.brokers.fills import FillTerms
+from grodt.brokers.paper_book import immediate, open_book, translated
+from grodt.brokers.paper_session import last_session, play, reserve
+from grodt.brokers.protocol import BrokerOrder
+from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
+from grodt.money import Micros
+from grodt.orders.fill import Fill
+from grodt.orders.order import Order, Side
+from grodt.orders.states import OrderState
+
+_ORDER_COLUMNS = "client_order_id, number, symbol, side, quantity, state, filled_quantity, reason"
+
+
+class PaperBroker:
+    """A `Broker` over one SQLite file. Safe to share between threads; several processes take turns.
+
+    It refuses an order (state `rejected`) when the client order id stands for another order, when it is not a whole market
+    order at the open of this book, when the session after its decision has passed, when a buy is not covered by cash at
+    reference prices (open sells count, open buys count against), and a sell beyond what is held unless `allow_short`. Prices
+    move and commission comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be
+    slightly below zero, which risk's cash buffer is for.
+
+    Corporate actions follow the ledger's rules on the broker's own positions; `advance` says how.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        book: str,
+        initial_cash: Micros,
+        terms: FillTerms,
+        *,
+        allow_short: bool = False,
+        busy_seconds: float = 10.0,
+    ) -> None:
+        """Open the account, or make it.
+
+        Args:
+            path: its file; folders are made.
+            book: the book whose account it is.
+            initial_cash: opening cash of a new account; an existing one keeps its own.
+            terms: slippage and commission.
+            allow_short: whether positions may go below zero.
+            busy_seconds: how long a lock held by another process is waited for.
+
+        Raises:
+            ConfigError, DataError, BrokerUnavailable: see `open_book`.
+        """
+        self._path = path
+        self._book = book
+        self._terms = terms
+        self._allow_short = allow_short
+        self._lock = threading.RLock()
+        self._connection = open_book(path, book, initial_cash, busy_seconds)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        """The broker itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    # orders
+
+    def submit(self, order: Order, session: date) -> BrokerOrder:
+        """See `Broker.submit`. Accepted and refused orders are kept; malformed ones and doubled ids are refused without a trace."""
+        try:
+            with self._writing() as connection:
+                return self._take(connection, order, session)
+        except BrokerUnavailable as error:  # the commit itself may have failed after it took effect
+            raise OrderOutcomeUnknown(f"order {order.client_order_id}: no definite answer: {error}") from error
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """See `Broker.find`."""
+        with self._reading() as connection:
+            return _find(connection, client_order_id)
+
+    def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
+        """See `Broker.orders`."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_ORDER_COLUMNS} FROM orders WHERE client_order_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
+                (json.dumps(list(client_order_ids)),),
+            )
+            return {found.client_order_id: found for found in map(_broker_order, rows)}
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """See `Broker.open_orders`."""
+        with self._reading() as connection:
+            rows = connection.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE state = 'accepted' ORDER BY 1")
+            return tuple(map(_broker_order, rows))
+
+    def cancel(self, client_order_id: str) -> None:
+        """See `Broker.cancel`. The paper broker cancels at once."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE orders SET state = 'cancelled', reason = 'cancelled on request' WHERE client_order_id = ? AND state = 'accepted'",
+                (client_order_id,),
+            )
+            reserve(connection)
+
+    # the book
+
+    def fills(self, after: int) -> tuple[Fill, ...]:
+        """See `Broker.fills`."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT number, execution_id, client_order_id, symbol, side, quantity, price, commission, session, filled_at "
+                "FROM fills WHERE number > ? ORDER BY number",
+                (after,),
+            )
+            return tuple(
+                Fill(
+                    number,
+                    execution,
+                    client,
+                    symbol,
+                    Side(side),
+                    quantity,
+                    Micros(price),
+                    Micros(commission),
+                    date.fromisoformat(session),
+                    datetime.fromisoformat(filled_at),
+                )
+                for number, execution, client, symbol, side, quantity, price, commission, session, filled_at in rows
+            )
+
+    def positions(self) -> Mapping[str, int]:
+        """See `Broker.positions`."""
+        with self._reading() as connection:
+            return dict(connection.execute("SELECT symbol, quantity FROM positions ORDER BY symbol"))
+
+    def cash(self) -> Micros:
+        """See `Broker.cash`."""
+        with self._reading() as connection:
+            return Micros(connection.execute("SELECT cash FROM account").fetchone()[0])
+
+    # time
+
+    def last_session(self) -> date | None:
+        """The last session played, None before the first."""
+        with self._reading() as connection:
+            return last_session(connection)
+
+    def advance(self, market: SessionMarket) -> None:
+        """Play one session, in one transaction; a session played before is left as it is.
+
+        In this order: dividends and delistings are owed on what was held at the previous close; splits; a delisting closes the
+        position at its final value; payments due by this session are paid; open orders in a symbol with a split or a delisting
+        are cancelled; open orders decided in an earlier session fill at the open, or expire where there was no trade.
+
+        Raises:
+            SessionError: the session comes before the last one played and was never played itself.
+            DataError: an action twice, a split with a fraction and no previous close, or an impossible price.
+            BrokerUnavailable: the file did not take it; may be repeated.
+        """
+        with self._writing() as connection:
+            play(connection, market, self._terms)
+
+    # below: for the methods above
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self._path), immediate(self._connection):
+            yield self._connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self._path):
+            yield self._connection
+
+    def _take(self, connection: sqlite3.Connection, order: Order, session: date) -> BrokerOrder:
+        content = (
+            session.isoformat(),
+            order.symbol,
+            order.side.value,
+            order.quantity,
+            order.reference_price,
+            order.order_type,
+            order.time_in_force,
+        )
+        known = connection.execute(
+            "SELECT session, symbol, side, quantity, reference_price, order_type, time_in_force FROM orders WHERE client_order_id = ?",
+            (order.client_order_id,),
+        ).fetchone()
+        if known is not None:
+            existing = _find(connection, order.client_order_id)
+            return existing if known == content and existing else _refused(order, "client_order_id must be unique")
+        malformed = self._malformed(order, session)
+        if malformed:
+            return _refused(order, malformed)
+        refusal = self._refusal(connection, order, session)
+        state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
+        number = connection.execute(
+            "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
+            "state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            (order.client_order_id, *content, state.value, refusal),
+        ).lastrowid
+        if not refusal:
+            connection.execute("UPDATE account SET reserved = reserved + ?", (_signed(order) * order.reference_price,))
+        return BrokerOrder(order.client_order_id, f"paper-{number}", order.symbol, order.side, order.quantity, state, 0, refusal)
+
+    def _malformed(self, order: Order, session: date) -> str:
+        if order.book != self._book:
+            return f"the account is of book {self._book}, not {order.book}"
+        if order.session != session:
+            return f"the order was decided in session {order.session}, not {session}"
+        if order.quantity < 1 or order.reference_price < 1 or not order.symbol:
+            return f"quantity {order.quantity} and price {order.reference_price} must be above zero, symbol {order.symbol!r} not empty"
+        if (order.order_type, order.time_in_force) != ("market", "opg"):
+            return f"{order.order_type} {order.time_in_force} orders are not taken, market opg orders are"
+        return ""
+
+    def _refusal(self, connection: sqlite3.Connection, order: Order, session: date) -> str:
+        last = last_session(connection)
+        if last is not None and last > session:
+            return f"session {last} has been played since {session}: the open it was for has passed"
+        if order.side is Side.BUY:
+            cash, reserved = connection.execute("SELECT cash, reserved FROM account").fetchone()
+            value = order.quantity * order.reference_price
+            if value > cash - reserved:
+                return f"insufficient buying power: {value} micros wanted, {cash - reserved} free"
+        elif not self._allow_short:
+            held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
+            selling = connection.execute(
+                "SELECT coalesce(sum(quantity), 0) FROM orders WHERE state = 'accepted' AND symbol = ? AND side = 'sell'",
+                (order.symbol,),
+            ).fetchone()
+            free = (held[0] if held else 0) - selling[0]
+            if order.quantity > free:
+                return f"short sale is not allowed: {order.quantity} shares to sell, {max(free, 0)} free"
+        return ""
+
+
+def _signed(order: Order) -> int:
+    return order.quantity if order.side is Side.BUY else -order.quantity
+
+
+def _refused(order: Order, reason: str) -> BrokerOrder:
+    return BrokerOrder(order.client_order_id, "", order.symbol, order.side, order.quantity, OrderState.REJECTED, 0, reason)
+
+
+def _broker_order(row: tuple[str, int, str, str, int, str, int, str]) -> BrokerOrder:
+    client_order_id, number, symbol, side, quantity, state, filled, reason = row
+    return BrokerOrder(client_order_id, f"paper-{number}", symbol, Side(side), quantity, OrderState(state), filled, reason)
+
+
+def _find(connection: sqlite3.Connection, client_order_id: str) -> BrokerOrder | None:
+    row = connection.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
+    return None if row is None else _broker_order(row)

@@ -1,0 +1,124 @@
+"""The paper broker's own file: its tables, and how it is opened. SQLite through the standard library, apart from the ledger."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grodt.errors import BrokerUnavailable, ConfigError, DataError
+from grodt.money import Micros
+
+SCHEMA_VERSION = 1
+
+#: Money in micros, instants as ISO text in UTC, sessions as ISO dates.
+_SCHEMA = f"""
+CREATE TABLE account (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    book TEXT NOT NULL,
+    initial_cash INTEGER NOT NULL,
+    cash INTEGER NOT NULL,
+    reserved INTEGER NOT NULL  -- open buys less open sells at their reference prices
+) STRICT;
+CREATE TABLE sessions (
+    session TEXT PRIMARY KEY NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE positions (
+    symbol TEXT PRIMARY KEY NOT NULL,
+    quantity INTEGER NOT NULL CHECK (quantity <> 0)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE orders (
+    number INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL UNIQUE,
+    session TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+    quantity INTEGER NOT NULL CHECK (quantity > 0),
+    reference_price INTEGER NOT NULL,
+    order_type TEXT NOT NULL,
+    time_in_force TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('accepted', 'filled', 'cancelled', 'expired', 'rejected')),
+    filled_quantity INTEGER NOT NULL CHECK (filled_quantity BETWEEN 0 AND quantity),
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX open_orders ON orders (symbol) WHERE state = 'accepted';
+CREATE TABLE fills (
+    number INTEGER PRIMARY KEY,
+    execution_id TEXT NOT NULL UNIQUE,
+    client_order_id TEXT NOT NULL REFERENCES orders (client_order_id),
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+    quantity INTEGER NOT NULL CHECK (quantity > 0),
+    price INTEGER NOT NULL CHECK (price > 0),
+    commission INTEGER NOT NULL CHECK (commission >= 0),
+    session TEXT NOT NULL,
+    filled_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE payments (  -- dividends owed and not yet paid
+    symbol TEXT NOT NULL,
+    ex_date TEXT NOT NULL,
+    due TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (symbol, ex_date)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) -> sqlite3.Connection:
+    """The file's connection; the file is made, with its opening cash, where there is none.
+
+    Durable across power loss (WAL, synchronous FULL). A lock held by another process is waited for `busy_seconds`.
+
+    Raises:
+        ConfigError: the file belongs to another book.
+        DataError: the file is no paper broker's file, or one of another version.
+        BrokerUnavailable: it is locked, or the disk refuses.
+    """
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            with immediate(connection):
+                version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+                if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    for statement in _SCHEMA.split(";\n"):
+                        connection.execute(statement)
+                    connection.execute("INSERT INTO account VALUES (1, ?, ?, ?, 0)", (book, initial_cash, initial_cash))
+                elif version != SCHEMA_VERSION:
+                    raise DataError(f"{path} is not a paper broker's file of version {SCHEMA_VERSION} (found {version}); move it away")
+            owner = str(connection.execute("SELECT book FROM account").fetchone()[0])
+            if owner != book:
+                raise ConfigError(f"paper broker file {path} belongs to book {owner!r}, not {book!r}; give each book its own file")
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """SQLite's and the disk's errors as ours."""
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        raise BrokerUnavailable(f"paper broker file {path}: {error}; check that the disk has room and no one locks it") from error
+    except (sqlite3.IntegrityError, OverflowError) as error:
+        raise DataError(f"paper broker file {path} refuses the change: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise DataError(f"paper broker file {path} cannot be read: {error}; restore it from a backup") from error
+
+
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """One write transaction: committed on a clean exit, rolled back on any exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

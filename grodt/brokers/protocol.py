@@ -1,0 +1,85 @@
+"""What GRODT asks of a broker. One contract suite runs against every implementation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from grodt.money import Micros
+from grodt.orders.fill import Fill
+from grodt.orders.order import Order, Side
+from grodt.orders.states import OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """An order as the broker knows it.
+
+    Attributes:
+        client_order_id: ours.
+        venue_order_id: theirs.
+        symbol, side, quantity: what was ordered; whole shares > 0.
+        state: accepted, partially_filled, filled, cancelled, expired or rejected.
+        filled_quantity: shares filled so far.
+        reason: the broker's words for a rejection, cancel or expiry; "" otherwise.
+    """
+
+    client_order_id: str
+    venue_order_id: str
+    symbol: str
+    side: Side
+    quantity: int
+    state: OrderState
+    filled_quantity: int
+    reason: str = ""
+
+
+class Broker(Protocol):
+    """A venue that takes orders and keeps its own book of them.
+
+    Every read raises `BrokerUnavailable` when it got no answer: a failed query is never an empty one.
+    """
+
+    def submit(self, order: Order, session: date) -> BrokerOrder:
+        """Send one order, decided at the close of `session`. It is sent once, never repeated inside.
+
+        Returns:
+            The order as accepted, or with state `rejected` and the broker's reason (a definite refusal). A client order id
+            the broker already has is not a second order: the one that exists is returned as it stands.
+
+        Raises:
+            OrderOutcomeUnknown: no definite answer; look it up with `find`.
+        """
+        ...
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """The order with our id, whatever its state, or None if the broker never had it."""
+        ...
+
+    def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
+        """Those of our orders that the broker has, by client order id."""
+        ...
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """Orders that may still fill, sorted by client order id."""
+        ...
+
+    def cancel(self, client_order_id: str) -> None:
+        """Ask to cancel; nothing happens to an order that is already over, or that the broker never had.
+
+        Raises:
+            BrokerUnavailable: no answer; may be asked again.
+        """
+        ...
+
+    def fills(self, after: int) -> tuple[Fill, ...]:
+        """Fills with a running number above `after`, ascending."""
+        ...
+
+    def positions(self) -> Mapping[str, int]:
+        """Shares held by symbol; flat symbols are absent."""
+        ...
+
+    def cash(self) -> Micros:
+        """Cash of the account, in micros."""
+        ...

@@ -1,0 +1,63 @@
+"""Mark a book to market: what it holds at the last close known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from grodt.bars.history import last_closes
+from grodt.lake import Lake, Snapshot
+from grodt.ledger.entries import Holding
+from grodt.ledger.leases import Lease
+from grodt.ledger.marks import Mark, latest_mark, record_mark
+from grodt.ledger.postings import cash, deposits, holdings, receivable
+from grodt.ledger.unit import Ledger
+from grodt.ledger.valuation import Close, value_book
+from grodt.money import micros_from_float
+from grodt.sessions import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A book at a session's close: its mark, and what the mark rests on."""
+
+    mark: Mark
+    holdings: Mapping[str, Holding]
+    closes: Mapping[str, Close]
+
+    @property
+    def rows(self) -> int:
+        """Positions held."""
+        return len(self.holdings)
+
+
+def mark_book(
+    ledger: Ledger,
+    lease: Lease | None,
+    lake: Lake,
+    snapshot: Snapshot,
+    *,
+    source: str,
+    calendar: Calendar,
+    book: str,
+    session: date,
+    run_id: str,
+    now: datetime,
+) -> Marked:
+    """Value the book and record its mark. Marking a session again with the same data changes nothing.
+
+    Raises:
+        DataError: a holding was never priced, equity is not above zero, or the session is marked otherwise.
+    """
+    with ledger.read() as tx:
+        held = holdings(tx, book)
+        money, owed = cash(tx, book), receivable(tx, book)
+        previous = latest_mark(tx, book, before=session)
+        flows = deposits(tx, book) if previous is None else 0
+    bars = last_closes(lake, snapshot, source, calendar, session, symbols=held, always=held)
+    closes = {symbol: Close(day, micros_from_float(price)) for symbol, day, price in bars.iter_rows()}
+    mark = value_book(
+        book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows
+    )
+    with ledger.write(lease) as tx:
+        record_mark(tx, mark, run_id, now)
+    return Marked(mark, held, closes)

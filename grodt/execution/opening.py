@@ -1,0 +1,126 @@
+"""Open a cycle: who may work on it, whether it is due, and what is left of earlier ones."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from grodt.brokers.protocol import Broker
+from grodt.errors import SessionError
+from grodt.execution.abandon import abandon
+from grodt.ledger.entries import deposit_entry
+from grodt.ledger.halts import require_none
+from grodt.ledger.leases import Lease, acquire
+from grodt.ledger.postings import deposits, post, settled
+from grodt.ledger.runs import Run, find_run, open_run, run_id, unfinished
+from grodt.ledger.unit import Ledger, Read
+from grodt.money import Micros
+from grodt.sessions import Calendar
+
+#: A lease outlives the longest pause between two stages; each stage renews it.
+LEASE_TTL = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a cycle opens with.
+
+    Attributes:
+        book, kind, session: the cycle.
+        calendar: of the book's exchange.
+        capital: deposited before the book's first cycle, in micros.
+        currency: of capital.
+        config_hash, code_version: what decides in this cycle.
+        flow_run_id: the Prefect run that does it; "" outside Prefect.
+        holder: name of this process.
+    """
+
+    book: str
+    kind: str
+    session: date
+    calendar: Calendar
+    capital: Micros
+    currency: str
+    config_hash: str
+    code_version: str
+    flow_run_id: str
+    holder: str
+
+    @property
+    def run_id(self) -> str:
+        """The cycle's id."""
+        return run_id(self.book, self.kind, self.session)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A cycle's run and the lease it works under; no lease when the run is done already."""
+
+    run: Run
+    lease: Lease | None
+
+    @property
+    def done(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.lease is None
+
+
+def find_done(tx: Read, book: str, kind: str, session: date) -> Run | None:
+    """The run of that cycle if it is done."""
+    found = find_run(tx, run_id(book, kind, session))
+    return found if found is not None and found.state == "done" else None
+
+
+def open_cycle(
+    ledger: Ledger,
+    broker: Broker,
+    opening: Opening,
+    *,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    is_alive: Callable[[str], bool],
+) -> Opened:
+    """Take the book's lease and start, or take up, the cycle's run. A cycle that is done changes nothing.
+
+    Raises:
+        SessionError: the session is no session, is not over, or lies before what the book has settled.
+        LeaseHeld: another process works on the book; names it.
+        HaltActive: a halt holds.
+        ConfigError: the run has made its basket with another configuration or code.
+        BrokerUnavailable: an earlier run's order could not be looked up.
+    """
+    opening.calendar.require_complete(opening.session, now())
+    with ledger.read() as tx:
+        done = find_done(tx, opening.book, opening.kind, opening.session)
+    if done is not None:
+        return Opened(done, None)
+    with ledger.write() as tx:
+        lease = acquire(tx, f"book:{opening.book}", opening.holder, now(), LEASE_TTL, is_alive)
+    with ledger.write(lease) as tx:
+        _require_forward(tx, opening)
+        require_none(tx, opening.book)
+        run = open_run(
+            tx,
+            book=opening.book,
+            kind=opening.kind,
+            session=opening.session,
+            config_hash=opening.config_hash,
+            code_version=opening.code_version,
+            flow_run_id=opening.flow_run_id,
+            fence=lease.fence,
+            now=now(),
+        )
+        if run.state == "open" and deposits(tx, opening.book) == 0:
+            post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, now())
+        earlier = [each for each in unfinished(tx, opening.book, opening.kind) if each.session < opening.session]
+    for each in earlier:
+        abandon(ledger, lease, broker, each, run=run, now=now, sleep=sleep)
+    return Opened(run, lease if run.state == "open" else None)
+
+
+def _require_forward(tx: Read, opening: Opening) -> None:
+    last = settled(tx, opening.book)
+    if last is not None and last > opening.session:
+        raise SessionError(
+            f"book {opening.book} has settled through {last}, so session {opening.session} can no longer be run: cycles run forward only. "
+            f"Run a session from {last} on, or replay the past in a home of its own (GRODT_HOME)"
+        )

@@ -1,0 +1,59 @@
+"""What became of an order that was sent: looking it up, and writing the broker's answer into the ledger."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.ledger.orders import transition
+from grodt.ledger.unit import Write
+from grodt.orders.order import Order
+from grodt.orders.states import OrderState
+
+#: Sent, and no answer known.
+IN_FLIGHT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+#: Between the two look-ups that together say "the broker never had it": a send may still be on its way.
+LOOK_UP_PAUSE_SECONDS = 2.0
+
+
+def look_up(broker: Broker, client_order_ids: Iterable[str], sleep: Callable[[float], None]) -> dict[str, BrokerOrder]:
+    """Those of the orders that the broker has. One that it has not was asked for twice, with a pause between.
+
+    Raises:
+        BrokerUnavailable: no answer, which says nothing about any order.
+    """
+    asked = list(client_order_ids)
+    found = _find(broker, asked)
+    missing = [each for each in asked if each not in found]
+    if missing:
+        sleep(LOOK_UP_PAUSE_SECONDS)
+        found |= _find(broker, missing)
+    return found
+
+
+def is_same(order: Order, answer: BrokerOrder) -> bool:
+    """Whether what the broker has under our id is our order."""
+    return (answer.client_order_id, answer.symbol, answer.side, answer.quantity) == (
+        order.client_order_id,
+        order.symbol,
+        order.side,
+        order.quantity,
+    )
+
+
+def record_answer(tx: Write, order: Order, answer: BrokerOrder, run_id: str, now: datetime) -> None:
+    """Write the answer to a send: refused, or accepted. What has happened to it since is for `settle`, with its fills."""
+    state = OrderState.REJECTED if answer.state is OrderState.REJECTED else OrderState.ACCEPTED
+    transition(
+        tx,
+        order.client_order_id,
+        state,
+        run_id=run_id,
+        now=now,
+        venue_order_id=answer.venue_order_id,
+        reason=answer.reason if state is OrderState.REJECTED else "",
+    )
+
+
+def _find(broker: Broker, client_order_ids: list[str]) -> dict[str, BrokerOrder]:
+    answers = ((each, broker.find(each)) for each in client_order_ids)
+    return {each: answer for each, answer in answers if answer is not None}

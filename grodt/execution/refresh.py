@@ -1,0 +1,176 @@
+"""Bring the lake up to a session, and pin what the cycle reads.
+
+One process at a time fills a source's part of the lake: books that share a source wait for each other.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from grodt.bars.chunks import plan, symbols_to_ask
+from grodt.bars.ingest import ChunkResult, GateHalt, ingest, measure_completeness
+from grodt.bars.quality import Completeness, Thresholds
+from grodt.bars.source import BarSource
+from grodt.errors import HaltActive, LeaseHeld
+from grodt.instruments import Instrument
+from grodt.lake import Lake, Snapshot
+from grodt.ledger.halts import halt
+from grodt.ledger.leases import Lease, acquire, release, renew
+from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot
+from grodt.ledger.postings import holdings
+from grodt.ledger.runs import Run, pin_snapshot
+from grodt.ledger.unit import Ledger
+from grodt.sessions import Calendar
+
+#: What a decision rests on.
+TABLES = ("bars_1d", "corporate_actions")
+SOURCE_LEASE_TTL = timedelta(minutes=10)
+_WAIT_SECONDS = 1.0
+_WAITS = 120
+#: Symbols of one chunk: bounds the memory of a year of thousands of symbols.
+_LARGEST_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The data a cycle reads.
+
+    Attributes:
+        snapshot: pinned versions of bars and corporate actions.
+        completeness: of the session.
+        fetched: good bars that came in.
+        quarantined: rows refused.
+    """
+
+    snapshot: Snapshot
+    completeness: Completeness
+    fetched: int
+    quarantined: int
+
+
+def refresh(
+    ledger: Ledger,
+    lease: Lease | None,
+    lake: Lake,
+    source: BarSource,
+    *,
+    calendar: Calendar,
+    run: Run,
+    universe: Callable[[date], Sequence[Instrument]],
+    history_start: date,
+    thresholds: Thresholds,
+    holder: str,
+    is_alive: Callable[[str], bool],
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    progress: Callable[[int, int, int], None],
+) -> Refreshed:
+    """Fetch every bar that is missing up to the run's session and pin the snapshot. A pinned run reads what it read before.
+
+    Args:
+        ledger, lease, lake, source, calendar, run: the parts.
+        universe: what the book may trade in a session. Asked for are it, what is held, and what has left it since it was last
+            asked for (a delisting is still to come). Its completeness counts.
+        history_start: first day wanted.
+        thresholds: the gate's.
+        holder, is_alive: who we are, and whether another still runs.
+        now, sleep: clock and wait.
+        progress: told (chunks done, chunks, bars).
+
+    Raises:
+        HaltActive: the quality gate does not trust the data; the book is halted.
+        LeaseHeld: another process has been filling this source for too long.
+        VendorUnavailable: the source did not answer.
+        DataError: it cannot be read.
+    """
+    session = run.session
+    listed = {instrument.symbol for instrument in universe(session)}
+    if run.snapshot_version is not None:
+        with ledger.read() as tx:
+            pinned = snapshot(tx, run.snapshot_version, tables=TABLES)
+        return Refreshed(pinned, measure_completeness(lake, pinned, source.name, session, listed), 0, 0)
+    filling = _SourceLease(ledger, source.name, holder, is_alive, now, sleep)
+    with filling:
+        with ledger.read() as tx:
+            covered = coverage(tx, source.name)
+            held = holdings(tx, run.book)
+        start = min([history_start, *(first for first, _ in covered.values())])
+        symbols = symbols_to_ask(universe, covered, session, held)
+        chunks = plan(covered, symbols, start, session, largest=_LARGEST_CHUNK)
+
+        def commit(result: ChunkResult) -> None:
+            filling.renew()
+            with ledger.write(lease) as tx:
+                commit_files(tx, result.files, now())
+                for each in result.covered:
+                    extend_coverage(tx, source.name, each.symbols, each.start, each.end, run.run_id)
+
+        try:
+            report = asyncio.run(
+                ingest(
+                    chunks,
+                    source=source,
+                    calendar=calendar,
+                    lake=lake,
+                    manifest=LedgerManifest(ledger),
+                    session=session,
+                    listed=listed,
+                    thresholds=thresholds,
+                    run_id=run.run_id,
+                    now=now,
+                    commit=commit,
+                    progress=progress,
+                )
+            )
+        except GateHalt as stop:
+            with ledger.write(lease) as tx:
+                halt(tx, scope="book", book=run.book, reason="; ".join(stop.reasons)[:500], author="quality gate", now=now())
+            raise HaltActive(f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book}`") from stop
+        with ledger.write(lease) as tx:
+            pinned = snapshot(tx, tables=TABLES)
+            pin_snapshot(tx, run.run_id, pinned)
+    return Refreshed(pinned, report.completeness, report.rows, report.quarantined)
+
+
+class _SourceLease:
+    """The right to fill one source's part of the lake, waited for."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        source: str,
+        holder: str,
+        is_alive: Callable[[str], bool],
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._ledger = ledger
+        self._name = f"source:{source}"
+        self._holder = holder
+        self._is_alive = is_alive
+        self._now = now
+        self._sleep = sleep
+        self._lease: Lease | None = None
+
+    def __enter__(self) -> None:
+        for waited in range(_WAITS):
+            try:
+                with self._ledger.write() as tx:
+                    self._lease = acquire(tx, self._name, self._holder, self._now(), SOURCE_LEASE_TTL, self._is_alive)
+                return
+            except LeaseHeld:
+                if waited + 1 == _WAITS:
+                    raise
+            self._sleep(_WAIT_SECONDS)
+
+    def renew(self) -> None:
+        """Hold it longer."""
+        if self._lease is not None:
+            with self._ledger.write() as tx:
+                self._lease = renew(tx, self._lease, self._now(), SOURCE_LEASE_TTL)
+
+    def __exit__(self, *_: object) -> None:
+        if self._lease is not None:
+            with self._ledger.write() as tx:
+                release(tx, self._lease)

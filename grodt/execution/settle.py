@@ -1,0 +1,179 @@
+"""Settle: bring the ledger from the last settled session to this one, session by session.
+
+Per session the venue plays it (paper), then one transaction books all of it: corporate actions, fills, orders that are over, and
+that the session is settled. So a kill leaves whole sessions, and the next call goes on from there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from grodt.bars.market import SessionMarket
+from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.execution.outcome import IN_FLIGHT, is_same, record_answer
+from grodt.ledger.actions import apply_actions
+from grodt.ledger.fills import last_fill_number, record_fill
+from grodt.ledger.leases import Lease
+from grodt.ledger.orders import LedgerOrder, find_order, orders_in, transition
+from grodt.ledger.postings import record_settlement, settled
+from grodt.ledger.runs import Run
+from grodt.ledger.unit import Ledger, Write
+from grodt.orders.fill import Fill
+from grodt.orders.states import OPEN, OrderState
+
+_MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
+_ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
+
+
+@dataclass(slots=True)
+class Settled:
+    """What one call of `settle` booked.
+
+    Attributes:
+        sessions: settled by this call, ascending.
+        actions: entries of corporate actions and dividend payments.
+        fills: booked; those known before are not counted.
+        ended: orders found cancelled, expired or rejected.
+        adopted: orders found at the broker whose answer had been lost.
+        foreign: fills of orders that are not ours; not booked, reconciliation will show them.
+    """
+
+    sessions: tuple[date, ...] = ()
+    actions: int = 0
+    fills: int = 0
+    ended: int = 0
+    adopted: int = 0
+    foreign: int = 0
+
+
+def settle(
+    ledger: Ledger,
+    lease: Lease | None,
+    broker: Broker,
+    advance: Callable[[SessionMarket], None] | None,
+    markets: Iterable[SessionMarket],
+    *,
+    run: Run,
+    now: Callable[[], datetime],
+) -> Settled:
+    """Settle each session after the last settled one, then whatever else the broker reports.
+
+    Args:
+        ledger: the book of record.
+        lease: the book's; every write checks it.
+        broker: whose fills and orders are booked.
+        advance: plays a session at a paper venue; None for a real one.
+        markets: sessions ascending; those settled before are passed over. Read one at a time.
+        run: the run that books it.
+        now: the clock, read once per commit.
+
+    Raises:
+        BrokerUnavailable: the broker did not answer; sessions before are settled, this one is untouched.
+        DataError: a fill differs from one with its execution id, or a corporate action cannot be applied.
+        ValueError: the sessions are not ascending.
+    """
+    settling = _Settling(ledger, lease, broker, run, now, Settled())
+    with ledger.read() as tx:
+        last = settled(tx, run.book)
+    previous: date | None = None
+    for market in markets:
+        if previous is not None and market.session <= previous:
+            raise ValueError(f"session {market.session} does not come after {previous}")
+        previous = market.session
+        if last is not None and market.session <= last:
+            continue
+        if advance is not None:
+            advance(market)
+        settling.book(market)
+    settling.book(None)
+    return settling.result
+
+
+@dataclass(slots=True)
+class _Settling:
+    ledger: Ledger
+    lease: Lease | None
+    broker: Broker
+    run: Run
+    now: Callable[[], datetime]
+    result: Settled
+    foreign: set[str] = field(default_factory=set)
+
+    def book(self, market: SessionMarket | None) -> None:
+        """Book one session, or with None what has come in since for sessions that are settled."""
+        with self.ledger.read() as tx:
+            ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, _MAY_BE_AT_BROKER)}
+            after = last_fill_number(tx, self.run.book)
+            until = market.session if market is not None else settled(tx, self.run.book)
+        # Orders before fills: when an order is seen to be over, all its fills are there to be read.
+        theirs = self.broker.orders(sorted(ours)) if ours else {}
+        fills = self.broker.fills(after)
+        if _is_short_of(ours, theirs, fills):
+            # A fill has a number below one that is booked: it came in out of the order of sessions.
+            fills = self.broker.fills(0)
+        # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
+        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.number))
+        if market is None and not due and not _has_news(ours, theirs):
+            return
+        with self.ledger.write(self.lease) as tx:
+            self._book(tx, market, ours, theirs, due)
+
+    def _book(
+        self,
+        tx: Write,
+        market: SessionMarket | None,
+        ours: Mapping[str, LedgerOrder],
+        theirs: Mapping[str, BrokerOrder],
+        fills: tuple[Fill, ...],
+    ) -> None:
+        now = self.now()
+        for each in ours.values():
+            self._adopt(tx, each, theirs.get(each.order.client_order_id), now)
+        if market is not None:
+            # A late fill of an earlier session was held when the rights of this one were cut off.
+            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, now)
+            self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, now)
+            fills = tuple(fill for fill in fills if fill.session == market.session)
+        self._fill(tx, fills, ours, now)
+        self._end(tx, theirs, now)
+        if market is not None:
+            record_settlement(tx, self.run.book, market.session, self.run.run_id, now)
+            self.result.sessions = (*self.result.sessions, market.session)
+
+    def _adopt(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder | None, now: datetime) -> None:
+        """Write the answer that was lost, of an order that is at the broker after all."""
+        if theirs is None or ours.state in OPEN or not is_same(ours.order, theirs):
+            return
+        if ours.state is OrderState.APPROVED:  # the ledger was restored to an instant before it was sent
+            transition(tx, theirs.client_order_id, OrderState.SENDING, run_id=self.run.run_id, now=now)
+        record_answer(tx, ours.order, theirs, self.run.run_id, now)
+        self.result.adopted += 1
+
+    def _fill(self, tx: Write, fills: Iterable[Fill], ours: Mapping[str, LedgerOrder], now: datetime) -> None:
+        for fill in fills:
+            if fill.client_order_id not in ours and find_order(tx, fill.client_order_id) is None:
+                self.foreign.add(fill.execution_id)  # it is read again until a fill of ours has a higher number
+                self.result.foreign = len(self.foreign)
+            elif record_fill(tx, fill, self.run.book, self.run.run_id, now):
+                self.result.fills += 1
+
+    def _end(self, tx: Write, theirs: Mapping[str, BrokerOrder], now: datetime) -> None:
+        """Close orders that are over, once all their fills are booked."""
+        for each in orders_in(tx, self.run.book, OPEN):
+            order = theirs.get(each.order.client_order_id)
+            if order is not None and order.state in _ENDED and each.booked_quantity >= order.filled_quantity:
+                transition(tx, order.client_order_id, order.state, run_id=self.run.run_id, now=now, reason=order.reason)
+                self.result.ended += 1
+
+
+def _is_short_of(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], fills: Iterable[Fill]) -> bool:
+    """Whether an order has filled at the broker by more than the fills we know."""
+    known = {key: each.booked_quantity for key, each in ours.items()}
+    for fill in fills:
+        known[fill.client_order_id] = known.get(fill.client_order_id, 0) + fill.quantity
+    return any(order.filled_quantity > known.get(key, 0) for key, order in theirs.items())
+
+
+def _has_news(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> bool:
+    """Whether an order at the broker is over, or is one whose answer was lost."""
+    return any(order.state in _ENDED or ours[key].state not in OPEN for key, order in theirs.items())

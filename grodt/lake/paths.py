@@ -1,0 +1,83 @@
+"""Where a unit of work is kept: a pure function of what it is, so that doing it again writes the same path.
+
+Folders are plain names without `key=value`, so no reader invents columns from them, and `<root>/<table>/**/*.parquet` is the
+table for any tool.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from grodt.errors import ConfigError
+
+#: Superseded versions, as `_history/<path>.<sha256>`: outside every table's folder and not ending in `.parquet`.
+HISTORY = "_history"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def bars_path(source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
+    """Path of the bars of those symbols from `start` to `end`, as far as they fall into `year`.
+
+    Raises:
+        ValueError: no symbol, or no day of the range falls into the year.
+        ConfigError: the source's name cannot name a folder.
+    """
+    return _chunk_path("bars_1d", source, symbols, start, end, year)
+
+
+def actions_path(source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
+    """Path of the corporate actions with ex dates in that range; arguments and errors as of `bars_path`."""
+    return _chunk_path("corporate_actions", source, symbols, start, end, year)
+
+
+def quarantine_path(source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
+    """Path of what the quality gate refused of that range; arguments and errors as of `bars_path`."""
+    return _chunk_path("quarantine", source, symbols, start, end, year)
+
+
+def export_path(table: str, book: str, session: date) -> str:
+    """Path of what one cycle of a book exports to a table.
+
+    Raises:
+        ConfigError: the book's name cannot name a folder.
+    """
+    return f"{table}/{_folder(book, 'book')}/{session.year:04d}/{session.isoformat()}.parquet"
+
+
+def history_path(path: str, sha256: str) -> str:
+    """Where that version of the file is kept once another stands at its path."""
+    return f"{HISTORY}/{path}.{sha256}"
+
+
+def require_path(table: str, path: str) -> str:
+    """The path, if it is a plain Parquet path below the table's folder.
+
+    Raises:
+        ValueError: it is not.
+    """
+    first, *folders, name = path.split("/") if "/" in path else ("", path)
+    if first != table or not name.endswith(".parquet") or not all(_NAME.fullmatch(folder) for folder in folders) or name.startswith("."):
+        raise ValueError(f"path {path!r} is not of the form {table}/<folders>/<name>.parquet")
+    return path
+
+
+def _chunk_path(table: str, source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
+    chosen = sorted(set(symbols))
+    if not chosen:
+        raise ValueError(f"a path in {table} needs at least one symbol")
+    first, last = max(start, date(year, 1, 1)), min(end, date(year, 12, 31))
+    if first > last:
+        raise ValueError(f"{start} to {end} has no day in {year}")
+    digest = hashlib.sha256("\n".join(chosen).encode()).hexdigest()[:8]
+    return f"{table}/{_folder(source, 'source')}/{year:04d}/{first.isoformat()}_{last.isoformat()}-{digest}.parquet"
+
+
+def _folder(name: str, what: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{what} {name!r} cannot name a folder of the lake; use up to 64 letters, digits, dots, dashes and underscores, "
+            "beginning with a letter or digit"
+        )
+    return name

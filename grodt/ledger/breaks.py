@@ -1,0 +1,100 @@
+"""Breaks: differences between our books and the broker's, as work items that a person closes. Nothing here heals itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Row, insert, select, update
+
+from grodt.errors import ConfigError
+from grodt.ledger.tables import breaks
+from grodt.ledger.transaction import Read, Write
+
+BreakKind = Literal["position", "cash", "order"]
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One difference.
+
+    Attributes:
+        kind: what differs.
+        symbol: ticker; "" for cash.
+        ours, theirs: shares, or micros of cash.
+    """
+
+    kind: BreakKind
+    symbol: str
+    ours: int
+    theirs: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBreak:
+    """A break that nobody has resolved yet.
+
+    Attributes:
+        break_id: its number.
+        book: whose.
+        difference: as last seen.
+        first_session, first_seen_at: when it was first seen.
+        last_session, last_seen_at: when it was last seen.
+        run_id: the run that last saw it.
+    """
+
+    break_id: int
+    book: str
+    difference: Break
+    first_session: date
+    first_seen_at: datetime
+    last_session: date
+    last_seen_at: datetime
+    run_id: str
+
+
+def record_breaks(tx: Write, book: str, session: date, breaks: Iterable[Break], run_id: str, now: datetime) -> None:
+    """Keep differences. One that is open already keeps its first sight and takes the new figures; one not seen now stays open."""
+    for found in breaks:
+        _record(tx, book, session, found, run_id, now)
+
+
+def open_breaks(tx: Read, book: str) -> tuple[OpenBreak, ...]:
+    """Open breaks of a book, oldest first."""
+    query = select(breaks).where(breaks.c.book == book, breaks.c.resolved_at.is_(None)).order_by(breaks.c.break_id)
+    return tuple(_open_break(row) for row in tx.connection.execute(query))
+
+
+def resolve_break(tx: Write, break_id: int, reason: str, author: str, now: datetime) -> None:
+    """Close a break.
+
+    Raises:
+        ConfigError: there is no such open break, or reason or author is empty.
+    """
+    if not reason.strip() or not author.strip():
+        raise ConfigError(f"break {break_id}: a resolution needs a reason and an author; give both")
+    resolution = {"resolved_at": now, "resolved_reason": reason, "resolved_author": author}
+    mine = (breaks.c.break_id == break_id, breaks.c.resolved_at.is_(None))
+    if tx.connection.execute(update(breaks).where(*mine).values(resolution)).rowcount != 1:
+        raise ConfigError(f"there is no open break {break_id}; `grodt breaks` lists those that are open")
+
+
+def _record(tx: Write, book: str, session: date, found: Break, run_id: str, now: datetime) -> None:
+    seen = {"ours": found.ours, "theirs": found.theirs, "last_session": session, "last_seen_at": now, "run_id": run_id}
+    same = (breaks.c.book == book, breaks.c.kind == found.kind, breaks.c.symbol == found.symbol, breaks.c.resolved_at.is_(None))
+    if tx.connection.execute(update(breaks).where(*same).values(seen)).rowcount == 0:
+        first = {"book": book, "kind": found.kind, "symbol": found.symbol, "first_session": session, "first_seen_at": now}
+        tx.connection.execute(insert(breaks).values(first | seen))
+
+
+def _open_break(row: Row[Any]) -> OpenBreak:
+    return OpenBreak(
+        break_id=row.break_id,
+        book=row.book,
+        difference=Break(row.kind, row.symbol, row.ours, row.theirs),
+        first_session=row.first_session,
+        first_seen_at=row.first_seen_at,
+        last_session=row.last_session,
+        last_seen_at=row.last_seen_at,
+        run_id=row.run_id,
+    )

@@ -1,0 +1,53 @@
+"""Column types: what a value looks like in the file.
+
+Money and shares are 64-bit integers, instants ISO text of fixed width in UTC, sessions ISO dates; so `ORDER BY` works on
+the text and a person can read it in any SQLite shell.
+"""
+
+from datetime import UTC, date, datetime
+
+from sqlalchemy import REAL, BigInteger, Dialect, Double, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from grodt.sessions import require_utc
+
+#: Micros, shares, running numbers. SQLite's STRICT tables know INTEGER alone, which has 64 bits.
+Int64: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
+#: Statistics.
+Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime as text of fixed width, `2026-11-20T21:00:00.000000Z`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """To text; a datetime without a zone is refused."""
+        if value is None:
+            return None
+        return require_utc(value).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """From text."""
+        return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
+
+
+class Day(TypeDecorator[date]):
+    """A session or other date as ISO text, `2026-11-20`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
+        """To text; an instant is refused, for it is not a session."""
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            raise ValueError(f"{value.isoformat()} is an instant, not a session")
+        return value.isoformat()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
+        """From text."""
+        return None if value is None else date.fromisoformat(value)

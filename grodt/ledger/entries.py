@@ -1,0 +1,258 @@
+"""Entries: what each event does to the accounts, as pure functions. Double entry: every entry sums to zero per asset.
+
+Accounts of a book (debits are positive):
+
+| account | asset | of a symbol | holds |
+|---|---|---|---|
+| position | shares | yes | shares held, negative when short |
+| market | shares | yes | the other side of `position` |
+| cash | currency | | cash |
+| cost | currency | yes | what the position cost; negative for a short: its proceeds |
+| receivable | currency | yes | dividends past their ex date and not yet paid |
+| commission | currency | yes | paid |
+| dividend, realised | currency | yes | income, so a gain is negative |
+| capital | currency | | deposits, negative |
+
+A position is held at average cost. What closes a position relieves its cost pro rata, rounded half-even to a micro; what opens
+one adds to it; a trade through zero does both. A split changes shares and leaves the cost as it is.
+
+The id of an entry is a pure function of its event, so an event that is booked twice is booked once.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from grodt.bars.corporate_actions import CorporateAction, entitlement, split
+from grodt.errors import ConfigError
+from grodt.money import Micros, divide_half_even
+from grodt.orders.fill import Fill
+from grodt.orders.order import Side
+
+EntryKind = Literal["deposit", "fill", "split", "dividend", "dividend_payment", "delisting"]
+Account = Literal["position", "market", "cash", "cost", "receivable", "commission", "dividend", "realised", "capital"]
+
+SHARES = "shares"
+CURRENCY = "USD"
+_INT64_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One line of an entry.
+
+    Attributes:
+        account: see the module.
+        asset: a currency code (the amount is in micros) or "shares".
+        symbol: ticker, "" where the account has none.
+        amount: debit positive, never 0.
+    """
+
+    account: Account
+    asset: str
+    symbol: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in the books: postings that sum to zero per currency, and per symbol for shares.
+
+    Raises:
+        ValueError: they do not, there are none, one is zero or leaves 64 bits.
+    """
+
+    entry_id: str
+    kind: EntryKind
+    book: str
+    session: date
+    memo: str
+    postings: tuple[Posting, ...]
+
+    def __post_init__(self) -> None:
+        if not self.postings:
+            raise ValueError(f"entry {self.entry_id} moves nothing")
+        sums: dict[tuple[str, str], int] = {}
+        for posting in self.postings:
+            if posting.amount == 0 or abs(posting.amount) > _INT64_MAX:
+                raise ValueError(f"entry {self.entry_id}: amount {posting.amount} of {posting.account} is zero or leaves 64 bits")
+            key = (posting.asset, posting.symbol if posting.asset == SHARES else "")
+            sums[key] = sums.get(key, 0) + posting.amount
+        for (asset, symbol), total in sums.items():
+            if total != 0:
+                raise ValueError(f"entry {self.entry_id} is out of balance by {total} {' '.join(filter(None, (symbol, asset)))}")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its content, for telling a repetition from a contradiction."""
+        lines = [[p.account, p.asset, p.symbol, p.amount] for p in self.postings]
+        content = [self.entry_id, self.kind, self.book, self.session.isoformat(), self.memo, lines]
+        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position at average cost: shares (negative when short) and their cost in micros (negative when short)."""
+
+    quantity: int
+    cost: Micros
+
+
+FLAT = Holding(0, Micros(0))
+
+
+def deposit_entry(book: str, amount: Micros, currency: str, session: date) -> Entry:
+    """Cash brought into the book, or taken out of it when negative. One per book and session.
+
+    Raises:
+        ConfigError: books are kept in US dollars, and it is another currency.
+    """
+    if currency != CURRENCY:
+        raise ConfigError(f"book {book}: capital is in {currency}, and the ledger keeps {CURRENCY}; give the capital in {CURRENCY}")
+    lines = _lines(("cash", currency, "", amount), ("capital", currency, "", -amount))
+    return Entry(f"deposit:{book}:{session}", "deposit", book, session, "deposit", lines)
+
+
+def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
+    """A fill against what is held: shares, cash, cost, commission and, for what it closes, the realised profit.
+
+    Args:
+        fill: as the broker reported it.
+        book: whose.
+        held: the symbol's position just before the fill.
+    """
+    signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
+    closing = min(fill.quantity, abs(held.quantity)) if signed * held.quantity < 0 else 0
+    opening = signed + closing if signed < 0 else signed - closing
+    relieved = _share_of(held.cost, closing, abs(held.quantity))
+    added = opening * fill.price - relieved
+    paid = signed * fill.price
+    lines = _lines(
+        ("position", SHARES, fill.symbol, signed),
+        ("market", SHARES, fill.symbol, -signed),
+        ("cash", CURRENCY, "", -paid - fill.commission),
+        ("cost", CURRENCY, fill.symbol, added),
+        ("commission", CURRENCY, fill.symbol, fill.commission),
+        ("realised", CURRENCY, fill.symbol, paid - added),
+    )
+    memo = f"{fill.side} {fill.quantity} {fill.symbol}"
+    return Entry(f"fill:{fill.execution_id}", "fill", book, fill.session, memo, lines)
+
+
+def split_id(book: str, action: CorporateAction) -> str:
+    """Id of a split's entry."""
+    return f"split:{book}:{action.symbol}:{action.ex_date}"
+
+
+def split_entry(action: CorporateAction, book: str, held: Holding, price_before: Micros) -> Entry | None:
+    """A split: shares change, cost stays. A fraction is sold for cash in lieu and relieves its part of the cost.
+
+    Args:
+        action: the split.
+        book: whose.
+        held: the position before the split.
+        price_before: last close before the ex date, in micros; of no matter where no fraction arises.
+
+    Returns:
+        None when it changes nothing.
+    """
+    outcome = split(held.quantity, action, price_before)
+    whole = abs(held.quantity) * action.ratio_new
+    relieved = _share_of(held.cost, whole % action.ratio_old, whole)
+    change = outcome.quantity - held.quantity
+    lines = _lines(
+        ("position", SHARES, action.symbol, change),
+        ("market", SHARES, action.symbol, -change),
+        ("cash", CURRENCY, "", outcome.cash_in_lieu),
+        ("cost", CURRENCY, action.symbol, -relieved),
+        ("realised", CURRENCY, action.symbol, relieved - outcome.cash_in_lieu),
+    )
+    memo = f"{action.symbol} split {action.ratio_new}:{action.ratio_old}"
+    return Entry(split_id(book, action), "split", book, action.ex_date, memo, lines) if lines else None
+
+
+def has_fraction(quantity: int, action: CorporateAction) -> bool:
+    """Whether a split leaves a fraction of a share."""
+    return abs(quantity) * action.ratio_new % action.ratio_old != 0
+
+
+def dividend_id(book: str, action: CorporateAction) -> str:
+    """Id of a dividend's entry."""
+    return f"dividend:{book}:{action.symbol}:{action.ex_date}"
+
+
+def dividend_entry(action: CorporateAction, book: str, entitled: int) -> Entry | None:
+    """A dividend on its ex date: owed to us until its pay date, or paid at once where that is none or not later. A short owes it.
+
+    Args:
+        action: the dividend.
+        book: whose.
+        entitled: shares held at the close before the ex date.
+
+    Returns:
+        None when it comes to nothing.
+    """
+    amount = entitlement(entitled, action)
+    account: Account = "cash" if is_paid_at_once(action) else "receivable"
+    lines = _lines(
+        (account, CURRENCY, "" if account == "cash" else action.symbol, amount),
+        ("dividend", CURRENCY, action.symbol, -amount),
+    )
+    memo = f"{action.symbol} dividend on {entitled} shares"
+    return Entry(dividend_id(book, action), "dividend", book, action.ex_date, memo, lines) if lines else None
+
+
+def is_paid_at_once(action: CorporateAction) -> bool:
+    """Whether a dividend's cash comes on its ex date."""
+    return action.pay_date is None or action.pay_date <= action.ex_date
+
+
+def dividend_payment_id(book: str, symbol: str, ex_date: date) -> str:
+    """Id of the entry that pays a dividend."""
+    return f"dividend-payment:{book}:{symbol}:{ex_date}"
+
+
+def dividend_payment_entry(book: str, symbol: str, ex_date: date, amount: Micros, session: date) -> Entry:
+    """A dividend's payment, in the first session on or after its pay date: the receivable becomes cash."""
+    lines = _lines(("cash", CURRENCY, "", amount), ("receivable", CURRENCY, symbol, -amount))
+    memo = f"{symbol} dividend of {ex_date} paid"
+    return Entry(dividend_payment_id(book, symbol, ex_date), "dividend_payment", book, session, memo, lines)
+
+
+def delisting_id(book: str, action: CorporateAction) -> str:
+    """Id of a delisting's entry."""
+    return f"delisting:{book}:{action.symbol}:{action.ex_date}"
+
+
+def delisting_entry(action: CorporateAction, book: str, held: Holding, entitled: int) -> Entry | None:
+    """A delisting: the position goes, its final value comes as cash.
+
+    Args:
+        action: the delisting.
+        book: whose.
+        held: the position now, after a split of the same date.
+        entitled: shares held at the close before the ex date, which the final value is per share of.
+
+    Returns:
+        None when nothing is held.
+    """
+    value = entitlement(entitled, action)
+    lines = _lines(
+        ("position", SHARES, action.symbol, -held.quantity),
+        ("market", SHARES, action.symbol, held.quantity),
+        ("cash", CURRENCY, "", value),
+        ("cost", CURRENCY, action.symbol, -held.cost),
+        ("realised", CURRENCY, action.symbol, held.cost - value),
+    )
+    return Entry(delisting_id(book, action), "delisting", book, action.ex_date, f"{action.symbol} delisted", lines) if lines else None
+
+
+def _share_of(cost: int, part: int, whole: int) -> int:
+    """`cost · part / whole`, rounded half-even; exactly `cost` for the whole, 0 for nothing."""
+    return divide_half_even(cost * part, whole) if part else 0
+
+
+def _lines(*lines: tuple[Account, str, str, int]) -> tuple[Posting, ...]:
+    return tuple(Posting(*line) for line in lines if line[3] != 0)

@@ -1,0 +1,161 @@
+"""Fills: facts from the broker, each booked once, by its execution id."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, select
+
+from grodt.errors import DataError
+from grodt.ledger.orders import LedgerOrder, append_event, find_order, transition
+from grodt.ledger.postings import fill_entry, holding, post
+from grodt.ledger.tables import fills
+from grodt.ledger.transaction import Read, Write
+from grodt.money import Micros
+from grodt.orders.fill import Fill
+from grodt.orders.order import Side
+from grodt.orders.states import OrderState
+
+_INT64_MAX = 2**63 - 1
+#: A fill proves that the broker took an order whose answer we never saw.
+_UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
+#: A late fill is booked, and the order stays over.
+_STAYS = (OrderState.CANCELLED, OrderState.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class BookedFill:
+    """A fill with the run that booked it."""
+
+    fill: Fill
+    run_id: str
+
+
+def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) -> bool:
+    """Book a fill: the fact, its postings at average cost, and the order's progress.
+
+    Fills may come twice, late and in any order.
+
+    Returns:
+        False if it is booked already.
+
+    Raises:
+        DataError: the execution id or running number is known with other content, we sent no such order, the fill does not
+            match it, or the order would be overfilled.
+    """
+    known = _fills(tx, fills.c.execution_id == fill.execution_id)
+    if known:
+        if known[0].fill != fill:
+            raise DataError(f"{_named(fill, book)} was reported before with other content: {known[0].fill}; {_NEXT}")
+        return False
+    if _fills(tx, fills.c.book == book, fills.c.number == fill.number):
+        raise DataError(f"{_named(fill, book)} has running number {fill.number}, which another fill has; {_NEXT}")
+    order = _order_of(tx, fill, book)
+    notional = fill.quantity * fill.price
+    if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
+        raise DataError(f"{_named(fill, book)}: value {notional} micros is not positive or leaves 64 bits; {_NEXT}")
+    post(tx, fill_entry(fill, book, holding(tx, book, fill.symbol)), run_id, now)
+    tx.connection.execute(
+        insert(fills).values(
+            execution_id=fill.execution_id,
+            number=fill.number,
+            book=book,
+            client_order_id=fill.client_order_id,
+            symbol=fill.symbol,
+            side=fill.side.value,
+            quantity=fill.quantity,
+            price=fill.price,
+            notional=notional,
+            commission=fill.commission,
+            session=fill.session,
+            filled_at=fill.filled_at,
+            run_id=run_id,
+            recorded_at=now,
+        )
+    )
+    _advance(tx, order, order.booked_quantity + fill.quantity, run_id, now)
+    return True
+
+
+def last_fill_number(tx: Read, book: str) -> int:
+    """The broker's running number of the latest fill we have; 0 before the first. What `Broker.fills(after)` pages by."""
+    return int(tx.connection.execute(select(func.coalesce(func.max(fills.c.number), 0)).where(fills.c.book == book)).scalar_one())
+
+
+def fills_of(tx: Read, run_id: str) -> tuple[Fill, ...]:
+    """The fills that a run booked, by running number."""
+    return tuple(booked.fill for booked in _fills(tx, fills.c.run_id == run_id))
+
+
+def fills_in(tx: Read, book: str, session: date) -> tuple[Fill, ...]:
+    """The fills that traded in a session, by running number."""
+    return tuple(booked.fill for booked in booked_fills(tx, book, session))
+
+
+def booked_fills(tx: Read, book: str, session: date) -> tuple[BookedFill, ...]:
+    """The fills that traded in a session with the run that booked each, by running number."""
+    return _fills(tx, fills.c.book == book, fills.c.session == session)
+
+
+def fill_sessions(tx: Read, run_id: str) -> set[date]:
+    """Sessions of the fills that a run booked: those whose export is stale."""
+    return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())
+
+
+_NEXT = "nothing of it is booked; compare with the broker's statement, then run `grodt reconcile`"
+
+
+def _named(fill: Fill, book: str) -> str:
+    return f"fill {fill.execution_id} of order {fill.client_order_id} ({fill.symbol}, book {book}, {fill.session})"
+
+
+def _order_of(tx: Read, fill: Fill, book: str) -> LedgerOrder:
+    found = find_order(tx, fill.client_order_id)
+    if found is None:
+        raise DataError(f"{_named(fill, book)}: we never sent that order; {_NEXT}")
+    ours = (found.order.book, found.order.symbol, found.order.side)
+    if ours != (book, fill.symbol, fill.side):
+        raise DataError(
+            f"{_named(fill, book)}: {fill.side} {fill.symbol} is not the order's {ours[2]} {ours[1]} of book {ours[0]}; {_NEXT}"
+        )
+    if found.state in (OrderState.APPROVED, OrderState.REJECTED):
+        raise DataError(f"{_named(fill, book)}: the order is {found.state} and cannot have filled; {_NEXT}")
+    if found.booked_quantity + fill.quantity > found.order.quantity:
+        raise DataError(
+            f"{_named(fill, book)}: {fill.quantity} shares more would make {found.booked_quantity + fill.quantity} filled of "
+            f"{found.order.quantity} ordered; {_NEXT}"
+        )
+    return found
+
+
+def _advance(tx: Write, order: LedgerOrder, booked: int, run_id: str, now: datetime) -> None:
+    """Move the order on. Its filled quantity may be ahead of the fills we have, where the broker told it first."""
+    filled = max(booked, order.filled_quantity)
+    if order.state in _UNANSWERED:
+        transition(tx, order.order.client_order_id, OrderState.ACCEPTED, run_id=run_id, now=now, reason="a fill proves it")
+    state = OrderState.PARTIALLY_FILLED
+    if filled == order.order.quantity:
+        state = OrderState.FILLED
+    elif order.state in _STAYS:
+        state = order.state
+    append_event(tx, order, state, filled, run_id=run_id, now=now, reason=order.reason if state is order.state else "")
+
+
+def _fills(tx: Read, *where: ColumnElement[bool]) -> tuple[BookedFill, ...]:
+    query = select(fills).where(*where).order_by(fills.c.number)
+    return tuple(BookedFill(_fill(row), row.run_id) for row in tx.connection.execute(query))
+
+
+def _fill(row: Row[Any]) -> Fill:
+    return Fill(
+        number=row.number,
+        execution_id=row.execution_id,
+        client_order_id=row.client_order_id,
+        symbol=row.symbol,
+        side=Side(row.side),
+        quantity=row.quantity,
+        price=Micros(row.price),
+        commission=Micros(row.commission),
+        session=row.session,
+        filled_at=row.filled_at,
+    )

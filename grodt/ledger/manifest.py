@@ -1,0 +1,177 @@
+"""The lake's manifest: which file versions make up the lake, commit by commit; and what was asked of each source.
+
+A file is superseded by a later commit of the same path, so the rows are facts that never change.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+
+from grodt.lake.manifest import LakeFile, Manifest, Snapshot
+from grodt.ledger.tables import coverage as coverage_table
+from grodt.ledger.tables import lake_commits, lake_files
+from grodt.ledger.transaction import Read, Write
+from grodt.ledger.unit import Ledger
+
+_DAY = timedelta(days=1)
+
+
+class LedgerManifest(Manifest):
+    """The manifest as the ledger keeps it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """A manifest that opens its own read transactions."""
+        self._ledger = ledger
+
+    def snapshot(self, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:
+        """The lake at that version, or now. `tables` narrows it, and then the digest is that of the narrower files.
+
+        Raises:
+            ValueError: there is no such version.
+        """
+        with self._ledger.read() as tx:
+            return snapshot(tx, version, tables=tables)
+
+
+def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:
+    """The same inside a transaction, so that it sees that transaction's own commits."""
+    latest = _latest(tx)
+    if version is None:
+        version = latest
+    if not 0 <= version <= latest:
+        raise ValueError(f"the lake has no version {version}; its latest is {latest}")
+    newer = lake_files.alias("newer")
+    superseded = (
+        select(newer.c.version)
+        .where(newer.c.path == lake_files.c.path, newer.c.version > lake_files.c.version, newer.c.version <= version)
+        .exists()
+    )
+    query = select(lake_files).where(lake_files.c.version <= version, ~superseded).order_by(lake_files.c.path)
+    if tables is not None:
+        query = query.where(lake_files.c.table_name.in_(list(tables)))
+    files = tuple(_file(row) for row in tx.connection.execute(query))
+    digest = hashlib.sha256("".join(f"{file.path}\0{file.sha256}\n" for file in files).encode()).hexdigest()
+    return Snapshot(version, digest, files)
+
+
+def commit_files(tx: Write, files: Sequence[LakeFile], now: datetime) -> int:
+    """Commit file versions, the last step of a lake write: what is not committed is not part of the lake.
+
+    A file whose path is in the lake supersedes the version there; one that is there with the same SHA-256 is left out.
+
+    Returns:
+        The manifest's version: a new one, or the one as it was if every file is there already.
+
+    Raises:
+        ValueError: two of the files have one path.
+    """
+    by_path = {file.path: file for file in files}
+    if len(by_path) != len(files):
+        raise ValueError(f"{len(files)} files have {len(by_path)} paths; a commit holds one version of each")
+    current = _current(tx, list(by_path))
+    new = [file for file in files if current.get(file.path) != file.sha256]
+    latest = _latest(tx)
+    if not new:
+        return latest
+    version = latest + 1
+    tx.connection.execute(insert(lake_commits).values(version=version, committed_at=now))
+    tx.connection.execute(
+        insert(lake_files),
+        [
+            {
+                "path": file.path,
+                "version": version,
+                "table_name": file.table,
+                "sha256": file.sha256,
+                "size": file.size,
+                "rows": file.rows,
+                "first_session": file.first_session,
+                "last_session": file.last_session,
+                "schema_version": file.schema_version,
+                "source": file.source,
+                "known_at": file.known_at,
+                "run_id": file.run_id,
+            }
+            for file in new
+        ],
+    )
+    return version
+
+
+def coverage(tx: Read, source: str) -> dict[str, tuple[date, date]]:
+    """Dates that were asked of a source and recorded, by symbol: one range each, both ends included."""
+    query = select(coverage_table).where(coverage_table.c.source == source).order_by(coverage_table.c.symbol)
+    return {row.symbol: (row.first_date, row.last_date) for row in tx.connection.execute(query)}
+
+
+def extend_coverage(tx: Write, source: str, symbols: Iterable[str], start: date, end: date, run_id: str) -> None:
+    """Note that a source was asked for `start` to `end`, both included, and that its answer is in the lake.
+
+    Each symbol has one range of days without holes: what is added overlaps it or adjoins it, at either end.
+
+    Raises:
+        ValueError: the range is empty, or would leave a hole.
+    """
+    if start > end:
+        raise ValueError(f"source {source}: range {start} to {end} is empty")
+    known = coverage(tx, source)
+    rows = []
+    for symbol in sorted(set(symbols)):
+        first, last = known.get(symbol, (start, end))
+        hole = (last + _DAY, start - _DAY) if start > last else (end + _DAY, first - _DAY)
+        if hole[0] <= hole[1]:
+            raise ValueError(
+                f"source {source}, {symbol}: {start} to {end} would leave a hole, {hole[0]} to {hole[1]}, beside what is recorded, "
+                f"{first} to {last}; ask for the hole as well"
+            )
+        rows.append({"symbol": symbol, "first_date": min(first, start), "last_date": max(last, end)})
+    _write_coverage(tx, source, rows, known, run_id)
+
+
+def _write_coverage(tx: Write, source: str, rows: Sequence[Mapping[str, Any]], known: Mapping[str, tuple[date, date]], run_id: str) -> None:
+    changed = [row for row in rows if known.get(row["symbol"]) != (row["first_date"], row["last_date"])]
+    for row in changed:
+        if row["symbol"] in known:
+            mine = (coverage_table.c.source == source, coverage_table.c.symbol == row["symbol"])
+            tx.connection.execute(update(coverage_table).where(*mine).values(run_id=run_id, **row))
+    fresh = [{"source": source, "run_id": run_id, **row} for row in changed if row["symbol"] not in known]
+    if fresh:
+        tx.connection.execute(insert(coverage_table), fresh)
+
+
+def _latest(tx: Read) -> int:
+    return int(tx.connection.execute(select(func.coalesce(func.max(lake_commits.c.version), 0))).scalar_one())
+
+
+def _current(tx: Read, paths: Sequence[str]) -> dict[str, str]:
+    query = (
+        select(lake_files.c.path, lake_files.c.sha256)
+        .where(lake_files.c.path.in_(list(paths)))
+        .order_by(lake_files.c.path, lake_files.c.version)
+    )
+    return dict(tx.connection.execute(query).tuples().all())
+
+
+def _file(row: Row[Any]) -> LakeFile:
+    return LakeFile(
+        table=row.table_name,
+        path=row.path,
+        sha256=row.sha256,
+        size=row.size,
+        rows=row.rows,
+        first_session=row.first_session,
+        last_session=row.last_session,
+        schema_version=row.schema_version,
+        source=row.source,
+        known_at=row.known_at,
+        run_id=row.run_id,
+    )
+
+
+def rows_by_run(tx: Read, run_id: str, table: str) -> int:
+    """Rows of a table in the files that a run wrote."""
+    query = select(func.coalesce(func.sum(lake_files.c.rows), 0)).where(lake_files.c.run_id == run_id, lake_files.c.table_name == table)
+    return int(tx.connection.execute(query).scalar_one())

@@ -1,0 +1,319 @@
+"""Baskets and orders: what was decided, who approved it, and what became of each order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
+
+from grodt.errors import ConfigError
+from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders
+from grodt.ledger.transaction import Read, Write
+from grodt.money import Micros, divide_half_even
+from grodt.orders.basket import Basket
+from grodt.orders.order import Order, Side
+from grodt.orders.states import OrderState, require_transition
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerOrder:
+    """An order with what became of it.
+
+    Attributes:
+        order: as decided.
+        run_id, basket_hash: the run that decided it, the basket it belongs to.
+        state: reached.
+        filled_quantity: shares filled, as far as the broker told us.
+        venue_order_id: the broker's id; "" before it was accepted.
+        reason: words that came with the state; "" where none.
+        booked_quantity, booked_notional: shares and micros of the fills in the ledger.
+    """
+
+    order: Order
+    run_id: str
+    state: OrderState
+    filled_quantity: int
+    venue_order_id: str
+    reason: str
+    basket_hash: str
+    booked_quantity: int
+    booked_notional: Micros
+
+    @property
+    def average_fill_price(self) -> Micros | None:
+        """Mean price of the booked fills, rounded half-even; None before a fill."""
+        return Micros(divide_half_even(self.booked_notional, self.booked_quantity)) if self.booked_quantity else None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A basket's approval."""
+
+    basket_hash: str
+    by: str
+    at: datetime
+
+
+def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None:
+    """Commit a basket and its orders, each `approved`. Recording the same again changes nothing.
+
+    Raises:
+        ConfigError: the run has made another basket.
+        ValueError: it is another run's basket, or holds another book's order.
+    """
+    if basket.run_id != run_id or any(order.book != basket.book for order in basket.orders):
+        raise ValueError(f"basket {basket.hash} of run {basket.run_id} and book {basket.book} does not belong to run {run_id}")
+    found = tx.connection.execute(select(baskets.c.basket_hash).where(baskets.c.run_id == run_id)).scalar_one_or_none()
+    if found == basket.hash:
+        return
+    if found is not None:
+        raise ConfigError(
+            f"run {run_id} has made basket {found} and would now make {basket.hash}: its input changed; what was made is what is sent"
+        )
+    tx.connection.execute(
+        insert(baskets).values(
+            run_id=run_id,
+            basket_hash=basket.hash,
+            book=basket.book,
+            kind=basket.kind,
+            session=basket.session,
+            order_count=len(basket.orders),
+            recorded_at=now,
+        )
+    )
+    if not basket.orders:
+        return
+    tx.connection.execute(
+        insert(orders),
+        [
+            {
+                "client_order_id": order.client_order_id,
+                "run_id": run_id,
+                "sequence": sequence,
+                "book": order.book,
+                "session": order.session,
+                "symbol": order.symbol,
+                "side": order.side.value,
+                "quantity": order.quantity,
+                "reference_price": order.reference_price,
+                "order_type": order.order_type,
+                "time_in_force": order.time_in_force,
+                "recorded_at": now,
+            }
+            for sequence, order in enumerate(basket.orders)
+        ],
+    )
+    first: dict[str, Any] = {"state": OrderState.APPROVED.value, "filled_quantity": 0, "venue_order_id": "", "reason": ""}
+    tx.connection.execute(
+        insert(order_events),
+        [{"client_order_id": o.client_order_id, "run_id": run_id, "recorded_at": now} | first for o in basket.orders],
+    )
+    tx.connection.execute(
+        insert(order_status), [{"client_order_id": o.client_order_id, "book": basket.book} | first for o in basket.orders]
+    )
+
+
+def basket_of(tx: Read, run_id: str) -> Basket | None:
+    """The basket a run made, as it was made."""
+    head = tx.connection.execute(select(baskets).where(baskets.c.run_id == run_id)).first()
+    if head is None:
+        return None
+    rows = tx.connection.execute(select(orders).where(orders.c.run_id == run_id).order_by(orders.c.sequence))
+    return Basket(
+        book=head.book,
+        kind=head.kind,
+        session=head.session,
+        run_id=run_id,
+        orders=tuple(_order(row) for row in rows),
+        hash=head.basket_hash,
+    )
+
+
+def approve_basket(tx: Write, basket_hash: str, by: str, now: datetime) -> None:
+    """Approve a basket. Approving it again in the same name changes nothing.
+
+    Raises:
+        ConfigError: there is no such basket.
+    """
+    if tx.connection.execute(select(baskets.c.run_id).where(baskets.c.basket_hash == basket_hash)).first() is None:
+        raise ConfigError(f"there is no basket {basket_hash}; `grodt orders` lists those that wait")
+    known = select(basket_approvals).where(basket_approvals.c.basket_hash == basket_hash, basket_approvals.c.approved_by == by)
+    if tx.connection.execute(known).first() is None:
+        tx.connection.execute(insert(basket_approvals).values(basket_hash=basket_hash, approved_by=by, approved_at=now))
+
+
+def approval_of(tx: Read, basket_hash: str) -> Approval | None:
+    """The first approval of a basket."""
+    query = (
+        select(basket_approvals)
+        .where(basket_approvals.c.basket_hash == basket_hash)
+        .order_by(basket_approvals.c.approved_at, basket_approvals.c.approved_by)
+    )
+    row = tx.connection.execute(query).first()
+    return None if row is None else Approval(row.basket_hash, row.approved_by, row.approved_at)
+
+
+def orders_of(tx: Read, run_id: str) -> tuple[LedgerOrder, ...]:
+    """The orders of a run, in sending order."""
+    return _orders(tx, orders.c.run_id == run_id)
+
+
+def orders_decided(tx: Read, book: str, session: date) -> tuple[LedgerOrder, ...]:
+    """The orders that a book decided in a session, in sending order."""
+    return _orders(tx, orders.c.book == book, orders.c.session == session)
+
+
+def orders_in(tx: Read, book: str, states: Iterable[OrderState]) -> tuple[LedgerOrder, ...]:
+    """A book's orders that are in one of the states, earliest session first."""
+    return _orders(tx, order_status.c.book == book, order_status.c.state.in_([state.value for state in states]))
+
+
+def find_order(tx: Read, client_order_id: str) -> LedgerOrder | None:
+    """The order with our id."""
+    found = _orders(tx, orders.c.client_order_id == client_order_id)
+    return found[0] if found else None
+
+
+def transition(
+    tx: Write,
+    client_order_id: str,
+    new: OrderState,
+    *,
+    run_id: str,
+    now: datetime,
+    venue_order_id: str = "",
+    reason: str = "",
+    filled_quantity: int | None = None,
+) -> None:
+    """Move an order on. Repeating the state and filled quantity it has changes nothing.
+
+    Args:
+        tx: the transaction.
+        client_order_id: the order.
+        new: the state it reaches.
+        run_id: the run that learned it.
+        now: when it is recorded.
+        venue_order_id: "" keeps the one we have.
+        reason: words that come with the state.
+        filled_quantity: shares filled so far; None: all of them for `filled`, else as before.
+
+    Raises:
+        ValueError: there is no such order, `new` may not follow its state, or the filled quantity shrinks, exceeds the
+            order or does not fit the state.
+    """
+    found = find_order(tx, client_order_id)
+    if found is None:
+        raise ValueError(f"there is no order {client_order_id}")
+    quantity = found.order.quantity
+    if filled_quantity is None:
+        filled_quantity = quantity if new is OrderState.FILLED else found.filled_quantity
+    if (new, filled_quantity) == (found.state, found.filled_quantity):
+        return
+    require_transition(client_order_id, found.state, new)
+    if not found.filled_quantity <= filled_quantity <= quantity:
+        raise ValueError(
+            f"order {client_order_id}: filled quantity {filled_quantity} is not between the {found.filled_quantity} filled before "
+            f"and the {quantity} ordered"
+        )
+    _require_fits(client_order_id, new, filled_quantity, quantity)
+    append_event(tx, found, new, filled_quantity, run_id=run_id, now=now, venue_order_id=venue_order_id, reason=reason)
+
+
+def append_event(
+    tx: Write,
+    order: LedgerOrder,
+    state: OrderState,
+    filled_quantity: int,
+    *,
+    run_id: str,
+    now: datetime,
+    venue_order_id: str = "",
+    reason: str = "",
+) -> None:
+    """Write an event whose legality the caller has seen to. For this room alone."""
+    what: dict[str, Any] = {
+        "state": state.value,
+        "filled_quantity": filled_quantity,
+        "venue_order_id": venue_order_id or order.venue_order_id,
+        "reason": reason,
+    }
+    key = order.order.client_order_id
+    tx.connection.execute(insert(order_events).values(client_order_id=key, run_id=run_id, recorded_at=now, **what))
+    tx.connection.execute(update(order_status).where(order_status.c.client_order_id == key).values(what))
+
+
+def touched_sessions(tx: Read, book: str, run_id: str) -> set[date]:
+    """Sessions whose decided orders moved in this run, the run's own included: those whose export is stale."""
+    query = (
+        select(orders.c.session)
+        .join(order_events, order_events.c.client_order_id == orders.c.client_order_id)
+        .where(order_events.c.run_id == run_id, orders.c.book == book)
+        .distinct()
+    )
+    return set(tx.connection.execute(query).scalars())
+
+
+def count_by_state(tx: Read, book: str) -> dict[OrderState, int]:
+    """How many of a book's orders are in each state; states with none are absent."""
+    query = select(order_status.c.state, func.count()).where(order_status.c.book == book).group_by(order_status.c.state)
+    return {OrderState(state): count for state, count in tx.connection.execute(query)}
+
+
+def _require_fits(client_order_id: str, state: OrderState, filled: int, quantity: int) -> None:
+    fits = {
+        OrderState.FILLED: filled == quantity,
+        OrderState.PARTIALLY_FILLED: 0 < filled < quantity,
+        OrderState.REJECTED: filled == 0,
+    }.get(state, True)
+    if not fits:
+        raise ValueError(f"order {client_order_id}: {filled} of {quantity} shares filled does not fit state {state}")
+
+
+def _orders(tx: Read, *where: ColumnElement[bool]) -> tuple[LedgerOrder, ...]:
+    of_order = fills.c.client_order_id == orders.c.client_order_id
+    query = (
+        select(
+            orders,
+            baskets.c.basket_hash,
+            order_status.c.state,
+            order_status.c.filled_quantity,
+            order_status.c.venue_order_id,
+            order_status.c.reason,
+            select(func.sum(fills.c.quantity)).where(of_order).scalar_subquery().label("booked_quantity"),
+            select(func.sum(fills.c.notional)).where(of_order).scalar_subquery().label("booked_notional"),
+        )
+        .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
+        .join(baskets, baskets.c.run_id == orders.c.run_id)
+        .where(*where)
+        .order_by(orders.c.session, orders.c.run_id, orders.c.sequence)
+    )
+    rows: Sequence[Row[Any]] = tx.connection.execute(query).all()
+    return tuple(
+        LedgerOrder(
+            order=_order(row),
+            run_id=row.run_id,
+            state=OrderState(row.state),
+            filled_quantity=row.filled_quantity,
+            venue_order_id=row.venue_order_id,
+            reason=row.reason,
+            basket_hash=row.basket_hash,
+            booked_quantity=row.booked_quantity or 0,
+            booked_notional=Micros(row.booked_notional or 0),
+        )
+        for row in rows
+    )
+
+
+def _order(row: Row[Any]) -> Order:
+    return Order.recorded(
+        client_order_id=row.client_order_id,
+        book=row.book,
+        session=row.session,
+        symbol=row.symbol,
+        side=Side(row.side),
+        quantity=row.quantity,
+        reference_price=row.reference_price,
+        order_type=row.order_type,
+        time_in_force=row.time_in_force,
+    )

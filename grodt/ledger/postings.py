@@ -1,0 +1,229 @@
+"""Balances: posting entries, and what the accounts come to. Nothing edits a balance; each is a sum over postings."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from sqlalchemy import func, insert, select
+
+from grodt.errors import DataError
+from grodt.ledger.entries import (
+    CURRENCY,
+    FLAT,
+    SHARES,
+    Account,
+    Entry,
+    EntryKind,
+    Holding,
+    Posting,
+    delisting_entry,
+    deposit_entry,
+    dividend_entry,
+    dividend_payment_entry,
+    fill_entry,
+    split_entry,
+)
+from grodt.ledger.tables import dividends, entries, postings, settlements
+from grodt.ledger.transaction import Read, Write
+from grodt.money import Micros
+
+__all__ = [
+    "CURRENCY",
+    "FLAT",
+    "SHARES",
+    "Account",
+    "Entry",
+    "EntryKind",
+    "Holding",
+    "Posting",
+    "balances",
+    "cash",
+    "commission_total",
+    "delisting_entry",
+    "deposit_entry",
+    "deposits",
+    "dividend_entry",
+    "dividend_payment_entry",
+    "dividend_total",
+    "entries_in",
+    "fill_entry",
+    "holding",
+    "holdings",
+    "post",
+    "realised",
+    "receivable",
+    "record_settlement",
+    "settled",
+    "split_entry",
+    "unpaid_dividends",
+]
+
+
+def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
+    """Book an entry.
+
+    Returns:
+        False if it is booked already, with the same content.
+
+    Raises:
+        DataError: an entry of that id is booked with other content.
+    """
+    known = tx.connection.execute(select(entries.c.digest).where(entries.c.entry_id == entry.entry_id)).scalar_one_or_none()
+    if known == entry.digest:
+        return False
+    if known is not None:
+        raise DataError(
+            f"entry {entry.entry_id} of book {entry.book} is booked with other content; the event was reported twice and differently: "
+            "compare the ledger with the broker's statement, then run `grodt reconcile`"
+        )
+    tx.connection.execute(
+        insert(entries).values(
+            entry_id=entry.entry_id,
+            kind=entry.kind,
+            book=entry.book,
+            session=entry.session,
+            memo=entry.memo,
+            digest=entry.digest,
+            run_id=run_id,
+            recorded_at=now,
+        )
+    )
+    tx.connection.execute(
+        insert(postings),
+        [
+            {
+                "entry_id": entry.entry_id,
+                "line": line,
+                "book": entry.book,
+                "account": posting.account,
+                "asset": posting.asset,
+                "symbol": posting.symbol,
+                "amount": posting.amount,
+            }
+            for line, posting in enumerate(entry.postings)
+        ],
+    )
+    return True
+
+
+def balances(tx: Read, book: str, accounts: Iterable[Account] | None = None) -> dict[tuple[str, str, str], int]:
+    """Sums by (account, asset, symbol), zeros left out; shares, or micros of the currency. Debits are positive."""
+    where = [postings.c.book == book]
+    if accounts is not None:
+        where.append(postings.c.account.in_(list(accounts)))
+    keys = (postings.c.account, postings.c.asset, postings.c.symbol)
+    query = select(*keys, func.sum(postings.c.amount)).where(*where).group_by(*keys).order_by(*keys)
+    return {(account, asset, symbol): amount for account, asset, symbol, amount in tx.connection.execute(query) if amount != 0}
+
+
+def holdings(tx: Read, book: str) -> dict[str, Holding]:
+    """Positions by symbol, ascending; flat ones are absent."""
+    found = balances(tx, book, ("position", "cost"))
+    return {
+        symbol: Holding(amount, Micros(found.get(("cost", CURRENCY, symbol), 0)))
+        for (account, _, symbol), amount in found.items()
+        if account == "position"
+    }
+
+
+def holding(tx: Read, book: str, symbol: str) -> Holding:
+    """The position in one symbol, flat where there is none."""
+    query = (
+        select(postings.c.account, func.sum(postings.c.amount))
+        .where(
+            postings.c.book == book,
+            postings.c.account.in_(["position", "cost"]),
+            postings.c.asset.in_([SHARES, CURRENCY]),
+            postings.c.symbol == symbol,
+        )
+        .group_by(postings.c.account)
+    )
+    sums: dict[str, int] = dict(tx.connection.execute(query).tuples().all())
+    return Holding(sums.get("position", 0), Micros(sums.get("cost", 0)))
+
+
+def cash(tx: Read, book: str) -> Micros:
+    """Cash of the book."""
+    return _total(tx, book, "cash")
+
+
+def receivable(tx: Read, book: str) -> Micros:
+    """Dividends past their ex date and not yet paid; negative where a short owes them."""
+    return _total(tx, book, "receivable")
+
+
+def realised(tx: Read, book: str) -> Micros:
+    """Profit of what was closed, before commission; a gain is positive."""
+    return Micros(-_total(tx, book, "realised"))
+
+
+def commission_total(tx: Read, book: str) -> Micros:
+    """Commission paid; a cost is positive."""
+    return _total(tx, book, "commission")
+
+
+def dividend_total(tx: Read, book: str) -> Micros:
+    """Dividends past their ex date, paid or not; income is positive."""
+    return Micros(-_total(tx, book, "dividend"))
+
+
+def deposits(tx: Read, book: str) -> Micros:
+    """What was brought into the book, less what was taken out. A book without an entry has 0."""
+    return Micros(-_total(tx, book, "capital"))
+
+
+def unpaid_dividends(tx: Read, book: str) -> tuple[tuple[str, date, date, Micros], ...]:
+    """Dividends that wait for their payment, as (symbol, ex date, pay date, amount), earliest pay date first."""
+    paid = select(entries.c.entry_id).where(entries.c.entry_id == dividends.c.payment_id).exists()
+    query = (
+        select(dividends.c.symbol, dividends.c.ex_date, dividends.c.pay_date, dividends.c.amount)
+        .where(dividends.c.book == book, ~paid)
+        .order_by(dividends.c.pay_date, dividends.c.symbol, dividends.c.ex_date)
+    )
+    return tuple((symbol, ex, pay, Micros(amount)) for symbol, ex, pay, amount in tx.connection.execute(query))
+
+
+def entries_in(tx: Read, book: str, session: date) -> tuple[Entry, ...]:
+    """The entries of a session, by id."""
+    query = (
+        select(entries, postings.c.account, postings.c.asset, postings.c.symbol, postings.c.amount)
+        .join(postings, postings.c.entry_id == entries.c.entry_id)
+        .where(entries.c.book == book, entries.c.session == session)
+        .order_by(entries.c.entry_id, postings.c.line)
+    )
+    found: dict[str, Entry] = {}
+    lines: dict[str, list[Posting]] = {}
+    rows = tx.connection.execute(query).all()
+    for row in rows:
+        lines.setdefault(row.entry_id, []).append(Posting(row.account, row.asset, row.symbol, row.amount))
+    for row in rows:
+        if row.entry_id not in found:
+            found[row.entry_id] = Entry(row.entry_id, row.kind, row.book, row.session, row.memo, tuple(lines[row.entry_id]))
+    return tuple(found.values())
+
+
+def settled(tx: Read, book: str) -> date | None:
+    """The latest session whose actions and fills are booked and reconciled; None before the first."""
+    latest: date | None = tx.connection.execute(select(func.max(settlements.c.session)).where(settlements.c.book == book)).scalar_one()
+    return latest
+
+
+def record_settlement(tx: Write, book: str, session: date, run_id: str, now: datetime) -> None:
+    """Note that a session is settled. Noting it again changes nothing.
+
+    Raises:
+        ValueError: a later session is settled already.
+    """
+    known = select(settlements.c.session).where(settlements.c.book == book, settlements.c.session == session)
+    if tx.connection.execute(known).first() is not None:
+        return
+    latest = settled(tx, book)
+    if latest is not None and latest > session:
+        raise ValueError(f"book {book}: session {session} cannot be settled after {latest}")
+    tx.connection.execute(insert(settlements).values(book=book, session=session, run_id=run_id, recorded_at=now))
+
+
+def _total(tx: Read, book: str, account: Account) -> Micros:
+    query = select(func.coalesce(func.sum(postings.c.amount), 0)).where(
+        postings.c.book == book, postings.c.account == account, postings.c.asset == CURRENCY
+    )
+    return Micros(tx.connection.execute(query).scalar_one())

@@ -1,0 +1,1 @@
+"""Orders: approved quantities to a basket, and the life of an order."""

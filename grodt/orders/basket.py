@@ -1,0 +1,101 @@
+"""The orders of one cycle, in the order they are sent, under one content hash.
+
+The hash is what a person approves and what is sent: it changes when anything changes that would be sent, and with nothing else.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from grodt.errors import DataError
+from grodt.orders.order import Order, Side
+from grodt.risk.approved import Approved
+
+
+def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Sequence[Order]) -> str:
+    """SHA-256 (hex) of the canonical JSON of a basket: its cycle, then every field of every order in sending order.
+
+    Canonical: keys sorted, no blanks, ASCII. No clock, attempt or host enters it, so the same decision has the same hash for ever.
+    """
+    content = {
+        "book": book,
+        "kind": kind,
+        "session": session.isoformat(),
+        "run_id": run_id,
+        "orders": [
+            {
+                "client_order_id": order.client_order_id,
+                "book": order.book,
+                "session": order.session.isoformat(),
+                "symbol": order.symbol,
+                "side": str(order.side),
+                "quantity": order.quantity,
+                "reference_price": order.reference_price,
+                "order_type": order.order_type,
+                "time_in_force": order.time_in_force,
+            }
+            for order in orders
+        ],
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """Every order of one cycle. An empty basket is a decision too: to send nothing.
+
+    Attributes:
+        book, kind, session, run_id: the cycle.
+        orders: in sending order: sells first, then by value descending, then by symbol.
+        hash: `basket_hash` of all that, hex.
+    """
+
+    book: str
+    kind: str
+    session: date
+    run_id: str
+    orders: tuple[Order, ...]
+    hash: str
+
+    def require_intact(self) -> "Basket":
+        """The basket, if its orders still have its hash. Asked of every basket that was read back before it is sent.
+
+        Raises:
+            DataError: they have not.
+        """
+        found = basket_hash(book=self.book, kind=self.kind, session=self.session, run_id=self.run_id, orders=self.orders)
+        if found != self.hash:
+            raise DataError(
+                f"basket {self.hash[:12]} of run {self.run_id}: its {len(self.orders)} orders have hash {found[:12]}, so they are not "
+                f"what was approved; nothing of it is sent. Run `grodt verify`, then halt the book and look into the ledger"
+            )
+        return self
+
+
+def build_basket(approved: Iterable[Approved], *, book: str, kind: str, session: date, run_id: str) -> Basket:
+    """The basket of what risk approved.
+
+    Args:
+        approved: at most one quantity per symbol, in any order.
+        book: of the cycle.
+        kind: of the cycle, `eod`.
+        session: of the cycle.
+        run_id: of the cycle.
+
+    Raises:
+        ValueError: a symbol is there twice, or two symbols come to one client order id.
+    """
+    orders = sorted((Order.of(one, book, kind, session) for one in approved), key=_sending_order)
+    ids = {order.client_order_id for order in orders}
+    if len(ids) != len(orders):
+        raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")
+    digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders)
+    return Basket(book, kind, session, run_id, tuple(orders), digest)
+
+
+def _sending_order(order: Order) -> tuple[bool, int, str]:
+    """Sells before buys, because they free cash; then the largest value (micros, exact); then the symbol."""
+    return order.side is Side.BUY, -order.quantity * order.reference_price, order.symbol

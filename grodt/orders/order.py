@@ -1,0 +1,101 @@
+"""One order: our intent, before and apart from what a venue makes of it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from grodt.money import Micros
+from grodt.risk.approved import Approved, ApprovedQuantity
+
+#: Alpaca's bound, the tightest of the venues we know.
+CLIENT_ORDER_ID_LENGTH = 48
+
+
+class Side(StrEnum):
+    """Buy or sell. A short sale is a sell."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+def client_order_id(book: str, kind: str, session: date, symbol: str, leg: int = 0) -> str:
+    """Our id of an order: a pure function of (book, cycle, symbol, leg), at most 48 characters.
+
+    Readable while it fits; else its tail is a hash of the whole, so that two long names never meet.
+    """
+    text = f"{book}-{kind}-{session:%Y%m%d}-{symbol}-{leg}"
+    if len(text) <= CLIENT_ORDER_ID_LENGTH and text.isascii():
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    head = "".join(c for c in text if c.isascii())[: CLIENT_ORDER_ID_LENGTH - 25]
+    return f"{head}-{digest[:24]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A market order for the next session's open.
+
+    Attributes:
+        client_order_id: ours.
+        book, session: the cycle that decided it.
+        symbol: ticker.
+        side, quantity: whole shares > 0.
+        reference_price: price the decision was made at, in micros.
+        order_type, time_in_force: market, opg (at the open, or not at all).
+    """
+
+    client_order_id: str
+    book: str
+    session: date
+    symbol: str
+    side: Side
+    quantity: ApprovedQuantity
+    reference_price: Micros
+    order_type: str = "market"
+    time_in_force: str = "opg"
+
+    @classmethod
+    def of(cls, approved: Approved, book: str, kind: str, session: date) -> "Order":
+        """The order for an approved quantity. There is no other way from a decision to an order.
+
+        Args:
+            approved: signed quantity that passed risk; never zero.
+            book: of the cycle.
+            kind: of the cycle, `eod`.
+            session: of the cycle.
+        """
+        return cls(
+            client_order_id=client_order_id(book, kind, session, approved.symbol),
+            book=book,
+            session=session,
+            symbol=approved.symbol,
+            side=Side.BUY if approved.quantity > 0 else Side.SELL,
+            quantity=ApprovedQuantity(abs(approved.quantity)),
+            reference_price=approved.reference_price,
+        )
+
+    @classmethod
+    def recorded(
+        cls,
+        *,
+        client_order_id: str,
+        book: str,
+        session: date,
+        symbol: str,
+        side: Side,
+        quantity: int,
+        reference_price: int,
+        order_type: str,
+        time_in_force: str,
+    ) -> "Order":
+        """An order as the ledger recorded it: for reading back what `of` once made, and for nothing else.
+
+        Raises:
+            ValueError: the quantity is not above zero.
+        """
+        if quantity < 1:
+            raise ValueError(f"order {client_order_id}: recorded quantity {quantity} is not above zero")
+        return cls(
+            client_order_id, book, session, symbol, side, ApprovedQuantity(quantity), Micros(reference_price), order_type, time_in_force
+        )

@@ -1,0 +1,50 @@
+"""The life of an order: which state may follow which.
+
+`denied` is ours (a risk control), `rejected` is the venue's. Terminal states absorb, except that a late fill after a cancel is
+booked all the same.
+"""
+
+from enum import StrEnum
+
+
+class OrderState(StrEnum):
+    """States an order reaches, in the ledger's and the lake's spelling."""
+
+    APPROVED = "approved"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+_S = OrderState
+_NEXT: dict[OrderState, frozenset[OrderState]] = {
+    _S.APPROVED: frozenset({_S.SENDING, _S.CANCELLED}),
+    _S.SENDING: frozenset({_S.ACCEPTED, _S.REJECTED, _S.UNKNOWN, _S.CANCELLED}),
+    _S.UNKNOWN: frozenset({_S.SENDING, _S.ACCEPTED, _S.REJECTED, _S.CANCELLED}),
+    _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
+    _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED}),
+    _S.CANCELLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
+    _S.EXPIRED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
+    _S.FILLED: frozenset(),
+    _S.REJECTED: frozenset(),
+}
+
+#: States in which nothing more is expected of the broker.
+TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
+#: States in which the broker may hold the order.
+OPEN = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
+
+
+def require_transition(client_order_id: str, old: OrderState, new: OrderState) -> None:
+    """Refuse an illegal step.
+
+    Raises:
+        ValueError: `new` may not follow `old`.
+    """
+    if new not in _NEXT[old]:
+        raise ValueError(f"order {client_order_id}: {new} may not follow {old}")

@@ -1,0 +1,146 @@
+"""Is our ledger what the broker has? Positions exactly, cash within a cent, open orders one by one. Nothing heals itself here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+
+from grodt.brokers.protocol import Broker
+from grodt.errors import ReconciliationBreak
+from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.halts import halt
+from grodt.ledger.leases import Lease
+from grodt.ledger.orders import LedgerOrder, orders_in
+from grodt.ledger.postings import cash, holdings
+from grodt.ledger.unit import Ledger, Read
+from grodt.money import MICROS_PER_CENT, Micros, decimal
+from grodt.orders.order import Side
+from grodt.orders.states import OPEN, OrderState
+
+#: Sent, and no answer known: the broker may have it or not.
+IN_FLIGHT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
+_NONE: Mapping[str, int] = MappingProxyType({})
+_LINES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """One side's view of an account.
+
+    Attributes:
+        positions: shares by symbol, negative when short; a flat symbol may be absent.
+        cash: micros.
+        open_orders: signed shares still to fill by client order id.
+        in_flight: signed shares, by client order id, of orders sent with no answer known; our side only. The other side may
+            have such an order or not; neither is a break.
+    """
+
+    positions: Mapping[str, int]
+    cash: Micros
+    open_orders: Mapping[str, int]
+    in_flight: Mapping[str, int] = _NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Both sides agree. What was compared: counts, and our cash in micros."""
+
+    positions: int
+    open_orders: int
+    cash: Micros
+
+
+def compare(ours: Books, theirs: Books) -> tuple[Break, ...]:
+    """Every difference, over the union of both sides; what one side lacks is zero there.
+
+    Returns:
+        Breaks by kind (position, order, cash), then by key. `symbol` of an order's break is its client order id; of a cash
+        break it is empty.
+    """
+    positions = [
+        Break("position", symbol, ours.positions.get(symbol, 0), theirs.positions.get(symbol, 0))
+        for symbol in sorted(ours.positions.keys() | theirs.positions.keys())
+        if ours.positions.get(symbol, 0) != theirs.positions.get(symbol, 0)
+    ]
+    orders = [
+        Break("order", key, ours.open_orders.get(key, 0), theirs.open_orders.get(key, 0))
+        for key in sorted(ours.open_orders.keys() | theirs.open_orders.keys())
+        if ours.open_orders.get(key, 0) != theirs.open_orders.get(key, 0)
+        and not _may_be_there(ours.in_flight.get(key, 0), theirs.open_orders.get(key, 0))
+    ]
+    money = [Break("cash", "", ours.cash, theirs.cash)] if abs(ours.cash - theirs.cash) > MICROS_PER_CENT else []
+    return (*positions, *orders, *money)
+
+
+def ledger_books(tx: Read, book: str) -> Books:
+    """The ledger's side."""
+    return Books(
+        positions={symbol: holding.quantity for symbol, holding in holdings(tx, book).items()},
+        cash=cash(tx, book),
+        open_orders=_remaining(orders_in(tx, book, OPEN)),
+        in_flight=_remaining(orders_in(tx, book, IN_FLIGHT)),
+    )
+
+
+def broker_books(broker: Broker) -> Books:
+    """The broker's side.
+
+    Raises:
+        BrokerUnavailable: it did not answer; that is never an empty book.
+    """
+    return Books(
+        positions=broker.positions(),
+        cash=broker.cash(),
+        open_orders={order.client_order_id: _signed(order.side, order.quantity - order.filled_quantity) for order in broker.open_orders()},
+    )
+
+
+def reconcile(ledger: Ledger, lease: Lease | None, broker: Broker, *, book: str, session: date, run_id: str, now: datetime) -> Reconciled:
+    """Compare both sides; on a difference record the breaks and halt the book, in one transaction.
+
+    Breaks of earlier that are gone now stay open until a person resolves them.
+
+    Raises:
+        BrokerUnavailable: the broker did not answer; nothing was recorded.
+        ReconciliationBreak: they differ; the message has a table of the breaks.
+    """
+    theirs = broker_books(broker)
+    with ledger.read() as tx:
+        ours = ledger_books(tx, book)
+    breaks = compare(ours, theirs)
+    if not breaks:
+        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash)
+    with ledger.write(lease) as tx:
+        record_breaks(tx, book, session, breaks, run_id, now)
+        halt(tx, scope="book", book=book, reason="reconciliation break", author="reconciliation", now=now)
+    raise ReconciliationBreak(
+        f"book {book} session {session}: ledger and broker differ in {len(breaks)} place{'s' if len(breaks) > 1 else ''}; "
+        f"the book is halted.\n{_table(breaks)}\n"
+        f"Find the cause with `grodt breaks`, resolve each with `grodt breaks resolve`, then `grodt rearm --book {book}`."
+    )
+
+
+def _may_be_there(in_flight: int, theirs: int) -> bool:
+    return in_flight != 0 and in_flight * theirs >= 0 and abs(theirs) <= abs(in_flight)
+
+
+def _signed(side: Side, quantity: int) -> int:
+    return quantity if side is Side.BUY else -quantity
+
+
+def _remaining(orders: Iterable[LedgerOrder]) -> dict[str, int]:
+    return {each.order.client_order_id: _signed(each.order.side, each.order.quantity - each.filled_quantity) for each in orders}
+
+
+def _table(breaks: tuple[Break, ...]) -> str:
+    rows = [("kind", "what", "ledger", "broker", "difference")]
+    for each in breaks[:_LINES_SHOWN]:
+        show = (lambda amount: f"{decimal(amount):f}") if each.kind == "cash" else str
+        rows.append((each.kind, each.symbol or "USD", show(each.ours), show(each.theirs), show(each.ours - each.theirs)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    more = len(breaks) - _LINES_SHOWN
+    return "\n".join(f"  {line.rstrip()}" for line in lines) + (f"\n  and {more} more" if more > 0 else "")

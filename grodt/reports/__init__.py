@@ -1,0 +1,1 @@
+"""Reports: exports to the lake and summaries for people."""

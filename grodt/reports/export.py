@@ -1,0 +1,97 @@
+"""Close a run: its tables go to the lake, and with them, in one transaction, its end to the ledger."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import polars as pl
+
+from grodt.lake import Lake, LakeFile, export_path
+from grodt.ledger.entries import Holding
+from grodt.ledger.evidence import checks_of
+from grodt.ledger.fills import booked_fills, fill_sessions
+from grodt.ledger.leases import Lease
+from grodt.ledger.manifest import commit_files, rows_by_run
+from grodt.ledger.marks import Mark
+from grodt.ledger.orders import orders_decided, touched_sessions
+from grodt.ledger.runs import Run, close_run, end_attempt
+from grodt.ledger.unit import Ledger
+from grodt.ledger.valuation import Close
+from grodt.reports.figures import Figures, figures_of
+from grodt.reports.frames import (
+    Cycle,
+    equity_frame,
+    fills_frame,
+    orders_frame,
+    positions_frame,
+    runs_frame,
+    signals_frame,
+    targets_frame,
+)
+from grodt.signals.forecasts import Forecasts
+from grodt.targets.quantities import Targets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decided:
+    """What a run found and decided, beyond what the ledger keeps."""
+
+    mark: Mark
+    holdings: dict[str, Holding]
+    closes: dict[str, Close]
+    forecasts: Forecasts
+    targets: Targets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """A closed run: its figures, and the frames that went to the lake by table and session."""
+
+    figures: Figures
+    frames: dict[tuple[str, date], pl.DataFrame]
+
+    @property
+    def rows(self) -> int:
+        """Rows exported."""
+        return sum(frame.height for frame in self.frames.values())
+
+
+def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Exported:
+    """The frames of a run that has come to its end. Orders and fills of earlier sessions that moved in it are written anew."""
+    with ledger.read() as tx:
+        figures = replace(figures_of(tx, run, rows_by_run(tx, run.run_id, "quarantine")), state="done")
+        moved, filled = touched_sessions(tx, run.book, run.run_id), fill_sessions(tx, run.run_id)
+        orders = {("orders", day): orders_frame(run.book, orders_decided(tx, run.book, day)) for day in moved}
+        fills = {("fills", day): fills_frame(run.book, booked_fills(tx, run.book, day)) for day in filled}
+        checks = checks_of(tx, run.run_id)
+    cycle = Cycle(run.book, run.session, run.run_id)
+    own = {
+        "risk_checks": checks,
+        "signals": signals_frame(cycle, decided.forecasts),
+        "targets": targets_frame(cycle, decided.forecasts, decided.targets),
+        "positions": positions_frame(cycle, decided.holdings, decided.closes, decided.mark.equity),
+        "equity": equity_frame(decided.mark, run.run_id),
+        "runs": runs_frame(run, "done", figures, now),
+    }
+    return Exported(figures, orders | fills | {(table, run.session): frame for table, frame in own.items()})
+
+
+def close(ledger: Ledger, lease: Lease | None, lake: Lake, run: Run, exported: Exported, now: datetime) -> None:
+    """Write the frames to the lake, then commit them and the end of the run together.
+
+    Raises:
+        LakeWriteFailed: the disk is full or refuses; the run stays open.
+        LeaseHeld: another process was given the book; nothing was committed.
+    """
+    files = list(_write(lake, run, exported.frames, now))
+    with ledger.write(lease) as tx:
+        commit_files(tx, files, now)
+        end_attempt(tx, run.run_id, "done", now)
+        close_run(tx, run.run_id, "done", now)
+
+
+def _write(lake: Lake, run: Run, frames: dict[tuple[str, date], pl.DataFrame], now: datetime) -> Iterable[LakeFile]:
+    for (table, session), frame in sorted(frames.items()):
+        if frame.height:
+            path = export_path(table, run.book, session)
+            yield lake.write(table, path, frame, source=run.book, known_at=now, run_id=run.run_id)

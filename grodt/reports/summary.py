@@ -1,0 +1,97 @@
+"""What a run did, in words and small tables: the Prefect artifact and the report that a person reads."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from grodt.money import units
+from grodt.reports.export import Exported
+
+ORDER_COLUMNS = ["symbol", "side", "quantity", "price", "value", "state"]
+RISK_COLUMNS = ["control", "name", "symbol", "value", "limit", "verdict", "reason"]
+POSITION_COLUMNS = ["symbol", "quantity", "price", "value", "weight", "unrealised"]
+_LARGEST = 10
+
+
+def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, str]) -> str:
+    """A run in Markdown: figures, what was ordered, what risk changed, what is held.
+
+    Args:
+        book: its book.
+        exported: the closed run.
+        snapshot: the data it read.
+        links: name and place of lake, ledger and report.
+    """
+    figures = exported.figures
+    session = figures.session
+    equity = exported.frames["equity", session].row(0, named=True)
+    parts = [
+        f"# {book} · {session} · {figures.state}",
+        f"Equity **{units(figures.equity):,.2f} USD**, profit {float(equity['profit']):+,.2f} since the last mark, drawdown "
+        f"{equity['drawdown']:.2%} from {float(equity['high_water_mark']):,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
+        f"{equity['net_exposure']:.1%} net. Cash {float(equity['cash']):,.2f}, dividends receivable {float(equity['receivable']):,.2f}.",
+        _table(
+            ["bars", "quarantined", "symbols with a forecast", "orders", "fills", "positions", "open breaks"],
+            [[figures.bars, figures.quarantined, figures.signals, figures.orders, figures.fills, figures.positions, figures.breaks]],
+        ),
+        *_section("Orders for the next open, largest first", orders_rows(exported, session), ORDER_COLUMNS),
+        *_section("What risk clipped, refused or halted", risk_rows(exported, session), RISK_COLUMNS),
+        *_section("Largest positions", position_rows(exported, session), POSITION_COLUMNS),
+        f"Run `{figures.run_id}`, data `{snapshot}`.",
+        *(f"{name}: `{place}`" for name, place in links.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def orders_rows(exported: Exported, session: date) -> list[list[object]]:
+    """The session's orders, largest first: symbol, side, quantity, reference price, value, state."""
+    frame = exported.frames.get(("orders", session))
+    if frame is None or frame.is_empty():
+        return []
+    valued = frame.with_columns(value=pl.col("quantity") * pl.col("reference_price").cast(pl.Float64))
+    rows = valued.sort("value", "symbol", descending=[True, False]).select("symbol", "side", "quantity", "reference_price", "value", "state")
+    return [[s, side, f"{q:,}", f"{p:,.4f}", f"{v:,.0f}", state] for s, side, q, p, v, state in rows.iter_rows()]
+
+
+def risk_rows(exported: Exported, session: date) -> list[list[object]]:
+    """The evaluations that were not passes: control, name, symbol, value, limit, verdict, reason."""
+    frame = exported.frames["risk_checks", session].filter(pl.col("verdict") != "pass")
+    return [[c, n, s, _number(v), _number(b), verdict, r] for c, n, s, v, b, verdict, r in frame.select(RISK_COLUMNS).iter_rows()]
+
+
+def position_rows(exported: Exported, session: date) -> list[list[object]]:
+    """Positions, largest first: symbol, quantity, price, market value, weight, unrealised profit."""
+    frame = exported.frames["positions", session].sort(pl.col("market_value").abs(), descending=True)
+    rows = frame.select("symbol", "quantity", "price", "market_value", "weight", "unrealised_profit").iter_rows()
+    return [[s, f"{q:,}", f"{p:,.4f}", f"{v:,.2f}", f"{w:.2%}", f"{u:+,.2f}"] for s, q, p, v, w, u in rows]
+
+
+def control_rows(exported: Exported, session: date) -> list[dict[str, object]]:
+    """Every control with how often it was asked and what it said, for a table artifact."""
+    frame = exported.frames["risk_checks", session]
+    counted = frame.group_by("control", "name").agg(
+        asked=pl.len(),
+        passed=(pl.col("verdict") == "pass").sum(),
+        clipped=(pl.col("verdict") == "clip").sum(),
+        rejected=(pl.col("verdict") == "reject").sum(),
+        halted=(pl.col("verdict") == "halt").sum(),
+        least_headroom=pl.col("headroom").min(),
+    )
+    return counted.sort("control").to_dicts()
+
+
+def _section(title: str, rows: list[list[object]], header: list[str]) -> list[str]:
+    if not rows:
+        return [f"## {title}", "None."]
+    more = f"\n\nand {len(rows) - _LARGEST} more, in the Parquet table." if len(rows) > _LARGEST else ""
+    return [f"## {title}", _table(header, rows[:_LARGEST]) + more]
+
+
+def _table(header: list[str], rows: list[list[object]]) -> str:
+    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.6g}"

@@ -1,0 +1,1 @@
+"""Risk: limits, controls with evidence, and the only maker of `Approved`."""

@@ -1,0 +1,63 @@
+"""Evaluations as rows of `risk_checks`, built by columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from grodt.lake.tables import RiskChecks
+from grodt.risk.controls import Evaluation
+from grodt.risk.exact import IntArray
+
+_VERDICTS = pl.Enum(["pass", "clip", "reject", "halt", "alert"])
+_SCOPES = pl.Enum(["order", "symbol", "basket", "book"])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """One evaluation and whom it was about: places (n,) in the proposal's symbols, or None for a basket or book."""
+
+    evaluation: Evaluation
+    places: IntArray | None = None
+
+
+def rows(answers: Sequence[Answered], *, book: str, session: date, run_id: str, symbols: Sequence[str]) -> pl.DataFrame:
+    """One row for each answer, in the order they were given, with exactly the columns of `risk_checks`."""
+    checks = [answer.evaluation for answer in answers]
+    counts = [len(check.value) for check in checks]
+    which = np.repeat(np.arange(len(checks), dtype=np.uint32), counts)
+    nowhere = np.array([len(symbols)], dtype=np.int64)
+    places = np.concatenate([nowhere if answer.places is None else answer.places for answer in answers]).astype(np.uint32)
+    passed = np.concatenate([check.passed for check in checks])
+    left = np.concatenate([np.zeros(len(check.value), dtype=np.int64) if check.quantity is None else check.quantity for check in checks])
+    clipped = ~passed & (left != 0)
+    # A text of the reason for every control that failed; "" stands last, for passes.
+    reasons = pl.Series([f"{check.control.code}: {check.control.words}" for check in checks] + [""], dtype=pl.String())
+    verdicts = pl.Series([check.control.failure for check in checks] + ["pass", "clip"], dtype=_VERDICTS)
+    passes, clips = len(checks), len(checks) + 1
+    frame = pl.DataFrame(
+        {
+            "control": np.array([check.control.number for check in checks], dtype=np.int16)[which],
+            "name": pl.Series([check.control.name for check in checks], dtype=pl.String()).gather(which),
+            "scope": pl.Series([check.control.scope for check in checks], dtype=_SCOPES).gather(which),
+            "symbol": pl.Series([*symbols, ""], dtype=pl.String()).gather(places),
+            "value": np.concatenate([check.value for check in checks]),
+            "limit": np.concatenate([check.limit for check in checks]),
+            "verdict": verdicts.gather(np.where(passed, passes, np.where(clipped, clips, which)).astype(np.uint32)),
+            "reason": reasons.gather(np.where(passed, passes, which).astype(np.uint32)),
+            "left": left,
+        }
+    )
+    frame = frame.with_columns(
+        pl.lit(book).alias("book"),
+        pl.lit(session, dtype=pl.Date()).alias("session"),
+        pl.lit(run_id).alias("run_id"),
+        pl.col("value", "limit").fill_nan(None),
+        pl.when(pl.col("verdict") == "clip")
+        .then(pl.format("{}; clipped to {} shares", pl.col("reason"), pl.col("left").abs()))
+        .otherwise(pl.col("reason"))
+        .alias("reason"),
+    )
+    return frame.with_columns((pl.col("limit") - pl.col("value")).alias("headroom")).select(RiskChecks.column_names())

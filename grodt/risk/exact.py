@@ -1,0 +1,65 @@
+"""Exact money arithmetic over arrays, where quantity · price may leave int64.
+
+Micros of an ordinary book fit int64 with room. A swapped quantity and notional do not, and must be refused rather than wrap
+around, so such a product is made of Python integers instead (dtype object): slower, exact, and used by the same code.
+"""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+#: int64, or Python integers where int64 could overflow.
+ExactArray = NDArray[Any]
+
+#: Shares beyond this are cut to it before any arithmetic; no limit comes near it.
+MOST_QUANTITY = 2**61
+#: A sum of products below this stays inside int64 together with two more like it.
+_ROOM = float(2**60)
+#: No budget is larger: 4.6 trillion USD.
+_MOST_BUDGET = 2**62
+#: What nothing fits in: the budget where it cannot be computed.
+NOTHING = -1
+
+
+def roomy(amounts: ExactArray, *starts: int) -> ExactArray:
+    """The amounts so that running sums of them from those starts cannot overflow: Python integers where a start is too large."""
+    return amounts.astype(object) if any(abs(start) >= _ROOM for start in starts) else amounts
+
+
+def values(quantity: IntArray, price: IntArray) -> ExactArray:
+    """|quantity| · price in micros, exact, and so that the sum over all of it does not overflow. Both ≥ -2^62 and one of a symbol each."""
+    size = np.abs(quantity)
+    if float(size.astype(np.float64) @ price.astype(np.float64)) < _ROOM:
+        return size * price
+    return np.asarray(size.astype(object) * price.astype(object), dtype=object)
+
+
+def total(amounts: ExactArray) -> int:
+    """Their sum as a Python integer."""
+    return int(amounts.sum()) if len(amounts) else 0
+
+
+def exact(share: float) -> Fraction | None:
+    """A configured share as the decimal it was written as (0.1 is a tenth); None when it is no finite number above zero."""
+    number = float(share)
+    return Fraction(repr(number)) if math.isfinite(number) and number > 0 else None
+
+
+def budget(amount: int, share: Fraction | None) -> int:
+    """The share of the amount in micros, rounded down; `NOTHING` when the share is None or the amount is not above zero."""
+    if share is None or amount <= 0:
+        return NOTHING
+    return min(math.floor(share * amount), _MOST_BUDGET)
+
+
+def budgets(amount: int, shares: FloatArray) -> IntArray:
+    """`budget` for each of the shares, (N,) int64."""
+    different, places = np.unique(shares, return_inverse=True)
+    each = [budget(amount, exact(share)) for share in different.tolist()]
+    return np.array(each, dtype=np.int64)[places.reshape(-1)]

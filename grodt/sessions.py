@@ -1,0 +1,170 @@
+"""Exchange sessions: the only reader of exchange_calendars.
+
+A *session* is a date of an exchange calendar; an *instant* is an aware UTC datetime. A cycle's identity is its session, never
+the wall clock.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from grodt.errors import ConfigError, SessionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from exchange_calendars import ExchangeCalendar
+
+#: The first session any book may name; exchange_calendars starts here when told to.
+FIRST_DATE = date(1990, 1, 2)
+
+
+def require_utc(instant: datetime, name: str = "instant") -> datetime:
+    """The instant in UTC.
+
+    Raises:
+        ValueError: it has no time zone.
+    """
+    if instant.tzinfo is None:
+        raise ValueError(f"{name} {instant.isoformat()} has no time zone; instants are aware UTC")
+    return instant.astimezone(UTC)
+
+
+@cache
+def _exchange_calendar(name: str) -> "ExchangeCalendar":
+    import exchange_calendars  # costs 0.6 s: only when a calendar is asked for
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        return exchange_calendars.get_calendar(name, start=FIRST_DATE.isoformat())
+    except InvalidCalendarName:
+        raise ConfigError(
+            f"calendar {name!r} is unknown; use an exchange_calendars name such as XNYS, XLON or 24/7"
+        ) from None
+
+
+def _instant(stamp: "pd.Timestamp") -> datetime:
+    return stamp.to_pydatetime().astimezone(UTC)
+
+
+def _day(stamp: "pd.Timestamp") -> date:
+    return stamp.date()
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Sessions of one exchange, by exchange_calendars' name for it (XNYS, XLON, 24/7)."""
+
+    name: str
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The exchange's own time zone."""
+        return ZoneInfo(str(_exchange_calendar(self.name).tz))
+
+    def bounds(self) -> tuple[date, date]:
+        """First and last session the calendar knows."""
+        calendar = _exchange_calendar(self.name)
+        return calendar.first_session.date(), calendar.last_session.date()
+
+    def is_session(self, day: date) -> bool:
+        """Whether the exchange opens on that date."""
+        self._require_known(day)
+        return bool(_exchange_calendar(self.name).is_session(day.isoformat()))
+
+    def require_session(self, day: date) -> date:
+        """The date, if the exchange opens on it.
+
+        Raises:
+            SessionError: it is a holiday or weekend; the message names the sessions on either side.
+        """
+        if self.is_session(day):
+            return day
+        raise SessionError(
+            f"{day} is not a session of {self.name} (holiday or weekend); "
+            f"the nearest are {self.previous(day)} and {self.next(day)}"
+        )
+
+    def require_complete(self, session: date, now: datetime) -> date:
+        """The session, if it is over at `now`.
+
+        Raises:
+            SessionError: it is no session, lies in the future, or has not closed.
+        """
+        self.require_session(session)
+        closes_at = self.closes_at(session)
+        if require_utc(now, "now") < closes_at:
+            raise SessionError(
+                f"session {session} of {self.name} is not over: it closes at {closes_at:%Y-%m-%d %H:%M} UTC and now is "
+                f"{now:%Y-%m-%d %H:%M} UTC; the latest complete session is {self.latest_complete(now)}"
+            )
+        return session
+
+    def opens_at(self, session: date) -> datetime:
+        """Instant of the session's open."""
+        return _instant(_exchange_calendar(self.name).session_open(session.isoformat()))
+
+    def closes_at(self, session: date) -> datetime:
+        """Instant of the session's close, early closes included."""
+        return _instant(_exchange_calendar(self.name).session_close(session.isoformat()))
+
+    def latest_complete(self, now: datetime) -> date:
+        """The latest session whose close is not after `now`."""
+        day = require_utc(now, "now").date()
+        session = day if self.is_session(day) else self.previous(day)
+        while self.closes_at(session) > now:
+            session = self.previous(session)
+        return session
+
+    def next(self, day: date) -> date:
+        """First session after the date."""
+        self._require_known(day)
+        calendar = _exchange_calendar(self.name)
+        if day >= calendar.last_session.date():
+            raise SessionError(f"{self.name} knows no session after {calendar.last_session.date()}")
+        stamp = calendar.date_to_session(day.isoformat(), direction="next")
+        return _day(stamp if stamp.date() > day else calendar.next_session(stamp))
+
+    def previous(self, day: date) -> date:
+        """Last session before the date."""
+        self._require_known(day)
+        calendar = _exchange_calendar(self.name)
+        if day <= calendar.first_session.date():
+            raise SessionError(f"{self.name} knows no session before {calendar.first_session.date()}")
+        stamp = calendar.date_to_session(day.isoformat(), direction="previous")
+        return _day(stamp if stamp.date() < day else calendar.previous_session(stamp))
+
+    def between(self, start: date, end: date) -> tuple[date, ...]:
+        """Sessions from `start` to `end`, both included, ascending; empty when there is none."""
+        self._require_known(start)
+        self._require_known(end)
+        if start > end:
+            return ()
+        found = _exchange_calendar(self.name).sessions_in_range(start.isoformat(), end.isoformat())
+        return tuple(stamp.date() for stamp in found)
+
+    def latest(self, end: date, count: int) -> tuple[date, ...]:
+        """The last `count` sessions up to and including `end`, ascending."""
+        if count < 1:
+            raise SessionError(f"{count} sessions asked for; ask for at least one")
+        calendar = _exchange_calendar(self.name)
+        position = calendar.sessions.searchsorted(end.isoformat(), side="right")
+        return tuple(stamp.date() for stamp in calendar.sessions[max(0, position - count) : position])
+
+    def _require_known(self, day: date) -> None:
+        first, last = self.bounds()
+        if not first <= day <= last:
+            raise SessionError(f"{day} is outside the sessions {self.name} knows, {first} to {last}")
+
+
+def parse_session(text: str) -> date:
+    """A date from a command line or file, as YYYY-MM-DD: the one parser at the boundary.
+
+    Raises:
+        SessionError: the text is not a date in that form.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SessionError(f"session {text!r} is not a date; write it as YYYY-MM-DD, such as 2014-06-10") from None

@@ -1,0 +1,1 @@
+"""Settings: the books file and the environment, parsed once and typed."""

@@ -1,0 +1,86 @@
+"""What the environment says: where things are, and what time it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from grodt.errors import ConfigError
+from grodt.sessions import require_utc
+
+DEFAULT_HOME = ".grodt"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where GRODT keeps its data and reads its books.
+
+    Attributes:
+        home: absolute folder of lake, ledger, reports and logs (`GRODT_HOME`, default `.grodt/` in the working folder).
+        is_default_home: whether `GRODT_HOME` was not given.
+        books_file: the books file (`GRODT_CONFIG`, else `grodt.yaml` in the working folder), or None for the built-in demo book.
+        fixed_now: a fixed instant that stands in for the clock (`GRODT_NOW`, for rehearsals and tests), or None.
+    """
+
+    home: Path
+    is_default_home: bool = True
+    books_file: Path | None = None
+    fixed_now: datetime | None = None
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str], folder: Path) -> "Environment":
+        """Read it from environment variables and the working folder.
+
+        Raises:
+            ConfigError: `GRODT_CONFIG` names no file, or `GRODT_NOW` is not an instant with a zone.
+        """
+        named = variables.get("GRODT_CONFIG")
+        books_file = (folder / named if named else folder / "grodt.yaml").resolve()
+        if named and not books_file.is_file():
+            raise ConfigError(f"GRODT_CONFIG names {books_file}, and there is no such file; correct the path or unset it for the demo book")
+        return cls(
+            home=(folder / (variables.get("GRODT_HOME") or DEFAULT_HOME)).resolve(),
+            is_default_home=not variables.get("GRODT_HOME"),
+            books_file=books_file if books_file.is_file() else None,
+            fixed_now=_instant(variables["GRODT_NOW"]) if variables.get("GRODT_NOW") else None,
+        )
+
+    @property
+    def lake(self) -> Path:
+        """Root of the lake."""
+        return self.home / "lake"
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger's SQLite file."""
+        return self.home / "ledger.db"
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's database URL."""
+        return f"sqlite:///{self.ledger_file}"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports that people read."""
+        return self.home / "reports"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the JSON log."""
+        return self.home / "logs"
+
+    def report_file(self, book: str, session: date) -> Path:
+        """The report of one cycle."""
+        return self.reports / book / f"{session}.md"
+
+    def broker_file(self, book: str) -> Path:
+        """The paper broker's own book for one of ours."""
+        return self.home / "brokers" / f"paper-{book}.db"
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return require_utc(datetime.fromisoformat(text), "GRODT_NOW")
+    except ValueError as error:
+        raise ConfigError(f"GRODT_NOW={text!r}: {error}; write it as 2026-11-21T12:00:00Z") from None

@@ -1,0 +1,1 @@
+"""Signals: a panel of history in, forecasts out. Pure functions over arrays."""

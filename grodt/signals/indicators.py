@@ -1,0 +1,150 @@
+"""Indicators as recurrences: one pass over the sessions, state in row vectors over symbols.
+
+Each step reads one session and the state and nothing else, so a value never depends on a later session: the series on data up
+to T is bit for bit the longer series cut at T. A session without a bar leaves a symbol's state as it is; a bar without a return
+is the first of a listing and starts the symbol anew. Only the rows asked for are written, so the whole costs a few row vectors
+beside its answer, and the last session alone is the same code as all of them.
+
+A value also depends on the panel's *first* session, where a recurrence starts: compare panels that start alike.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from grodt.signals.panel import FloatArray, Panel
+from grodt.signals.parameters import require_count, require_number
+
+BoolArray = NDArray[np.bool_]
+
+#: Sessions of a year, by which daily variances become annual ones.
+SESSIONS_PER_YEAR = 252
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One session as a recurrence sees it; arrays of shape (N,), valid until the next step.
+
+    Attributes:
+        row: row of the session in the panel.
+        gain: log return; 0 where there is none.
+        seen: where there is a return.
+        barred: where there is a bar.
+        listed: where there is a bar and no return: the first of a listing.
+        any_listed: whether there is any such.
+    """
+
+    row: int
+    gain: FloatArray
+    seen: BoolArray
+    barred: BoolArray
+    listed: BoolArray
+    any_listed: bool
+
+    def decay(self, factor: float) -> FloatArray:
+        """The factor where there is a return, 1 elsewhere: state · 1 + 0 is the state, bit for bit."""
+        return np.where(self.seen, factor, 1.0)
+
+
+def steps(panel: Panel) -> Iterator[Step]:
+    """The panel's sessions in order."""
+    width = len(panel.symbols)
+    seen, barred, listed = (np.empty(width, dtype=np.bool_) for _ in range(3))
+    for row in range(len(panel.sessions)):
+        today = panel.log_return[row]
+        np.equal(today, today, out=seen)
+        np.equal(panel.close[row], panel.close[row], out=barred)
+        np.greater(barred, seen, out=listed)
+        yield Step(row, np.where(seen, today, 0.0), seen, barred, listed, bool(listed.any()))
+
+
+def first_row(panel: Panel, last: int) -> int:
+    """Row of the first of the last `last` sessions.
+
+    Raises:
+        ValueError: the panel has fewer, or none is asked for.
+    """
+    if not 1 <= last <= len(panel.sessions):
+        raise ValueError(f"last {last} sessions asked of a panel with {len(panel.sessions)}; ask for 1 up to all of them")
+    return len(panel.sessions) - last
+
+
+def decay_of(span: int) -> float:
+    """λ = 1 − 2 / (span + 1), the weight an exponential average of that span keeps from one bar to the next."""
+    return 1.0 - 2.0 / (span + 1.0)
+
+
+def price_over_average(panel: Panel, spans: tuple[int, ...], last: int) -> tuple[FloatArray, NDArray[np.int32]]:
+    """Log price less its exponential average, for several spans in one pass.
+
+    With E_t = λ E_{t−1} + (1 − λ) p_t and p_t = p_{t−1} + r_t, the difference D_t = p_t − E_t obeys D_t = λ (D_{t−1} + r_t), so
+    no price level is needed and rounding does not grow with it. The average is seeded with the first log price of the listing:
+    D = 0 there (pandas: `ewm(span=…, adjust=False, ignore_na=True)`).
+
+    Returns:
+        D, (spans, last, N), carried over sessions without a bar; and the returns seen since the listing, (last, N).
+    """
+    start, width = first_row(panel, last), len(panel.symbols)
+    factors = [decay_of(span) for span in spans]
+    state, count = np.zeros((len(spans), width)), np.zeros(width, dtype=np.int32)
+    out, seen = np.empty((len(spans), last, width)), np.empty((last, width), dtype=np.int32)
+    for step in steps(panel):
+        if step.any_listed:
+            state[:, step.listed] = 0.0
+            count[step.listed] = 0
+        count += step.seen
+        state += step.gain
+        for difference, factor in zip(state, factors, strict=True):
+            np.multiply(difference, step.decay(factor), out=difference)
+        if step.row >= start:
+            out[:, step.row - start] = state
+            seen[step.row - start] = count
+    return out, seen
+
+
+@dataclass(frozen=True, slots=True)
+class Volatility:
+    """Volatility of log total returns, exponentially weighted, annualised with 252 sessions.
+
+    σ²_t = 252 · Σ_k λ^k r²_{t−k} / Σ_k λ^k over the returns of the listing, λ = 1 − 2 / (span + 1), the mean taken as zero
+    (J.P. Morgan/Reuters, RiskMetrics Technical Document, 1996, chapter 5). Seed: both sums start at zero, so the weights always
+    add up to one and no first value is favoured (pandas: `(r ** 2).ewm(span=…, adjust=True, ignore_na=True).mean()`). A return over
+    a gap counts as one.
+
+    Attributes:
+        span: of the average, in bars.
+        history: returns needed before there is a value.
+        floor: smallest value given, per year, so that a price that stands still does not ask for an endless position.
+    """
+
+    span: int = 60
+    history: int = 60
+    floor: float = 0.01
+
+    def __post_init__(self) -> None:
+        require_count("volatility", "span", self.span, low=2, high=2520)
+        require_count("volatility", "history", self.history, low=1, high=2520)
+        require_number("volatility", "floor", self.floor, above=0, high=1)
+
+    def evaluate(self, panel: Panel, last: int) -> FloatArray:
+        """Volatility per year of the last `last` sessions, (last, N); NaN where history is too short or there is no bar."""
+        start, width, factor = first_row(panel, last), len(panel.symbols), decay_of(self.span)
+        squares, weights, count = np.zeros(width), np.zeros(width), np.zeros(width, dtype=np.int32)
+        out = np.empty((last, width))
+        for step in steps(panel):
+            if step.any_listed:
+                for state in (squares, weights, count):
+                    state[step.listed] = 0
+            decay = step.decay(factor)
+            count += step.seen
+            weights *= decay
+            weights += step.seen
+            squares *= decay
+            squares += step.gain * step.gain
+            if step.row >= start:
+                ready = step.seen & (count >= self.history)
+                variance = np.divide(squares, weights, out=np.full(width, np.nan), where=ready)
+                np.maximum(np.sqrt(variance * SESSIONS_PER_YEAR), self.floor, out=out[step.row - start])
+        return out

@@ -1,0 +1,193 @@
+"""What a signal sees."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from grodt.errors import DataError
+
+FloatArray = NDArray[np.float64]
+_IntArray = NDArray[np.int64]
+
+#: Rows scattered at a time; bounds the temporaries of `build_panel`.
+_SLICE = 1_000_000
+#: Order of actions with one ex date: a dividend is per share held before it, so it comes before a split.
+_KIND_ORDER = {"dividend": 0, "split": 1, "delisting": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """History of one universe up to a session: per field an array of shape (sessions, symbols), NaN where there is no bar.
+
+    Attributes:
+        sessions: ascending sessions, the last one is the decision's. Length T.
+        symbols: ascending tickers. Length N.
+        close: raw closes, currency units, (T, N).
+        log_return: log total return of each bar over the symbol's *previous bar*, splits and dividends included, (T, N); NaN
+            where there is no bar, and at a symbol's first bar. It is a local quantity, so a longer history never changes it.
+            A bar without a return is therefore the first of a listing, and signals start a symbol anew there.
+    """
+
+    sessions: tuple[date, ...]
+    symbols: tuple[str, ...]
+    close: FloatArray
+    log_return: FloatArray
+
+    def __post_init__(self) -> None:
+        shape = (len(self.sessions), len(self.symbols))
+        for field in ("close", "log_return"):
+            array: FloatArray = getattr(self, field)
+            if array.shape != shape:
+                raise ValueError(f"panel field {field} has shape {array.shape}, not {shape}")
+
+    def until(self, count: int) -> "Panel":
+        """The first `count` sessions of it."""
+        return Panel(self.sessions[:count], self.symbols, self.close[:count], self.log_return[:count])
+
+
+def build_panel(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str]) -> Panel:
+    """Bars and corporate actions in long form as a panel.
+
+    A return is what one share of the symbol's previous bar has become: `log((close · shares + cash) / previous close)`. Between
+    the two bars, exclusive of the first and inclusive of the second, a split multiplies `shares` by ratio_new / ratio_old, and a
+    dividend adds `shares` · cash_per_share to `cash`, with the shares held before its ex date. An ex date that is no session
+    takes effect on the next one; one after the last session has no effect. A delisting ends the listing: a later bar of that
+    symbol is the first of another.
+
+    Args:
+        bars: columns symbol (String, Categorical or Enum), session (Date) and close (Float64), in any order of rows. Rows of
+            other symbols and other dates are left out.
+        actions: the columns of `grodt.bars.source.RAW_ACTIONS` (pay_date is not needed; more columns do no harm).
+        sessions: the panel's sessions, ascending.
+        symbols: the panel's symbols, ascending.
+
+    Raises:
+        DataError: a close, split ratio or dividend is not a finite number above zero, or a symbol has two bars in one session.
+        ValueError: `sessions` or `symbols` are not strictly ascending.
+    """
+    days = np.array(sessions, dtype="datetime64[D]").astype(np.int64)
+    names = tuple(symbols)
+    if (np.diff(days) <= 0).any():
+        raise ValueError("sessions of a panel must be strictly ascending")
+    if any(a >= b for a, b in itertools.pairwise(names)):
+        raise ValueError("symbols of a panel must be strictly ascending")
+    close = _scatter_closes(bars, days, names)
+    return Panel(tuple(sessions), names, close, _total_returns(close, actions, days, names))
+
+
+def _columns_of(symbol: pl.Series, names: tuple[str, ...]) -> _IntArray:
+    """Column of each row's symbol, -1 where it is none of the panel's."""
+    if symbol.dtype == pl.String:
+        ranks: _IntArray = symbol.cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+        return ranks
+    column = {name: i for i, name in enumerate(names)}
+    codes = symbol.to_physical()
+    distinct = pl.DataFrame({"code": codes, "name": symbol}).unique("code").drop_nulls()
+    of_code = np.full(int(codes.max() or 0) + 2, -1, dtype=np.int64)  # type: ignore[arg-type]  # an integer column
+    of_code[distinct["code"].to_numpy()] = [column.get(name, -1) for name in distinct["name"].cast(pl.String).to_list()]
+    columns: _IntArray = of_code[codes.cast(pl.Int64).fill_null(of_code.size - 1).to_numpy()]
+    return columns
+
+
+def _rows_of(day: pl.Series, days: _IntArray) -> _IntArray:
+    """Row of each date, -1 where it is none of the panel's sessions."""
+    row_of = np.full(days[-1] - days[0] + 3, -1, dtype=np.int64)
+    row_of[days - days[0] + 1] = np.arange(days.size)
+    offset = day.cast(pl.Int32).cast(pl.Int64).fill_null(days[0] - 1).to_numpy() - (days[0] - 1)
+    rows: _IntArray = row_of[np.clip(offset, 0, row_of.size - 1)]
+    return rows
+
+
+def _scatter_closes(bars: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> FloatArray:
+    close = np.full((days.size, len(names)), np.nan)
+    if not close.size:
+        return close
+    flat, scattered = close.reshape(-1), 0
+    for part in bars.select("symbol", "session", "close").iter_slices(_SLICE):
+        row, column = _rows_of(part["session"], days), _columns_of(part["symbol"], names)
+        value = part["close"].cast(pl.Float64).to_numpy()
+        wanted = (row >= 0) & (column >= 0)
+        bad = wanted & ~((value > 0) & (value < np.inf))
+        if bad.any():
+            symbol, session, got = part.row(int(bad.argmax()))
+            raise DataError(f"{symbol} {session}: close {got} is not a finite number > 0; quarantine the bar, then run again")
+        cell = row * len(names) + column
+        if not wanted.all():
+            cell, value = cell[wanted], value[wanted]
+        flat[cell] = value
+        scattered += cell.size
+    if scattered != np.count_nonzero(~np.isnan(close)):
+        raise DataError(_name_duplicate(bars, days, names))
+    return close
+
+
+def _name_duplicate(bars: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> str:
+    keys = bars.select(pl.col("symbol").cast(pl.String), "session").filter(
+        pl.col("symbol").is_in(names) & pl.col("session").cast(pl.Int32).cast(pl.Int64).is_in(days.tolist())
+    )
+    symbol, session, count = keys.group_by("symbol", "session").len().filter(pl.col("len") > 1).sort("symbol", "session").row(0)
+    return f"{symbol} {session}: {count} bars in one session; keep one of them, then run again"
+
+
+def _total_returns(close: FloatArray, actions: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> FloatArray:
+    """One pass over the sessions; what one share of the last bar has become is carried in row vectors over symbols."""
+    log_return = np.empty_like(close)
+    effects = _effects(actions, days, names)
+    width = len(names)
+    previous, shares, cash = np.full(width, np.nan), np.ones(width), np.zeros(width)
+    pending = False
+    for row, today in enumerate(close):
+        for kind, columns, amount in effects.get(row, ()):
+            pending = True
+            if kind == "dividend":
+                np.add.at(cash, columns, shares[columns] * amount)
+            elif kind == "split":
+                np.multiply.at(shares, columns, amount)
+            else:
+                previous[columns] = np.nan
+        barred = ~np.isnan(today)
+        if pending:
+            np.log((today * shares + cash) / previous, out=log_return[row])
+            np.copyto(shares, 1.0, where=barred)
+            np.copyto(cash, 0.0, where=barred)
+            pending = bool((shares != 1.0).any() or cash.any())
+        else:  # today · 1 + 0 is today, bit for bit
+            np.log(today / previous, out=log_return[row])
+        np.copyto(previous, today, where=barred)
+    return log_return
+
+
+def _effects(actions: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> dict[int, list[tuple[str, _IntArray, FloatArray]]]:
+    """By row of the session they take effect in: (kind, columns, ratio or cash per share), in the order they apply."""
+    effects: dict[int, list[tuple[str, _IntArray, FloatArray]]] = {}
+    if not days.size or not names or actions.is_empty():
+        return effects
+    known = actions.select(
+        pl.col("symbol").cast(pl.String),
+        ex_day=pl.col("ex_date").cast(pl.Int32).cast(pl.Int64),
+        kind=pl.col("kind").cast(pl.String).replace_strict(_KIND_ORDER, return_dtype=pl.Int64),
+        amount=pl.when(pl.col("kind").cast(pl.String) == "split")
+        .then(pl.col("ratio_new").cast(pl.Float64) / pl.col("ratio_old").cast(pl.Float64))
+        .otherwise(pl.col("cash_per_share").cast(pl.Float64)),
+    ).sort("ex_day", "kind", "symbol", "amount")
+    column = _columns_of(known["symbol"], names)
+    ex_day, kind, amount = (known[name].to_numpy() for name in ("ex_day", "kind", "amount"))
+    inside = (column >= 0) & (ex_day > days[0]) & (ex_day <= days[-1])
+    column, ex_day, kind, amount = column[inside], ex_day[inside], kind[inside], amount[inside]
+    bad = (kind != _KIND_ORDER["delisting"]) & ~((amount > 0) & (amount < np.inf))
+    if bad.any():
+        symbol, ex_date = names[column[bad.argmax()]], np.datetime64(int(ex_day[bad.argmax()]), "D")
+        got = amount[bad.argmax()]
+        raise DataError(f"{symbol} {ex_date}: split ratio or dividend {got} is not a finite number > 0; correct the action, then run again")
+    kinds = tuple(_KIND_ORDER)
+    cuts = np.flatnonzero((np.diff(ex_day) != 0) | (np.diff(kind) != 0)) + 1
+    for start, end in zip([0, *cuts], [*cuts, ex_day.size], strict=True):
+        if start < end:
+            row = int(np.searchsorted(days, ex_day[start]))
+            effects.setdefault(row, []).append((kinds[kind[start]], column[start:end], amount[start:end]))
+    return effects

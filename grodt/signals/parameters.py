@@ -1,0 +1,47 @@
+"""Bounds of a parameter, checked once where it is built."""
+
+import math
+
+from grodt.errors import ConfigError
+
+
+def require_number(owner: str, name: str, value: float, *, above: float | None = None, low: float | None = None, high: float) -> None:
+    """Refuse a parameter that is no finite number inside its bounds.
+
+    Args:
+        owner: what it belongs to, for the message.
+        name: of the parameter.
+        value: as configured.
+        above: lower bound that the value must exceed.
+        low: lower bound that the value may equal.
+        high: upper bound that the value may equal.
+
+    Raises:
+        ConfigError: names parameter, value and bound.
+    """
+    bound = f"> {above:g}" if above is not None else f">= {low:g}" if low is not None else ""
+    text = f"a finite number{' ' + bound if bound else ''} and <= {high:g}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ConfigError(f"{owner}: {name} is {value!r}; it must be {text}")
+    if value > high or (above is not None and value <= above) or (low is not None and value < low):
+        raise ConfigError(f"{owner}: {name} is {value!r}; it must be {text}")
+
+
+def require_count(owner: str, name: str, value: int, *, low: int, high: int) -> None:
+    """Refuse a parameter that is no whole number inside its bounds, both included.
+
+    Raises:
+        ConfigError: names parameter, value and bound.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigError(f"{owner}: {name} is {value!r}; it must be a whole number from {low} to {high}")
+
+
+def require_name(owner: str, value: str) -> None:
+    """Refuse an empty or padded name.
+
+    Raises:
+        ConfigError: names the value.
+    """
+    if not isinstance(value, str) or not value or value != value.strip():
+        raise ConfigError(f"{owner}: name is {value!r}; it must be a word without blanks around it")

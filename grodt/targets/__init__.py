@@ -1,0 +1,1 @@
+"""Targets: forecasts to weights to whole lots."""

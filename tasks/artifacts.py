@@ -1,0 +1,21 @@
+"""What an engineer finds beside a run in the Prefect UI."""
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from grodt.reports.export import Exported
+from grodt.reports.summary import ORDER_COLUMNS, POSITION_COLUMNS, control_rows, orders_rows, position_rows
+
+
+def publish(book: str, exported: Exported, text: str) -> None:
+    """A summary in Markdown, and tables of the orders, the risk controls and the positions."""
+    session = exported.figures.session
+    key = book.replace("_", "-")
+    create_markdown_artifact(text, key=f"{key}-summary", description=f"{book} {session}")
+    tables: dict[str, list[dict[str, object]]] = {
+        "orders": [dict(zip(ORDER_COLUMNS, row, strict=True)) for row in orders_rows(exported, session)],
+        "risk": control_rows(exported, session),
+        "positions": [dict(zip(POSITION_COLUMNS, row, strict=True)) for row in position_rows(exported, session)],
+    }
+    for name, rows in tables.items():
+        if rows:
+            create_table_artifact(rows, key=f"{key}-{name}", description=f"{name} of {book} {session}")

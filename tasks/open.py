@@ -1,0 +1,30 @@
+"""open: take the book's lease and start, or take up, the cycle's run."""
+
+from prefect import runtime
+
+import grodt
+from grodt.execution.opening import Opened, Opening, open_cycle
+from tasks.cycle import KIND, Cycle
+from tasks.stage import stage
+from tasks.wiring import is_alive, process_name
+
+
+@stage("open", timeout_seconds=300)
+def open_run(cycle: Cycle) -> int:
+    """Take the book's lease and open the run; 0 rows when the cycle is done already, 1 when it is to be run."""
+    parts = cycle.parts
+    opening = Opening(
+        book=cycle.book,
+        kind=KIND,
+        session=cycle.session,
+        calendar=parts.calendar,
+        capital=parts.config.capital_micros,
+        currency="USD",
+        config_hash=parts.config_hash,
+        code_version=grodt.__version__,
+        flow_run_id=str(runtime.flow_run.id or ""),
+        holder=process_name(),
+    )
+    opened: Opened = open_cycle(parts.ledger, parts.broker, opening, now=parts.now, sleep=cycle.sleep, is_alive=is_alive)
+    cycle.take(opened)
+    return 0 if opened.done else 1

@@ -1,0 +1,21 @@
+"""send: one order at a time, its intent committed first."""
+
+from grodt.execution.send import send
+from tasks.cycle import Cycle
+from tasks.stage import stage
+
+
+@stage("send", timeout_seconds=1800)
+def send_orders(cycle: Cycle) -> int:
+    """Send what the approved basket still has to send. Rows: orders in it."""
+    parts = cycle.parts
+    sent = send(
+        parts.ledger,
+        cycle.lease,
+        parts.broker,
+        cycle.opened,
+        now=parts.now,
+        sleep=cycle.sleep,
+        progress=lambda done, total: cycle.tell("send", f"{done} of {total} orders"),
+    )
+    return sent.orders

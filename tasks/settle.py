@@ -1,0 +1,27 @@
+"""settle: book what the broker did with earlier orders, apply corporate actions, reconcile."""
+
+from grodt.bars.history import read_markets
+from grodt.execution.settle import Settled
+from grodt.execution.settle import settle as settle_sessions
+from grodt.ledger.fills import fills_of
+from grodt.ledger.postings import settled
+from grodt.reconciliation import reconcile
+from tasks.cycle import Cycle
+from tasks.stage import stage
+
+
+@stage("settle", timeout_seconds=900)
+def settle(cycle: Cycle) -> int:
+    """Settle every session since the last one up to this one, then compare with the broker. Rows: fills booked by this run."""
+    parts = cycle.parts
+    with parts.ledger.read() as tx:
+        last = settled(tx, cycle.book)
+    start = cycle.session if last is None else parts.calendar.next(last)
+    markets = read_markets(parts.lake, cycle.data, parts.config.source, parts.calendar, start=start, end=cycle.session)
+    done: Settled = settle_sessions(
+        parts.ledger, cycle.lease, parts.broker, parts.broker.advance, markets, run=cycle.opened, now=parts.now
+    )
+    cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
+    reconcile(parts.ledger, cycle.lease, parts.broker, book=cycle.book, session=cycle.session, run_id=cycle.run_id, now=parts.now())
+    with parts.ledger.read() as tx:
+        return len(fills_of(tx, cycle.run_id))

@@ -1,0 +1,117 @@
+"""Puts the parts of a cycle together. The only reader of settings."""
+
+import socket
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from grodt.bars.files import FilesSource
+from grodt.bars.simulated import SimulatedSource
+from grodt.bars.simulated_paths import SUPPLY
+from grodt.bars.source import BarSource
+from grodt.instruments import Instrument
+from grodt.brokers.paper import PaperBroker
+from grodt.lake.store import Lake
+from grodt.ledger.manifest import LedgerManifest
+from grodt.ledger.unit import Ledger
+from grodt.sessions import Calendar
+from grodt.settings.books import BookConfig, Books, FilesConfig, SimulatedConfig, SourceConfig, load_books
+from grodt.settings.environment import Environment
+from tasks.environment import clock, environment
+
+#: Told (stage, text) as a cycle proceeds; the command line listens to it.
+observer: ContextVar[Callable[[str, str], None]] = ContextVar("observer", default=lambda _stage, _text: None)
+
+
+def books(where: Environment | None = None) -> Books:
+    """The books file in force."""
+    return load_books((where or environment()).books_file)
+
+
+@cache
+def source(name: str, config: SourceConfig, calendar: Calendar, folder: Path) -> BarSource:
+    """The source the books file describes; kept for the process, since parsing or simulating it costs seconds."""
+    match config:
+        case SimulatedConfig():
+            return SimulatedSource(name, config.seed, calendar, SUPPLY, config.opened)
+        case FilesConfig():
+            return FilesSource(name, config, folder)
+
+
+def process_name() -> str:
+    """Who holds a lease: host, process and when it started, so that a number used again is not mistaken for it."""
+    own = psutil.Process()
+    return f"{socket.gethostname()}:{own.pid}:{own.create_time():.2f}"
+
+
+def is_alive(holder: str) -> bool:
+    """Whether the process of that name may still run. One on another host is taken for alive until its lease expires."""
+    host, pid, started = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+    except psutil.NoSuchProcess:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a cycle of one book works with."""
+
+    where: Environment
+    config: BookConfig
+    config_hash: str
+    calendar: Calendar
+    source: BarSource
+    ledger: Ledger
+    lake: Lake
+    broker: PaperBroker
+    now: Callable[[], datetime]
+
+    def universe(self, session: date) -> tuple[Instrument, ...]:
+        """What the book may trade in a session."""
+        return self.config.universe.of(self.source.instruments(session))
+
+    def close(self) -> None:
+        """Close its files."""
+        self.ledger.close()
+        self.broker.close()
+
+
+def parts(book: str, session: date) -> Parts:
+    """The parts of a book for a session, its files made where they are missing.
+
+    Whatever can be wrong in what the user wrote is looked at first, so that a mistake leaves nothing behind.
+
+    Raises:
+        ConfigError: the book is unknown, or the books file is wrong.
+        SessionError: the session is none, or is not over.
+        DataError: the book's source cannot be read.
+    """
+    where = environment()
+    described = books(where)
+    config = described.book(book)
+    now = clock(where)
+    config.weighted_signals()
+    config.exchange.require_complete(session, now())
+    folder = where.books_file.parent if where.books_file else Path.cwd()
+    chosen = source(config.source, described.sources[config.source], config.exchange, folder)
+    config.universe.of(chosen.instruments(session))
+    ledger = Ledger.open(where.ledger_url)
+    return Parts(
+        where=where,
+        config=config,
+        config_hash=described.config_hash(book),
+        calendar=config.exchange,
+        source=chosen,
+        ledger=ledger,
+        lake=Lake(where.lake, LedgerManifest(ledger)),
+        broker=PaperBroker(where.broker_file(book), book, config.capital_micros, config.broker.terms()),
+        now=now,
+    )

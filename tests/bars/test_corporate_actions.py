@@ -1,0 +1,92 @@
+from datetime import date
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, entitlement, split
+from grodt.money import Micros, micros
+
+EX_DATE = date(2014, 6, 9)
+
+
+def split_of(new: int, old: int) -> CorporateAction:
+    return CorporateAction("AAPL", EX_DATE, "split", ratio_new=new, ratio_old=old)
+
+
+def test_seven_for_one_makes_seven_times_the_shares_and_no_cash():
+    outcome = split(100, split_of(7, 1), micros("645.57"))
+    assert (outcome.quantity, outcome.cash_in_lieu) == (700, 0)
+
+
+def test_a_fraction_of_a_reverse_split_is_paid_at_the_last_close():
+    outcome = split(105, split_of(1, 10), micros("2.50"))
+    assert outcome.quantity == 10
+    assert outcome.cash_in_lieu == micros("12.50"), "five old shares at 2.50"
+
+
+def test_three_for_two_pays_half_a_new_share():
+    outcome = split(5, split_of(3, 2), micros("30.00"))
+    assert outcome.quantity == 7
+    assert outcome.cash_in_lieu == micros("10.00"), "half a new share, each worth 30 · 2/3"
+
+
+def test_a_holding_too_small_for_one_new_share_becomes_cash():
+    outcome = split(3, split_of(1, 10), micros("2.50"))
+    assert (outcome.quantity, outcome.cash_in_lieu) == (0, micros("7.50"))
+
+
+ACTIONS = st.builds(split_of, st.integers(1, 50), st.integers(1, 50))
+PRICES = st.integers(0, 10_000_000_000).map(Micros)
+
+
+@given(quantity=st.integers(-(10**9), 10**9), action=ACTIONS, price=PRICES)
+def test_a_split_keeps_the_value_to_half_a_cent(quantity: int, action: CorporateAction, price: Micros):
+    outcome = split(quantity, action, price)
+    after = outcome.quantity * Fraction(price) * action.ratio_old / action.ratio_new + outcome.cash_in_lieu
+    assert abs(after - quantity * price) <= 5_000 + Fraction(1, 2)
+    assert abs(outcome.quantity) * action.ratio_old <= abs(quantity) * action.ratio_new, "towards zero"
+
+
+@given(quantity=st.integers(0, 10**9), action=ACTIONS, price=PRICES)
+def test_a_short_mirrors_a_long(quantity: int, action: CorporateAction, price: Micros):
+    long, short = split(quantity, action, price), split(-quantity, action, price)
+    assert (short.quantity, short.cash_in_lieu) == (-long.quantity, -long.cash_in_lieu)
+
+
+def test_a_dividend_is_rounded_to_the_cent_half_to_even_and_a_short_pays_it():
+    dividend = CorporateAction("KO", EX_DATE, "dividend", cash_per_share=micros("0.305"))
+    assert entitlement(100, dividend) == micros("30.50")
+    assert entitlement(1, dividend) == micros("0.30")
+    assert entitlement(3, dividend) == micros("0.92")
+    assert entitlement(-100, dividend) == micros("-30.50")
+    assert entitlement(0, dividend) == 0
+
+
+def test_a_delisting_may_pay_nothing():
+    assert entitlement(500, CorporateAction("LEH", EX_DATE, "delisting")) == 0
+    assert entitlement(500, CorporateAction("XYZ", EX_DATE, "delisting", cash_per_share=micros("13.75"))) == micros("6875")
+
+
+@pytest.mark.parametrize(
+    ("kind", "new", "old", "cash", "says"),
+    [
+        ("split", 0, 1, 0, "AAPL 2014-06-09: split ratio 0:1 is not positive"),
+        ("split", 2, 0, 0, "split ratio 2:0"),
+        ("split", -2, 1, 0, "split ratio -2:1"),
+        ("dividend", 0, 0, 0, "dividend of 0 micros"),
+        ("dividend", 0, 0, -5, "dividend of -5 micros"),
+        ("delisting", 0, 0, -1, "final value of -1 micros is below zero"),
+    ],
+)
+def test_an_action_that_makes_no_sense_is_refused(kind: ActionKind, new: int, old: int, cash: int, says: str):
+    with pytest.raises(ValueError, match=says):
+        CorporateAction("AAPL", EX_DATE, kind, ratio_new=new, ratio_old=old, cash_per_share=Micros(cash))
+
+
+def test_only_a_split_splits_and_only_at_a_price():
+    with pytest.raises(ValueError, match="a dividend is not a split"):
+        split(100, CorporateAction("AAPL", EX_DATE, "dividend", cash_per_share=micros("0.47")), micros("645.57"))
+    with pytest.raises(ValueError, match="last close of -1 micros is below zero"):
+        split(100, split_of(7, 1), Micros(-1))

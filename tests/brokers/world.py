@@ -1,0 +1,66 @@
+"""Sessions, orders and markets that the tests of brokers, execution and reconciliation are made of."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+
+from grodt.bars.corporate_actions import CorporateAction
+from grodt.bars.market import SessionMarket
+from grodt.money import Micros, micros
+from grodt.orders.order import Order, Side, client_order_id
+
+MON, TUE, WED, THU, FRI = (date(2026, 3, 2) + timedelta(days=i) for i in range(5))
+BOOK = "demo"
+
+
+def instant(session: date, hour: int = 21) -> datetime:
+    return datetime.combine(session, time(hour), UTC)
+
+
+def order(symbol: str, quantity: int, session: date = MON, price: str = "100", *, leg: int = 0, book: str = BOOK) -> Order:
+    """An order for a signed quantity."""
+    return Order(
+        client_order_id=client_order_id(book, "eod", session, symbol, leg),
+        book=book,
+        session=session,
+        symbol=symbol,
+        side=Side.BUY if quantity > 0 else Side.SELL,
+        quantity=abs(quantity),
+        reference_price=micros(price),
+    )
+
+
+def market(
+    session: date,
+    opens: Mapping[str, str],
+    *actions: CorporateAction,
+    closes: Mapping[str, str] | None = None,
+) -> SessionMarket:
+    """A session: open prices, and previous closes where they are not the same."""
+    return SessionMarket(
+        session=session,
+        opens_at=instant(session, 14),
+        closes_at=instant(session, 21),
+        open={symbol: micros(price) for symbol, price in opens.items()},
+        previous_close={symbol: micros(price) for symbol, price in (closes or opens).items()},
+        actions=tuple(sorted(actions, key=lambda action: (action.symbol, action.kind))),
+    )
+
+
+def split_of(symbol: str, session: date, new: int, old: int) -> CorporateAction:
+    return CorporateAction(symbol, session, "split", ratio_new=new, ratio_old=old)
+
+
+def dividend_of(symbol: str, session: date, cash: str, pay: date | None = None) -> CorporateAction:
+    return CorporateAction(symbol, session, "dividend", pay_date=pay, cash_per_share=micros(cash))
+
+
+def delisting_of(symbol: str, session: date, cash: str) -> CorporateAction:
+    return CorporateAction(symbol, session, "delisting", cash_per_share=micros(cash))
+
+
+def usd(amount: str) -> Micros:
+    return micros(amount)
+
+
+def ids(orders: Iterable[Order]) -> list[str]:
+    return [each.client_order_id for each in orders]

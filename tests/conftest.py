@@ -1,0 +1,59 @@
+"""Shared by all tests: one Prefect server per session, started when the first test asks for it.
+
+Prefect reads its settings when it is imported, so they are set here, before any test module is.
+"""
+
+import atexit
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from flows.prefect_home import apply_environment, prefect_home
+from flows.server import PrefectServer, own_server
+
+_HOME = Path(tempfile.mkdtemp(prefix="grodt-tests-"))
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith(("PREFECT_", "GRODT_"))]:
+    del os.environ[_name]
+apply_environment(_HOME)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(pytestconfig: pytest.Config) -> Iterator[PrefectServer]:
+    """A Prefect server that flows and tasks of this test session run against, without heartbeats.
+
+    Its migrated database is kept as a template in pytest's cache, so that only the first session pays for the migrations.
+    """
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    database = prefect_home(_HOME) / "prefect.db"
+    template = _template(pytestconfig)
+    database.parent.mkdir(parents=True, exist_ok=True)
+    if template.exists():
+        shutil.copy(template, database)
+    with own_server(_HOME) as server:
+        server.wait_ready()
+        if not template.exists():
+            _copy_database(database, template)
+        with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield server
+
+
+def _template(config: pytest.Config) -> Path:
+    cache = config.cache
+    folder = cache.mkdir("prefect") if cache is not None else _HOME
+    return folder / f"migrated-{version('prefect')}.db"
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    temporary = target.with_suffix(f".{os.getpid()}")
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(temporary)) as copy:
+        live.backup(copy)
+    temporary.replace(target)

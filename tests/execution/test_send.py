@@ -1,0 +1,226 @@
+"""Sending: once each, in order, with the intent committed first, and nothing after a halt."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from grodt.brokers.protocol import BrokerOrder
+from grodt.errors import BrokerUnavailable, DataError, GrodtError, HaltActive, LeaseHeld, OrderOutcomeUnknown, ReconciliationBreak
+from grodt.execution import Sent, send
+from grodt.execution.outcome import LOOK_UP_PAUSE_SECONDS
+from grodt.ledger.halts import active, halt, rearm
+from grodt.ledger.leases import acquire
+from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket
+from grodt.ledger.runs import Run
+from grodt.orders.order import Order
+from grodt.orders.states import OrderState
+from tests.brokers.world import BOOK, MON, TUE, market, order, usd
+from tests.execution.desk import Desk, make_basket
+
+_APPROVED, _ACCEPTED, _CANCELLED, _UNKNOWN = OrderState.APPROVED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.UNKNOWN
+
+
+@pytest.fixture
+def run(desk: Desk) -> Run:
+    return desk.open(MON)
+
+
+def _states(desk: Desk, run: Run) -> dict[str, OrderState]:
+    with desk.real_ledger.read() as tx:
+        return {each.order.symbol: each.state for each in orders_of(tx, run.run_id)}
+
+
+def _reason(desk: Desk, client_order_id: str) -> str:
+    with desk.real_ledger.read() as tx:
+        found = find_order(tx, client_order_id)
+    assert found is not None
+    return found.reason
+
+
+def _halt(desk: Desk, scope: str, symbol: str = "") -> None:
+    with desk.real_ledger.write() as tx:
+        halt(tx, scope=scope, book="" if scope == "all" else BOOK, symbol=symbol, reason="storm", author="ops", now=desk.now())  # type: ignore[arg-type]
+
+
+def test_every_order_of_the_basket_is_sent_once_sells_first(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10, "IBM": -20, "MSFT": 30})
+    assert desk.send(run) == Sent(orders=3, accepted=3)
+    assert [each.split("-")[3] for each in desk.broker.sends] == ["IBM", "MSFT", "AAPL"]
+    assert _states(desk, run) == dict.fromkeys(["IBM", "MSFT", "AAPL"], _ACCEPTED)
+    assert desk.send(run) == Sent(orders=3, already=3)
+    assert len(desk.broker.sends) == 3
+
+
+def test_there_is_one_commit_before_each_send_and_one_after(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10, "IBM": 20})
+    desk.fuse.steps.clear()
+    desk.send(run)
+    steps = [step for step in desk.fuse.steps if step in ("after a commit", "before a send")]
+    assert steps == ["after a commit", "before a send", "after a commit", "before a send", "after a commit"]
+
+
+def test_progress_is_told_order_by_order(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10, "IBM": 20})
+    told: list[tuple[int, int]] = []
+    send(desk.ledger, None, desk.broker, run, now=desk.now, sleep=desk.pauses.append, progress=lambda *each: told.append(each))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_an_empty_basket_sends_nothing(desk: Desk, run: Run) -> None:
+    desk.decide(run, {})
+    assert desk.send(run) == Sent(orders=0)
+
+
+def test_a_rejection_is_an_outcome_with_the_broker_s_reason(desk: Desk, run: Run) -> None:
+    basket = desk.decide(run, {"AAPL": 1_000_000, "IBM": 1})
+    assert desk.send(run) == Sent(orders=2, accepted=1, rejected=1)
+    assert "insufficient buying power" in _reason(desk, basket.orders[0].client_order_id)
+
+
+def test_a_run_without_a_basket_or_approval_sends_nothing(desk: Desk, run: Run) -> None:
+    with pytest.raises(GrodtError, match="no basket"):
+        desk.send(run)
+    basket = desk.decide(run, {"AAPL": 1}, approve=False)
+    with pytest.raises(GrodtError, match="is not approved"):
+        desk.send(run)
+    assert desk.broker.sends == []
+    with desk.real_ledger.write() as tx:
+        approve_basket(tx, basket.hash, "ann", desk.now())
+    assert desk.send(run).accepted == 1
+
+
+def test_a_basket_that_is_not_what_was_approved_is_not_sent(desk: Desk, run: Run) -> None:
+    basket = make_basket(run, [order("AAPL", 1)])
+    with desk.real_ledger.write() as tx:
+        record_basket(tx, replace(basket, orders=(order("AAPL", 100),)), run.run_id, desk.now())
+        approve_basket(tx, basket.hash, "ann", desk.now())
+    with pytest.raises(DataError, match="not what was approved"):
+        desk.send(run)
+    assert desk.broker.sends == []
+
+
+@pytest.mark.parametrize("scope", ["all", "book"])
+def test_nothing_is_sent_after_a_halt_is_committed(desk: Desk, run: Run, scope: str) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    desk.broker.before_send = lambda number: _halt(desk, scope) if number == 1 else None  # while the second is on its way
+    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it.*storm"):
+        desk.send(run)
+    assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _ACCEPTED, "MSFT": _APPROVED}
+    with pytest.raises(HaltActive):
+        desk.send(run)
+    assert len(desk.broker.sends) == 2
+    with desk.real_ledger.write() as tx:
+        rearm(tx, book="" if scope == "all" else BOOK, reason="over", author="ops", now=desk.now())
+    desk.broker.before_send = lambda number: None
+    assert desk.send(run) == Sent(orders=3, accepted=1, already=2)
+
+
+def test_an_order_in_a_halted_symbol_is_cancelled_and_the_others_go(desk: Desk, run: Run) -> None:
+    basket = desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    _halt(desk, "symbol", "IBM")
+    assert desk.send(run) == Sent(orders=3, accepted=2, cancelled=1)
+    assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _CANCELLED, "MSFT": _ACCEPTED}
+    assert _reason(desk, basket.orders[1].client_order_id) == "symbol halted: storm"
+
+
+def test_a_lost_reply_is_looked_up_and_adopted(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    desk.broker.lose_after.add(0)
+    assert desk.send(run) == Sent(orders=2, accepted=2, adopted=1)
+    assert (len(desk.broker.sends), desk.broker.finds, desk.pauses) == (2, 1, [])
+
+
+def test_an_order_that_never_arrived_is_sent_again_under_its_id_after_two_look_ups(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    desk.broker.lose_before.add(0)
+    assert desk.send(run) == Sent(orders=1, accepted=1)
+    assert desk.broker.sends == ["demo-eod-20260302-AAPL-0"] * 2
+    assert (desk.broker.finds, desk.pauses) == (2, [LOOK_UP_PAUSE_SECONDS])
+
+
+def test_an_order_that_stays_unknown_halts_its_symbol_and_stops_the_basket(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    desk.broker.lose_before.update({0, 1})
+    with pytest.raises(OrderOutcomeUnknown, match=r"buy 30 AAPL.*AAPL is halted.*grodt rearm --book demo"):
+        desk.send(run)
+    assert _states(desk, run) == {"AAPL": _UNKNOWN, "IBM": _APPROVED}
+    with desk.real_ledger.read() as tx:
+        assert [(each.scope, each.symbol) for each in active(tx, BOOK)] == [("symbol", "AAPL")]
+
+
+def test_an_unknown_order_is_looked_up_before_anything_else_is_sent(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    desk.broker.lose_before.add(0)
+    desk.broker.lose_after.add(1)
+    desk.broker.hide.update({0, 1, 2, 3})  # the resend did arrive; nobody sees it yet
+    with pytest.raises(OrderOutcomeUnknown):
+        desk.send(run)
+    assert desk.send(run) == Sent(orders=2, accepted=2, adopted=1)
+    assert desk.broker.sends.count("demo-eod-20260302-AAPL-0") == 2
+    assert [each.symbol for each in desk.paper.open_orders()] == ["AAPL", "IBM"]
+
+
+def test_an_unknown_order_in_a_symbol_still_halted_is_cancelled_once_the_broker_never_had_it(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    desk.broker.lose_before.update({0, 1})
+    with pytest.raises(OrderOutcomeUnknown):
+        desk.send(run)
+    assert desk.send(run) == Sent(orders=1, cancelled=1)
+    assert _states(desk, run) == {"AAPL": _CANCELLED}
+    assert desk.paper.open_orders() == ()
+
+
+def test_a_look_up_without_an_answer_says_nothing(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    desk.broker.lose_after.add(0)
+    desk.broker.before_send = lambda number: setattr(desk.broker, "down", True)
+    with pytest.raises(BrokerUnavailable):
+        desk.send(run)
+    assert _states(desk, run) == {"AAPL": _UNKNOWN}
+    desk.broker.down = False
+    assert desk.send(run) == Sent(orders=1, accepted=1, adopted=1)
+    assert len(desk.broker.sends) == 1
+
+
+def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> None:
+    class Confused:
+        def submit(self, order: Order, session: object) -> BrokerOrder:
+            return replace(desk.paper.submit(order, MON), quantity=order.quantity + 1)
+
+    desk.decide(run, {"AAPL": 30})
+    with pytest.raises(ReconciliationBreak, match="we sent buy 30 AAPL, the broker has buy 31 AAPL as paper-1"):
+        send(desk.ledger, None, Confused(), run, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
+    assert _states(desk, run) == {"AAPL": _UNKNOWN}
+    with desk.real_ledger.read() as tx:
+        assert [each.symbol for each in active(tx, BOOK)] == ["AAPL"]
+
+
+def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    with desk.real_ledger.write() as tx:
+        lease = acquire(tx, "book:demo", "first", desk.now(), timedelta(hours=1))
+
+    def take_over(number: int) -> None:
+        with desk.real_ledger.write() as tx:
+            acquire(tx, "book:demo", "second", desk.now(), timedelta(hours=1), lambda holder: False)
+
+    desk.broker.before_send = take_over
+    with pytest.raises(LeaseHeld, match="taken over by second"):
+        send(desk.ledger, lease, desk.broker, run, now=desk.now, sleep=desk.pauses.append)
+    assert len(desk.broker.sends) == 1
+    assert desk.send(run) == Sent(orders=2, accepted=2, adopted=1)
+
+
+def test_what_the_broker_filled_before_we_heard_of_it_is_adopted_and_booked(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    desk.broker.lose_after.add(0)
+    desk.broker.before_send = lambda number: setattr(desk.broker, "down", True)
+    with pytest.raises(BrokerUnavailable):
+        desk.send(run)
+    desk.broker.down = False
+    tuesday = desk.open(TUE)
+    settled = desk.settle(tuesday, market(TUE, {"AAPL": "100"}))
+    assert (settled.adopted, settled.fills) == (1, 1)
+    assert desk.reconcile(tuesday).positions == 1
+    assert usd("997000") > desk.paper.cash() > usd("996900")

@@ -1,0 +1,213 @@
+"""Settling: every session once, every fill once, however late and in whatever order they come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from grodt.brokers.protocol import BrokerOrder
+from grodt.errors import BrokerUnavailable, DataError
+from grodt.execution import Settled, settle
+from grodt.ledger.fills import fills_in
+from grodt.ledger.orders import find_order
+from grodt.ledger.postings import cash, holdings, settled
+from grodt.ledger.runs import Run
+from grodt.orders.fill import Fill
+from grodt.orders.states import OrderState
+from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, dividend_of, instant, market, order, split_of, usd
+from tests.execution.desk import Desk
+
+
+class Venue:
+    """A live venue in outline: what it answers is set by hand."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, BrokerOrder] = {}
+        self.executions: list[Fill] = []
+        self.asked_after: list[int] = []
+
+    def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
+        return {key: self.known[key] for key in client_order_ids if key in self.known}
+
+    def fills(self, after: int) -> tuple[Fill, ...]:
+        self.asked_after.append(after)
+        return tuple(fill for fill in self.executions if fill.number > after)
+
+    def fill(self, number: int, symbol: str, quantity: int, session: date, *, decided: date = MON, ordered: int = 30) -> Fill:
+        of = order(symbol, ordered, decided)
+        price, at = usd("100"), instant(session, 14)
+        made = Fill(number, f"x{number}", of.client_order_id, symbol, of.side, quantity, price, usd("0"), session, at)
+        self.executions.append(made)
+        return made
+
+    def say(self, symbol: str, state: OrderState, filled: int, reason: str = "", *, decided: date = MON, ordered: int = 30) -> None:
+        of = order(symbol, ordered, decided)
+        self.known[of.client_order_id] = BrokerOrder(of.client_order_id, "v", symbol, of.side, ordered, state, filled, reason)
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return Venue()
+
+
+@pytest.fixture
+def monday(desk: Desk) -> Run:
+    """30 AAPL and 30 IBM sent on Monday, Monday settled."""
+    run = desk.open(MON)
+    desk.settle(run, market(MON, {}))
+    desk.decide(run, {"AAPL": 30, "IBM": 30})
+    desk.send(run)
+    return run
+
+
+def _settle(desk: Desk, venue: Venue, session: date, *markets: object) -> Settled:
+    run = desk.open(session)
+    return settle(desk.ledger, None, venue, None, markets, run=run, now=desk.now)  # type: ignore[arg-type]
+
+
+def _order(desk: Desk, symbol: str) -> tuple[OrderState, int, str]:
+    with desk.real_ledger.read() as tx:
+        found = find_order(tx, order(symbol, 30).client_order_id)
+    assert found is not None
+    return found.state, found.filled_quantity, found.reason
+
+
+def _holds(desk: Desk) -> dict[str, int]:
+    with desk.real_ledger.read() as tx:
+        return {symbol: held.quantity for symbol, held in holdings(tx, BOOK).items()}
+
+
+def test_the_sessions_since_the_last_settled_one_are_settled_and_no_others(desk: Desk, monday: Run) -> None:
+    run = desk.open(WED)
+    markets = [market(session, {"AAPL": "100"}) for session in (MON, TUE, WED)]
+    found = desk.settle(run, *markets)
+    assert (found.sessions, found.fills, found.ended) == ((TUE, WED), 1, 1)
+    with desk.real_ledger.read() as tx:
+        assert settled(tx, BOOK) == WED
+        assert [fill.symbol for fill in fills_in(tx, BOOK, TUE)] == ["AAPL"]
+    assert _order(desk, "IBM") == (OrderState.EXPIRED, 0, "no trade in session")
+    assert desk.settle(run, *markets) == Settled()
+
+
+def test_settling_again_writes_nothing(desk: Desk, monday: Run) -> None:
+    run = desk.open(TUE)
+    desk.settle(run, market(TUE, {"AAPL": "100"}))
+    desk.fuse.steps.clear()
+    desk.settle(run, market(TUE, {"AAPL": "100"}))
+    assert "before a write" not in desk.fuse.steps
+
+
+def test_sessions_out_of_order_are_refused(desk: Desk, monday: Run) -> None:
+    with pytest.raises(ValueError, match="does not come after"):
+        desk.settle(desk.open(WED), market(WED, {}), market(TUE, {}))
+
+
+def test_a_broker_that_does_not_answer_leaves_the_session_to_be_settled(desk: Desk, monday: Run) -> None:
+    desk.broker.down = True
+    with pytest.raises(BrokerUnavailable):
+        desk.settle(desk.open(TUE), market(TUE, {"AAPL": "100"}))
+    desk.broker.down = False
+    assert desk.settle(desk.open(TUE), market(TUE, {"AAPL": "100"})).fills == 1
+
+
+def test_a_split_and_a_dividend_reach_shares_and_cash_on_their_days(desk: Desk, monday: Run) -> None:
+    run = desk.open(FRI)
+    actions = (split_of("AAPL", WED, 7, 1), dividend_of("AAPL", WED, "0.5", THU))
+    sessions = [market(TUE, {"AAPL": "100", "IBM": "100"}), market(WED, {}, *actions), market(FRI, {})]
+    found = desk.settle(run, *sessions)
+    assert found.actions == 3
+    assert _holds(desk) == {"AAPL": 210, "IBM": 30}
+    with desk.real_ledger.read() as tx:
+        assert cash(tx, BOOK) == desk.paper.cash()
+        assert holdings(tx, BOOK)["AAPL"].cost == 30 * usd("100.05")
+    desk.reconcile(run)
+
+
+def test_fills_that_come_twice_and_out_of_order_are_booked_once(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.say("AAPL", OrderState.FILLED, 30)
+    for number, quantity in ((2, 20), (1, 10), (2, 20)):
+        venue.fill(number, "AAPL", quantity, TUE)
+    assert _settle(desk, venue, TUE, market(TUE, {})).fills == 2
+    assert _order(desk, "AAPL") == (OrderState.FILLED, 30, "")
+    assert _holds(desk) == {"AAPL": 30}
+
+
+def test_a_partial_fill_then_a_cancel_keeps_what_filled(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.say("AAPL", OrderState.CANCELLED, 10, "by the venue")
+    venue.fill(1, "AAPL", 10, TUE)
+    found = _settle(desk, venue, TUE, market(TUE, {}))
+    assert (found.fills, found.ended) == (1, 1)
+    assert _order(desk, "AAPL") == (OrderState.CANCELLED, 10, "by the venue")
+
+
+def test_a_fill_reported_after_its_session_was_settled_is_booked_with_its_own_date(desk: Desk, monday: Run, venue: Venue) -> None:
+    _settle(desk, venue, TUE, market(TUE, {}))
+    late = venue.fill(1, "AAPL", 30, TUE)
+    assert _settle(desk, venue, TUE).fills == 1
+    with desk.real_ledger.read() as tx:
+        assert fills_in(tx, BOOK, TUE) == (late,)
+
+
+def test_a_late_fill_of_an_earlier_session_counts_for_the_rights_of_this_one(desk: Desk, monday: Run, venue: Venue) -> None:
+    _settle(desk, venue, TUE, market(TUE, {}))
+    venue.fill(1, "AAPL", 30, TUE)
+    _settle(desk, venue, WED, market(WED, {}, split_of("AAPL", WED, 2, 1)))
+    assert _holds(desk) == {"AAPL": 60}
+
+
+def test_a_fill_after_a_cancel_is_booked_all_the_same(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.say("AAPL", OrderState.CANCELLED, 0, "by the venue")
+    _settle(desk, venue, TUE, market(TUE, {}))
+    venue.fill(1, "AAPL", 30, TUE)
+    assert _settle(desk, venue, WED, market(WED, {})).fills == 1
+    assert _order(desk, "AAPL")[:2] == (OrderState.FILLED, 30)
+
+
+def test_a_fill_of_a_session_not_settled_yet_waits_for_it_even_behind_a_later_number(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.say("AAPL", OrderState.FILLED, 30)
+    venue.say("IBM", OrderState.FILLED, 30)
+    venue.fill(1, "AAPL", 30, WED)
+    venue.fill(2, "IBM", 30, TUE)
+    assert _settle(desk, venue, TUE, market(TUE, {})).fills == 1
+    assert _holds(desk) == {"IBM": 30}
+    split = market(WED, {}, split_of("AAPL", WED, 2, 1), split_of("IBM", WED, 2, 1))
+    assert _settle(desk, venue, WED, split).fills == 1
+    assert _holds(desk) == {"AAPL": 30, "IBM": 60}
+
+
+def test_an_order_that_is_over_stays_open_until_its_fills_are_booked(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.say("AAPL", OrderState.EXPIRED, 10)
+    assert _settle(desk, venue, TUE, market(TUE, {})).ended == 0
+    assert _order(desk, "AAPL")[0] is OrderState.ACCEPTED
+    venue.fill(1, "AAPL", 10, TUE)
+    assert _settle(desk, venue, WED, market(WED, {})).ended == 1
+    assert _order(desk, "AAPL")[:2] == (OrderState.EXPIRED, 10)
+
+
+def test_a_fill_of_an_order_that_is_not_ours_is_counted_and_left_to_reconciliation(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.fill(1, "MSFT", 5, TUE)
+    found = _settle(desk, venue, TUE, market(TUE, {}))
+    assert (found.foreign, found.fills) == (1, 0)
+    assert _holds(desk) == {}
+
+
+def test_a_fill_that_changes_its_story_is_an_error_and_nothing_is_booked(desk: Desk, monday: Run, venue: Venue) -> None:
+    first = venue.fill(1, "AAPL", 10, TUE)
+    _settle(desk, venue, TUE, market(TUE, {}))
+    venue.executions.append(replace(first, number=2, quantity=20))
+    venue.fill(3, "IBM", 30, WED)
+    with pytest.raises(DataError, match="other content"):
+        _settle(desk, venue, WED, market(WED, {}))
+    assert _holds(desk) == {"AAPL": 10}
+
+
+def test_a_ledger_restored_to_before_a_send_finds_its_orders_again(desk: Desk, venue: Venue) -> None:
+    run = desk.open(MON)
+    desk.settle(run, market(MON, {}))
+    desk.decide(run, {"AAPL": 30})
+    venue.say("AAPL", OrderState.FILLED, 30)
+    venue.fill(1, "AAPL", 30, TUE)
+    found = _settle(desk, venue, TUE, market(TUE, {}))
+    assert (found.adopted, found.fills) == (1, 1)
+    assert _order(desk, "AAPL")[:2] == (OrderState.FILLED, 30)

@@ -1,0 +1,56 @@
+"""A ledger with a row in every table."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from grodt.bars.corporate_actions import CorporateAction
+from grodt.bars.market import SessionMarket
+from grodt.lake.manifest import LakeFile
+from grodt.ledger.actions import apply_actions
+from grodt.ledger.evidence import record_checks
+from grodt.ledger.fills import record_fill
+from grodt.ledger.manifest import commit_files
+from grodt.ledger.postings import record_settlement
+from grodt.ledger.unit import Ledger
+from grodt.money import micros
+from tests.ledger.world import BOOK, NEXT, NOW, SESSION, fill, order, sent
+
+
+def lake_file(path: str = "bars_1d/demo/2026/a.parquet", sha256: str = "a" * 64, table: str = "bars_1d") -> LakeFile:
+    """A file version."""
+    return LakeFile(table, path, sha256, 1000, 10, SESSION, NEXT, 1, "demo", NOW, "run")
+
+
+def checks(run_id: str, value: float | None = 0.5) -> pl.DataFrame:
+    """Evidence of one control, over two symbols."""
+    return pl.DataFrame(
+        {
+            "book": BOOK,
+            "session": SESSION,
+            "control": pl.Series([9, 9], dtype=pl.Int16),
+            "name": "symbol weight",
+            "scope": "symbol",
+            "symbol": ["MSFT", "AAPL"],
+            "value": [value, 0.25],
+            "limit": [1.0, 1.0],
+            "headroom": [0.5, 0.75],
+            "verdict": ["pass", "pass"],
+            "reason": "",
+            "run_id": run_id,
+        }
+    )
+
+
+def one_of_each(ledger: Ledger) -> None:
+    """Write a fact of every kind."""
+    one = order()
+    dividend = CorporateAction("AAPL", NEXT + timedelta(days=1), "dividend", NEXT + timedelta(days=9), cash_per_share=micros("0.25"))
+    market = SessionMarket(dividend.ex_date, NOW, NOW, {}, {}, (dividend,))
+    with ledger.write() as tx:
+        run = sent(tx, [one])
+        record_fill(tx, fill(one), BOOK, run.run_id, NOW)
+        apply_actions(tx, BOOK, market, run.run_id, NOW)
+        record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
+        record_checks(tx, checks(run.run_id), 1)
+        commit_files(tx, [lake_file()], NOW)

@@ -1,0 +1,164 @@
+"""Fills are booked once each, whatever the order and number of their arrivals."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grodt.errors import DataError
+from grodt.ledger.fills import booked_fills, fill_sessions, fills_in, fills_of, last_fill_number, record_fill
+from grodt.ledger.orders import find_order, record_basket, transition
+from grodt.ledger.postings import Holding, cash, commission_total, holdings, realised
+from grodt.ledger.unit import Ledger, Write
+from grodt.money import Micros, micros
+from grodt.orders.order import Side
+from grodt.orders.states import OrderState
+from tests.ledger.world import BOOK, NEXT, NOW, SESSION, basket, count, fill, order, sent, started, unbalanced, undone
+
+S = OrderState
+
+
+def state(tx: Write, client_order_id: str) -> tuple[OrderState, int]:
+    found = find_order(tx, client_order_id)
+    assert found is not None
+    return found.state, found.filled_quantity
+
+
+def test_a_fill_books_shares_cost_cash_and_the_orders_progress(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    assert record_fill(tx, fill(one), BOOK, run.run_id, NOW)
+    assert holdings(tx, BOOK) == {"AAPL": Holding(100, micros(9400))}
+    assert cash(tx, BOOK) == micros("-9400.5")
+    assert commission_total(tx, BOOK) == micros("0.5")
+    assert state(tx, one.client_order_id) == (S.FILLED, 100)
+    assert unbalanced(tx) == []
+
+
+def test_a_fill_that_comes_again_changes_nothing(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    assert record_fill(tx, fill(one), BOOK, run.run_id, NOW)
+    before = [count(tx, table) for table in ("fills", "entries", "postings", "order_events")]
+    assert not record_fill(tx, fill(one), BOOK, "another run", NOW)
+    assert [count(tx, table) for table in ("fills", "entries", "postings", "order_events")] == before
+
+
+def test_a_fill_that_comes_again_with_other_content_is_bad_data(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    record_fill(tx, fill(one, quantity=50), BOOK, run.run_id, NOW)
+    with pytest.raises(DataError, match="was reported before with other content"):
+        record_fill(tx, fill(one, quantity=50, price="95"), BOOK, run.run_id, NOW)
+    with pytest.raises(DataError, match="has running number 1, which another fill has"):
+        record_fill(tx, replace(fill(one, quantity=50), execution_id="e2"), BOOK, run.run_id, NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"client_order_id": "x"}, "we never sent that order"),
+        ({"side": Side.SELL}, "sell AAPL is not the order's buy AAPL of book demo"),
+        ({"symbol": "MSFT"}, "buy MSFT is not the order's buy AAPL"),
+        ({"quantity": 101}, "101 shares more would make 101 filled of 100 ordered"),
+        ({"price": Micros(0)}, "is not positive"),
+        ({"price": Micros(2**62)}, "leaves 64 bits"),
+    ],
+)
+def test_a_fill_that_does_not_fit_its_order_is_bad_data_and_not_booked(tx: Write, change: dict[str, object], words: str) -> None:
+    one = order()
+    run = sent(tx, [one])
+    with pytest.raises(DataError, match=words):
+        record_fill(tx, replace(fill(one), **change), BOOK, run.run_id, NOW)  # type: ignore[arg-type]
+    assert count(tx, "fills") == count(tx, "entries") == 0
+
+
+def test_an_order_that_was_never_sent_cannot_fill(tx: Write) -> None:
+    one = order()
+    run = started(tx)
+    record_basket(tx, basket([one], run.run_id), run.run_id, NOW)
+    with pytest.raises(DataError, match="the order is approved and cannot have filled"):
+        record_fill(tx, fill(one), BOOK, run.run_id, NOW)
+
+
+@pytest.mark.parametrize("before", [S.SENDING, S.UNKNOWN])
+def test_a_fill_proves_that_the_broker_took_the_order(tx: Write, before: OrderState) -> None:
+    one = order()
+    run = started(tx)
+    record_basket(tx, basket([one], run.run_id), run.run_id, NOW)
+    for step in (S.SENDING, before):
+        transition(tx, one.client_order_id, step, run_id=run.run_id, now=NOW)
+    record_fill(tx, fill(one, quantity=60), BOOK, run.run_id, NOW)
+    assert state(tx, one.client_order_id) == (S.PARTIALLY_FILLED, 60)
+
+
+@pytest.mark.parametrize("end", [S.CANCELLED, S.EXPIRED])
+def test_a_late_fill_is_booked_and_the_order_stays_over(tx: Write, end: OrderState) -> None:
+    one = order()
+    run = sent(tx, [one])
+    transition(tx, one.client_order_id, end, run_id=run.run_id, now=NOW, reason="why")
+    record_fill(tx, fill(one, quantity=60), BOOK, run.run_id, NOW)
+    assert state(tx, one.client_order_id) == (end, 60)
+    found = find_order(tx, one.client_order_id)
+    assert found is not None
+    assert found.reason == "why"
+    record_fill(tx, fill(one, 2, quantity=40), BOOK, run.run_id, NOW)
+    assert state(tx, one.client_order_id) == (S.FILLED, 100)
+
+
+def test_the_broker_may_tell_the_filled_quantity_before_the_fills(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    transition(tx, one.client_order_id, S.PARTIALLY_FILLED, run_id=run.run_id, now=NOW, filled_quantity=70)
+    record_fill(tx, fill(one, quantity=30), BOOK, run.run_id, NOW)
+    assert state(tx, one.client_order_id) == (S.PARTIALLY_FILLED, 70)
+    transition(tx, one.client_order_id, S.FILLED, run_id=run.run_id, now=NOW)
+    record_fill(tx, fill(one, 2, quantity=70), BOOK, run.run_id, NOW)
+    assert state(tx, one.client_order_id) == (S.FILLED, 100)
+
+
+def test_fills_are_found_by_run_and_session(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    assert last_fill_number(tx, BOOK) == 0
+    made = [fill(one, 3, 30), fill(one, 7, 70)]
+    record_fill(tx, made[1], BOOK, "later", NOW)
+    record_fill(tx, made[0], BOOK, run.run_id, NOW)
+    assert fills_in(tx, BOOK, NEXT) == tuple(made)
+    assert [booked.run_id for booked in booked_fills(tx, BOOK, NEXT)] == [run.run_id, "later"]
+    assert fills_in(tx, BOOK, SESSION) == fills_in(tx, "us", NEXT) == ()
+    assert fills_of(tx, "later") == (made[1],)
+    assert fill_sessions(tx, "later") == {NEXT}
+    assert last_fill_number(tx, BOOK) == 7
+
+
+def test_money_beyond_the_exact_floats_is_exact(tx: Write) -> None:
+    one = order(quantity=1)
+    run = sent(tx, [one])
+    price = 2**53 + 1
+    record_fill(tx, fill(one, price=price, commission="0.000001"), BOOK, run.run_id, NOW)
+    assert holdings(tx, BOOK)["AAPL"].cost == price
+    assert cash(tx, BOOK) == -price - 1
+    assert fills_in(tx, BOOK, NEXT)[0].price == price
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), parts=st.lists(st.integers(1, 40), min_size=1, max_size=5), side=st.sampled_from(Side))
+def test_arrival_order_and_repetition_of_an_orders_fills_do_not_matter(
+    ledger: Ledger, data: st.DataObject, parts: list[int], side: Side
+) -> None:
+    one = order(side=side, quantity=sum(parts) + 1)
+    made = [fill(one, number, quantity, 90_000_001 + number) for number, quantity in enumerate(parts, 1)]
+    arrivals = data.draw(st.permutations(made + made))
+    with undone(ledger) as tx:
+        run = sent(tx, [one])
+        booked = [record_fill(tx, each, BOOK, run.run_id, NOW) for each in arrivals]
+        assert sum(booked) == len(parts)
+        assert state(tx, one.client_order_id) == (S.PARTIALLY_FILLED, sum(parts))
+        sign = 1 if side is Side.BUY else -1
+        value = sum(each.quantity * each.price for each in made)
+        assert holdings(tx, BOOK) == {"AAPL": Holding(sign * sum(parts), Micros(sign * value))}
+        assert cash(tx, BOOK) == -sign * value - len(parts) * micros("0.5")
+        assert realised(tx, BOOK) == 0
+        assert unbalanced(tx) == []

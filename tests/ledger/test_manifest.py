@@ -1,0 +1,101 @@
+"""The lake's manifest and the coverage of its sources."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot
+from grodt.ledger.unit import Ledger, Write
+from tests.ledger.facts import lake_file
+from tests.ledger.world import NOW, undone
+
+
+def test_an_empty_lake_is_version_zero(ledger: Ledger) -> None:
+    empty = LedgerManifest(ledger).snapshot()
+    assert (empty.version, empty.files) == (0, ())
+
+
+def test_a_commit_makes_a_version_that_keeps_every_column(tx: Write) -> None:
+    file, without_sessions = lake_file(), replace(lake_file("runs/a.parquet", "b" * 64, "runs"), first_session=None, last_session=None)
+    assert commit_files(tx, [file, without_sessions], NOW) == 1
+    assert snapshot(tx).files == (file, without_sessions)
+    assert snapshot(tx, tables=["runs"]).files == (without_sessions,)
+    assert snapshot(tx, tables=[]).files == ()
+
+
+def test_the_same_files_again_make_no_version(tx: Write) -> None:
+    commit_files(tx, [lake_file()], NOW)
+    assert commit_files(tx, [lake_file()], NOW) == 1
+    assert commit_files(tx, [], NOW) == 1
+
+
+def test_a_new_version_of_a_path_supersedes_and_the_old_snapshot_stays(tx: Write) -> None:
+    old, new = lake_file(sha256="a" * 64), lake_file(sha256="b" * 64)
+    commit_files(tx, [old], NOW)
+    before = snapshot(tx)
+    assert commit_files(tx, [new], NOW) == 2
+    assert snapshot(tx).files == (new,)
+    assert snapshot(tx, 1) == before
+    assert snapshot(tx).digest != before.digest
+    assert commit_files(tx, [old], NOW) == 3
+    assert snapshot(tx).digest == before.digest
+
+
+def test_one_commit_holds_one_version_of_a_path(tx: Write) -> None:
+    with pytest.raises(ValueError, match="2 files have 1 paths"):
+        commit_files(tx, [lake_file(sha256="a" * 64), lake_file(sha256="b" * 64)], NOW)
+
+
+@pytest.mark.parametrize("version", [-1, 1])
+def test_a_version_that_is_not_there_is_refused(tx: Write, version: int) -> None:
+    with pytest.raises(ValueError, match=f"no version {version}; its latest is 0"):
+        snapshot(tx, version)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(commits=st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("0123")), max_size=6))
+def test_every_version_shows_the_latest_of_each_path_at_that_commit(ledger: Ledger, commits: list[dict[str, str]]) -> None:
+    with undone(ledger) as tx:
+        lake: dict[str, str] = {}
+        expected = {0: dict(lake)}
+        for commit in commits:
+            lake |= commit
+            version = commit_files(tx, [lake_file(path, sha * 64) for path, sha in commit.items()], NOW)
+            expected[version] = dict(lake)
+        for version, files in expected.items():
+            assert {file.path: file.sha256[0] for file in snapshot(tx, version).files} == files
+
+
+def test_coverage_grows_at_both_ends_and_over_overlap(tx: Write) -> None:
+    extend_coverage(tx, "demo", ["A", "B"], date(2024, 1, 1), date(2024, 12, 31), "run")
+    extend_coverage(tx, "demo", ["A"], date(2025, 1, 1), date(2025, 6, 30), "run")
+    extend_coverage(tx, "demo", ["A"], date(2023, 1, 1), date(2023, 12, 31), "run")
+    extend_coverage(tx, "demo", ["B", "C"], date(2024, 3, 1), date(2025, 3, 1), "run")
+    extend_coverage(tx, "demo", ["B"], date(2024, 3, 1), date(2024, 3, 1), "run")
+    assert coverage(tx, "demo") == {
+        "A": (date(2023, 1, 1), date(2025, 6, 30)),
+        "B": (date(2024, 1, 1), date(2025, 3, 1)),
+        "C": (date(2024, 3, 1), date(2025, 3, 1)),
+    }
+    assert coverage(tx, "other") == {}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hole"),
+    [
+        (date(2024, 2, 3), date(2024, 2, 9), "2024-02-01 to 2024-02-02"),
+        (date(2023, 12, 1), date(2023, 12, 30), "2023-12-31 to 2023-12-31"),
+    ],
+)
+def test_coverage_has_no_holes(tx: Write, start: date, end: date, hole: str) -> None:
+    extend_coverage(tx, "demo", ["A"], date(2024, 1, 1), date(2024, 1, 31), "run")
+    with pytest.raises(ValueError, match=f"would leave a hole, {hole}"):
+        extend_coverage(tx, "demo", ["A"], start, end, "run")
+
+
+def test_an_empty_range_is_refused(tx: Write) -> None:
+    with pytest.raises(ValueError, match="is empty"):
+        extend_coverage(tx, "demo", ["A"], date(2024, 1, 2), date(2024, 1, 1), "run")

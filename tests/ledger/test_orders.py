@@ -1,0 +1,186 @@
+"""Baskets, approvals and the steps of an order."""
+
+from dataclasses import replace
+
+import pytest
+
+from grodt.errors import ConfigError
+from grodt.ledger.fills import record_fill
+from grodt.ledger.orders import (
+    approval_of,
+    approve_basket,
+    basket_of,
+    count_by_state,
+    find_order,
+    orders_decided,
+    orders_in,
+    orders_of,
+    record_basket,
+    touched_sessions,
+    transition,
+)
+from grodt.ledger.unit import Write
+from grodt.money import micros
+from grodt.orders.order import Side
+from grodt.orders.states import OrderState
+from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, count, fill, order, sent, started
+
+S = OrderState
+
+
+def test_a_basket_comes_back_as_it_was_made(tx: Write) -> None:
+    run = started(tx)
+    made = basket([order("MSFT", Side.SELL, 7), order("AAPL")], run.run_id)
+    assert basket_of(tx, run.run_id) is None
+    record_basket(tx, made, run.run_id, NOW)
+    found = basket_of(tx, run.run_id)
+    assert found == made
+    assert found is not None
+    found.require_intact()
+    assert [(o.order.symbol, o.state, o.filled_quantity, o.basket_hash) for o in orders_of(tx, run.run_id)] == [
+        ("MSFT", S.APPROVED, 0, made.hash),
+        ("AAPL", S.APPROVED, 0, made.hash),
+    ]
+
+
+def test_the_same_basket_again_changes_nothing(tx: Write) -> None:
+    run = started(tx)
+    for _ in range(2):
+        record_basket(tx, basket([order()], run.run_id), run.run_id, NOW)
+    assert (count(tx, "baskets"), count(tx, "orders"), count(tx, "order_events")) == (1, 1, 1)
+
+
+def test_another_basket_of_the_run_is_refused(tx: Write) -> None:
+    run = started(tx)
+    record_basket(tx, basket([order()], run.run_id), run.run_id, NOW)
+    with pytest.raises(ConfigError, match="what was made is what is sent"):
+        record_basket(tx, basket([order(quantity=101)], run.run_id), run.run_id, NOW)
+
+
+def test_a_basket_of_another_run_or_book_is_refused(tx: Write) -> None:
+    run = started(tx)
+    with pytest.raises(ValueError, match="does not belong to run"):
+        record_basket(tx, basket([order()], "other"), run.run_id, NOW)
+    with pytest.raises(ValueError, match="does not belong to run"):
+        record_basket(tx, basket([order(book="us")], run.run_id), run.run_id, NOW)
+
+
+def test_an_empty_basket_is_a_decision_too(tx: Write) -> None:
+    run = started(tx)
+    made = basket([], run.run_id)
+    record_basket(tx, made, run.run_id, NOW)
+    assert basket_of(tx, run.run_id) == made
+    assert orders_of(tx, run.run_id) == ()
+
+
+def test_an_approval_keeps_who_and_when(tx: Write) -> None:
+    run = started(tx)
+    made = basket([order()], run.run_id)
+    with pytest.raises(ConfigError, match="there is no basket"):
+        approve_basket(tx, made.hash, "ann", NOW)
+    record_basket(tx, made, run.run_id, NOW)
+    assert approval_of(tx, made.hash) is None
+    for by, at in (("ann", NOW), ("ann", NOW + MINUTE), ("bob", NOW + MINUTE)):
+        approve_basket(tx, made.hash, by, at)
+    approval = approval_of(tx, made.hash)
+    assert approval is not None
+    assert (approval.by, approval.at) == ("ann", NOW)
+    assert count(tx, "basket_approvals") == 2
+
+
+def test_an_order_moves_through_its_states_and_keeps_the_brokers_id(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    found = find_order(tx, one.client_order_id)
+    assert found is not None
+    assert (found.order, found.run_id, found.state, found.venue_order_id, found.average_fill_price) == (
+        one,
+        run.run_id,
+        S.ACCEPTED,
+        "v-AAPL",
+        None,
+    )
+    transition(tx, one.client_order_id, S.PARTIALLY_FILLED, run_id="later", now=NOW, filled_quantity=40)
+    transition(tx, one.client_order_id, S.CANCELLED, run_id="later", now=NOW, reason="corporate action")
+    found = find_order(tx, one.client_order_id)
+    assert found is not None
+    assert (found.state, found.filled_quantity, found.venue_order_id, found.reason) == (S.CANCELLED, 40, "v-AAPL", "corporate action")
+    assert find_order(tx, "other") is None
+
+
+def test_repeating_a_state_changes_nothing(tx: Write) -> None:
+    one = order()
+    sent(tx, [one])
+    before = count(tx, "order_events")
+    transition(tx, one.client_order_id, S.ACCEPTED, run_id="r", now=NOW)
+    assert count(tx, "order_events") == before
+
+
+@pytest.mark.parametrize("new", [S.APPROVED, S.SENDING, S.UNKNOWN])
+def test_an_illegal_step_is_refused(tx: Write, new: OrderState) -> None:
+    one = order()
+    sent(tx, [one])
+    with pytest.raises(ValueError, match=f"{new} may not follow accepted"):
+        transition(tx, one.client_order_id, new, run_id="r", now=NOW)
+
+
+@pytest.mark.parametrize("end", [S.FILLED, S.REJECTED])
+def test_terminal_states_absorb(tx: Write, end: OrderState) -> None:
+    one = order()
+    sent(tx, [one])
+    transition(tx, one.client_order_id, end, run_id="r", now=NOW)
+    for new in set(OrderState) - {end}:
+        with pytest.raises(ValueError, match=r"may not follow|filled"):
+            transition(tx, one.client_order_id, new, run_id="r", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "filled"),
+    [(S.PARTIALLY_FILLED, 39), (S.PARTIALLY_FILLED, 101), (S.PARTIALLY_FILLED, 100), (S.FILLED, 99), (S.PARTIALLY_FILLED, -1)],
+)
+def test_a_filled_quantity_grows_and_fits_order_and_state(tx: Write, state: OrderState, filled: int) -> None:
+    one = order()
+    sent(tx, [one])
+    transition(tx, one.client_order_id, S.PARTIALLY_FILLED, run_id="r", now=NOW, filled_quantity=40)
+    with pytest.raises(ValueError, match="filled"):
+        transition(tx, one.client_order_id, state, run_id="r", now=NOW, filled_quantity=filled)
+
+
+def test_filled_means_all_of_it(tx: Write) -> None:
+    one = order()
+    sent(tx, [one])
+    transition(tx, one.client_order_id, S.FILLED, run_id="r", now=NOW)
+    found = find_order(tx, one.client_order_id)
+    assert found is not None
+    assert found.filled_quantity == 100
+
+
+def test_a_step_of_an_order_that_is_not_there_is_refused(tx: Write) -> None:
+    with pytest.raises(ValueError, match="there is no order x"):
+        transition(tx, "x", S.SENDING, run_id="r", now=NOW)
+
+
+def test_orders_are_found_by_state_session_and_run(tx: Write) -> None:
+    first = [order("AAPL"), order("MSFT")]
+    later = [order("AAPL", session=NEXT)]
+    sent(tx, first)
+    sent(tx, later, NEXT)
+    transition(tx, first[1].client_order_id, S.EXPIRED, run_id="demo-eod-2026-11-20", now=NOW, reason="no trade in session")
+    assert [o.order for o in orders_in(tx, BOOK, {S.ACCEPTED, S.SENDING})] == [first[0], later[0]]
+    assert [o.order for o in orders_in(tx, BOOK, [S.EXPIRED])] == [first[1]]
+    assert orders_in(tx, BOOK, []) == ()
+    assert [o.order for o in orders_decided(tx, BOOK, SESSION)] == first
+    assert count_by_state(tx, BOOK) == {S.ACCEPTED: 2, S.EXPIRED: 1}
+    assert touched_sessions(tx, BOOK, "demo-eod-2026-11-19") == {SESSION}
+    assert touched_sessions(tx, BOOK, "demo-eod-2026-11-20") == {SESSION, NEXT}
+    assert touched_sessions(tx, "us", "demo-eod-2026-11-20") == set()
+
+
+def test_the_mean_fill_price_is_of_the_booked_fills(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    record_fill(tx, fill(one, 1, 30, "94"), BOOK, run.run_id, NOW)
+    record_fill(tx, replace(fill(one, 2, 10, "96"), execution_id="e2"), BOOK, run.run_id, NOW)
+    found = find_order(tx, one.client_order_id)
+    assert found is not None
+    assert (found.booked_quantity, found.booked_notional, found.average_fill_price) == (40, micros(3780), micros("94.5"))

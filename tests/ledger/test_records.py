@@ -1,0 +1,129 @@
+"""Evidence, marks and breaks."""
+
+from dataclasses import replace
+from math import nan
+
+import polars as pl
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from grodt.errors import ConfigError, DataError
+from grodt.lake.tables import RiskChecks
+from grodt.ledger.breaks import Break, open_breaks, record_breaks, resolve_break
+from grodt.ledger.evidence import checks_of, record_checks
+from grodt.ledger.marks import Mark, latest_mark, mark_of, record_mark
+from grodt.ledger.unit import Write
+from grodt.money import Micros, micros
+from tests.ledger.facts import checks
+from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, count, started
+
+MARK = Mark(BOOK, SESSION, micros(900), micros(1), micros(99), micros(1000), 0.1, 0.1, micros(1250), -0.2, micros(-50))
+
+
+def test_evidence_comes_back_as_it_was_in_the_lakes_schema(tx: Write) -> None:
+    run = started(tx)
+    assert checks_of(tx, run.run_id).is_empty()
+    record_checks(tx, checks(run.run_id), 1)
+    found = checks_of(tx, run.run_id)
+    assert found["symbol"].to_list() == ["AAPL", "MSFT"]
+    assert found.sort("symbol", descending=True).equals(RiskChecks.cast(checks(run.run_id)))
+    RiskChecks.validate(found)
+
+
+def test_evidence_twice_changes_nothing_and_other_evidence_is_refused(tx: Write) -> None:
+    run = started(tx)
+    record_checks(tx, checks(run.run_id), 1)
+    record_checks(tx, checks(run.run_id), 1)
+    record_checks(tx, checks(run.run_id).clear(), 1)
+    assert count(tx, "risk_checks") == 2
+    with pytest.raises(DataError, match="attempt 1 of run demo-eod-2026-11-19 has left other evidence"):
+        record_checks(tx, checks(run.run_id, value=0.6), 1)
+
+
+def test_the_last_attempts_evidence_counts_and_the_earlier_one_stays(tx: Write) -> None:
+    run = started(tx)
+    record_checks(tx, checks(run.run_id), 1)
+    record_checks(tx, checks(run.run_id, value=0.6), 2)
+    assert checks_of(tx, run.run_id)["value"].to_list() == [0.25, 0.6]
+    assert count(tx, "risk_checks") == 4
+
+
+def test_what_is_no_number_is_kept_as_null(tx: Write) -> None:
+    run = started(tx)
+    record_checks(tx, checks(run.run_id, value=nan), 1)
+    record_checks(tx, checks(run.run_id, value=None), 1)
+    assert checks_of(tx, run.run_id)["value"].to_list() == [0.25, None]
+
+
+def test_evidence_of_no_run_or_of_two_is_refused(tx: Write) -> None:
+    run = started(tx)
+    other = started(tx, NEXT)
+    for frame in (checks("other"), checks(other.run_id), pl.concat([checks(run.run_id), checks(other.run_id)])):
+        with pytest.raises(ValueError, match="is not one run of the ledger"):
+            record_checks(tx, frame, 1)
+
+
+def test_marks_are_found_by_session_and_before_one(tx: Write) -> None:
+    assert latest_mark(tx, BOOK, None) is None
+    later = replace(MARK, session=NEXT)
+    record_mark(tx, MARK, "run", NOW)
+    record_mark(tx, later, "run", NOW)
+    assert latest_mark(tx, BOOK) == later == mark_of(tx, BOOK, NEXT)
+    assert latest_mark(tx, BOOK, NEXT) == MARK
+    assert latest_mark(tx, BOOK, SESSION) is None
+    assert mark_of(tx, "us", SESSION) is None
+
+
+def test_a_run_may_mark_anew_and_another_run_may_not(tx: Write) -> None:
+    record_mark(tx, MARK, "run", NOW)
+    record_mark(tx, MARK, "another run", NOW)
+    again = replace(MARK, gross=0.2)
+    record_mark(tx, again, "run", NOW + MINUTE)
+    assert mark_of(tx, BOOK, SESSION) == again
+    with pytest.raises(DataError, match="was marked at 1000000000 micros by run run and would be"):
+        record_mark(tx, MARK, "another run", NOW)
+
+
+def test_a_mark_adds_up_and_has_numbers() -> None:
+    with pytest.raises(ValueError, match=r"is not cash . receivable . positions"):
+        replace(MARK, equity=Micros(1))
+    with pytest.raises(ValueError, match="drawdown is nan, which is no number"):
+        replace(MARK, drawdown=nan)
+
+
+def test_an_open_break_keeps_its_first_sight_and_takes_new_figures(tx: Write) -> None:
+    record_breaks(tx, BOOK, SESSION, [Break("position", "AAPL", 100, 90), Break("cash", "", 5, 6)], "run1", NOW)
+    record_breaks(tx, BOOK, NEXT, [Break("position", "AAPL", 100, 80)], "run2", NOW + MINUTE)
+    position, money = open_breaks(tx, BOOK)
+    assert position.difference == Break("position", "AAPL", 100, 80)
+    assert (position.first_session, position.first_seen_at, position.last_session, position.last_seen_at) == (
+        SESSION,
+        NOW,
+        NEXT,
+        NOW + MINUTE,
+    )
+    assert position.run_id == "run2"
+    assert (money.difference, money.last_session) == (Break("cash", "", 5, 6), SESSION)
+    assert open_breaks(tx, "us") == ()
+
+
+def test_a_resolved_break_is_over_and_may_come_again_as_a_new_one(tx: Write) -> None:
+    record_breaks(tx, BOOK, SESSION, [Break("cash", "", 5, 6)], "run", NOW)
+    (first,) = open_breaks(tx, BOOK)
+    resolve_break(tx, first.break_id, "fee of the broker", "ann", NOW)
+    assert open_breaks(tx, BOOK) == ()
+    with pytest.raises(ConfigError, match=f"no open break {first.break_id}"):
+        resolve_break(tx, first.break_id, "fee of the broker", "ann", NOW)
+    record_breaks(tx, BOOK, NEXT, [Break("cash", "", 5, 6)], "run", NOW)
+    (second,) = open_breaks(tx, BOOK)
+    assert second.break_id != first.break_id
+    with pytest.raises(ConfigError, match="needs a reason and an author"):
+        resolve_break(tx, second.break_id, "", "ann", NOW)
+
+
+def test_the_tables_keep_their_own_rules(tx: Write) -> None:
+    record_mark(tx, MARK, "run", NOW)
+    with pytest.raises(DBAPIError, match="ck_marks_equity_adds_up"):
+        tx.connection.exec_driver_sql("UPDATE marks SET equity = equity + 1")
+    with pytest.raises(DBAPIError, match=r"cannot store TEXT value in INTEGER column marks.cash"):
+        tx.connection.exec_driver_sql("UPDATE marks SET cash = 'much'")

@@ -1,0 +1,315 @@
+"""Opening a ledger, its transactions, and what keeps its facts facts."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, text
+
+from grodt.errors import ConfigError, GrodtError, TransientError
+from grodt.ledger import schema
+from grodt.ledger.fills import record_fill
+from grodt.ledger.postings import cash, deposit_entry, post
+from grodt.ledger.tables import APPEND_ONLY, metadata
+from grodt.ledger.unit import Ledger, LedgerLocked, LedgerRefused, LedgerUnusable, Write
+from grodt.money import micros
+from tests.ledger.facts import one_of_each
+from tests.ledger.world import BOOK, NEXT, NOW, SESSION, count, fill, open_ledger, order, sent, url
+
+
+def deposit(tx: Write, amount: str = "100") -> None:
+    post(tx, deposit_entry(BOOK, micros(amount), "USD", SESSION), "run", NOW)
+
+
+def test_a_new_ledger_makes_its_folder_and_its_tables(tmp_path: Path) -> None:
+    opened = open_ledger(tmp_path / "a folder" / "50% new?#")
+    with opened.read() as tx:
+        assert schema.version(tx.connection) == schema.HEAD
+        assert {name for (name,) in tx.connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))} == {
+            *metadata.tables,
+            "alembic_version",
+        }
+    opened.close()
+
+
+def test_migrations_make_the_tables_that_the_code_describes(migrated: Path, tmp_path: Path) -> None:
+    described, made = create_engine(f"sqlite:///{tmp_path / 'described.db'}"), create_engine(f"sqlite:///{migrated}")
+    metadata.create_all(described)
+
+    def objects(connection: Connection) -> set[tuple[str, str, str]]:
+        query = "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'trigger' AND name <> 'alembic_version'"
+        rows = connection.execute(text(query))
+        return {(kind, name, " ".join(sorted(line.strip(" ,\t") for line in sql.splitlines()))) for kind, name, sql in rows}
+
+    with described.connect() as ours, made.connect() as theirs:
+        assert objects(ours) == objects(theirs)
+    described.dispose()
+    made.dispose()
+
+
+def test_the_newest_migration_is_the_one_the_code_expects() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
+
+
+def test_every_table_is_strict(migrated: Path) -> None:
+    query = "SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND schema = 'main'"
+    with closing(sqlite3.connect(migrated)) as connection:
+        assert {name for (name,) in connection.execute(query)} == {"alembic_version", "sqlite_schema"}
+
+
+def test_a_ledger_at_head_opens_without_alembic(migrated: Path, tmp_path: Path) -> None:
+    shutil.copy(migrated, tmp_path / "ledger.db")
+    program = f"import sys; from grodt.ledger.unit import Ledger; Ledger.open({url(tmp_path)!r}); sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("bad", ["ledger.db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgresql://host/ledger", ""])
+def test_a_url_without_an_sqlite_file_is_refused(bad: str) -> None:
+    with pytest.raises(ConfigError, match=r"names no SQLite file; write it as sqlite:////absolute/path/ledger.db"):
+        Ledger.open(bad)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("symbol,close\n" * 1000)
+    with pytest.raises(LedgerUnusable, match="it is not a ledger: move the file away"):
+        open_ledger(tmp_path)
+    assert (tmp_path / "ledger.db").read_text() == "symbol,close\n" * 1000
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+    with pytest.raises(LedgerUnusable, match="is a database but not a ledger"):
+        open_ledger(tmp_path)
+
+
+def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match=r"at schema 9999, which this GRODT .schema 0001. does not know"):
+        Ledger.open(f"sqlite:///{ledger.path}")
+
+
+def test_a_ledger_without_one_of_its_triggers_is_refused(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        tx.connection.execute(text("DROP TRIGGER postings_no_update"))
+    with pytest.raises(LedgerUnusable, match=r"lacks trigger.postings_no_update"):
+        Ledger.open(f"sqlite:///{ledger.path}")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerUnusable, match="cannot be made"):
+        open_ledger(tmp_path / "file" / "below")
+
+
+def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").mkdir()
+    with pytest.raises(LedgerUnusable, match="is a folder; name a file in it"):
+        open_ledger(tmp_path)
+
+
+def test_a_clean_exit_commits(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        deposit(tx)
+    with ledger.read() as tx:
+        assert cash(tx, BOOK) == micros(100)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GrodtError])
+def test_any_exception_rolls_back(ledger: Ledger, error: type[BaseException]) -> None:
+    def half_done() -> None:
+        with ledger.write() as tx:
+            deposit(tx)
+            raise error
+
+    with pytest.raises(error):
+        half_done()
+    with ledger.read() as tx:
+        assert count(tx, "entries") == count(tx, "postings") == 0
+
+
+def test_a_read_transaction_sees_one_instant(ledger: Ledger) -> None:
+    with ledger.read() as reader:
+        assert cash(reader, BOOK) == 0
+        with ledger.write() as tx:
+            deposit(tx)
+        assert cash(reader, BOOK) == 0
+    with ledger.read() as reader:
+        assert cash(reader, BOOK) == micros(100)
+
+
+def test_a_reader_cannot_write(ledger: Ledger) -> None:
+    def writing() -> None:
+        with ledger.read() as tx:
+            tx.connection.execute(text("DELETE FROM runs"))
+
+    with pytest.raises(LedgerUnusable, match="it may not be written"):
+        writing()
+
+
+def test_a_second_writer_waits_a_bounded_time_and_then_fails_clearly(ledger: Ledger) -> None:
+    impatient = Ledger.open(f"sqlite:///{ledger.path}", busy_seconds=0.05)
+
+    def second() -> None:
+        with impatient.write() as tx:
+            deposit(tx)
+
+    with ledger.write() as tx:
+        with pytest.raises(LedgerLocked, match=r"locked by another writer for 0.05 s and nothing was written") as caught:
+            second()
+        deposit(tx)
+    assert not isinstance(caught.value, TransientError)
+    second()
+    with ledger.read() as tx:
+        assert cash(tx, BOOK) == micros(100)
+    impatient.close()
+
+
+def test_readers_and_opening_wait_for_no_writer(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        deposit(tx)
+        other = Ledger.open(f"sqlite:///{ledger.path}", busy_seconds=0.01)
+        with other.read() as reader:
+            assert cash(reader, BOOK) == 0
+        other.close()
+
+
+def test_a_full_disk_writes_nothing_and_says_so(ledger: Ledger) -> None:
+    def too_much() -> None:
+        with ledger.write() as tx:
+            pages = tx.connection.execute(text("PRAGMA page_count")).scalar_one()
+            tx.connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+            for day in range(1, 29):
+                post(tx, deposit_entry("x" * 4000 + str(day), micros(1), "USD", SESSION), "run", NOW)
+
+    with pytest.raises(LedgerUnusable, match="the disk is full: free some space"):
+        too_much()
+    with ledger.read() as tx:
+        assert count(tx, "entries") == 0
+
+
+def test_what_breaks_a_rule_of_the_tables_is_refused_whole(ledger: Ledger) -> None:
+    def broken() -> None:
+        with ledger.write() as tx:
+            deposit(tx)
+            tx.connection.execute(text("INSERT INTO settlements VALUES ('demo', NULL, 'r', 'now')"))
+
+    with pytest.raises(LedgerRefused, match=r"NOT NULL constraint failed: settlements.session"):
+        broken()
+    with ledger.read() as tx:
+        assert count(tx, "entries") == 0
+
+
+def test_an_order_of_no_run_is_refused(ledger: Ledger) -> None:
+    def orphan() -> None:
+        with ledger.write() as tx:
+            tx.connection.execute(text("INSERT INTO baskets VALUES ('no such run', 'h', 'b', 'eod', '2026-11-20', 0, 'now')"))
+
+    with pytest.raises(LedgerRefused, match="FOREIGN KEY"):
+        orphan()
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {table} SET {column} = {column}", "DELETE FROM {table}", "INSERT OR REPLACE INTO {table} {copy}"]
+)
+def test_facts_cannot_be_changed_deleted_or_replaced(ledger: Ledger, table: str, statement: str) -> None:
+    one_of_each(ledger)
+    column = next(iter(metadata.tables[table].columns)).name
+    sql = statement.format(table=table, column=column, copy=f"SELECT * FROM {table}")
+
+    def tamper() -> None:
+        with ledger.write() as tx:
+            assert count(tx, table) > 0
+            tx.connection.execute(text(sql))
+
+    with pytest.raises(LedgerRefused, match=f"{table} is append-only"):
+        tamper()
+
+
+def test_two_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    program = """if True:
+        import sys
+        from datetime import UTC, date, datetime, timedelta
+        from grodt.ledger.unit import Ledger
+        from grodt.ledger.postings import cash, deposit_entry, post
+        from grodt.money import micros
+        ledger = Ledger.open(sys.argv[1])
+        first = date(2020, 1, 1) + timedelta(days=1000 * int(sys.argv[2]))
+        for day in range(60):
+            with ledger.write() as tx:
+                before = cash(tx, "demo")
+                post(tx, deposit_entry("demo", micros(1), "USD", first + timedelta(days=day)), "run", datetime(2026, 1, 1, tzinfo=UTC))
+                assert cash(tx, "demo") == before + micros(1)
+        ledger.close()
+    """
+    running = [subprocess.Popen([sys.executable, "-c", program, url(tmp_path), str(number)]) for number in range(2)]
+    assert [process.wait(60) for process in running] == [0, 0]
+    opened = open_ledger(tmp_path)
+    with opened.read() as tx:
+        assert cash(tx, "demo") == micros(120)
+    opened.close()
+
+
+def test_a_kill_inside_a_transaction_leaves_nothing_of_it(ledger: Ledger) -> None:
+    program = """if True:
+        import os, signal, sys
+        from datetime import UTC, date, datetime
+        from grodt.ledger.unit import Ledger
+        from grodt.ledger.postings import deposit_entry, post
+        from grodt.money import micros
+        ledger = Ledger.open(sys.argv[1])
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        with ledger.write() as tx:
+            post(tx, deposit_entry("demo", micros(1), "USD", date(2026, 1, 1)), "run", now)
+        with ledger.write() as tx:
+            post(tx, deposit_entry("demo", micros(1), "USD", date(2026, 1, 2)), "run", now)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    assert subprocess.run([sys.executable, "-c", program, f"sqlite:///{ledger.path}"], check=False).returncode == -9
+    with ledger.write() as tx:
+        assert cash(tx, BOOK) == micros(1)
+        assert tx.connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+
+
+def test_writers_are_durable_and_check_foreign_keys(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        pragmas = [tx.connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("journal_mode", "synchronous", "foreign_keys")]
+    assert pragmas == ["wal", 2, 1]
+
+
+def test_threads_share_a_ledger(ledger: Ledger) -> None:
+    def one(day: int) -> None:
+        with ledger.write() as tx:
+            post(tx, deposit_entry(f"book{day}", micros(1), "USD", SESSION), "run", NOW)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(40)))
+    with ledger.read() as tx:
+        assert count(tx, "entries") == 40
+
+
+def test_the_same_events_leave_the_same_facts(migrated: Path, tmp_path: Path) -> None:
+    dumps = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        shutil.copy(migrated, tmp_path / name / "ledger.db")
+        opened = open_ledger(tmp_path / name)
+        one = order()
+        with opened.write() as tx:
+            run = sent(tx, [one])
+            record_fill(tx, fill(one, session=NEXT), BOOK, run.run_id, NOW)
+        opened.close()
+        with closing(sqlite3.connect(tmp_path / name / "ledger.db")) as connection:
+            dumps.append(list(connection.iterdump()))
+    assert dumps[0] == dumps[1]
