@@ -1,14 +1,14 @@
 """Which cycles a command is to run, and running them in this process."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
+from flows.desk import chosen_book
 from flows.end_of_day import end_of_day
 from flows.halting import without_heartbeats
 from flows.progress import Progress
-from grodt.errors import ConfigError
 from grodt.execution.opening import find_done
 from grodt.ledger.postings import settled
 from grodt.ledger.runs import find_run, run_id
@@ -54,22 +54,6 @@ class Asked:
             return tuple(figures_of(tx, run) for run in runs if run is not None)
 
 
-def choose_book(name: str | None) -> str:
-    """The book named, the only one there is, or `demo`.
-
-    Raises:
-        ConfigError: none was named and there are several, or the books file is wrong.
-    """
-    described = books().books
-    if name is not None:
-        return books().book(name).name
-    if len(described) == 1:
-        return next(iter(described))
-    if "demo" in described:
-        return "demo"
-    raise ConfigError(f"name a book with --book; the books file describes {', '.join(sorted(described))}")
-
-
 def ask(name: str | None, last: date | None, count: int | None) -> Asked:
     """Look at what is asked for before anything is made.
 
@@ -83,7 +67,7 @@ def ask(name: str | None, last: date | None, count: int | None) -> Asked:
         DataError: the book's source cannot be read.
     """
     where = environment()
-    book = choose_book(name)
+    book = chosen_book(name)
     calendar = books(where).book(book).exchange
     end = calendar.require_complete(last, clock(where)()) if last else calendar.latest_complete(clock(where)())
     sessions = calendar.latest(end, count or (1 if last else DEFAULT_SESSIONS))

@@ -8,10 +8,19 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.status import Status
 
+#: Width of tables where there is no terminal to ask; Rich would take 80 and cut figures.
+_WIDTH_WITHOUT_TERMINAL = 120
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _WIDTH_WITHOUT_TERMINAL)
+
+
 #: For people. Errors and progress go to stderr, so that stdout holds results alone.
-console = Console(stderr=True, highlight=False)
+console = _console(stderr=True)
 #: For results.
-out = Console(highlight=False)
+out = _console(stderr=False)
 
 
 class Progress:

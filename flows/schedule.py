@@ -34,7 +34,9 @@ def too_late(now: datetime, allowed: timedelta) -> State[Any] | None:
     late = lateness(now)
     if late is None or late <= allowed:
         return None
-    return Cancelled(message=f"started {_words(late)} after its time, which is more than the {_words(allowed)} allowed: `grodt run` catches up")
+    return Cancelled(
+        message=f"started {_words(late)} after its time, which is more than the {_words(allowed)} allowed: `grodt run` catches up"
+    )
 
 
 def skipped(reason: str) -> State[Any]:

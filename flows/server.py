@@ -214,19 +214,20 @@ def long_lived_server(home: Path, port: int = UI_PORT) -> Iterator[PrefectServer
 
 @contextmanager
 def scheduling_server(home: Path, port: int = UI_PORT) -> Iterator[PrefectServer]:
-    """The server that schedules deployments: the one `PREFECT_API_URL` names, or a long-lived one of this home. It answers.
+    """The server that schedules deployments: the one `PREFECT_API_URL` names, the running one of this home, or a new one.
 
-    This process is pointed at it, so enter before `prefect` is imported.
+    It answers, and this process is pointed at it: enter before `prefect` is imported.
 
     Raises:
-        ConfigError: a server of this home runs already, or the port is taken.
+        ConfigError: the port is taken.
         PrefectServerError: it does not answer.
     """
     apply_environment(home)
-    if given := os.environ.get("PREFECT_API_URL"):
-        server = PrefectServer(given, "given")
-        server.wait_ready()
-        yield server
+    given = os.environ.get("PREFECT_API_URL")
+    if found := PrefectServer(given, "given") if given else shared_server(home):
+        os.environ["PREFECT_API_URL"] = found.api_url
+        found.wait_ready()
+        yield found
         return
     with _ends_on_sigterm(), long_lived_server(home, port) as server:
         os.environ["PREFECT_API_URL"] = server.api_url

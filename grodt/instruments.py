@@ -37,6 +37,4 @@ class Instrument:
 
     def trades_on(self, session: date) -> bool:
         """Whether it is listed on that session."""
-        return (self.listed_on is None or self.listed_on <= session) and (
-            self.delisted_on is None or session < self.delisted_on
-        )
+        return (self.listed_on is None or self.listed_on <= session) and (self.delisted_on is None or session < self.delisted_on)

@@ -39,9 +39,7 @@ def _exchange_calendar(name: str) -> "ExchangeCalendar":
     try:
         return exchange_calendars.get_calendar(name, start=FIRST_DATE.isoformat())
     except InvalidCalendarName:
-        raise ConfigError(
-            f"calendar {name!r} is unknown; use an exchange_calendars name such as XNYS, XLON or 24/7"
-        ) from None
+        raise ConfigError(f"calendar {name!r} is unknown; use an exchange_calendars name such as XNYS, XLON or 24/7") from None
 
 
 def _instant(stamp: "pd.Timestamp") -> datetime:
@@ -82,8 +80,7 @@ class Calendar:
         if self.is_session(day):
             return day
         raise SessionError(
-            f"{day} is not a session of {self.name} (holiday or weekend); "
-            f"the nearest are {self.previous(day)} and {self.next(day)}"
+            f"{day} is not a session of {self.name} (holiday or weekend); the nearest are {self.previous(day)} and {self.next(day)}"
         )
 
     def require_complete(self, session: date, now: datetime) -> date:

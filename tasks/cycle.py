@@ -12,6 +12,8 @@ from grodt.execution.opening import LEASE_TTL, Opened
 from grodt.lake.manifest import Snapshot
 from grodt.ledger.leases import Lease, holder_of, release, renew
 from grodt.ledger.runs import Run, close_run, end_attempt, run_id, stage_ended, stage_started
+from tasks.environment import environment
+from tasks.logs import connect
 from tasks.stage import StageOutcome
 from tasks.wiring import Parts, observer, parts
 
@@ -117,6 +119,7 @@ def cycle(book: str, session: date) -> Iterator[Cycle]:
         ConfigError: the book, its file or the session is wrong; nothing was written.
         DataError: its source cannot be read; nothing was written.
     """
+    connect(environment())
     this = Cycle(parts(book, session), session)
     try:
         yield this

@@ -1,9 +1,13 @@
 """Our log lines in Prefect's UI, and Prefect's run ids in our log lines."""
 
 import logging
+from functools import cache
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.handlers import APILogHandler
+
+from grodt.settings.environment import Environment
+from grodt.telemetry.logs import configure
 
 
 def _run_ids() -> tuple[str, str]:
@@ -37,3 +41,9 @@ class RunLogHandler(APILogHandler):
         """Send it, if it belongs to a flow run."""
         if getattr(record, "flow_run_id", None):
             super().emit(record)
+
+
+@cache
+def connect(where: Environment) -> None:
+    """Send this process's log lines to the home's log file, to Prefect's UI and, for a service, to standard output; once."""
+    configure(where.home, to_stdout=where.log_to_stdout, handlers=[RunLogHandler()], filters=[RunIds()])

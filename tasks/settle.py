@@ -18,9 +18,7 @@ def settle(cycle: Cycle) -> int:
         last = settled(tx, cycle.book)
     start = cycle.session if last is None else parts.calendar.next(last)
     markets = read_markets(parts.lake, cycle.data, parts.config.source, parts.calendar, start=start, end=cycle.session)
-    done: Settled = settle_sessions(
-        parts.ledger, cycle.lease, parts.broker, parts.broker.advance, markets, run=cycle.opened, now=parts.now
-    )
+    done: Settled = settle_sessions(parts.ledger, cycle.lease, parts.broker, parts.broker.advance, markets, run=cycle.opened, now=parts.now)
     cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
     reconcile(parts.ledger, cycle.lease, parts.broker, book=cycle.book, session=cycle.session, run_id=cycle.run_id, now=parts.now())
     with parts.ledger.read() as tx:

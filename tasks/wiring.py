@@ -14,8 +14,8 @@ from grodt.bars.files import FilesSource
 from grodt.bars.simulated import SimulatedSource
 from grodt.bars.simulated_paths import SUPPLY
 from grodt.bars.source import BarSource
-from grodt.instruments import Instrument
 from grodt.brokers.paper import PaperBroker
+from grodt.instruments import Instrument
 from grodt.lake.store import Lake
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger

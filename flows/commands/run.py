@@ -5,6 +5,7 @@ import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 import grodt
@@ -25,8 +26,12 @@ def register(app: typer.Typer) -> None:
 
 def run(
     book: Book = None,
-    session: Annotated[str | None, typer.Option("--session", "-s", help="The last session, YYYY-MM-DD; else the latest complete one.")] = None,
-    sessions: Annotated[int | None, typer.Option("--sessions", "-n", min=1, help="How many sessions up to it; else 1 with --session, 5 without.")] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", "-s", help="The last session, YYYY-MM-DD; else the latest complete one.")
+    ] = None,
+    sessions: Annotated[
+        int | None, typer.Option("--sessions", "-n", min=1, help="How many sessions up to it; else 1 with --session, 5 without.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a book's end of day. A cycle that is done stays as it is."""
@@ -72,16 +77,21 @@ def _show(asked: "Asked", as_json: bool) -> None:
         return
     if not rows:
         return
-    table = Table(title=f"{asked.book}: end of day", title_justify="left")
+    table = Table(title=f"{asked.book}: end of day", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("session", no_wrap=True)
     for name in ("bars", "signals", "orders", "fills", "positions", "equity", "breaks", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, overflow="fold")
+    table.add_column("outcome")
     for row in rows:
         counts = (row.bars, row.signals, row.orders, row.fills, row.positions)
         outcome = f"{row.state}, as before" if row.session in asked.done else row.state
         table.add_row(
-            str(row.session), *(f"{count:,}" for count in counts), f"{row.equity / 1e6:,.2f}", str(row.breaks), f"{row.seconds:.1f}", outcome
+            str(row.session),
+            *(f"{count:,}" for count in counts),
+            f"{row.equity / 1e6:,.2f}",
+            str(row.breaks),
+            f"{row.seconds:.1f}",
+            outcome,
         )
     out.print(table)
 

@@ -16,11 +16,15 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One question to the source: those symbols (ascending), from `start` to `end`, both included, in one calendar year."""
+    """One question to the source: those symbols (ascending), from `start` to `end`, both included, in one calendar year.
+
+    `before_coverage`: it ends where the symbols' coverage begins, instead of beginning where that ends.
+    """
 
     symbols: tuple[str, ...]
     start: date
     end: date
+    before_coverage: bool = False
 
 
 def plan(
@@ -48,12 +52,13 @@ def plan(
             first, last = coverage[symbol]
             _by_year(before, symbol, history_start, first - _DAY)
             _by_year(after, symbol, last + _DAY, session)
-    groups = [*sorted(before.items(), key=lambda group: group[0], reverse=True), *sorted(after.items(), key=lambda group: group[0])]
+    groups = [(span, before[span], True) for span in sorted(before, reverse=True)]
+    groups += [(span, after[span], False) for span in sorted(after)]
     chunks: list[Chunk] = []
-    for (start, end), together in groups:
+    for (start, end), together, is_before in groups:
         ordered = tuple(sorted(together))
         size = largest or len(ordered)
-        chunks += [Chunk(ordered[at : at + size], start, end) for at in range(0, len(ordered), size)]
+        chunks += [Chunk(ordered[at : at + size], start, end, is_before) for at in range(0, len(ordered), size)]
     return tuple(chunks)
 
 

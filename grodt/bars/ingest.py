@@ -22,8 +22,8 @@ from grodt.errors import DataError
 from grodt.lake import Lake, LakeFile, Manifest, Snapshot, actions_path, bars_path, quarantine_path
 from grodt.sessions import Calendar
 
-#: Chunks asked for ahead of the one being recorded.
-FETCH_AHEAD = 2
+#: Chunks asked for ahead of the one being recorded; each may be a year of thousands of symbols in memory.
+FETCH_AHEAD = 1
 #: Sessions for which a listed symbol that went silent is asked for again.
 LATE_SESSIONS = 5
 _DAY = timedelta(days=1)
@@ -141,7 +141,7 @@ async def ingest(
             if result.outcome == "halt":
                 raise _halt(source, chunk.start, chunk.end, result.reasons)
             judged = _Judged(chunk, result, previous, known_at)
-            if chunk.end == session:
+            if chunk.end == session and not chunk.before_coverage:
                 held_back.append(judged)
             else:
                 whole = (Covered(chunk.symbols, chunk.start, chunk.end),)

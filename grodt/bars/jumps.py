@@ -201,8 +201,6 @@ def _sigma(returns: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[n
     count = np.isfinite(sizes).sum(axis=0)
     ordered = np.sort(sizes, axis=0)  # NaN sorts last
     columns = np.arange(sizes.shape[1])
-    if not sizes.shape[0]:
-        return np.full(columns.size, np.nan)
     low, high = ordered[np.maximum(count - 1, 0) // 2, columns], ordered[np.minimum(count // 2, len(sizes) - 1), columns]
     return np.where(count >= MIN_RETURNS, (low + high) / 2 / _MEDIAN_OF_ABSOLUTE_NORMAL, np.nan)
 

@@ -110,9 +110,7 @@ def decide_targets(panel: Panel, forecasts: Forecasts, state: BookState, constru
     """Targets of the session. What has no bar in it may not trade and keeps its quantity; what left the universe is sold."""
     price, age = reference_prices(panel)
     outside = np.where(state.in_universe, forecasts.combined, np.nan)
-    considered = Forecasts(
-        forecasts.symbols, forecasts.signals, forecasts.value, forecasts.forecast, outside, forecasts.volatility
-    )
+    considered = Forecasts(forecasts.symbols, forecasts.signals, forecasts.value, forecasts.forecast, outside, forecasts.volatility)
     return target_quantities(
         considered,
         returns=panel.log_return,

@@ -51,7 +51,5 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, limits: Limit
             f"book {proposal.book} session {proposal.session}: {assessment.halt}. Nothing was ordered and the book is halted; "
             f"find the cause, then `grodt rearm --book {proposal.book} --reason …`"
         )
-    basket = build_basket(
-        assessment.approved(), book=proposal.book, kind=kind, session=proposal.session, run_id=proposal.run_id
-    )
+    basket = build_basket(assessment.approved(), book=proposal.book, kind=kind, session=proposal.session, run_id=proposal.run_id)
     return Judged(basket, evidence)

@@ -55,9 +55,7 @@ def mark_book(
         flows = deposits(tx, book) if previous is None else 0
     bars = last_closes(lake, snapshot, source, calendar, session, symbols=held, always=held)
     closes = {symbol: Close(day, micros_from_float(price)) for symbol, day, price in bars.iter_rows()}
-    mark = value_book(
-        book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows
-    )
+    mark = value_book(book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows)
     with ledger.write(lease) as tx:
         record_mark(tx, mark, run_id, now)
     return Marked(mark, held, closes)

@@ -90,15 +90,18 @@ def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    for attempt in range(max(1, int(busy_seconds / _WAL_PAUSE_SECONDS))):
-        if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
-            return
+    deadline = time.monotonic() + busy_seconds
+    while True:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _BUSY or attempt * _WAL_PAUSE_SECONDS > busy_seconds:
+            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(_WAL_PAUSE_SECONDS)
+        else:
+            if mode != "wal":
+                raise sqlite3.OperationalError(f"its folder's file system has no shared memory, so the journal stays {mode!r}")
+            return
 
 
 def _meaning(error: DBAPIError, path: Path, busy_seconds: float) -> GrodtError:

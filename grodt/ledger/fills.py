@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select
 
 from grodt.errors import DataError
 from grodt.ledger.orders import LedgerOrder, append_event, find_order, transition
@@ -21,6 +21,19 @@ _INT64_MAX = 2**63 - 1
 _UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
 #: A late fill is booked, and the order stays over.
 _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED)
+
+# Statements that run once per fill are built once: building one costs more than running it.
+_ADD_FILL = insert(fills)
+_SAME = (
+    select(fills)
+    .where(
+        or_(
+            fills.c.execution_id == bindparam("execution_id"),
+            and_(fills.c.book == bindparam("book"), fills.c.number == bindparam("number")),
+        )
+    )
+    .order_by(fills.c.execution_id != bindparam("execution_id"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +56,31 @@ def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) ->
         DataError: the execution id or running number is known with other content, we sent no such order, the fill does not
             match it, or the order would be overfilled.
     """
-    known = _fills(tx, fills.c.execution_id == fill.execution_id)
-    if known:
-        if known[0].fill != fill:
-            raise DataError(f"{_named(fill, book)} was reported before with other content: {known[0].fill}; {_NEXT}")
+    if _is_known(tx, fill, book):
         return False
-    if _fills(tx, fills.c.book == book, fills.c.number == fill.number):
-        raise DataError(f"{_named(fill, book)} has running number {fill.number}, which another fill has; {_NEXT}")
     order = _order_of(tx, fill, book)
     notional = fill.quantity * fill.price
     if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
         raise DataError(f"{_named(fill, book)}: value {notional} micros is not positive or leaves 64 bits; {_NEXT}")
     post(tx, fill_entry(fill, book, holding(tx, book, fill.symbol)), run_id, now)
     tx.connection.execute(
-        insert(fills).values(
-            execution_id=fill.execution_id,
-            number=fill.number,
-            book=book,
-            client_order_id=fill.client_order_id,
-            symbol=fill.symbol,
-            side=fill.side.value,
-            quantity=fill.quantity,
-            price=fill.price,
-            notional=notional,
-            commission=fill.commission,
-            session=fill.session,
-            filled_at=fill.filled_at,
-            run_id=run_id,
-            recorded_at=now,
-        )
+        _ADD_FILL,
+        {
+            "execution_id": fill.execution_id,
+            "number": fill.number,
+            "book": book,
+            "client_order_id": fill.client_order_id,
+            "symbol": fill.symbol,
+            "side": fill.side.value,
+            "quantity": fill.quantity,
+            "price": fill.price,
+            "notional": notional,
+            "commission": fill.commission,
+            "session": fill.session,
+            "filled_at": fill.filled_at,
+            "run_id": run_id,
+            "recorded_at": now,
+        },
     )
     _advance(tx, order, order.booked_quantity + fill.quantity, run_id, now)
     return True
@@ -107,6 +116,17 @@ _NEXT = "nothing of it is booked; compare with the broker's statement, then run 
 
 def _named(fill: Fill, book: str) -> str:
     return f"fill {fill.execution_id} of order {fill.client_order_id} ({fill.symbol}, book {book}, {fill.session})"
+
+
+def _is_known(tx: Read, fill: Fill, book: str) -> bool:
+    same = {"execution_id": fill.execution_id, "book": book, "number": fill.number}
+    for row in tx.connection.execute(_SAME, same):
+        if row.execution_id != fill.execution_id:
+            raise DataError(f"{_named(fill, book)} has running number {fill.number}, which fill {row.execution_id} has; {_NEXT}")
+        if _fill(row) != fill or row.book != book:
+            raise DataError(f"{_named(fill, book)} was reported before with other content: {_fill(row)} of book {row.book}; {_NEXT}")
+        return True
+    return False
 
 
 def _order_of(tx: Read, fill: Fill, book: str) -> LedgerOrder:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
 from grodt.ledger.tables import coverage as coverage_table
@@ -133,10 +133,10 @@ def extend_coverage(tx: Write, source: str, symbols: Iterable[str], start: date,
 
 def _write_coverage(tx: Write, source: str, rows: Sequence[Mapping[str, Any]], known: Mapping[str, tuple[date, date]], run_id: str) -> None:
     changed = [row for row in rows if known.get(row["symbol"]) != (row["first_date"], row["last_date"])]
-    for row in changed:
-        if row["symbol"] in known:
-            mine = (coverage_table.c.source == source, coverage_table.c.symbol == row["symbol"])
-            tx.connection.execute(update(coverage_table).where(*mine).values(run_id=run_id, **row))
+    wider = [{"of": source, "key": row["symbol"], "run_id": run_id, **row} for row in changed if row["symbol"] in known]
+    if wider:
+        mine = (coverage_table.c.source == bindparam("of"), coverage_table.c.symbol == bindparam("key"))
+        tx.connection.execute(update(coverage_table).where(*mine), wider)
     fresh = [{"source": source, "run_id": run_id, **row} for row in changed if row["symbol"] not in known]
     if fresh:
         tx.connection.execute(insert(coverage_table), fresh)

@@ -1,11 +1,11 @@
 """Baskets and orders: what was decided, who approved it, and what became of each order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
 
 from grodt.errors import ConfigError
 from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders
@@ -14,6 +14,27 @@ from grodt.money import Micros, divide_half_even
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState, require_transition
+
+# Statements that run once per order are built once: building one costs more than running it.
+_OF_ORDER = fills.c.client_order_id == orders.c.client_order_id
+_ORDERS: Select[Any] = (
+    select(
+        orders,
+        baskets.c.basket_hash,
+        order_status.c.state,
+        order_status.c.filled_quantity,
+        order_status.c.venue_order_id,
+        order_status.c.reason,
+        select(func.sum(fills.c.quantity)).where(_OF_ORDER).scalar_subquery().label("booked_quantity"),
+        select(func.sum(fills.c.notional)).where(_OF_ORDER).scalar_subquery().label("booked_notional"),
+    )
+    .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
+    .join(baskets, baskets.c.run_id == orders.c.run_id)
+    .order_by(orders.c.session, orders.c.run_id, orders.c.sequence)
+)
+_ORDER = _ORDERS.where(orders.c.client_order_id == bindparam("key"))
+_ADD_EVENT = insert(order_events)
+_SET_STATUS = update(order_status).where(order_status.c.client_order_id == bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +192,8 @@ def orders_in(tx: Read, book: str, states: Iterable[OrderState]) -> tuple[Ledger
 
 def find_order(tx: Read, client_order_id: str) -> LedgerOrder | None:
     """The order with our id."""
-    found = _orders(tx, orders.c.client_order_id == client_order_id)
-    return found[0] if found else None
+    row = tx.connection.execute(_ORDER, {"key": client_order_id}).first()
+    return None if row is None else _ledger_order(row)
 
 
 def transition(
@@ -239,8 +260,8 @@ def append_event(
         "reason": reason,
     }
     key = order.order.client_order_id
-    tx.connection.execute(insert(order_events).values(client_order_id=key, run_id=run_id, recorded_at=now, **what))
-    tx.connection.execute(update(order_status).where(order_status.c.client_order_id == key).values(what))
+    tx.connection.execute(_ADD_EVENT, {"client_order_id": key, "run_id": run_id, "recorded_at": now, **what})
+    tx.connection.execute(_SET_STATUS, {"key": key, **what})
 
 
 def touched_sessions(tx: Read, book: str, run_id: str) -> set[date]:
@@ -271,37 +292,20 @@ def _require_fits(client_order_id: str, state: OrderState, filled: int, quantity
 
 
 def _orders(tx: Read, *where: ColumnElement[bool]) -> tuple[LedgerOrder, ...]:
-    of_order = fills.c.client_order_id == orders.c.client_order_id
-    query = (
-        select(
-            orders,
-            baskets.c.basket_hash,
-            order_status.c.state,
-            order_status.c.filled_quantity,
-            order_status.c.venue_order_id,
-            order_status.c.reason,
-            select(func.sum(fills.c.quantity)).where(of_order).scalar_subquery().label("booked_quantity"),
-            select(func.sum(fills.c.notional)).where(of_order).scalar_subquery().label("booked_notional"),
-        )
-        .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
-        .join(baskets, baskets.c.run_id == orders.c.run_id)
-        .where(*where)
-        .order_by(orders.c.session, orders.c.run_id, orders.c.sequence)
-    )
-    rows: Sequence[Row[Any]] = tx.connection.execute(query).all()
-    return tuple(
-        LedgerOrder(
-            order=_order(row),
-            run_id=row.run_id,
-            state=OrderState(row.state),
-            filled_quantity=row.filled_quantity,
-            venue_order_id=row.venue_order_id,
-            reason=row.reason,
-            basket_hash=row.basket_hash,
-            booked_quantity=row.booked_quantity or 0,
-            booked_notional=Micros(row.booked_notional or 0),
-        )
-        for row in rows
+    return tuple(_ledger_order(row) for row in tx.connection.execute(_ORDERS.where(*where)))
+
+
+def _ledger_order(row: Row[Any]) -> LedgerOrder:
+    return LedgerOrder(
+        order=_order(row),
+        run_id=row.run_id,
+        state=OrderState(row.state),
+        filled_quantity=row.filled_quantity,
+        venue_order_id=row.venue_order_id,
+        reason=row.reason,
+        basket_hash=row.basket_hash,
+        booked_quantity=row.booked_quantity or 0,
+        booked_notional=Micros(row.booked_notional or 0),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from grodt.errors import DataError
 from grodt.ledger.entries import (
@@ -57,6 +57,21 @@ __all__ = [
     "unpaid_dividends",
 ]
 
+# Statements that run once per fill are built once: building one costs more than running it.
+_DIGEST = select(entries.c.digest).where(entries.c.entry_id == bindparam("entry_id"))
+_ADD_ENTRY = insert(entries)
+_ADD_POSTINGS = insert(postings)
+_HOLDING = (
+    select(postings.c.account, func.sum(postings.c.amount))
+    .where(
+        postings.c.book == bindparam("book"),
+        postings.c.account.in_(["position", "cost"]),
+        postings.c.asset.in_([SHARES, CURRENCY]),
+        postings.c.symbol == bindparam("symbol"),
+    )
+    .group_by(postings.c.account)
+)
+
 
 def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
     """Book an entry.
@@ -67,8 +82,9 @@ def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
     Raises:
         DataError: an entry of that id is booked with other content.
     """
-    known = tx.connection.execute(select(entries.c.digest).where(entries.c.entry_id == entry.entry_id)).scalar_one_or_none()
-    if known == entry.digest:
+    digest = entry.digest
+    known = tx.connection.execute(_DIGEST, {"entry_id": entry.entry_id}).scalar_one_or_none()
+    if known == digest:
         return False
     if known is not None:
         raise DataError(
@@ -76,19 +92,20 @@ def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
             "compare the ledger with the broker's statement, then run `grodt reconcile`"
         )
     tx.connection.execute(
-        insert(entries).values(
-            entry_id=entry.entry_id,
-            kind=entry.kind,
-            book=entry.book,
-            session=entry.session,
-            memo=entry.memo,
-            digest=entry.digest,
-            run_id=run_id,
-            recorded_at=now,
-        )
+        _ADD_ENTRY,
+        {
+            "entry_id": entry.entry_id,
+            "kind": entry.kind,
+            "book": entry.book,
+            "session": entry.session,
+            "memo": entry.memo,
+            "digest": digest,
+            "run_id": run_id,
+            "recorded_at": now,
+        },
     )
     tx.connection.execute(
-        insert(postings),
+        _ADD_POSTINGS,
         [
             {
                 "entry_id": entry.entry_id,
@@ -127,17 +144,7 @@ def holdings(tx: Read, book: str) -> dict[str, Holding]:
 
 def holding(tx: Read, book: str, symbol: str) -> Holding:
     """The position in one symbol, flat where there is none."""
-    query = (
-        select(postings.c.account, func.sum(postings.c.amount))
-        .where(
-            postings.c.book == book,
-            postings.c.account.in_(["position", "cost"]),
-            postings.c.asset.in_([SHARES, CURRENCY]),
-            postings.c.symbol == symbol,
-        )
-        .group_by(postings.c.account)
-    )
-    sums: dict[str, int] = dict(tx.connection.execute(query).tuples().all())
+    sums = dict(tx.connection.execute(_HOLDING, {"book": book, "symbol": symbol}).tuples().all())
     return Holding(sums.get("position", 0), Micros(sums.get("cost", 0)))
 
 

@@ -9,10 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grodt.lake.tables import TABLES
+from grodt.ledger.fills import BookedFill
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import LedgerOrder
 from grodt.ledger.postings import Holding
-from grodt.ledger.fills import BookedFill
 from grodt.ledger.runs import Run
 from grodt.ledger.valuation import Close
 from grodt.money import decimal, divide_half_even, units

@@ -50,7 +50,9 @@ def orders_rows(exported: Exported, session: date) -> list[list[object]]:
     if frame is None or frame.is_empty():
         return []
     valued = frame.with_columns(value=pl.col("quantity") * pl.col("reference_price").cast(pl.Float64))
-    rows = valued.sort("value", "symbol", descending=[True, False]).select("symbol", "side", "quantity", "reference_price", "value", "state")
+    rows = valued.sort("value", "symbol", descending=[True, False]).select(
+        "symbol", "side", "quantity", "reference_price", "value", "state"
+    )
     return [[s, side, f"{q:,}", f"{p:,.4f}", f"{v:,.0f}", state] for s, side, q, p, v, state in rows.iter_rows()]
 
 

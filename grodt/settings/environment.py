@@ -20,12 +20,14 @@ class Environment:
         is_default_home: whether `GRODT_HOME` was not given.
         books_file: the books file (`GRODT_CONFIG`, else `grodt.yaml` in the working folder), or None for the built-in demo book.
         fixed_now: a fixed instant that stands in for the clock (`GRODT_NOW`, for rehearsals and tests), or None.
+        log_to_stdout: whether log lines go to standard output too (`GRODT_LOG_STDOUT`, set by `grodt serve`).
     """
 
     home: Path
     is_default_home: bool = True
     books_file: Path | None = None
     fixed_now: datetime | None = None
+    log_to_stdout: bool = False
 
     @classmethod
     def read(cls, variables: Mapping[str, str], folder: Path) -> "Environment":
@@ -43,6 +45,7 @@ class Environment:
             is_default_home=not variables.get("GRODT_HOME"),
             books_file=books_file if books_file.is_file() else None,
             fixed_now=_instant(variables["GRODT_NOW"]) if variables.get("GRODT_NOW") else None,
+            log_to_stdout=bool(variables.get("GRODT_LOG_STDOUT")),
         )
 
     @property

@@ -132,4 +132,4 @@ def _add_run_ids(logger: logging.Logger, name: str, event: structlog.typing.Even
 
 def _in_reading_order(logger: logging.Logger, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """What a person reads first comes first."""
-    return {key: event[key] for key in _FIRST if key in event} | event
+    return {key: event[key] for key in _FIRST if key in event} | dict(event)

@@ -325,6 +325,14 @@ def test_history_can_be_extended_backwards(tmp_path):
     assert not bars.select("symbol", "session").is_duplicated().any()
 
 
+def test_a_session_just_before_the_coverage_can_be_filled_in(tmp_path):
+    world = World(tmp_path)
+    world.run(date(2014, 1, 3), history_start=date(2014, 1, 3))
+    world.source.left_out = {("A", date(2014, 1, 2))}
+    world.run(date(2014, 1, 2), history_start=date(2013, 12, 2))
+    assert set(world.manifest.coverage.values()) == {(date(2013, 12, 2), date(2014, 1, 3))}
+
+
 def test_a_history_that_begins_with_the_calendar_has_no_memory(tmp_path):
     world = World(tmp_path)
     world.run(date(1990, 1, 5), history_start=date(1990, 1, 2))

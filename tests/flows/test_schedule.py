@@ -15,7 +15,7 @@ ALLOWED = timedelta(minutes=90)
 
 @contextmanager
 def _run(*, by_schedule: bool) -> Iterator[None]:
-    run = FlowRun(flow_id=uuid4(), auto_scheduled=by_schedule, expected_start_time=WANTED)
+    run = FlowRun.model_validate({"flow_id": uuid4(), "auto_scheduled": by_schedule, "expected_start_time": WANTED})
     with FlowRunContext.model_construct(flow_run=run):
         yield
 

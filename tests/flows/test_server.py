@@ -36,7 +36,7 @@ class _Healthy(BaseHTTPRequestHandler):
         self.send_response(200 if self.path == "/api/health" else 404)
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None: ...
+    def log_request(self, code: object = "-", size: object = "-") -> None: ...
 
 
 @pytest.fixture
@@ -184,6 +184,15 @@ def test_the_ui_shows_pages_until_interrupted(migrated: Path) -> None:
     assert not (prefect_home(migrated) / "server.json").exists()
 
 
+def test_a_ui_that_cannot_start_says_so_and_leaves_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_API_PORT", "a word")
+    with pytest.raises(PrefectServerError, match="ended with status 1"):
+        serve_ui(tmp_path, _free_port())
+    with pytest.raises(PrefectServerError, match="ended with status 1"), scheduling_server(tmp_path, _free_port()):
+        pass
+    assert not (prefect_home(tmp_path) / "server.json").exists()
+
+
 def test_a_server_that_is_killed_says_how_it_ended(tmp_path: Path) -> None:
     with own_server(tmp_path) as server:
         assert server._process is not None
@@ -195,6 +204,12 @@ def test_schedules_run_on_the_server_the_user_names(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PREFECT_API_URL", healthy)
     with scheduling_server(tmp_path) as server:
         assert (server.origin, server.wait_ended()) == ("given", 0)
+
+
+def test_schedules_run_on_the_ui_that_is_open(tmp_path: Path, healthy: str) -> None:
+    _note(tmp_path, json.dumps({"api_url": healthy, "pid": 1}))
+    with scheduling_server(tmp_path) as server:
+        assert (server.origin, os.environ["PREFECT_API_URL"]) == ("shared", healthy)
 
 
 def test_a_schedule_makes_runs(prefect_server: PrefectServer) -> None:

@@ -51,7 +51,7 @@ def test_a_fill_that_comes_again_with_other_content_is_bad_data(tx: Write) -> No
     record_fill(tx, fill(one, quantity=50), BOOK, run.run_id, NOW)
     with pytest.raises(DataError, match="was reported before with other content"):
         record_fill(tx, fill(one, quantity=50, price="95"), BOOK, run.run_id, NOW)
-    with pytest.raises(DataError, match="has running number 1, which another fill has"):
+    with pytest.raises(DataError, match="has running number 1, which fill demo-eod-20261119-AAPL-0-1 has"):
         record_fill(tx, replace(fill(one, quantity=50), execution_id="e2"), BOOK, run.run_id, NOW)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from grodt.errors import ConfigError, GrodtError, TransientError
 from grodt.ledger import schema
+from grodt.ledger.engine import transaction, writing_engine
 from grodt.ledger.fills import record_fill
 from grodt.ledger.postings import cash, deposit_entry, post
 from grodt.ledger.tables import APPEND_ONLY, metadata
@@ -170,9 +171,24 @@ def test_a_second_writer_waits_a_bounded_time_and_then_fails_clearly(ledger: Led
         deposit(tx)
     assert not isinstance(caught.value, TransientError)
     second()
-    with ledger.read() as tx:
-        assert cash(tx, BOOK) == micros(100)
+    with ledger.read() as reader:
+        assert cash(reader, BOOK) == micros(100)
     impatient.close()
+
+
+def test_a_new_file_that_another_holds_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    engine = writing_engine(tmp_path / "ledger.db", 0.05)
+
+    def first_write() -> None:
+        with transaction(engine, tmp_path / "ledger.db", 0.05):
+            pytest.fail("it began")
+
+    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("CREATE TABLE held (a INTEGER)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LedgerLocked, match=r"locked by another writer for 0.05 s"):
+            first_write()
+    engine.dispose()
 
 
 def test_readers_and_opening_wait_for_no_writer(ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
 
 from flows.halting import halts_visibly
@@ -151,7 +151,7 @@ class TestInAFlow:
         flow_run_id = state.state_details.flow_run_id
         assert flow_run_id is not None
         with get_client(sync_client=True) as client:
-            task_run = _eventually(lambda: client.read_task_runs(flow_run_filter=FlowRunFilter(id={"any_": [flow_run_id]})))[0]
+            task_run = _eventually(lambda: client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))))[0]
             lines = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id])))
         assert task_run.name == "bars · demo · 2026-11-20"
         assert set(task_run.tags) == {"book:demo", "stage:bars", "session:2026-11-20"}

@@ -24,7 +24,14 @@ def test_a_line_in_the_file_is_json_with_what_is_bound(tmp_path: Path) -> None:
         logs.get_logger("grodt.bars").info("fetched", rows=50)
     logs.get_logger("grodt.bars").info("outside")
     first, second = _lines(tmp_path)
-    assert {"event": "fetched", "rows": 50, "book": "demo", "run": "demo-eod-2026-11-20", "level": "info", "logger": "grodt.bars"}.items() <= first.items()
+    assert {
+        "event": "fetched",
+        "rows": 50,
+        "book": "demo",
+        "run": "demo-eod-2026-11-20",
+        "level": "info",
+        "logger": "grodt.bars",
+    }.items() <= first.items()
     assert str(first["at"]).endswith("Z")
     assert list(first)[:3] == ["at", "level", "event"]
     assert "book" not in second
