@@ -92,6 +92,7 @@ def refresh(
         return Refreshed(pinned, measure_completeness(lake, pinned, source.name, session, listed), 0, 0)
     filling = _SourceLease(ledger, source.name, holder, is_alive, now, sleep)
     with filling:
+        lake.set_aside(source.name, ("bars_1d", "corporate_actions", "quarantine"))
         with ledger.read() as tx:
             covered = coverage(tx, source.name)
             held = holdings(tx, run.book)

@@ -176,6 +176,25 @@ class Lake:
                 )
         return [findings[name] for name in sorted(findings)]
 
+    def set_aside(self, source: str, tables: Sequence[str]) -> tuple[str, ...]:
+        """Move what the manifest does not list out of a source's (or book's) folders, to `_history`, so that a glob never counts it.
+
+        Such a file was written by a run that died before its commit. The caller holds the source's (or the book's) lease: a file
+        that is about to be committed looks the same.
+
+        Returns:
+            Paths that were moved.
+        """
+        listed = {file.path for file in self._manifest.snapshot(tables=tables).files}
+        found = [path for table in tables for path in sorted((self._root / table / source).rglob("*.parquet"))]
+        strays = {path.relative_to(self._root).as_posix(): path for path in found}
+        moved = tuple(name for name in strays if name not in listed)
+        for name in moved:
+            place = self._root / history_path(name, digest(strays[name]))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            strays[name].replace(place)
+        return moved
+
     def _locate(self, files: Sequence[LakeFile]) -> list[tuple[Path, Stamp]]:
         """Where each version stands, checked.
 

@@ -78,3 +78,16 @@ def test_a_file_that_cannot_be_read_is_altered(lake: Lake, manifest: MemoryManif
     (finding,) = lake.verify(snapshot)
     assert (finding.path, finding.kind) == (file.path, "altered")
     assert "unreadable bytes" in finding.detail
+
+
+def test_a_file_that_was_never_committed_is_set_aside_and_the_listed_ones_stay(lake: Lake, manifest: MemoryManifest) -> None:
+    listed = write_bars(lake, bars(["AAA"]))
+    manifest.commit(listed)
+    stray, other = write_bars(lake, bars(["CCC"])), write_bars(lake, bars(["CCC"], source="other"), source="other")
+
+    assert lake.set_aside("demo", ["bars_1d", "quarantine"]) == (stray.path,)
+
+    standing = sorted(path.relative_to(lake.root).as_posix() for path in (lake.root / "bars_1d").rglob("*.parquet"))
+    assert standing == [listed.path, other.path]
+    assert (lake.root / "_history" / f"{stray.path}.{stray.sha256}").exists()
+    assert lake.set_aside("demo", ["bars_1d", "quarantine"]) == ()
