@@ -41,19 +41,6 @@ def _end_with_parent(pipe: int, running: list[uvicorn.Server]) -> None:
     os._exit(1)
 
 
-def _let_runs_be_scheduled() -> None:
-    """Mend Prefect's scheduler under SQLAlchemy 2.1.
-
-    Prefect 3.8.8 inserts scheduled runs with their `state` beside the columns. SQLAlchemy 2.0 passed over it; 2.1 asks the
-    attribute for a `bulk_dml` function and fails where there is none, so that no schedule ever made a run. It is passed over again.
-    """
-    from prefect.server.database.orm_models import FlowRun
-
-    state = vars(FlowRun)["state"]
-    if getattr(state, "bulk_dml_setter", None) is None:
-        state.bulk_dml_setter = lambda _cls, _values, _state: None
-
-
 def main(arguments: list[str]) -> None:
     """Serve until told to stop."""
     listener, pipe, mode, lock_path = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
@@ -63,7 +50,6 @@ def main(arguments: list[str]) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         from prefect.server.api.server import create_app
 
-        _let_runs_be_scheduled()
         app = create_app(ephemeral=mode == "api", final=True)
         server = _Server(uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=5), lock)
         running.append(server)

@@ -15,10 +15,8 @@ from grodt.ledger.postings import cash, holdings
 from grodt.ledger.unit import Ledger, Read
 from grodt.money import MICROS_PER_CENT, Micros, decimal
 from grodt.orders.order import Side
-from grodt.orders.states import OPEN, OrderState
+from grodt.orders.states import IN_FLIGHT, OPEN
 
-#: Sent, and no answer known: the broker may have it or not.
-IN_FLIGHT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 _NONE: Mapping[str, int] = MappingProxyType({})
 _LINES_SHOWN = 10
 

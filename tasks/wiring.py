@@ -112,6 +112,8 @@ def parts(book: str, session: date) -> Parts:
         source=chosen,
         ledger=ledger,
         lake=Lake(where.lake, LedgerManifest(ledger)),
-        broker=PaperBroker(where.broker_file(book), book, config.capital_micros, config.broker.terms()),
+        broker=PaperBroker(
+            where.broker_file(book), book, config.capital_micros, config.broker.terms(), allow_short=not config.construction.long_only
+        ),
         now=now,
     )

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker
-from grodt.execution.outcome import IN_FLIGHT, is_same, look_up, record_answer
+from grodt.execution.outcome import is_same, look_up, record_answer
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import orders_of, transition
 from grodt.ledger.runs import Run, close_run
 from grodt.ledger.unit import Ledger
-from grodt.orders.states import OrderState
+from grodt.orders.states import IN_FLIGHT, OrderState
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Read
 from grodt.orders.order import Side
-from grodt.orders.states import OPEN, OrderState
+from grodt.orders.states import IN_FLIGHT, OPEN
 from grodt.risk.proposal import Proposal
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
@@ -32,8 +32,6 @@ from grodt.targets.quantities import Targets, target_quantities
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
-
-_IN_FLIGHT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +74,7 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -
     held = holdings(tx, book)
     intended = {each.order.symbol for each in orders_of(tx, run.run_id)}
     working: dict[str, int] = {}
-    for each in orders_in(tx, book, OPEN | _IN_FLIGHT):
+    for each in orders_in(tx, book, OPEN | IN_FLIGHT):
         left = each.order.quantity - each.filled_quantity
         working[each.order.symbol] = working.get(each.order.symbol, 0) + (left if each.order.side is Side.BUY else -left)
     known: Mapping[str, Instrument] = {instrument.symbol: instrument for instrument in universe}

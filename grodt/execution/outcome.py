@@ -9,8 +9,6 @@ from grodt.ledger.unit import Write
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 
-#: Sent, and no answer known.
-IN_FLIGHT = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 #: Between the two look-ups that together say "the broker never had it": a send may still be on its way.
 LOOK_UP_PAUSE_SECONDS = 2.0
 

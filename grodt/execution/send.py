@@ -12,7 +12,7 @@ from datetime import datetime
 
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.errors import GrodtError, HaltActive, OrderOutcomeUnknown, ReconciliationBreak
-from grodt.execution.outcome import IN_FLIGHT, is_same, look_up, record_answer
+from grodt.execution.outcome import is_same, look_up, record_answer
 from grodt.ledger.halts import Halt, active, halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import approval_of, basket_of, orders_of, transition
@@ -20,7 +20,7 @@ from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
-from grodt.orders.states import OrderState
+from grodt.orders.states import IN_FLIGHT, OrderState
 
 #: Sends of one order in one call: the first, and one more after a confirmed "never had it".
 SENDS = 2

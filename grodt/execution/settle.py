@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder
-from grodt.execution.outcome import IN_FLIGHT, is_same, record_answer
+from grodt.execution.outcome import is_same, record_answer
 from grodt.ledger.actions import apply_actions
 from grodt.ledger.fills import last_fill_number, record_fill
 from grodt.ledger.leases import Lease
@@ -19,7 +19,7 @@ from grodt.ledger.postings import record_settlement, settled
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Write
 from grodt.orders.fill import Fill
-from grodt.orders.states import OPEN, OrderState
+from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 
 _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})

@@ -20,7 +20,7 @@ class Break:
 
     Attributes:
         kind: what differs.
-        symbol: ticker; "" for cash.
+        symbol: ticker of a position; client order id of an order; "" for cash.
         ours, theirs: shares, or micros of cash.
     """
 

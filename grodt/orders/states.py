@@ -38,6 +38,8 @@ _NEXT: dict[OrderState, frozenset[OrderState]] = {
 TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
 #: States in which the broker may hold the order.
 OPEN = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
+#: Sent, and no answer known: the broker may have the order or not.
+IN_FLIGHT = frozenset({_S.SENDING, _S.UNKNOWN})
 
 
 def require_transition(client_order_id: str, old: OrderState, new: OrderState) -> None:

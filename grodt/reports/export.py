@@ -83,6 +83,7 @@ def close(ledger: Ledger, lease: Lease | None, lake: Lake, run: Run, exported: E
         LakeWriteFailed: the disk is full or refuses; the run stays open.
         LeaseHeld: another process was given the book; nothing was committed.
     """
+    lake.set_aside(run.book, sorted({table for table, _ in exported.frames}))  # what an earlier run wrote and died before committing
     files = list(_write(lake, run, exported.frames, now))
     with ledger.write(lease) as tx:
         commit_files(tx, files, now)

@@ -28,7 +28,7 @@ def main() -> None:
         with spans.span("prefect"):
             server = start(*args)  # type: ignore[arg-type]
         with spans.span("imports"):
-            import flows.cycles
+            pass
         _watch(spans)
         return server
 

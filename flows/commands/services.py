@@ -1,0 +1,69 @@
+"""Commands that stay: ui, metrics, serve."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from flows.progress import console, out
+from flows.server import UI_PORT, scheduling_server, serve_ui
+from grodt.errors import ConfigError
+from tasks.environment import clock, environment
+
+METRICS_PORT = 9464
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (ui, metrics, serve):
+        app.command(command.__name__)(command)
+
+
+def ui(port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on this machine.")] = UI_PORT) -> None:
+    """Open the Prefect UI on this home's runs, until Ctrl-C."""
+    console.print("starting the Prefect server, about ten seconds")
+    serve_ui(environment().home, port, ready=lambda url: out.print(f"Prefect UI  {url}/runs  (Ctrl-C ends it)", soft_wrap=True))
+
+
+def metrics(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to serve on; 0 for any free one.")] = METRICS_PORT,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for every one.")] = "127.0.0.1",
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics and end.")] = False,
+) -> None:
+    """Serve Prometheus metrics over ledger and lake, until Ctrl-C."""
+    from flows.desk import ledger_at_home
+    from grodt.telemetry.ledger_metrics import LedgerMetrics
+    from grodt.telemetry.metrics import render
+    from grodt.telemetry.metrics import serve as serve_metrics
+    from tasks.wiring import books
+
+    where = environment()
+    calendars = {book.source: book.exchange for book in books(where).books.values()}
+    with ledger_at_home() as ledger:
+        source = LedgerMetrics(ledger, calendars, clock(where))
+        if once:
+            typer.echo(render(source).decode(), nl=False)
+            return
+        try:
+            server = serve_metrics(source, port, host)
+        except OSError as error:
+            raise ConfigError(f"port {port} of {host} cannot be used ({error.strerror}): choose another with --port") from None
+        out.print(f"metrics  {server.url}  (Ctrl-C ends it)", soft_wrap=True)
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            server.stop()
+
+
+def serve(port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the Prefect UI on this machine.")] = UI_PORT) -> None:
+    """Schedule and run every book's end of day, with the Prefect UI beside it, until Ctrl-C."""
+    where = environment()
+    os.environ["GRODT_LOG_STDOUT"] = "1"
+    console.print("starting the Prefect server, about ten seconds")
+    with scheduling_server(where.home, port) as server:
+        from flows.deployments import describe, serve_books
+
+        console.print(f"Prefect UI  {server.ui_url}  (Ctrl-C ends it)", soft_wrap=True)
+        for line in describe():
+            console.print(line, soft_wrap=True)
+        serve_books()

@@ -1,0 +1,110 @@
+"""A small exchange in CSV files, around Thanksgiving 2015, in which everything happens that can happen to a holding.
+
+26 November is a holiday, 27 November closes at 13:00 in New York. Prices drift up, so that a book that follows trends holds all of it.
+
+| symbol | what happens |
+|---|---|
+| CASH | a dividend of 0.50: ex 24 November, paid 1 December; another of 0.25 on 30 November without a pay date |
+| GONE | taken off the list on 1 December at 31.50 a share |
+| REST | no bar on 30 November |
+| RISE | nothing |
+| TWIN | splits 3 for 2 on 27 November |
+"""
+
+import math
+import random
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from grodt.sessions import Calendar
+from tests.cycles.driver import Home
+
+XNYS = Calendar("XNYS")
+MON, TUE, WED, FRI = date(2015, 11, 23), date(2015, 11, 24), date(2015, 11, 25), date(2015, 11, 27)
+NEXT_MON, NEXT_TUE, NEXT_WED = date(2015, 11, 30), date(2015, 12, 1), date(2015, 12, 2)
+WEEK = (MON, TUE, WED, FRI, NEXT_MON, NEXT_TUE, NEXT_WED)
+SYMBOLS = ("CASH", "GONE", "REST", "RISE", "TWIN")
+_FIRST, _LAST = date(2015, 8, 3), date(2015, 12, 4)
+_DRIFT, _NOISE = 0.004, 0.008
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The book's limits as they stand in the file; a test replaces one."""
+
+    order_quantity: str = "100000"
+    order_value: str = "400000"
+    price_age: str = "1"
+    symbol_weight: str = "0.35"
+    gross_exposure: str = "0.98"
+    basket_value: str = "1.5"
+    cash_buffer: str = "0.01"
+    completeness: str = "0.6"
+
+    def text(self, **changed: str | None) -> str:
+        values = {name: getattr(replace(self), name) for name in self.__dataclass_fields__} | changed
+        return "".join(f"      {name}: {value}\n" for name, value in values.items() if value is not None)
+
+
+def books_text(limits: str | None = None, *, second: str = "", schedule: str = "{cron: '30 17 * * 1-5', latest_start_minutes: 60}") -> str:
+    """The books file: book `small`, and below it whatever `second` adds."""
+    return f"""
+sources:
+  files:
+    kind: files
+    bars: {{path: bars.csv}}
+    splits: {{path: splits.csv, columns: {{ratio_new: new, ratio_old: old}}}}
+    dividends: {{path: dividends.csv, columns: {{pay_date: pay_date}}}}
+    delistings:
+      - {{symbol: GONE, session: 2015-12-01, cash_per_share: 31.50}}
+books:
+  small:
+    calendar: XNYS
+    source: files
+    universe: {{symbols: [{", ".join(SYMBOLS)}]}}
+    history: {{start: {_FIRST}}}
+    capital: 1000000
+    broker: {{kind: paper, slippage_bps: 5, commission_bps: 1}}
+    signals:
+      - {{signal: ewma_crossover, weight: 1, parameters: {{fast: 4, slow: 16}}}}
+    construction:
+      {{volatility_target: 0.25, weight_cap: 0.20, gross_cap: 0.90, no_trade_band: 0, long_only: true}}
+    limits:
+{limits if limits is not None else Limits().text()}
+    quality: {{completeness: 0.6}}
+    schedule: {schedule}
+{second}"""
+
+
+def write_world(folder: Path, *, extra_bars: str = "", **settings: str) -> Path:
+    """Write its files and the books file into a folder, and name the latter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "bars.csv").write_text(f"symbol,session,open,high,low,close,volume\n{_bars()}{extra_bars}")
+    (folder / "splits.csv").write_text(f"symbol,ex_date,new,old\nTWIN,{FRI},3,2\n")
+    (folder / "dividends.csv").write_text(f"symbol,ex_date,pay_date,amount\nCASH,{TUE},{NEXT_TUE},0.50\nCASH,{NEXT_MON},,0.25\n")
+    books = folder / "books.yaml"
+    books.write_text(books_text(**settings))
+    return books
+
+
+def small_home(folder: Path, *, now: str = "2015-12-05T12:00:00Z", **settings: str) -> Home:
+    """A home for book `small`, with its world beside it."""
+    return Home(folder / "home", write_world(folder / "world", **settings), "small", now)
+
+
+def _bars() -> str:
+    lines: list[str] = []
+    for number, symbol in enumerate(SYMBOLS):
+        draw = random.Random(number)
+        price = 20.0 + 10.0 * number
+        for session in XNYS.between(_FIRST, _LAST):
+            if (symbol, session) == ("REST", NEXT_MON) or (symbol == "GONE" and session >= NEXT_TUE):
+                continue
+            if (symbol, session) == ("TWIN", FRI):
+                price *= 2 / 3
+            opened = round(price * math.exp(draw.gauss(0.0, _NOISE / 2)), 2)
+            price = price * math.exp(_DRIFT + draw.gauss(0.0, _NOISE))
+            close = round(price, 2)
+            lines.append(f"{symbol},{session},{opened},{max(opened, close)},{min(opened, close)},{close},{draw.randrange(10_000, 90_000)}")
+    return "\n".join(lines) + "\n"
