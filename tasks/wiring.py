@@ -55,7 +55,9 @@ def is_alive(holder: str) -> bool:
     if host != socket.gethostname():
         return True
     try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+        process = psutil.Process(int(pid))
+        # One that was killed and that its parent has not asked about keeps its number, and does nothing any more.
+        return f"{process.create_time():.2f}" == started and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -102,6 +104,7 @@ def parts(book: str, session: date) -> Parts:
     config.exchange.require_complete(session, now())
     folder = where.books_file.parent if where.books_file else Path.cwd()
     chosen = source(config.source, described.sources[config.source], config.exchange, folder)
+    config.universe.require_known(chosen)
     config.universe.of(chosen.instruments(session))
     ledger = Ledger.open(where.ledger_url)
     return Parts(

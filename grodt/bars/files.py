@@ -143,6 +143,11 @@ class FilesSource:
         """The file's symbols, each from its first bar until its delisting, in alphabetical order."""
         return tuple(instrument for instrument in self._instruments if instrument.trades_on(session))
 
+    def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """Those of the symbols that have no bar in the file."""
+        known = {instrument.symbol for instrument in self._instruments}
+        return tuple(symbol for symbol in symbols if symbol not in known)
+
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """See `BarSource.fetch`. A symbol that the file does not have has no rows."""
         wanted = pl.col("symbol").is_in(list(symbols))

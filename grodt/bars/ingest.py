@@ -31,11 +31,17 @@ _TABLES = ("bars_1d", "corporate_actions", "quarantine")
 
 
 class GateHalt(DataError):
-    """The quality gate does not trust an answer: nothing of it is recorded, and the book halts until a person has looked."""
+    """The quality gate does not trust an answer: nothing of it is recorded, and the book halts until a person has looked.
 
-    def __init__(self, message: str, reasons: tuple[str, ...]) -> None:
+    Attributes:
+        reasons: why, in words.
+        completeness: of the session, where that is why; None where it was not reached.
+    """
+
+    def __init__(self, message: str, reasons: tuple[str, ...], completeness: Completeness | None = None) -> None:
         super().__init__(message)
         self.reasons = reasons
+        self.completeness = completeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ async def ingest(
         present |= _symbols_on(judged.result.bars, session)
     completeness = Completeness(session, len(set(listed)), len(present.intersection(listed)))
     if reasons := completeness.reasons(thresholds):
-        raise _halt(source, session, session, reasons)
+        raise _halt(source, session, session, reasons, completeness)
     for judged in held_back:
         covered = _coverage(judged, session, calendar, listed)
         report.add(await asyncio.to_thread(_write, judged, covered, lake, source.name, run_id))
@@ -289,9 +295,10 @@ def _symbols_on(frame: pl.DataFrame, session: date) -> set[str]:
     return set(frame.filter(pl.col("session") == session)["symbol"])
 
 
-def _halt(source: BarSource, start: date, end: date, reasons: tuple[str, ...]) -> GateHalt:
+def _halt(source: BarSource, start: date, end: date, reasons: tuple[str, ...], completeness: Completeness | None = None) -> GateHalt:
     return GateHalt(
         f"quality gate of source {source.name!r}: {'; '.join(reasons)}. Nothing from {start} to {end} was recorded: look at the source's "
         "data, then run again",
         reasons,
+        completeness,
     )

@@ -82,6 +82,10 @@ class SimulatedSource:
             listed = np.flatnonzero(world.listings.delisted[:SUPPLY] > position)[: self._symbols]
             return tuple(self._instrument(world, index) for index in listed.tolist())
 
+    def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """Those of the symbols that the exchange never had."""
+        return tuple(symbol for symbol in symbols if _indices([symbol]).size == 0)
+
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """Bars and corporate actions as the exchange publishes them, bad prints included.
 

@@ -60,6 +60,10 @@ class BarSource(Protocol):
         """What is listed on that session, in a fixed order of its own."""
         ...
 
+    def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """Those of the symbols that it has never heard of, in their order. One that is not listed yet, or no longer, is known."""
+        ...
+
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """Bars with `start` ≤ session ≤ `end` and actions with ex date in the same range, for those symbols.
 

@@ -20,7 +20,7 @@ def read_panel(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, 
     """
     files = snapshot.of("bars_1d", source)
     first = min((file.first_session for file in files if file.first_session is not None), default=None)
-    if first is None:
+    if first is None or first > session:
         raise DataError(f"source {source} has no bars up to {session}; check its history and the universe of the book")
     bars = lake.read("bars_1d", snapshot, source=source, columns=["symbol", "session", "close"], end=session, symbols=symbols)
     actions = lake.read("corporate_actions", snapshot, source=source, end=session, symbols=symbols)

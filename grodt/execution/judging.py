@@ -12,9 +12,13 @@ from grodt.ledger.leases import Lease
 from grodt.ledger.orders import basket_of
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket, build_basket
-from grodt.risk.assess import assess
+from grodt.risk.assess import Assessment, assess
+from grodt.risk.controls import KILL_SWITCH, RECONCILIATION
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
+
+#: Controls that find a book stopped already.
+_STOPPED_BEFORE = frozenset({KILL_SWITCH.number, RECONCILIATION.number})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +38,8 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, limits: Limit
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
     Raises:
-        HaltActive: a control halts the book; evidence and halt are committed.
+        HaltActive: a control stops the book; the evidence is committed, and a halt unless all it found is one that holds already or
+            a break: re-arming ends halts, working breaks ends breaks, and a halt about either would outlive both.
     """
     with ledger.read() as tx:
         made = basket_of(tx, proposal.run_id)
@@ -42,14 +47,22 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, limits: Limit
             return Judged(made, checks_of(tx, proposal.run_id))
     assessment = assess(proposal, limits)
     evidence = assessment.evidence
+    stopped = _failed_gates(assessment) <= _STOPPED_BEFORE
     with ledger.write(lease) as tx:
         record_checks(tx, evidence, attempt)
-        if assessment.halt:
+        if assessment.halt and not stopped:
             halt(tx, scope="book", book=proposal.book, reason=assessment.halt[:500], author="risk", now=now)
     if assessment.halt:
+        what = "was" if stopped else "is now"
         raise HaltActive(
-            f"book {proposal.book} session {proposal.session}: {assessment.halt}. Nothing was ordered and the book is halted; "
+            f"book {proposal.book} session {proposal.session}: {assessment.halt}. Nothing was ordered and the book {what} halted; "
             f"find the cause, then `grodt rearm --book {proposal.book} --reason …`"
         )
     basket = build_basket(assessment.approved(), book=proposal.book, kind=kind, session=proposal.session, run_id=proposal.run_id)
     return Judged(basket, evidence)
+
+
+def _failed_gates(assessment: Assessment) -> set[int]:
+    """Numbers of the controls that halt."""
+    asked = (answer.evaluation for answer in assessment.answers)
+    return {each.control.number for each in asked if each.control.failure == "halt" and not each.passed.all()}

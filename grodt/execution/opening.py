@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import SessionError
+from grodt.errors import HaltActive, SessionError
 from grodt.execution.abandon import abandon
 from grodt.ledger.entries import deposit_entry
-from grodt.ledger.halts import require_none
-from grodt.ledger.leases import Lease, acquire
+from grodt.ledger.halts import active
+from grodt.ledger.leases import Lease, acquire, release
 from grodt.ledger.postings import deposits, post, settled
-from grodt.ledger.runs import Run, find_run, open_run, run_id, unfinished
+from grodt.ledger.runs import Run, end_attempt, find_run, open_run, run_id, unfinished
 from grodt.ledger.unit import Ledger, Read
 from grodt.money import Micros
 from grodt.sessions import Calendar
@@ -81,12 +81,15 @@ def open_cycle(
 ) -> Opened:
     """Take the book's lease and start, or take up, the cycle's run. A cycle that is done changes nothing.
 
+    A halt of a symbol does not stop the book: its order is cancelled when it would be sent. Whatever is raised, the lease is free
+    again, so that the next try need not wait for it to expire.
+
     Raises:
-        SessionError: the session is no session, is not over, or lies before what the book has settled.
+        SessionError: the session is no session, is not over, or lies before what the book has settled; nothing was written.
         LeaseHeld: another process works on the book; names it.
-        HaltActive: a halt holds.
-        ConfigError: the run has made its basket with another configuration or code.
-        BrokerUnavailable: an earlier run's order could not be looked up.
+        HaltActive: a halt of the book, or of all books, holds; nothing was written.
+        ConfigError: the run has made its basket with another configuration or code; nothing was written.
+        BrokerUnavailable: an earlier run's order could not be looked up; this attempt is over, and the earlier run is as it was.
     """
     opening.calendar.require_complete(opening.session, now())
     with ledger.read() as tx:
@@ -95,9 +98,8 @@ def open_cycle(
         return Opened(done, None)
     with ledger.write() as tx:
         lease = acquire(tx, f"book:{opening.book}", opening.holder, now(), LEASE_TTL, is_alive)
-    with ledger.write(lease) as tx:
         _require_forward(tx, opening)
-        require_none(tx, opening.book)
+        _require_no_halt(tx, opening.book)
         run = open_run(
             tx,
             book=opening.book,
@@ -109,12 +111,28 @@ def open_cycle(
             fence=lease.fence,
             now=now(),
         )
-        if run.state == "open" and deposits(tx, opening.book) == 0:
+        if run.state != "open":  # another process ended it since we looked
+            release(tx, lease)
+            return Opened(run, None)
+        if deposits(tx, opening.book) == 0:
             post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, now())
         earlier = [each for each in unfinished(tx, opening.book, opening.kind) if each.session < opening.session]
-    for each in earlier:
-        abandon(ledger, lease, broker, each, run=run, now=now, sleep=sleep)
-    return Opened(run, lease if run.state == "open" else None)
+    try:
+        for each in earlier:
+            abandon(ledger, lease, broker, each, run=run, now=now, sleep=sleep)
+    except BaseException as error:
+        with ledger.write(lease) as tx:
+            end_attempt(tx, run.run_id, "failed", now(), f"{type(error).__name__}: {error}")
+            release(tx, lease)
+        raise
+    return Opened(run, lease)
+
+
+def _require_no_halt(tx: Read, book: str) -> None:
+    found = [each for each in active(tx, book) if each.scope != "symbol"]
+    if found:
+        commands = sorted({"`grodt rearm --all`" if each.scope == "all" else f"`grodt rearm --book {book}`" for each in found})
+        raise HaltActive(f"book {book} is halted: {'; '.join(map(str, found))}. When its cause is mended, run {' and '.join(commands)}")
 
 
 def _require_forward(tx: Read, opening: Opening) -> None:

@@ -4,23 +4,29 @@ One process at a time fills a source's part of the lake: books that share a sour
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+
+import polars as pl
 
 from grodt.bars.chunks import plan, symbols_to_ask
 from grodt.bars.ingest import ChunkResult, GateHalt, ingest, measure_completeness
 from grodt.bars.quality import Completeness, Thresholds
 from grodt.bars.source import BarSource
 from grodt.errors import HaltActive, LeaseHeld
+from grodt.execution.opening import LEASE_TTL
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
+from grodt.ledger.evidence import record_checks
 from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease, acquire, release, renew
 from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, pin_snapshot
 from grodt.ledger.unit import Ledger
+from grodt.risk.controls import data_complete
+from grodt.risk.evidence import Answered, rows
 from grodt.sessions import Calendar
 
 #: What a decision rests on.
@@ -79,7 +85,7 @@ def refresh(
         progress: told (chunks done, chunks, bars).
 
     Raises:
-        HaltActive: the quality gate does not trust the data; the book is halted.
+        HaltActive: the quality gate does not trust the data; the book is halted, and what control 24 found is in its evidence.
         LeaseHeld: another process has been filling this source for too long.
         VendorUnavailable: the source did not answer.
         DataError: it cannot be read.
@@ -103,6 +109,8 @@ def refresh(
         def commit(result: ChunkResult) -> None:
             filling.renew()
             with ledger.write(lease) as tx:
+                if lease is not None:
+                    renew(tx, lease, now(), LEASE_TTL)
                 commit_files(tx, result.files, now())
                 for each in result.covered:
                     extend_coverage(tx, source.name, each.symbols, each.start, each.end, run.run_id)
@@ -125,13 +133,26 @@ def refresh(
                 )
             )
         except GateHalt as stop:
+            evidence = _evidence(run, stop.completeness or _measured(ledger, lake, source.name, session, listed), thresholds)
             with ledger.write(lease) as tx:
+                record_checks(tx, evidence, run.attempts)
                 halt(tx, scope="book", book=run.book, reason="; ".join(stop.reasons)[:500], author="quality gate", now=now())
             raise HaltActive(f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book}`") from stop
         with ledger.write(lease) as tx:
             pinned = snapshot(tx, tables=TABLES)
             pin_snapshot(tx, run.run_id, pinned)
     return Refreshed(pinned, report.completeness, report.rows, report.quarantined)
+
+
+def _measured(ledger: Ledger, lake: Lake, source: str, session: date, listed: Collection[str]) -> Completeness:
+    """Of the lake as it is now: a refused answer has added nothing to it."""
+    return measure_completeness(lake, LedgerManifest(ledger).snapshot(tables=TABLES), source, session, listed)
+
+
+def _evidence(run: Run, found: Completeness, thresholds: Thresholds) -> pl.DataFrame:
+    """Control 24's row, for a run that the gate stops before risk is asked."""
+    answer = data_complete(found.expected, found.present, found.last_session_fresh, thresholds.completeness)
+    return rows([Answered(answer)], book=run.book, session=run.session, run_id=run.run_id, symbols=())
 
 
 class _SourceLease:

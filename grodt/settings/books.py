@@ -6,36 +6,50 @@ in one place. Unknown keys are errors.
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from grodt.bars.files import FilesSettings
 from grodt.bars.quality import Thresholds
+from grodt.bars.source import BarSource
 from grodt.brokers.fills import FillTerms
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.money import Micros, micros
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
+from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
 from grodt.signals.ewma_crossover import EwmaCrossover
-from grodt.signals.forecasts import Signal
+from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.momentum import Momentum
 from grodt.targets.construction import Construction
 
 #: Signals by their name in the books file.
 SIGNALS: dict[str, type[Momentum] | type[EwmaCrossover]] = {"momentum": Momentum, "ewma_crossover": EwmaCrossover}
-NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,19}$"
-
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+#: Fits 64 bits of micros with room for what it may grow to.
+MOST_CAPITAL = Decimal(10**12)
 
 
 class _Strict(BaseModel):
@@ -46,8 +60,8 @@ class SimulatedConfig(_Strict):
     """A simulated exchange, reproducible from its seed."""
 
     kind: Literal["simulated"]
-    seed: int = Field(ge=0, lt=2**64)
-    opened: date
+    seed: Whole = Field(ge=0, lt=2**64)
+    opened: Day
 
 
 class FilesConfig(FilesSettings):
@@ -63,14 +77,17 @@ class UniverseConfig(_Strict):
     """What a book may trade: `symbols`, a list; or `listed`, the first so many that the source lists on the session."""
 
     symbols: tuple[str, ...] | None = None
-    listed: int | None = Field(default=None, ge=1)
+    listed: Whole | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
         if (self.symbols is None) == (self.listed is None):
             raise ValueError("give either `symbols` (a list) or `listed` (a number)")
-        if self.symbols is not None and (not self.symbols or len(set(self.symbols)) != len(self.symbols)):
-            raise ValueError("`symbols` must name at least one ticker, and each once")
+        if self.symbols is not None:
+            twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
+            if not self.symbols or twice:
+                repeated = f"; {', '.join(twice)} is repeated" if twice else ""
+                raise ValueError(f"`symbols` must name at least one ticker, and each once{repeated}")
         return self
 
     def of(self, listed: Sequence[Instrument]) -> tuple[Instrument, ...]:
@@ -80,12 +97,24 @@ class UniverseConfig(_Strict):
         wanted = set(self.symbols)
         return tuple(instrument for instrument in listed if instrument.symbol in wanted)
 
+    def require_known(self, source: BarSource) -> None:
+        """Refuse tickers that the source has never heard of; one that is not listed yet, or no longer, is known.
+
+        Raises:
+            ConfigError: names them.
+        """
+        unknown = source.unknown(self.symbols or ())
+        if unknown:
+            raise ConfigError(
+                f"universe.symbols names {', '.join(unknown)}, which source {source.name!r} does not have; correct the ticker or remove it"
+            )
+
 
 class HistoryConfig(_Strict):
     """How far back bars are fetched on first use: `start`, a date; or `years` before the first session asked for."""
 
-    start: date | None = None
-    years: int | None = Field(default=None, ge=1, le=50)
+    start: Day | None = None
+    years: Whole | None = Field(default=None, ge=1, le=50)
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -106,8 +135,8 @@ class PaperConfig(_Strict):
     """The embedded paper broker: fills at the next session's open."""
 
     kind: Literal["paper"]
-    slippage_bps: Decimal = Field(ge=0, le=1000)
-    commission_bps: Decimal = Field(ge=0, le=1000)
+    slippage_bps: Exact = Field(ge=0, le=1000)
+    commission_bps: Exact = Field(ge=0, le=1000)
 
     def terms(self) -> FillTerms:
         """Its costs."""
@@ -118,8 +147,13 @@ class SignalConfig(_Strict):
     """One signal of a book, its weight in the combined forecast and its parameters."""
 
     signal: str
-    weight: float = Field(gt=0, allow_inf_nan=False)
-    parameters: dict[str, float | int] = Field(default_factory=dict)
+    weight: Number = Field(gt=0)
+    parameters: dict[str, StrictInt | StrictFloat | StrictStr] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_be_built(self) -> Self:
+        of_this_place(self.build)
+        return self
 
     def build(self) -> Signal:
         """The signal with these parameters.
@@ -129,17 +163,19 @@ class SignalConfig(_Strict):
         """
         if self.signal not in SIGNALS:
             raise ConfigError(f"signal {self.signal!r} is unknown; there are {', '.join(sorted(SIGNALS))}")
-        try:
-            return SIGNALS[self.signal](**self.parameters)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise ConfigError(f"signal {self.signal}: {error}; correct its parameters") from None
+        chosen = SIGNALS[self.signal]
+        known = [field.name for field in fields(chosen)]
+        unknown = sorted(set(self.parameters).difference(known))
+        if unknown:
+            raise ConfigError(f"signal {self.signal} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+        return chosen(**self.parameters)  # type: ignore[arg-type]
 
 
 class ScheduleConfig(_Strict):
-    """When `grodt serve` starts the book's end of day."""
+    """When `grodt serve` starts the book's end of day: `cron`, in the exchange's zone."""
 
-    cron: str
-    latest_start_minutes: int = Field(ge=1)
+    cron: Cron
+    latest_start_minutes: Whole = Field(ge=1)
 
 
 class BookConfig(_Strict):
@@ -150,20 +186,52 @@ class BookConfig(_Strict):
     source: Name
     universe: UniverseConfig
     history: HistoryConfig
-    capital: Decimal = Field(gt=0)
+    capital: Exact = Field(gt=0, le=MOST_CAPITAL)
     broker: PaperConfig
     signals: tuple[SignalConfig, ...] = Field(min_length=1)
-    construction: Construction
-    limits: Limits
-    quality: Thresholds = Field(default_factory=Thresholds)
+    construction: Annotated[Construction, WrapValidator(as_written(Construction))]
+    limits: Annotated[Limits, WrapValidator(as_written(Limits))]
+    quality: Annotated[Thresholds, WrapValidator(as_written(Thresholds))] = Field(default_factory=Thresholds, validate_default=True)
     schedule: ScheduleConfig
 
-    @field_validator("capital", mode="before")
+    @field_validator("calendar")
     @classmethod
-    def _finite(cls, value: Any) -> Any:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"capital {value} is not finite")
-        return str(value) if isinstance(value, float) else value
+    def _known_calendar(cls, name: str) -> str:
+        of_this_place(Calendar(name).bounds)
+        return name
+
+    @field_validator("capital")
+    @classmethod
+    def _whole_micros(cls, amount: Decimal) -> Decimal:
+        micros(amount)
+        return amount
+
+    @field_validator("signals")
+    @classmethod
+    def _each_once(cls, signals: tuple[SignalConfig, ...]) -> tuple[SignalConfig, ...]:
+        of_this_place(lambda: require_weights([signal.build().name for signal in signals], [signal.weight for signal in signals]))
+        return signals
+
+    @field_validator("quality", mode="before")
+    @classmethod
+    def _no_second_completeness(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "completeness" in given:
+            raise ValueError("completeness is a limit: write it as limits.completeness alone")
+        return given
+
+    @field_validator("quality")
+    @classmethod
+    def _completeness_of_limits(cls, quality: Thresholds, info: ValidationInfo) -> Thresholds:
+        """One bound of control 24, whether the gate asks or risk."""
+        limits = info.data.get("limits")
+        return quality if limits is None else replace(quality, completeness=limits.completeness)
+
+    @model_validator(mode="after")
+    def _history_in_calendar(self) -> Self:
+        first, _ = self.exchange.bounds()
+        if self.history.start is not None and self.history.start < first:
+            raise ValueError(f"history.start {self.history.start} lies before {first}, the first session of {self.calendar} that is known")
+        return self
 
     @property
     def exchange(self) -> Calendar:
@@ -183,14 +251,16 @@ class BookConfig(_Strict):
 class Books(_Strict):
     """A books file."""
 
-    sources: dict[Name, SourceConfig]
-    books: dict[Name, BookConfig]
+    sources: dict[Name, SourceConfig] = Field(min_length=1)
+    books: dict[Name, BookConfig] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _sources_exist(self) -> Self:
-        for book in self.books.values():
+    def _fits_together(self) -> Self:
+        for key, book in self.books.items():
+            if book.name != key:
+                raise ValueError(f"books.{key}.name is {book.name!r}; a book's name is its key: remove the line")
             if book.source not in self.sources:
-                raise ValueError(f"book {book.name!r} reads source {book.source!r}, which the file does not describe")
+                raise ValueError(f"books.{key}.source is {book.source!r}; the file describes {', '.join(sorted(self.sources))}")
         return self
 
     def book(self, name: str) -> BookConfig:
@@ -222,11 +292,9 @@ def load_books(path: Path | None) -> Books:
     origin = str(path) if path else "the built-in demo book"
     try:
         text = path.read_text(encoding="utf-8") if path else resources.files("grodt.settings").joinpath("demo.yaml").read_text("utf-8")
-        content = YAML(typ="safe", pure=True).load(text)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{origin} cannot be read: {error}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise ConfigError(f"{origin} cannot be read as UTF-8 text: {error}") from None
+    content = _parsed(text, origin)
     if not isinstance(content, dict):
         raise ConfigError(f"{origin} must be a mapping with `sources` and `books`, as in deployments/examples/us-daily.yaml")
     books = content.get("books")
@@ -236,14 +304,36 @@ def load_books(path: Path | None) -> Books:
         return Books.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{origin}:\n{_mistakes(error)}") from None
-    except ConfigError as error:
-        raise ConfigError(f"{origin}: {error}") from None
+
+
+def _parsed(text: str, origin: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except DuplicateKeyError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ConfigError(f"{origin}, {line}{error.problem}; each key once") from None
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{origin}{line} is not valid YAML: {error.problem or error.context}") from None
+    except (YAMLError, ValueError, RecursionError) as error:  # a date such as 2014-02-30 is a ValueError
+        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+_WORDS = {"missing": "missing", "extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key"}
 
 
 def _mistakes(error: ValidationError) -> str:
     lines = []
     for mistake in error.errors(include_url=False):
-        where = ".".join(str(part) for part in mistake["loc"]) or "file"
-        given = f" (given: {mistake['input']!r})" if not isinstance(mistake["input"], dict | list) else ""
-        lines.append(f"  {where}: {mistake['msg']}{given}")
+        place = ".".join(str(part) for part in _place(mistake["loc"]))
+        words = _WORDS.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
+        given = f" (given: {mistake['input']!r})" if not isinstance(mistake["input"], dict | list | BaseModel) else ""
+        lines.append(f"  {place}: {words}{given}" if place else f"  {words}")
     return "\n".join(lines)
+
+
+def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Without what pydantic adds to the keys of the file: the kind of a source, and that a key itself is meant."""
+    if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files"):
+        loc = (*loc[:2], *loc[3:])
+    return tuple(part for part in loc if part != "[key]")

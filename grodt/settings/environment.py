@@ -34,14 +34,17 @@ class Environment:
         """Read it from environment variables and the working folder.
 
         Raises:
-            ConfigError: `GRODT_CONFIG` names no file, or `GRODT_NOW` is not an instant with a zone.
+            ConfigError: `GRODT_CONFIG` names no file, `GRODT_HOME` is no folder, or `GRODT_NOW` is not an instant with a zone.
         """
         named = variables.get("GRODT_CONFIG")
         books_file = (folder / named if named else folder / "grodt.yaml").resolve()
         if named and not books_file.is_file():
             raise ConfigError(f"GRODT_CONFIG names {books_file}, and there is no such file; correct the path or unset it for the demo book")
+        home = (folder / (variables.get("GRODT_HOME") or DEFAULT_HOME)).resolve()
+        if home.exists() and not home.is_dir():
+            raise ConfigError(f"GRODT_HOME names {home}, which is no folder; name one, or a path where one may be made")
         return cls(
-            home=(folder / (variables.get("GRODT_HOME") or DEFAULT_HOME)).resolve(),
+            home=home,
             is_default_home=not variables.get("GRODT_HOME"),
             books_file=books_file if books_file.is_file() else None,
             fixed_now=_instant(variables["GRODT_NOW"]) if variables.get("GRODT_NOW") else None,
@@ -85,5 +88,5 @@ class Environment:
 def _instant(text: str) -> datetime:
     try:
         return require_utc(datetime.fromisoformat(text), "GRODT_NOW")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"GRODT_NOW={text!r}: {error}; write it as 2026-11-21T12:00:00Z") from None

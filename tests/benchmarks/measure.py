@@ -72,14 +72,26 @@ class Measured:
         return self.part("set-up") + self.part("stages")
 
 
-def measure(arguments: list[str], *, home: Path, books: Path | None, book: str, sessions: tuple[date, ...]) -> Measured:
+def measure(
+    arguments: list[str], *, home: Path, books: Path | None, book: str, sessions: tuple[date, ...], bytecode: Path
+) -> Measured:
     """Run `grodt` with those arguments and measure it.
+
+    Args:
+        arguments: of the command.
+        home: `GRODT_HOME`.
+        books: `GRODT_CONFIG`; None for the built-in book.
+        book: whose runs to look up in the ledger.
+        sessions: of these runs.
+        bytecode: where Python keeps compiled modules. An empty folder is an installation's first run; a folder of an earlier
+            measurement is every later one. What the environment or the installation has of them is left aside.
 
     Raises:
         CommandFailed: it ended with an error.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "GRODT_"))}
-    environment |= {"GRODT_HOME": str(home)} | ({"GRODT_CONFIG": str(books)} if books else {})
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment |= {"PYTHONPYCACHEPREFIX": str(bytecode), "GRODT_HOME": str(home)} | ({"GRODT_CONFIG": str(books)} if books else {})
     with tempfile.TemporaryDirectory() as folder:
         left, output = Path(folder) / "spans.json", Path(folder) / "output"
         with output.open("wb") as sink:

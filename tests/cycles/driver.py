@@ -73,18 +73,14 @@ class Home:
         books = {"GRODT_CONFIG": str(self.books)} if self.books is not None else {}
         return {"GRODT_HOME": str(self.folder), "GRODT_NOW": self.now, **books}
 
-    def run(self, *sessions: date | str, on_stage: Callable[[date, str], None] | None = None) -> None:
-        """Run those sessions' cycles. `on_stage` is called before each stage."""
+    def run(self, *sessions: date, watch: Callable[[date, str, str], None] = lambda _session, _stage, _text: None) -> None:
+        """Run those sessions' cycles. `watch` is told session, stage and what goes on: "" when the stage starts."""
         with self.environment(), without_prefect(lambda *_args, **kwargs: self.artifacts.append(kwargs)):
             for session in sessions:
-                self._run_one(session if isinstance(session, date) else date.fromisoformat(session), on_stage)
+                self._run_one(session, watch)
 
-    def _run_one(self, session: date, on_stage: Callable[[date, str], None] | None) -> None:
-        def hear(stage: str, text: str) -> None:
-            if on_stage is not None and not text:
-                on_stage(session, stage)
-
-        token = observer.set(hear)
+    def _run_one(self, session: date, watch: Callable[[date, str, str], None]) -> None:
+        token = observer.set(lambda stage, text: watch(session, stage, text))
         try:
             result = end_of_day.fn(self.book, session)
         finally:

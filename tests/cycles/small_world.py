@@ -4,7 +4,7 @@
 
 | symbol | what happens |
 |---|---|
-| CASH | a dividend of 0.50: ex 24 November, paid 1 December; another of 0.25 on 30 November without a pay date |
+| CASH | a dividend of 0.50: ex 25 November, paid 1 December; another of 0.25 on 30 November without a pay date |
 | GONE | taken off the list on 1 December at 31.50 a share |
 | REST | no bar on 30 November |
 | RISE | nothing |
@@ -13,7 +13,6 @@
 
 import math
 import random
-from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -29,26 +28,21 @@ _FIRST, _LAST = date(2015, 8, 3), date(2015, 12, 4)
 _DRIFT, _NOISE = 0.004, 0.008
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The book's limits as they stand in the file; a test replaces one."""
-
-    order_quantity: str = "100000"
-    order_value: str = "400000"
-    price_age: str = "1"
-    symbol_weight: str = "0.35"
-    gross_exposure: str = "0.98"
-    basket_value: str = "1.5"
-    cash_buffer: str = "0.01"
-    completeness: str = "0.6"
-
-    def text(self, **changed: str | None) -> str:
-        values = {name: getattr(replace(self), name) for name in self.__dataclass_fields__} | changed
-        return "".join(f"      {name}: {value}\n" for name, value in values.items() if value is not None)
+LIMITS = {
+    "order_quantity": "100000",
+    "order_value": "400000",
+    "price_age": "1",
+    "symbol_weight": "0.35",
+    "gross_exposure": "0.98",
+    "basket_value": "1.5",
+    "cash_buffer": "0.01",
+    "completeness": "0.6",
+}
 
 
-def books_text(limits: str | None = None, *, second: str = "", schedule: str = "{cron: '30 17 * * 1-5', latest_start_minutes: 60}") -> str:
-    """The books file: book `small`, and below it whatever `second` adds."""
+def books_text(**limits: str | None) -> str:
+    """The books file; `limits` replace those of book `small`, None leaves one out."""
+    kept = {name: value for name, value in (LIMITS | limits).items() if value is not None}
     return f"""
 sources:
   files:
@@ -70,27 +64,25 @@ books:
       - {{signal: ewma_crossover, weight: 1, parameters: {{fast: 4, slow: 16}}}}
     construction:
       {{volatility_target: 0.25, weight_cap: 0.20, gross_cap: 0.90, no_trade_band: 0, long_only: true}}
-    limits:
-{limits if limits is not None else Limits().text()}
-    quality: {{completeness: 0.6}}
-    schedule: {schedule}
-{second}"""
+    limits: {{{", ".join(f"{name}: {value}" for name, value in kept.items())}}}
+    schedule: {{cron: "30 17 * * 1-5", latest_start_minutes: 60}}
+"""
 
 
-def write_world(folder: Path, *, extra_bars: str = "", **settings: str) -> Path:
+def write_world(folder: Path) -> Path:
     """Write its files and the books file into a folder, and name the latter."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bars.csv").write_text(f"symbol,session,open,high,low,close,volume\n{_bars()}{extra_bars}")
+    (folder / "bars.csv").write_text(f"symbol,session,open,high,low,close,volume\n{_bars()}")
     (folder / "splits.csv").write_text(f"symbol,ex_date,new,old\nTWIN,{FRI},3,2\n")
-    (folder / "dividends.csv").write_text(f"symbol,ex_date,pay_date,amount\nCASH,{TUE},{NEXT_TUE},0.50\nCASH,{NEXT_MON},,0.25\n")
+    (folder / "dividends.csv").write_text(f"symbol,ex_date,pay_date,amount\nCASH,{WED},{NEXT_TUE},0.50\nCASH,{NEXT_MON},,0.25\n")
     books = folder / "books.yaml"
-    books.write_text(books_text(**settings))
+    books.write_text(books_text())
     return books
 
 
-def small_home(folder: Path, *, now: str = "2015-12-05T12:00:00Z", **settings: str) -> Home:
+def small_home(folder: Path, *, now: str = "2015-12-05T12:00:00Z") -> Home:
     """A home for book `small`, with its world beside it."""
-    return Home(folder / "home", write_world(folder / "world", **settings), "small", now)
+    return Home(folder / "home", write_world(folder / "world"), "small", now)
 
 
 def _bars() -> str:
