@@ -1,13 +1,15 @@
-"""Which cycles a command is to run, and running them in this process."""
+"""Which cycles a command is to run, and running them in this process.
 
+Prefect is imported once there is a cycle to run: a command that finds all of them done goes without that second.
+"""
+
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
 from flows.desk import chosen_book
-from flows.end_of_day import end_of_day
-from flows.halting import without_heartbeats
 from flows.progress import Progress
 from grodt.execution.opening import find_done
 from grodt.ledger.postings import settled
@@ -16,8 +18,8 @@ from grodt.ledger.unit import Ledger
 from grodt.money import units
 from grodt.reports.figures import Figures, figures_of
 from grodt.settings.environment import Environment
-from tasks.cycle import KIND
 from tasks.environment import clock, environment
+from tasks.kinds import END_OF_DAY
 from tasks.wiring import books, observer, parts
 
 #: Cycles of a command that names no session.
@@ -50,7 +52,7 @@ class Asked:
     def figures(self) -> tuple[Figures, ...]:
         """Figures of every run there is by now."""
         with _ledger(self.where) as ledger, ledger.read() as tx:
-            runs = [find_run(tx, run_id(self.book, KIND, session)) for session in self.sessions]
+            runs = [find_run(tx, run_id(self.book, END_OF_DAY, session)) for session in self.sessions]
             return tuple(figures_of(tx, run) for run in runs if run is not None)
 
 
@@ -73,10 +75,18 @@ def ask(name: str | None, last: date | None, count: int | None) -> Asked:
     sessions = calendar.latest(end, count or (1 if last else DEFAULT_SESSIONS))
     parts(book, sessions[-1]).close()
     with _ledger(where) as ledger, ledger.read() as tx:
-        done = frozenset(session for session in sessions if find_done(tx, book, KIND, session))
+        done = frozenset(session for session in sessions if find_done(tx, book, END_OF_DAY, session))
         through = settled(tx, book)
     passed = frozenset(s for s in sessions if last is None and through is not None and s < through and s not in done)
-    return Asked(where, book, sessions, done, passed)
+    asked = Asked(where, book, sessions, done, passed)
+    if asked.to_run:
+        load_flow()
+    return asked
+
+
+def load_flow() -> None:
+    """Import the flow, and Prefect with it: while the server starts, instead of after it is ready."""
+    importlib.import_module("flows.end_of_day")
 
 
 def run_one(asked: Asked, session: date, progress: Progress) -> Figures:
@@ -85,6 +95,9 @@ def run_one(asked: Asked, session: date, progress: Progress) -> Figures:
     Raises:
         GrodtError: it failed; the message says what to do.
     """
+    from flows.end_of_day import end_of_day
+    from flows.halting import without_heartbeats
+
     name = f"{asked.book} {session}"
     token = observer.set(lambda stage, text: progress.say(f"{name}  {stage}{'  ' + text if text else ''}"))
     try:
@@ -93,7 +106,7 @@ def run_one(asked: Asked, session: date, progress: Progress) -> Figures:
     finally:
         observer.reset(token)
     with _ledger(asked.where) as ledger, ledger.read() as tx:
-        run = find_run(tx, run_id(asked.book, KIND, session))
+        run = find_run(tx, run_id(asked.book, END_OF_DAY, session))
         assert run is not None
         figures = figures_of(tx, run)
     progress.done(f"{name}  {figures.fills} fills, {figures.orders} orders, equity {units(figures.equity):,.2f}")

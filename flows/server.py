@@ -30,7 +30,7 @@ _HOST = "127.0.0.1"
 _SETTLE_SECONDS = 0.3
 _STOP_SECONDS = 20.0
 #: A server without pages writes task runs and events this often, and when it ends.
-_RARE_FLUSH_SECONDS = "5"
+_RARE_FLUSH_SECONDS = "60"
 _POLL_SECONDS = 0.1
 _LOG_TAIL_LINES = 15
 _LOG_LIMIT_BYTES = 1_000_000
@@ -289,6 +289,8 @@ def _server_environment(home: Path, ui: bool, api_url: str) -> dict[str, str]:
             # A flush that meets a request makes SQLite refuse the request, which Prefect's client repeats two seconds later.
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": _RARE_FLUSH_SECONDS,
             "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": _RARE_FLUSH_SECONDS,
+            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "1000",
+            "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "1000",
         }
     )
     return environment(home) | inherited | mode

@@ -13,11 +13,10 @@ from grodt.lake.manifest import Snapshot
 from grodt.ledger.leases import Lease, holder_of, release, renew
 from grodt.ledger.runs import Run, close_run, end_attempt, run_id, stage_ended, stage_started
 from tasks.environment import environment
+from tasks.kinds import END_OF_DAY
 from tasks.logs import connect
 from tasks.stage import StageOutcome
 from tasks.wiring import Parts, observer, parts
-
-KIND = "eod"
 
 
 @dataclass(slots=True)
@@ -47,7 +46,7 @@ class Cycle:
     @property
     def run_id(self) -> str:
         """Its id."""
-        return run_id(self.book, KIND, self.session)
+        return run_id(self.book, END_OF_DAY, self.session)
 
     @property
     def attempt(self) -> int:

@@ -4,7 +4,8 @@ from prefect import runtime
 
 import grodt
 from grodt.execution.opening import Opened, Opening, open_cycle
-from tasks.cycle import KIND, Cycle
+from tasks.cycle import Cycle
+from tasks.kinds import END_OF_DAY
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
 
@@ -15,7 +16,7 @@ def open_run(cycle: Cycle) -> int:
     parts = cycle.parts
     opening = Opening(
         book=cycle.book,
-        kind=KIND,
+        kind=END_OF_DAY,
         session=cycle.session,
         calendar=parts.calendar,
         capital=parts.config.capital_micros,

@@ -3,7 +3,8 @@
 from grodt.execution.decision import propose
 from grodt.execution.judging import Judged, judge
 from grodt.targets.quantities import Targets
-from tasks.cycle import KIND, Cycle
+from tasks.cycle import Cycle
+from tasks.kinds import END_OF_DAY
 from tasks.signals import Opinion
 from tasks.stage import stage
 
@@ -16,6 +17,6 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     """
     parts = cycle.parts
     proposal = propose(cycle.book, cycle.session, cycle.run_id, opinion.panel, targets, opinion.state, cycle.completed)
-    judged = judge(parts.ledger, cycle.lease, proposal, parts.config.limits, kind=KIND, attempt=cycle.attempt, now=parts.now())
+    judged = judge(parts.ledger, cycle.lease, proposal, parts.config.limits, kind=END_OF_DAY, attempt=cycle.attempt, now=parts.now())
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged

@@ -16,7 +16,7 @@ from grodt.bars.simulated_paths import SUPPLY
 from grodt.bars.source import BarSource
 from grodt.brokers.paper import PaperBroker
 from grodt.instruments import Instrument
-from grodt.lake.store import Lake
+from grodt.lake.store import Checked, Lake
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
@@ -26,6 +26,9 @@ from tasks.environment import clock, environment
 
 #: Told (stage, text) as a cycle proceeds; the command line listens to it.
 observer: ContextVar[Callable[[str, str], None]] = ContextVar("observer", default=lambda _stage, _text: None)
+
+#: Lake files that a cycle of this process has checked; the next cycle checks those that are new or other than they were.
+_checked: Checked = {}
 
 
 def books(where: Environment | None = None) -> Books:
@@ -114,7 +117,7 @@ def parts(book: str, session: date) -> Parts:
         calendar=config.exchange,
         source=chosen,
         ledger=ledger,
-        lake=Lake(where.lake, LedgerManifest(ledger)),
+        lake=Lake(where.lake, LedgerManifest(ledger), checked=_checked),
         broker=PaperBroker(
             where.broker_file(book), book, config.capital_micros, config.broker.terms(), allow_short=not config.construction.long_only
         ),

@@ -96,11 +96,13 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -
 
 def reference_prices(panel: Panel) -> tuple[FloatArray, IntArray]:
     """Last close known of each symbol, and its age in sessions (0: the panel's last session; NaN and −1 where there never was one)."""
-    barred = ~np.isnan(panel.close)
-    ever = barred.any(axis=0)
-    age = np.where(ever, np.argmax(barred[::-1], axis=0), -1).astype(np.int64)
-    rows = np.where(ever, len(panel.sessions) - 1 - age, 0)
-    price = np.where(ever, panel.close[rows, np.arange(len(panel.symbols))], np.nan)
+    price = np.full(len(panel.symbols), np.nan)
+    age = np.full(len(panel.symbols), -1, dtype=np.int64)
+    for back, closes in enumerate(panel.close[::-1]):  # backwards: nearly every symbol has a bar in the last session
+        found = (age < 0) & ~np.isnan(closes)
+        price[found], age[found] = closes[found], back
+        if (age >= 0).all():
+            break
     return price, age
 
 

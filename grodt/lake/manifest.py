@@ -65,3 +65,7 @@ class Manifest(Protocol):
     def snapshot(self, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:
         """The lake at that version, or now. `tables` narrows it."""
         ...
+
+    def paths(self, tables: Sequence[str]) -> frozenset[str]:
+        """Paths of the files of those tables as they are now."""
+        return frozenset(file.path for file in self.snapshot(tables=tables).files)

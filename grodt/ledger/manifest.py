@@ -35,6 +35,12 @@ class LedgerManifest(Manifest):
         with self._ledger.read() as tx:
             return snapshot(tx, version, tables=tables)
 
+    def paths(self, tables: Sequence[str]) -> frozenset[str]:
+        """Paths of the files of those tables as they are now. A path that was committed once stays in the lake."""
+        with self._ledger.read() as tx:
+            query = select(lake_files.c.path).where(lake_files.c.table_name.in_(list(tables)))
+            return frozenset(tx.connection.execute(query).scalars())
+
 
 def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:
     """The same inside a transaction, so that it sees that transaction's own commits."""

@@ -14,7 +14,7 @@ from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import commit_files, rows_by_run
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import orders_decided, touched_sessions
-from grodt.ledger.runs import Run, close_run, end_attempt
+from grodt.ledger.runs import Run, close_run, end_attempt, find_run
 from grodt.ledger.unit import Ledger
 from grodt.ledger.valuation import Close
 from grodt.reports.figures import Figures, figures_of
@@ -59,6 +59,7 @@ class Exported:
 def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Exported:
     """The frames of a run that has come to its end. Orders and fills of earlier sessions that moved in it are written anew."""
     with ledger.read() as tx:
+        run = find_run(tx, run.run_id) or run  # as it is now: the caller's was read before its data was pinned
         figures = replace(figures_of(tx, run, rows_by_run(tx, run.run_id, "quarantine")), state="done")
         moved, filled = touched_sessions(tx, run.book, run.run_id), fill_sessions(tx, run.run_id)
         orders = {("orders", day): orders_frame(run.book, orders_decided(tx, run.book, day)) for day in moved}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -72,9 +73,7 @@ class Measured:
         return self.part("set-up") + self.part("stages")
 
 
-def measure(
-    arguments: list[str], *, home: Path, books: Path | None, book: str, sessions: tuple[date, ...], bytecode: Path
-) -> Measured:
+def measure(arguments: list[str], *, home: Path, books: Path | None, book: str, sessions: tuple[date, ...], bytecode: Path) -> Measured:
     """Run `grodt` with those arguments and measure it.
 
     Args:
@@ -126,6 +125,18 @@ def measure(
         stage_runs=stage_runs,
         counts=counts,
     )
+
+
+def fsync_milliseconds(folder: Path, times: int = 100) -> float:
+    """Median time to write a page and sync it, there and now."""
+    taken = []
+    with (folder / "fsync").open("wb", buffering=0) as file:
+        for _ in range(times):
+            began = time.perf_counter()
+            file.write(b"\0" * 4096)
+            os.fsync(file.fileno())
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken) * 1e3
 
 
 class _ServerWatch(threading.Thread):

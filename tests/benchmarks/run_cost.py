@@ -17,7 +17,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from rich.table import Table
 
 from grodt.sessions import Calendar
 from tests.benchmarks.books import BOOK, write_books
-from tests.benchmarks.measure import Measured, measure
+from tests.benchmarks.measure import Measured, fsync_milliseconds, measure
 
 #: First session of every book here: in the past, so that the same bars are asked for whenever this runs.
 FIRST = date(2025, 6, 16)
@@ -34,6 +34,7 @@ STAGES = ("open", "bars", "settle", "mark", "signals", "targets", "risk", "order
 #: Bars of PERFORMANCE.md, section "The pipeline".
 OWN_SECONDS = 10.0
 PEAK_MB = 2_000.0
+ORDERS, ORDERS_SECONDS = 5_000, 3.0
 
 console = Console(width=160, highlight=False)
 
@@ -42,26 +43,42 @@ def main() -> None:
     """Measure and print."""
     options = _options()
     sizes = [int(size) for size in options.sizes.split(",") if size]
-    found: dict[str, list[Measured]] = {}
-    console.print(
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start; "
-        f"medians of {options.repeat} (demo, bootstrap) and of {options.daily} (daily)"
-    )
+    console.print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
     root = Path(tempfile.mkdtemp(prefix="grodt-cost-", dir=options.folder))
+    bench = Bench(root)
+    console.print(f"one fsync of this disk: {fsync_milliseconds(root):.2f} ms; each order that is sent waits for two")
     try:
-        if options.repeat and not options.no_demo:
-            _demo(root, options.repeat, found)
+        if options.repeat:
+            _demo(bench, options.repeat)
         for size in sizes:
-            _book(root, size, options, found)
+            _book(bench, size, options)
     finally:
         if not options.keep:
             shutil.rmtree(root, ignore_errors=True)
-    _print_parts(found)
-    _print_stages(found)
-    _print_growth(found, sizes)
-    _print_bars(found, sizes, options.years)
+    _print_parts(bench.found)
+    _print_stages(bench.found)
+    _print_growth(bench.found, sizes)
+    _print_bars(bench.found, sizes, options.years)
     if options.json:
-        Path(options.json).write_text(json.dumps({name: [asdict(one) for one in runs] for name, runs in found.items()}, indent=1))
+        Path(options.json).write_text(json.dumps({name: [asdict(one) for one in runs] for name, runs in bench.found.items()}, indent=1))
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where the homes are, and what has been measured, by the name of the run."""
+
+    root: Path
+    found: dict[str, list[Measured]] = field(default_factory=dict)
+
+    def take(
+        self, name: str, last: date, count: int = 1, *, home: Path, books: Path | None = None, book: str = "demo", works: bool = True
+    ) -> None:
+        """Run the cycles of `count` sessions up to `last`; `works` says whether there is anything left to do in them."""
+        arguments = ["run", "--session", str(last), "--sessions", str(count)]
+        sessions = Calendar("XNYS").latest(last, count) if works else ()
+        one = measure(arguments, home=home, books=books, book=book, sessions=sessions, bytecode=self.root / "bytecode")
+        self.found.setdefault(name, []).append(one)
+        console.print(f"{name:<24} {one.seconds:6.1f} s, ours {one.ours:6.2f} s, peak {one.peak_mb:5.0f} MB, load {one.load:.1f}")
 
 
 def _options() -> argparse.Namespace:
@@ -69,44 +86,39 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sizes", default="500,5000", help="symbols of the books, comma separated; default %(default)s")
     parser.add_argument("--years", type=int, default=10, help="history of the books; default %(default)s")
     parser.add_argument("--daily", type=int, default=3, help="daily cycles after the bootstrap; default %(default)s")
-    parser.add_argument("--repeat", type=int, default=3, help="repetitions of the demo commands; default %(default)s")
+    parser.add_argument("--repeat", type=int, default=3, help="repetitions of the demo commands, 0 for none; default %(default)s")
     parser.add_argument("--bootstraps", type=int, default=1, help="repetitions of each bootstrap; default %(default)s")
-    parser.add_argument("--no-demo", action="store_true", help="leave the demo book out")
     parser.add_argument("--folder", default=None, help="where the homes are made; default the system's temporary folder")
     parser.add_argument("--keep", action="store_true", help="leave the homes there")
     parser.add_argument("--json", default=None, help="write every measurement to this file")
     return parser.parse_args()
 
 
-def _demo(root: Path, repeat: int, found: dict[str, list[Measured]]) -> None:
+def _demo(bench: Bench, repeat: int) -> None:
     """The built-in book: five cycles on an empty home, one more, and a run that finds everything done."""
-    calendar = Calendar("XNYS")
-    later = calendar.next(FIRST)
-    five = calendar.latest(FIRST, 5)
-    for number in range(repeat):
-        home = root / f"demo-{number}"
-        five_cycles = ["run", "--session", str(FIRST), "--sessions", "5"]
-        _take(found, "demo, cold: 5 cycles", five_cycles, home=home, books=None, book="demo", sessions=five)
-        _take(found, "demo, warm: 1 cycle", ["run", "--session", str(later)], home=home, books=None, book="demo", sessions=(later,))
-        six = ["run", "--session", str(later), "--sessions", "5"]
-        _take(found, "demo, warm: all done", six, home=home, books=None, book="demo", sessions=())
+    later = Calendar("XNYS").next(FIRST)
+    home = bench.root / "demo"
+    bench.take("demo, first run ever", FIRST, 5, home=home)
+    for _ in range(repeat):
         shutil.rmtree(home)
+        bench.take("demo, cold: 5 cycles", FIRST, 5, home=home)
+        bench.take("demo, warm: 1 cycle", later, home=home)
+        bench.take("demo, warm: all done", later, 5, home=home, works=False)
 
 
-def _book(root: Path, size: int, options: argparse.Namespace, found: dict[str, list[Measured]]) -> None:
+def _book(bench: Bench, size: int, options: argparse.Namespace) -> None:
     """A book of that many symbols: its first cycle with all of its history, daily cycles after it, and a run with nothing to do."""
-    books = root / f"{size}.yaml"
+    books, home = bench.root / f"{size}.yaml", bench.root / f"home-{size}"
     write_books(books, symbols=size, years=options.years, first=FIRST)
-    calendar = Calendar("XNYS")
-    home = root / f"home-{size}"
     for _ in range(options.bootstraps):
         shutil.rmtree(home, ignore_errors=True)
-        _take(found, _bootstrap(size), ["run", "--session", str(FIRST)], home=home, books=books, book=BOOK, sessions=(FIRST,))
+        bench.take(_bootstrap(size), FIRST, home=home, books=books, book=BOOK)
     session = FIRST
     for _ in range(options.daily):
-        session = calendar.next(session)
-        _take(found, _daily(size), ["run", "--session", str(session)], home=home, books=books, book=BOOK, sessions=(session,))
-    _take(found, f"{size:,}, all done", ["run", "--session", str(session)], home=home, books=books, book=BOOK, sessions=())
+        session = Calendar("XNYS").next(session)
+        bench.take(_daily(size), session, home=home, books=books, book=BOOK)
+    for _ in range(options.daily):
+        bench.take(f"{size:,}, warm: all done", session, home=home, books=books, book=BOOK, works=False)
 
 
 def _bootstrap(size: int) -> str:
@@ -115,21 +127,6 @@ def _bootstrap(size: int) -> str:
 
 def _daily(size: int) -> str:
     return f"{size:,}, warm: daily"
-
-
-def _take(
-    found: dict[str, list[Measured]],
-    name: str,
-    arguments: list[str],
-    *,
-    home: Path,
-    books: Path | None,
-    book: str,
-    sessions: tuple[date, ...],
-) -> None:
-    one = measure(arguments, home=home, books=books, book=book, sessions=sessions)
-    found.setdefault(name, []).append(one)
-    console.print(f"{name:<24} {one.seconds:6.1f} s, ours {one.ours:6.2f} s, peak {one.peak_mb:5.0f} MB, load {one.load:.1f}")
 
 
 def _median(runs: Sequence[Measured], of: Callable[[Measured], float]) -> float:
@@ -170,8 +167,9 @@ def _print_parts(found: dict[str, list[Measured]]) -> None:
         table.add_row(name, *(f"{part:.2f}" for part in parts), *(f"{part:,.0f}" for part in memory), f"{load:.1f}")
     console.print(table)
     console.print(
-        "Prefect: waiting for its server, flow and task overhead, artifacts, stopping. Set-up: books file, ledger, broker, recording the stages, "
-        "the table at the end.\nVendor: the simulated exchange's own work, inside set-up and the bars stage, on another thread where it fetches."
+        "Prefect: waiting for its server, flow and task overhead, artifacts, stopping. Set-up: books file, ledger, broker, recording\n"
+        "the stages, the table at the end. Vendor: the simulated exchange's own work, inside set-up and the bars stage, on another\n"
+        "thread where it fetches. First run ever: Python compiles every module it imports, ours and the server's."
     )
 
 
@@ -180,24 +178,28 @@ def _own_cpu(one: Measured) -> float:
 
 
 def _print_stages(found: dict[str, list[Measured]]) -> None:
-    table = Table(title="\nOur stages: seconds in the process / in the ledger's stage_runs (medians)", title_justify="left")
-    table.add_column("run", no_wrap=True)
-    for stage in STAGES:
-        table.add_column(stage, justify="right")
-    table.add_column("orders", justify="right")
-    table.add_column("fills", justify="right")
+    table = Table(
+        title="\nOur stages: seconds in the process, CPU seconds, seconds in the ledger's stage_runs (medians)", title_justify="left"
+    )
+    for head in ("run", ""):
+        table.add_column(head, no_wrap=True)
+    for head in (*STAGES, "orders", "fills"):
+        table.add_column(head, justify="right")
     for name, runs in found.items():
         if not any(one.stages() for one in runs):
             continue
-        cells = []
-        for stage in STAGES:
-            inside = _median(runs, lambda one, stage=stage: one.stages().get(stage, 0.0))
-            ledger = _median(runs, lambda one, stage=stage: one.stage_runs.get(stage, 0.0))
-            cells.append(f"{inside:.2f}\n{ledger:.2f}")
-        counts = (int(_median(runs, lambda one, key=key: one.counts.get(key, 0))) for key in ("orders", "settle"))
-        table.add_row(name, *cells, *(f"{count:,}" for count in counts), end_section=True)
+        kinds: dict[str, Callable[[Measured, str], float]] = {
+            "wall": lambda one, stage: one.stages().get(stage, 0.0),
+            "CPU": lambda one, stage: one.cpu.get(f"stage {stage}", 0.0),
+            "ledger": lambda one, stage: one.stage_runs.get(stage, 0.0),
+        }
+        counts = [f"{statistics.median_high([one.counts.get(key, 0) for one in runs]):,}" for key in ("orders", "settle")]
+        for row, (kind, of) in enumerate(kinds.items()):
+            cells = (f"{statistics.median(of(one, stage) for one in runs):.2f}" for stage in STAGES)
+            last = row == len(kinds) - 1
+            table.add_row("" if row else name, kind, *cells, *(("", "") if row else counts), end_section=last)
     console.print(table)
-    console.print("stage_runs also hold what Prefect's API takes of the report stage, and the log lines.")
+    console.print("The ledger's seconds also hold what Prefect's API takes of the report stage, and the log lines.")
 
 
 def _print_growth(found: dict[str, list[Measured]], sizes: list[int]) -> None:
@@ -238,6 +240,10 @@ def _print_bars(found: dict[str, list[Measured]], sizes: list[int], years: int) 
         own, peak = _median(runs, lambda one: one.ours), max(one.peak_mb for one in runs)
         judge(f"5,000 symbols × {years} years, daily: our own time < {OWN_SECONDS:g} s", f"{own:.2f} s", own < OWN_SECONDS)
         judge(f"5,000 symbols × {years} years, daily: peak memory < {PEAK_MB:,.0f} MB", f"{peak:,.0f} MB", peak < PEAK_MB)
+        sent, settled = found[_bootstrap(5_000)][-1], runs[0]
+        each = sent.stages()["send"] / sent.counts["orders"] + settled.stages()["settle"] / settled.counts["settle"]
+        bar = f"send, settle and reconcile {ORDERS:,} orders < {ORDERS_SECONDS:g} s (from {sent.counts['orders']:,})"
+        judge(bar, f"{each * ORDERS:.2f} s", each * ORDERS < ORDERS_SECONDS)
     console.print(table)
 
 

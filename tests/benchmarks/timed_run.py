@@ -10,6 +10,9 @@ simulated exchange stands in for a vendor; what it takes is measured beside the 
 import importlib
 import sys
 import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 from tests.benchmarks.spans import Spans
 
@@ -23,19 +26,19 @@ def main() -> None:
         from flows.commands import run
         from flows.server import PrefectServer
     spans.switch("set-up")
-    start = run.start_server
+    start = vars(run)["start_server"]
 
     def start_and_watch(*args: object) -> PrefectServer:
         with spans.span("prefect"):
-            server = start(*args)  # type: ignore[arg-type]
+            server: PrefectServer = start(*args)
         with spans.span("imports"):
-            importlib.import_module("flows.cycles")
-        _watch(spans)
+            cycles = importlib.import_module("flows.cycles")
+        _watch(spans, cycles)
         return server
 
-    run.start_server = start_and_watch  # type: ignore[assignment]
+    _replace(run, "start_server", start_and_watch)
     for method in ("wait_ready", "stop"):
-        setattr(PrefectServer, method, spans.around("prefect", getattr(PrefectServer, method)))
+        _replace(PrefectServer, method, spans.around("prefect", getattr(PrefectServer, method)))
     sys.argv = ["grodt", *arguments]
     status = 0
     try:
@@ -47,32 +50,47 @@ def main() -> None:
     sys.exit(status)
 
 
-def _watch(spans: Spans) -> None:
-    import flows.cycles
-    import flows.end_of_day
+def _watch(spans: Spans, cycles: ModuleType) -> None:
+    """What works without Prefect."""
     import grodt.sessions
+    from grodt.bars.simulated import SimulatedSource
+
+    load_flow = spans.around("imports", cycles.load_flow)
+
+    def load_and_watch() -> None:
+        load_flow()
+        _watch_flow(spans)
+
+    _replace(cycles, "load_flow", load_and_watch)
+    _replace(grodt.sessions, "_exchange_calendar", spans.around("calendar", vars(grodt.sessions)["_exchange_calendar"]))
+    for method in ("_answer", "instruments"):
+        _replace(SimulatedSource, method, _beside(spans, getattr(SimulatedSource, method)))
+
+
+def _watch_flow(spans: Spans) -> None:
+    """The flow and its stages. Prefect calls back into them; the time between them is its own."""
     import tasks.cycle
     import tasks.report
-    from grodt.bars.simulated import SimulatedSource
     from tasks.stage import Stage
 
-    for stage in [each for each in vars(flows.end_of_day).values() if isinstance(each, Stage)]:
-        stage.fn = spans.around(f"stage {stage.name}", stage.fn)
-    # Prefect calls back into these; the time between them is its own.
-    flows.cycles.end_of_day = spans.around("prefect", flows.cycles.end_of_day)  # type: ignore[assignment]
-    tasks.report.publish = spans.around("prefect", tasks.report.publish)
-    tasks.cycle.parts = spans.around("set-up", tasks.cycle.parts)
+    flow = importlib.import_module("flows.end_of_day")
+    for stage in [each for each in vars(flow).values() if isinstance(each, Stage)]:
+        _replace(stage, "fn", spans.around(f"stage {stage.name}", stage.fn))
+    _replace(flow, "end_of_day", spans.around("prefect", flow.end_of_day))
+    _replace(tasks.report, "publish", spans.around("prefect", vars(tasks.report)["publish"]))
+    _replace(tasks.cycle, "parts", spans.around("set-up", vars(tasks.cycle)["parts"]))
     for method in ("stage_started", "stage_ended"):
-        setattr(tasks.cycle.Cycle, method, spans.around("set-up", getattr(tasks.cycle.Cycle, method)))
-    grodt.sessions._exchange_calendar = spans.around("calendar", grodt.sessions._exchange_calendar)  # type: ignore[assignment]
-    for method in ("_answer", "instruments"):
-        setattr(SimulatedSource, method, _beside(spans, getattr(SimulatedSource, method)))
+        _replace(tasks.cycle.Cycle, method, spans.around("set-up", getattr(tasks.cycle.Cycle, method)))
 
 
-def _beside(spans: Spans, function):  # type: ignore[no-untyped-def]
+def _replace(owner: object, name: str, value: object) -> None:
+    setattr(owner, name, value)
+
+
+def _beside(spans: Spans, function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds to the vendor's seconds without leaving the span it is in."""
 
-    def timed(*args: object, **kwargs: object) -> object:
+    def timed(*args: Any, **kwargs: Any) -> Any:
         began = time.monotonic()
         try:
             return function(*args, **kwargs)

@@ -25,7 +25,7 @@ NEXT_MON, NEXT_TUE, NEXT_WED = date(2015, 11, 30), date(2015, 12, 1), date(2015,
 WEEK = (MON, TUE, WED, FRI, NEXT_MON, NEXT_TUE, NEXT_WED)
 SYMBOLS = ("CASH", "GONE", "REST", "RISE", "TWIN")
 _FIRST, _LAST = date(2015, 8, 3), date(2015, 12, 4)
-_DRIFT, _NOISE = 0.004, 0.008
+_DRIFT, _NOISE, _SEED = 0.004, 0.008, 30
 
 
 LIMITS = {
@@ -88,7 +88,7 @@ def small_home(folder: Path, *, now: str = "2015-12-05T12:00:00Z") -> Home:
 def _bars() -> str:
     lines: list[str] = []
     for number, symbol in enumerate(SYMBOLS):
-        draw = random.Random(number)
+        draw = random.Random(_SEED + number)
         price = 20.0 + 10.0 * number
         for session in XNYS.between(_FIRST, _LAST):
             if (symbol, session) == ("REST", NEXT_MON) or (symbol == "GONE" and session >= NEXT_TUE):

@@ -68,7 +68,7 @@ def test_an_attempt_that_was_interrupted_says_so(home: Home) -> None:
     assert home.table("runs").select("attempts", "outcome").rows() == [(2, "done")]
 
 
-@pytest.mark.parametrize("stage", ["bars", "settle", "orders", "send", "report"])
+@pytest.mark.parametrize("stage", ["bars", "send", "report"])
 def test_killed_as_a_stage_starts_it_ends_the_same(
     processes: Processes, started: Home, two_days: dict[str, list[Any]], tmp_path: Path, stage: str
 ) -> None:
@@ -86,13 +86,12 @@ def test_a_process_of_its_own_does_the_same(processes: Processes, started: Home,
     assert home.facts() == two_days
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [5, pytest.param(400, marks=pytest.mark.slow)])
 def test_killed_at_any_instant_it_ends_the_same(
     processes: Processes, started: Home, two_days: dict[str, list[Any]], tmp_path: Path, count: int
 ) -> None:
     instants = processes.effects(_copy(started, tmp_path / "counted"), [FRI, NEXT_MON])
-    print("instants", instants)
-    assert instants > 200
+    assert instants > 1000
     draw = random.Random(2015)
     for number in range(count):
         at = draw.randrange(instants - 20)  # threads make the count differ by a few

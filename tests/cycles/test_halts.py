@@ -1,0 +1,123 @@
+"""A halt stops a book before anything is sent; the run waits for a person and then goes on."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from grodt.errors import HaltActive, ReconciliationBreak
+from grodt.ledger.halts import halt, rearm
+from grodt.ledger.unit import Ledger
+from tasks.wiring import source
+from tests.cycles.driver import Home
+from tests.cycles.small_world import FRI, MON, TUE, WED, books_text
+
+NOW = datetime(2015, 12, 5, 12, tzinfo=UTC)
+
+
+@contextmanager
+def _ledger(home: Home) -> Iterator[Ledger]:
+    ledger = Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _halt(home: Home, scope: str = "book", symbol: str = "") -> None:
+    with _ledger(home) as ledger, ledger.write() as tx:
+        book = "" if scope == "all" else "small"
+        halt(tx, scope=scope, book=book, symbol=symbol, reason="a person looks", author="ops", now=NOW)
+
+
+def _rearm(home: Home) -> None:
+    with _ledger(home) as ledger, ledger.write() as tx:
+        rearm(tx, book="small", reason="looked at", author="ops", now=NOW)
+
+
+@pytest.mark.parametrize("scope", ["book", "all"])
+def test_a_halted_book_does_not_open(home: Home, scope: str) -> None:
+    home.run(MON)
+    _halt(home, scope)
+    before = {name: content for name, content in home.everything().items() if name != "ledger.db"}
+    for _ in range(2):  # the first gave back what it took
+        with pytest.raises(HaltActive, match=r"(?s)a person looks.*grodt rearm"):
+            home.run(TUE)
+    assert {name: content for name, content in home.everything().items() if name != "ledger.db"} == before
+    assert home.sql("SELECT session FROM runs") == [(str(MON),)]
+
+
+def test_a_halt_after_orders_were_made_keeps_them_from_being_sent_and_rearming_sends_them_once(home: Home, week: Home) -> None:
+    def watch(_session: object, stage: str, text: str) -> None:
+        if stage == "send" and text == "2 of 5 orders":
+            _halt(home)
+
+    with pytest.raises(HaltActive, match="a person looks"):
+        home.run(MON, watch=watch)
+    assert home.broker("SELECT count(*) FROM orders") == [(2,)]
+    assert home.sql("SELECT state FROM runs") == [("halted",)]
+    assert home.sql("SELECT stage, outcome FROM stage_runs WHERE outcome <> 'done'") == [("send", "halted")]
+    assert home.sql("SELECT outcome FROM run_attempts") == [("halted",)]
+    _rearm(home)
+    home.run(MON, TUE)
+    query = "SELECT client_order_id, symbol, side, quantity FROM orders WHERE session <= ? ORDER BY 1"
+    assert home.broker(query, str(TUE)) == week.broker(query, str(TUE))
+    assert home.sql("SELECT state FROM order_status WHERE client_order_id LIKE '%20151123%'") == [("filled",)] * 5
+
+
+def test_a_halted_symbol_is_left_out_and_the_others_are_sent(home: Home) -> None:
+    home.run(MON)
+    _halt(home, "symbol", "TWIN")
+    home.run(TUE)
+    states = dict(home.sql("SELECT symbol, state FROM orders NATURAL JOIN order_status WHERE session = ?", str(TUE)))
+    assert states["TWIN"] == "cancelled"
+    assert {state for symbol, state in states.items() if symbol != "TWIN"} == {"accepted"}
+
+
+def test_a_broker_that_holds_something_else_halts_the_book_before_it_decides(home: Home) -> None:
+    home.run(MON, TUE)
+    with closing(sqlite3.connect(home.folder / "brokers/paper-small.db")) as broker:
+        broker.execute("UPDATE positions SET quantity = quantity + 7 WHERE symbol = 'RISE'")
+        broker.commit()
+    with pytest.raises(ReconciliationBreak, match="RISE"):
+        home.run(WED)
+    assert home.sql("SELECT kind, symbol, theirs - ours FROM breaks WHERE resolved_at IS NULL") == [("position", "RISE", 7)]
+    assert home.sql("SELECT count(*) FROM orders WHERE session = ?", str(WED)) == [(0,)]
+    with pytest.raises(HaltActive):
+        home.run(WED)
+    assert home.sql("SELECT attempt FROM run_attempts WHERE run_id = 'small-eod-2015-11-25'") == [(1,)]
+
+
+def test_an_incomplete_session_halts_the_book_and_is_asked_for_again_after_rearming(home: Home) -> None:
+    home.run(MON)
+    assert home.books is not None
+    bars = home.books.parent / "bars.csv"
+    whole = bars.read_text()
+    lines = whole.splitlines(keepends=True)
+    bars.write_text("".join(line for line in lines if line.startswith("RISE") or f",{TUE}," not in line))
+    source.cache_clear()  # a process keeps what it has read
+    with pytest.raises(HaltActive, match=r"good bars for 1 of 5 listed symbols"):
+        home.run(TUE)
+    assert home.table("bars_1d").filter(session=TUE).is_empty()
+    bars.write_text(whole)
+    source.cache_clear()  # a process keeps what it has read
+    _rearm(home)
+    home.run(TUE)
+    assert home.table("bars_1d").filter(session=TUE).height == 5
+
+
+def test_a_basket_over_its_limit_halts_and_leaves_its_evidence(home: Home) -> None:
+    assert home.books is not None
+    home.books.write_text(books_text(basket_value="0.2"))
+    with pytest.raises(HaltActive, match=r"(?i)basket"):
+        home.run(FRI)
+    verdicts = home.sql("SELECT DISTINCT verdict FROM risk_checks")
+    assert ("halt",) in verdicts
+    assert home.sql("SELECT count(*) FROM orders") == [(0,)]
+    assert home.sql("SELECT state FROM runs") == [("halted",)]
+    home.books.write_text(books_text())
+    _rearm(home)
+    home.run(FRI)
+    assert home.sql("SELECT state FROM runs") == [("done",)]

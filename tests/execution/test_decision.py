@@ -1,0 +1,198 @@
+"""What a decision is taken on."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from grodt.bars.quality import Completeness
+from grodt.execution.decision import BookState, book_state, decide_targets, propose, reference_prices, traded_symbols
+from grodt.instruments import Instrument
+from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.halts import halt
+from grodt.ledger.marks import Mark
+from grodt.ledger.runs import Run
+from grodt.money import Micros, micros
+from grodt.signals.forecasts import Forecasts
+from grodt.signals.panel import Panel
+from grodt.targets.construction import Construction
+from grodt.targets.quantities import Targets
+from tests.brokers.world import BOOK, MON, TUE, WED, market
+from tests.execution.desk import Desk, Killed
+from tests.execution.stocked import KNOWN, hold
+from tests.signals.worlds import closes, panel_of, tickers
+
+NAN = float("nan")
+CONSTRUCTION = Construction(volatility_target=0.5, weight_cap=0.2, gross_cap=0.9, no_trade_band=0, long_only=True)
+
+
+def mark(equity: str = "1000", cash: str = "900") -> Mark:
+    rest = Micros(micros(equity) - micros(cash))
+    return Mark(BOOK, MON, micros(cash), Micros(0), rest, micros(equity), 0.1, 0.1, micros(equity), 0.0, Micros(0))
+
+
+def state_of(count: int, **changed: Any) -> BookState:
+    """A flat book of 100,000 USD, all of whose symbols are in the universe."""
+    arrays: dict[str, Any] = {name: np.zeros(count, dtype=np.int64) for name in ("position", "working")}
+    arrays |= {"lot": np.ones(count, dtype=np.int64), "in_universe": np.ones(count, dtype=np.bool_)}
+    arrays |= {name: np.zeros(count, dtype=np.bool_) for name in ("shortable", "intended")}
+    arrays |= {name: np.array(value) for name, value in changed.items()}
+    return BookState(symbols=tickers(count), equity=micros(100_000), cash=micros(90_000), active_halts=0, open_breaks=0, **arrays)
+
+
+def forecasts_of(combined: list[float], volatility: float = 0.2) -> Forecasts:
+    row = np.array(combined)
+    return Forecasts(tickers(len(row)), ("m",), row[None], row[None], row, np.full(len(row), volatility))
+
+
+@given(closes(longest=40))
+def test_reference_prices_are_those_of_a_naive_search(close):
+    price, age = reference_prices(panel_of(close))
+    for column in range(close.shape[1]):
+        expected = (NAN, -1)
+        for back, one in enumerate(close[::-1, column]):
+            if not np.isnan(one):
+                expected = (one, back)
+                break
+        assert age[column] == expected[1]
+        assert price[column] == expected[0] or (np.isnan(price[column]) and np.isnan(expected[0]))
+    assert (price.dtype, age.dtype) == (np.float64, np.int64)
+
+
+def test_universe_and_holdings_are_decided_on_together_in_order():
+    assert traded_symbols([Instrument("C"), Instrument("A")], {"B", "A"}) == ("A", "B", "C")
+    assert traded_symbols([], []) == ()
+
+
+@pytest.fixture
+def run(desk: Desk) -> Run:
+    """Monday's, which has begun to send: AAPL is accepted, IBM on its way, MSFT has not gone. Held are 10 GONE, short 5 IBM."""
+    run = desk.open(MON)
+    hold(desk.real_ledger, {"GONE": (10, "5"), "IBM": (-5, "20")})
+    desk.settle(run, market(MON, {}))
+    desk.decide(run, {"AAPL": 30, "IBM": -20, "MSFT": 10})
+
+    def die(number: int) -> None:
+        if number == 1:
+            raise Killed
+
+    desk.broker.before_send = die
+    with pytest.raises(Killed):
+        desk.send(run)
+    return run
+
+
+UNIVERSE = (Instrument("MSFT", lot=100), Instrument("AAPL", shortable=True), Instrument("IBM"))
+
+
+def state(desk: Desk, run: Run) -> BookState:
+    with desk.real_ledger.read() as tx:
+        return book_state(tx, run, mark(), UNIVERSE)
+
+
+def test_a_book_s_state_is_aligned_to_universe_and_holdings(desk, run):
+    found = state(desk, run)
+    assert found.symbols == ("AAPL", "GONE", "IBM", "MSFT")
+    assert found.position.tolist() == [0, 10, -5, 0]
+    assert found.lot.tolist() == [1, 1, 1, 100]
+    assert found.shortable.tolist() == [True, False, False, False]
+    assert found.in_universe.tolist() == [True, False, True, True]
+    assert (found.equity, found.cash) == (micros(1000), micros(900))
+    assert (found.active_halts, found.open_breaks) == (0, 0)
+
+
+def test_orders_that_are_open_or_on_their_way_work_and_those_not_sent_do_not(desk, run):
+    assert state(desk, run).working.tolist() == [30, 0, -20, 0]
+
+
+def test_an_intent_of_this_cycle_is_one_whatever_became_of_it_and_of_another_cycle_none(desk, run):
+    assert state(desk, run).intended.tolist() == [True, False, True, True]
+    assert not state(desk, desk.open(TUE)).intended.any()
+
+
+def test_an_open_order_in_a_symbol_that_is_neither_held_nor_traded_is_seen(desk, run):
+    with desk.real_ledger.read() as tx:
+        found = book_state(tx, run, mark(), ())
+    assert found.symbols == ("AAPL", "GONE", "IBM")
+    assert found.working.tolist() == [30, 0, -20]
+
+
+def test_halts_of_the_book_and_of_all_count_and_those_of_a_symbol_do_not(desk, run):
+    with desk.real_ledger.write() as tx:
+        halt(tx, scope="symbol", book=BOOK, symbol="IBM", reason="unknown", author="execution", now=KNOWN)
+        halt(tx, scope="book", book="us", reason="theirs", author="ops", now=KNOWN)
+    assert state(desk, run).active_halts == 0
+    with desk.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, reason="ours", author="ops", now=KNOWN)
+        halt(tx, scope="all", reason="everyone's", author="ops", now=KNOWN)
+    assert state(desk, run).active_halts == 2
+
+
+def test_open_breaks_count(desk, run):
+    with desk.real_ledger.write() as tx:
+        record_breaks(tx, BOOK, MON, [Break("cash", "", 1, 2), Break("position", "AAPL", 1, 2)], run.run_id, KNOWN)
+    assert state(desk, run).open_breaks == 2
+
+
+def flat_panel(prices: list[float], missing_today: tuple[int, ...] = ()) -> Panel:
+    """Ten weekdays of prices that do not move."""
+    close = np.tile(np.array(prices), (10, 1))
+    close[-1, list(missing_today)] = NAN
+    return panel_of(close)
+
+
+def decide(panel: Panel, forecasts: Forecasts, book: BookState) -> Targets:
+    return decide_targets(panel, forecasts, book, CONSTRUCTION)
+
+
+def test_what_is_wanted_is_bought_and_what_left_the_universe_is_sold():
+    book = state_of(2, position=[0, 50], in_universe=[True, False])
+    targets = decide(flat_panel([100.0, 10.0]), forecasts_of([1.0, 1.0]), book)
+    assert targets.quantity.tolist() == [200, 0]  # the cap of 20 % of 100,000 at 100
+    assert targets.current.tolist() == [0, 50]
+
+
+def test_what_has_no_bar_in_the_session_keeps_its_quantity_even_outside_the_universe():
+    book = state_of(3, position=[7, 50, 0], in_universe=[True, False, True])
+    targets = decide(flat_panel([100.0, 10.0, 20.0], (0, 1, 2)), forecasts_of([1.0, 1.0, 1.0]), book)
+    assert targets.quantity.tolist() == [7, 50, 0]
+
+
+def test_a_forecast_for_what_left_the_universe_is_not_followed_and_stays_in_the_record():
+    forecasts = forecasts_of([1.0, 1.0])
+    decide(flat_panel([100.0, 10.0]), forecasts, state_of(2, in_universe=[True, False]))
+    assert forecasts.combined.tolist() == [1.0, 1.0]
+
+
+def test_a_proposal_asks_for_what_is_missing_after_holdings_and_open_orders():
+    book = state_of(
+        3, position=[0, 50, 0], working=[150, 0, 0], in_universe=[True, False, True], lot=[1, 1, 10], intended=[False, True, False]
+    )
+    close = np.tile(np.array([100.0, 10.25, 20.0]), (10, 1))
+    close[:, 2] = NAN
+    close[-2:, 1] = NAN
+    panel = panel_of(close)
+    targets = decide(panel, forecasts_of([1.0, 1.0, 1.0]), book)
+    asked = propose(BOOK, MON, "run", panel, targets, book, Completeness(MON, 3, 2))
+    assert asked.wanted.tolist() == [50, 0, 0]
+    assert asked.price.tolist() == [micros(100), micros("10.25"), 0]
+    assert asked.price_age.tolist() == [0, 2, -1]
+    assert (asked.position.tolist(), asked.working.tolist()) == ([0, 50, 0], [150, 0, 0])
+    assert (asked.lot.tolist(), asked.intended.tolist()) == ([1, 1, 10], [False, True, False])
+    assert (asked.equity, asked.buying_power) == (micros(100_000), micros(90_000))
+    assert (asked.bars_expected, asked.bars_present, asked.last_session_fresh) == (3, 2, True)
+    assert (asked.book, asked.session, asked.run_id, asked.symbols) == (BOOK, MON, "run", book.symbols)
+
+
+@given(closes(longest=20))
+def test_a_proposal_leads_exactly_to_the_targets(close):
+    count = close.shape[1]
+    book = state_of(count, position=np.arange(count) * 3, working=np.arange(count)[::-1] - 2)
+    panel = panel_of(close)
+    targets = decide(panel, forecasts_of([1.0 - 0.3 * place for place in range(count)]), book)
+    asked = propose(BOOK, WED, "run", panel, targets, book, Completeness(WED, count, count))
+    assert (asked.position + asked.working + asked.wanted == targets.quantity).all()
+    untraded = asked.price_age != 0
+    assert (targets.quantity[untraded] == book.position[untraded]).all()
+    assert ((asked.price > 0) == (asked.price_age >= 0)).all()
