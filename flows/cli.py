@@ -13,6 +13,8 @@ from flows.commands import look, people, run, services
 from flows.progress import fail
 from grodt.errors import GrodtError
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -41,6 +43,7 @@ def main() -> None:
     except GrodtError as error:
         fail(str(error))
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        fail("interrupted; run the same command again and it goes on where it stopped")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # Typer turns Ctrl-C into this status, without a word
+            fail("interrupted; run the same command again and it goes on where it stopped")
+        raise

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 from grodt.errors import ConfigError
 from grodt.lake import Lake
-from grodt.ledger.manifest import LedgerManifest
-from grodt.ledger.unit import Ledger
+from grodt.ledger.manifest import LedgerManifest, coverage
+from grodt.ledger.unit import Ledger, Read
+from grodt.sessions import Calendar
 from tasks.environment import environment
 from tasks.wiring import books
 
@@ -25,6 +27,11 @@ def chosen_book(name: str | None) -> str:
     if "demo" in described.books:
         return "demo"
     raise ConfigError(f"name a book with --book; the books file describes {', '.join(sorted(described.books))}")
+
+
+def calendar_of(book: str) -> Calendar:
+    """The calendar of a book."""
+    return books().book(book).exchange
 
 
 @contextmanager
@@ -47,3 +54,16 @@ def ledger_at_home() -> Iterator[Ledger]:
 def lake_at_home(ledger: Ledger) -> Lake:
     """The lake of this home."""
     return Lake(environment().lake, LedgerManifest(ledger))
+
+
+def require_traded(tx: Read, book: str, symbol: str) -> None:
+    """Refuse a symbol that the book can have nothing to do with: its universe does not name it, and nothing was ever asked about it.
+
+    Raises:
+        ConfigError: names the symbol and the nearest ones.
+    """
+    config = books().book(book)
+    known = {*(config.universe.symbols or ()), *coverage(tx, config.source)}
+    if symbol not in known:
+        near = get_close_matches(symbol.upper(), sorted(known))
+        raise ConfigError(f"book {book} knows no symbol {symbol!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))

@@ -4,7 +4,7 @@ Unit: a *micro* is one millionth of a currency unit (USD 1 = 1_000_000 micros). 
 the brokers are integer micros; statistics are float64. Share quantities are plain integers (whole shares).
 """
 
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from typing import NewType
 
 Micros = NewType("Micros", int)
@@ -14,21 +14,26 @@ MICROS_PER_CENT = 10_000
 #: Fills are priced to a hundredth of a cent, as venues report them.
 MICROS_PER_FILL_TICK = 100
 _INT64_MAX = 2**63 - 1
+#: Arithmetic that drops no digit; the default context rounds to 28, and a 29th would go unseen.
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation])
 
 
 def micros(amount: Decimal | int | str) -> Micros:
     """An exact amount in currency units as micros.
 
     Raises:
-        ValueError: the amount is not finite, has more than six decimals, or leaves int64.
+        ValueError: the amount is no number, is not finite, has more than six decimals, or leaves int64.
     """
-    value = Decimal(amount)
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        raise ValueError(f"amount {amount!r} is no number") from None
     if not value.is_finite():
         raise ValueError(f"amount {amount!r} is not finite")
-    scaled = value * MICROS_PER_UNIT
+    scaled = value.scaleb(6, _EXACT)
     if scaled != scaled.to_integral_value():
         raise ValueError(f"amount {amount} has more than six decimals")
-    if abs(scaled) > _INT64_MAX:
+    if scaled.copy_abs() > _INT64_MAX:
         raise ValueError(f"amount {amount} does not fit 64 bits of micros")
     return Micros(int(scaled))
 

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from exchange_calendars import ExchangeCalendar
 
-#: The first session any book may name; exchange_calendars starts here when told to.
+#: The first session any book may name.
 FIRST_DATE = date(1990, 1, 2)
+#: Where a calendar is asked to start: the first of these that exchange_calendars can. It knows Shanghai's holidays from 1991, Tokyo's
+#: and Bombay's from 1997, Astana's from 2017, Riyadh's from 2021, and refuses an earlier start.
+_STARTS = (FIRST_DATE, *(date(year, 1, 2) for year in (1991, 1997, 2000, 2010, 2017, 2021)))
 
 
 def require_utc(instant: datetime, name: str = "instant") -> datetime:
@@ -36,10 +39,20 @@ def _exchange_calendar(name: str) -> "ExchangeCalendar":
     import exchange_calendars  # costs 0.6 s: only when a calendar is asked for
     from exchange_calendars.errors import InvalidCalendarName
 
-    try:
-        return exchange_calendars.get_calendar(name, start=FIRST_DATE.isoformat())
-    except InvalidCalendarName:
-        raise ConfigError(f"calendar {name!r} is unknown; use an exchange_calendars name such as XNYS, XLON or 24/7") from None
+    why = ""
+    for start in _STARTS:
+        try:
+            return exchange_calendars.get_calendar(name, start=start.isoformat())
+        except InvalidCalendarName:
+            raise ConfigError(f"calendar {name!r} is unknown; use an exchange_calendars name such as XNYS, XLON or 24/7") from None
+        except NotImplementedError as error:
+            why = str(error)
+            break
+        except ValueError as error:
+            why = str(error)
+    raise ConfigError(
+        f"calendar {name!r} cannot be computed by exchange_calendars {exchange_calendars.__version__}: {why[:200]}; use another"
+    )
 
 
 def _instant(stamp: "pd.Timestamp") -> datetime:
@@ -99,15 +112,29 @@ class Calendar:
         return session
 
     def opens_at(self, session: date) -> datetime:
-        """Instant of the session's open."""
+        """Instant of the session's open.
+
+        Raises:
+            SessionError: it is no session.
+        """
+        self.require_session(session)
         return _instant(_exchange_calendar(self.name).session_open(session.isoformat()))
 
     def closes_at(self, session: date) -> datetime:
-        """Instant of the session's close, early closes included."""
+        """Instant of the session's close, early closes included.
+
+        Raises:
+            SessionError: it is no session.
+        """
+        self.require_session(session)
         return _instant(_exchange_calendar(self.name).session_close(session.isoformat()))
 
     def latest_complete(self, now: datetime) -> date:
-        """The latest session whose close is not after `now`."""
+        """The latest session whose close is not after `now`.
+
+        Raises:
+            SessionError: the calendar does not reach to `now`, or no session of it is over.
+        """
         day = require_utc(now, "now").date()
         session = day if self.is_session(day) else self.previous(day)
         while self.closes_at(session) > now:
@@ -115,7 +142,11 @@ class Calendar:
         return session
 
     def next(self, day: date) -> date:
-        """First session after the date."""
+        """First session after the date.
+
+        Raises:
+            SessionError: the calendar knows none.
+        """
         self._require_known(day)
         calendar = _exchange_calendar(self.name)
         if day >= calendar.last_session.date():
@@ -124,7 +155,11 @@ class Calendar:
         return _day(stamp if stamp.date() > day else calendar.next_session(stamp))
 
     def previous(self, day: date) -> date:
-        """Last session before the date."""
+        """Last session before the date.
+
+        Raises:
+            SessionError: the calendar knows none.
+        """
         self._require_known(day)
         calendar = _exchange_calendar(self.name)
         if day <= calendar.first_session.date():
@@ -133,7 +168,11 @@ class Calendar:
         return _day(stamp if stamp.date() < day else calendar.previous_session(stamp))
 
     def between(self, start: date, end: date) -> tuple[date, ...]:
-        """Sessions from `start` to `end`, both included, ascending; empty when there is none."""
+        """Sessions from `start` to `end`, both included, ascending; empty when there is none.
+
+        Raises:
+            SessionError: either lies outside what the calendar knows.
+        """
         self._require_known(start)
         self._require_known(end)
         if start > end:
@@ -142,10 +181,16 @@ class Calendar:
         return tuple(stamp.date() for stamp in found)
 
     def latest(self, end: date, count: int) -> tuple[date, ...]:
-        """The last `count` sessions up to and including `end`, ascending."""
+        """The last `count` sessions up to and including `end`, ascending; fewer where the calendar starts later.
+
+        Raises:
+            SessionError: `count` is below 1, or the calendar does not reach to `end`.
+        """
         if count < 1:
             raise SessionError(f"{count} sessions asked for; ask for at least one")
         calendar = _exchange_calendar(self.name)
+        if end > calendar.last_session.date():
+            self._require_known(end)
         position = calendar.sessions.searchsorted(end.isoformat(), side="right")
         return tuple(stamp.date() for stamp in calendar.sessions[max(0, position - count) : position])
 
@@ -162,6 +207,9 @@ def parse_session(text: str) -> date:
         SessionError: the text is not a date in that form.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
-        raise SessionError(f"session {text!r} is not a date; write it as YYYY-MM-DD, such as 2014-06-10") from None
+        day = None
+    if day is None or day.isoformat() != text:
+        raise SessionError(f"session {text!r} is not a date; write it as YYYY-MM-DD, such as 2014-06-10")
+    return day

@@ -1,18 +1,21 @@
 """Commands that look and change nothing: status, positions, orders, breaks, verify."""
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.options import Book, Json
-from flows.commands.tables import show
+from flows.commands.tables import money, show, show_facts, show_json
+from flows.progress import out
 from grodt.errors import DataError
 from grodt.sessions import parse_session
 
 if TYPE_CHECKING:
-    from datetime import date
-
-    from grodt.ledger.unit import Ledger
+    from grodt.ledger.breaks import OpenBreak
+    from grodt.ledger.marks import Mark
+    from grodt.ledger.runs import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(book: Book = None, as_json: Json = False) -> None:
-    """The book now: its last cycle, equity, halts, breaks and open orders."""
+    """The book now: its last run, equity, open orders, breaks and halts."""
     from flows.desk import chosen_book, ledger_at_home
     from grodt.ledger.breaks import open_breaks
     from grodt.ledger.halts import active
@@ -30,55 +33,52 @@ def status(book: Book = None, as_json: Json = False) -> None:
     from grodt.ledger.orders import orders_in
     from grodt.ledger.postings import settled
     from grodt.ledger.runs import runs_of
-    from grodt.money import decimal
     from grodt.orders.states import OPEN, OrderState
 
     name = chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
-        last = runs_of(tx, name, 1)
+        last = next(iter(runs_of(tx, name, 1)), None)
+        through = settled(tx, name)
         mark = latest_mark(tx, name)
         halts = active(tx, name)
-        row = {
-            "book": name,
-            "last_run": last[0].run_id if last else "none yet",
-            "state": last[0].state if last else "",
-            "settled_through": settled(tx, name),
-            "equity": decimal(mark.equity) if mark else None,
-            "cash": decimal(mark.cash) if mark else None,
-            "gross": mark.gross if mark else None,
-            "drawdown_pct": 100 * mark.drawdown if mark else None,
+        counts = {
             "open_orders": len(orders_in(tx, name, OPEN)),
             "unknown_orders": len(orders_in(tx, name, [OrderState.UNKNOWN, OrderState.SENDING])),
             "open_breaks": len(open_breaks(tx, name)),
-            "halts": "; ".join(map(str, halts)) or "none",
         }
     if as_json:
-        show("status", list(row), [row], as_json=True, empty="")
+        run = {"last_run": last.run_id if last else None, "state": last.state if last else None, "settled_through": through}
+        show_json([{"book": name, **run, **_marked(mark), **counts, "halts": [asdict(each) for each in halts]}])
         return
-    show(
-        "status",
-        ["what", "is"],
-        [{"what": key.replace("_", " "), "is": _cell(value)} for key, value in row.items()],
-        as_json=False,
-        empty="",
+    show_facts(
+        {
+            "book": name,
+            "last run": _last(last),
+            "settled through": str(through or "none yet"),
+            **_valued(mark),
+            **{key.replace("_", " "): f"{count:,}" for key, count in counts.items()},
+            "halts": "\n".join(map(str, halts)) or "none",
+        }
     )
 
 
 def positions(book: Book = None, as_json: Json = False) -> None:
-    """What the book holds, valued at the last close known."""
+    """What the book held at the close of its last run that is done."""
     from flows.desk import chosen_book, lake_at_home, ledger_at_home
     from grodt.ledger.manifest import snapshot
-    from grodt.ledger.marks import latest_mark
+    from grodt.ledger.runs import latest_done
+    from tasks.kinds import END_OF_DAY
 
     name = chosen_book(book)
     with ledger_at_home() as ledger:
         with ledger.read() as tx:
-            mark, current = latest_mark(tx, name), snapshot(tx, tables=["positions"])
-        day = _last_exported(ledger, name) if mark else None
+            done, current = latest_done(tx, name, END_OF_DAY), snapshot(tx, tables=["positions"])
+        day = done.session if done else None
         frame = lake_at_home(ledger).read("positions", current, source=name, start=day, end=day) if day else None
     rows = [] if frame is None else frame.sort("symbol").to_dicts()
     columns = ["symbol", "quantity", "average_cost", "price", "price_session", "market_value", "unrealised_profit"]
-    show(f"positions of {name} at the close of {day}", columns, rows, as_json=as_json, empty="none")
+    title = f"positions of {name} at the close of {day}" if day else f"positions of {name}"
+    show(title, columns, rows, as_json=as_json, empty="none" if day else "no run is done yet")
 
 
 def orders(
@@ -87,18 +87,21 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """Orders that a session decided, with the state they have reached."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.desk import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.orders import orders_decided
-    from grodt.ledger.runs import runs_of
+    from grodt.ledger.runs import find_run, run_id, runs_of
     from grodt.money import decimal
+    from tasks.kinds import END_OF_DAY
 
-    day = parse_session(session) if session else None
+    day = None if session is None else parse_session(session)
     name = chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
         if day is None:
-            latest = runs_of(tx, name, 1)
-            day = latest[0].session if latest else None
+            day = next((run.session for run in runs_of(tx, name, 1)), None)
         found = orders_decided(tx, name, day) if day else ()
+        ran = day is not None and find_run(tx, run_id(name, END_OF_DAY, day)) is not None
+    if day is not None and not ran and not found:
+        calendar_of(name).require_session(day)
     rows = [
         {
             "client_order_id": each.order.client_order_id,
@@ -115,18 +118,11 @@ def orders(
         }
         for each in found
     ]
-    columns = [
-        "client_order_id",
-        "symbol",
-        "side",
-        "quantity",
-        "reference_price",
-        "state",
-        "filled_quantity",
-        "average_fill_price",
-        "reason",
-    ]
-    show(f"orders of {name} decided at the close of {day}", columns, rows, as_json=as_json, empty="none")
+    columns = ["symbol", "side", "quantity", "reference_price", "state", "filled_quantity", "average_fill_price"]
+    reasons = ["reason"] if any(row["reason"] for row in rows) else []
+    title = f"orders of {name} decided at the close of {day}" if day else f"orders of {name}"
+    empty = "none" if ran else f"that session was not run: `grodt run --book {name} --session {day}`" if day else "no run yet"
+    show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty)
 
 
 def breaks(book: Book = None, as_json: Json = False) -> None:
@@ -137,23 +133,10 @@ def breaks(book: Book = None, as_json: Json = False) -> None:
     name = chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = open_breaks(tx, name)
-    rows = [
-        {
-            "break_id": each.break_id,
-            "kind": each.difference.kind,
-            "symbol": each.difference.symbol,
-            "ours": each.difference.ours,
-            "theirs": each.difference.theirs,
-            "difference": each.difference.ours - each.difference.theirs,
-            "unit": "micros" if each.difference.kind == "cash" else "shares",
-            "first_seen": each.first_session,
-            "last_seen": each.last_session,
-            "run_id": each.run_id,
-        }
-        for each in found
-    ]
     columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "first_seen", "last_seen"]
-    show(f"open breaks of {name}", columns, rows, as_json=as_json, empty="none")
+    show(f"open breaks of {name}", columns, [_differing(each) for each in found], as_json=as_json, empty="none")
+    if found and not as_json:
+        out.print(f"when its cause is mended: grodt resolve {found[0].break_id} --reason WHY, and then grodt rearm", soft_wrap=True)
 
 
 def verify(as_json: Json = False) -> None:
@@ -164,21 +147,71 @@ def verify(as_json: Json = False) -> None:
     with ledger_at_home() as ledger:
         current = LedgerManifest(ledger).snapshot()
         findings = lake_at_home(ledger).verify(current)
-    rows = [{"file": each.path, "finding": each.kind, "detail": each.detail} for each in findings]
-    show("lake", ["file", "finding", "detail"], rows, as_json=as_json, empty=f"{len(current.files)} files are what the manifest says")
+    if as_json:
+        show_json([{"file": each.path, "finding": each.kind, "detail": each.detail} for each in findings])
+    elif not findings:
+        out.print(f"lake: {len(current.files):,} files, each as the manifest lists it", soft_wrap=True)
+    else:
+        for each in findings:
+            out.print(f"{each.kind:<9} {each.path}\n{'':9} {each.detail}", soft_wrap=True)
     if findings:
-        raise DataError(f"{len(findings)} findings in the lake: see above")
+        raise DataError(f"the lake is not as the manifest lists it: {_first_few(each.path for each in findings)}")
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.2f}" if hasattr(value, "as_tuple") or isinstance(value, float) else str(value)
+def _last(run: "Run | None") -> str:
+    if run is None:
+        return "none yet"
+    return f"{run.run_id}, {run.state}" + (f" at attempt {run.attempts}" if run.attempts > 1 else "")
 
 
-def _last_exported(ledger: "Ledger", book: str) -> "date | None":
-    from grodt.ledger.runs import latest_done
+def _marked(mark: "Mark | None") -> dict[str, object]:
+    from grodt.money import decimal
 
-    with ledger.read() as tx:
-        done = latest_done(tx, book, "eod")
-    return done.session if done else None
+    if mark is None:
+        return dict.fromkeys(("mark_session", "equity", "cash", "gross_exposure", "drawdown"))
+    return {
+        "mark_session": mark.session,
+        "equity": decimal(mark.equity),
+        "cash": decimal(mark.cash),
+        "gross_exposure": mark.gross,
+        "drawdown": mark.drawdown,
+    }
+
+
+def _valued(mark: "Mark | None") -> dict[str, str]:
+    from grodt.money import decimal
+
+    if mark is None:
+        return {"equity": "not valued yet"}
+    return {
+        "equity": f"{money(decimal(mark.equity))} at the close of {mark.session}",
+        "cash": money(decimal(mark.cash)),
+        "gross exposure": f"{mark.gross:.2%}",
+        "drawdown": f"{mark.drawdown:.2%}",
+    }
+
+
+def _differing(each: "OpenBreak") -> dict[str, object]:
+    from grodt.money import decimal
+
+    found = each.difference
+    cash = found.kind == "cash"
+    ours, theirs = (decimal(found.ours), decimal(found.theirs)) if cash else (found.ours, found.theirs)
+    return {
+        "break_id": each.break_id,
+        "kind": found.kind,
+        "symbol": found.symbol,
+        "ours": ours,
+        "theirs": theirs,
+        "difference": ours - theirs,
+        "unit": "USD" if cash else "shares",
+        "first_seen": each.first_session,
+        "last_seen": each.last_session,
+        "run_id": each.run_id,
+    }
+
+
+def _first_few(paths: Iterable[str]) -> str:
+    found = list(paths)
+    more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
+    return ", ".join(found[:3]) + more

@@ -26,20 +26,23 @@ def halt(
     author: Author = None,
 ) -> None:
     """Halt a book, a symbol of it, or all books: nothing is sent until somebody re-arms it."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.desk import chosen_book, ledger_at_home, require_traded
     from grodt.ledger.halts import HaltScope
     from grodt.ledger.halts import halt as record
     from tasks.environment import clock, environment
 
-    if everything and (book or symbol):
+    if everything and (book is not None or symbol is not None):
         raise ConfigError("--all halts every book: leave --book and --symbol away")
-    name = "" if everything else chosen_book(book)
-    scope: HaltScope = "all" if everything else ("symbol" if symbol else "book")
+    name, who = "" if everything else chosen_book(book), _author(author)
+    scope: HaltScope = "all" if everything else ("book" if symbol is None else "symbol")
     with ledger_at_home() as ledger, ledger.write() as tx:
-        made = record(
-            tx, scope=scope, book=name, symbol=symbol or "", reason=reason, author=author or getpass.getuser(), now=clock(environment())()
-        )
+        if symbol is not None:
+            require_traded(tx, name, symbol)
+        made = record(tx, scope=scope, book=name, symbol=symbol or "", reason=reason, author=who, now=clock(environment())())
     out.print(str(made), soft_wrap=True)
+    out.print(
+        f"nothing is sent until somebody ends it: grodt rearm {'--all' if everything else f'--book {name}'} --reason WHY", soft_wrap=True
+    )
 
 
 def rearm(
@@ -50,18 +53,22 @@ def rearm(
 ) -> None:
     """End the halts of a book and its symbols, or those on all books."""
     from flows.desk import chosen_book, ledger_at_home
+    from grodt.ledger.halts import active
     from grodt.ledger.halts import rearm as record
     from tasks.environment import clock, environment
 
-    if everything and book:
+    if everything and book is not None:
         raise ConfigError("--all ends the halts on every book: leave --book away")
-    name = "" if everything else chosen_book(book)
+    name, who = "" if everything else chosen_book(book), _author(author)
     with ledger_at_home() as ledger, ledger.write() as tx:
-        ended = record(tx, book=name, reason=reason, author=author or getpass.getuser(), now=clock(environment())())
+        ended = record(tx, book=name, reason=reason, author=who, now=clock(environment())())
+        left = active(tx, name)
     for each in ended:
         out.print(f"ended: {each}", soft_wrap=True)
     if not ended:
-        out.print("no halt held", soft_wrap=True)
+        out.print("no halt on all books held" if everything else f"no halt of book {name} held", soft_wrap=True)
+    for each in left:
+        out.print(f"still holds: {each}; `grodt rearm --all` ends it", soft_wrap=True)
 
 
 def resolve(
@@ -75,5 +82,14 @@ def resolve(
     from tasks.environment import clock, environment
 
     with ledger_at_home() as ledger, ledger.write() as tx:
-        resolve_break(tx, break_id, reason, author or getpass.getuser(), clock(environment())())
-    out.print(f"break {break_id} resolved")
+        resolve_break(tx, break_id, reason, _author(author), clock(environment())())
+    out.print(f"break {break_id} is resolved; a halt of its book holds until `grodt rearm`", soft_wrap=True)
+
+
+def _author(given: str | None) -> str:
+    if given is not None:
+        return given
+    try:
+        return getpass.getuser()
+    except OSError:
+        raise ConfigError("this process has no login name: say who with --author") from None

@@ -99,7 +99,7 @@ def _show(asked: "Asked", as_json: bool) -> None:
 def _say_where(asked: "Asked") -> None:
     where = asked.where
     home = "" if where.is_default_home else f"GRODT_HOME={shlex.quote(str(where.home))} "
-    out.print(f"Parquet     {where.lake}", soft_wrap=True)
-    out.print(f"Ledger      {where.ledger_file}", soft_wrap=True)
-    out.print(f"Report      {where.report_file(asked.book, asked.sessions[-1])}", soft_wrap=True)
-    out.print(f"Prefect UI  {home}uv run grodt ui", soft_wrap=True)
+    out.print(f"Parquet     {where.lake}", soft_wrap=True, markup=False)
+    out.print(f"Ledger      {where.ledger_file}", soft_wrap=True, markup=False)
+    out.print(f"Report      {where.report_file(asked.book, asked.sessions[-1])}", soft_wrap=True, markup=False)
+    out.print(f"Prefect UI  {home}uv run grodt ui", soft_wrap=True, markup=False)

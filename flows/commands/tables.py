@@ -1,6 +1,7 @@
-"""Printing rows: a table for people, JSON for programs."""
+"""Printing rows and facts: a table for people, JSON for programs."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,9 @@ from flows.progress import out
 
 type Row = Mapping[str, object]
 
+#: Cells up to this many characters are never broken over two lines, however narrow the terminal; longer ones are words and ids.
+_WHOLE = 14
+
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bool, empty: str) -> None:
     """Print rows. `columns` are shown to people, in this order; programs get every key of every row.
@@ -20,18 +24,45 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bo
     Numbers stand to the right. `empty` is what a person reads when there is no row; a program gets an empty list.
     """
     if as_json:
-        typer.echo(json.dumps([dict(row) for row in rows], indent=2, default=_plain))
+        show_json(rows)
         return
     if not rows:
-        out.print(f"{title}: {empty}")
+        out.print(f"{title}: {empty}", soft_wrap=True)
         return
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        number = all(isinstance(row[name], int | float | Decimal) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_words(row[name]) for name in columns))
+        values = [row[name] for row in rows]
+        number = all(value is None or _is_number(value) for value in values)
+        widest = max(len(cell) for cell in _cells(name, values))
+        header = name.replace("_", " " if len(name) <= widest else "\n")
+        table.add_column(header, justify="right" if number else "left", overflow="fold", no_wrap=widest <= _WHOLE)
+    for cells in zip(*(_cells(name, [row[name] for row in rows]) for name in columns), strict=True):
+        table.add_row(*cells)
     out.print(table)
+
+
+def show_facts(facts: Mapping[str, str]) -> None:
+    """Print what is to be said of one thing, a line each; a fact may have several."""
+    table = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, value)
+    out.print(table)
+
+
+def show_json(rows: Sequence[Row]) -> None:
+    """Print rows for programs: money as decimal text, instants and dates as ISO text, what is not known as null."""
+    typer.echo(json.dumps([{name: _known(value) for name, value in row.items()} for row in rows], indent=2, default=_plain))
+
+
+def money(amount: Decimal) -> str:
+    """An amount to the cent, for people."""
+    return f"{amount:,.2f}"
+
+
+def _known(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: object) -> str:
@@ -40,14 +71,27 @@ def _plain(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _words(value: object) -> str:
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _cells(name: str, values: Sequence[object]) -> list[str]:
+    """The cells of a column. Prices have the decimals they need, at least two and at most four; other amounts have two."""
+    places = 2
+    if name.endswith(("price", "cost")):
+        while places < 4 and any(round(value, places) != round(value, 4) for value in values if isinstance(value, float | Decimal)):
+            places += 1
+    return [_words(_known(value), places) for value in values]
+
+
+def _words(value: object, places: int) -> str:
     match value:
         case bool() | None:
             return "" if value is None else ("yes" if value else "no")
         case int():
             return f"{value:,}"
         case float() | Decimal():
-            return f"{value:,.2f}"
+            return f"{value:,.{places}f}"
         case datetime():
             return f"{value:%Y-%m-%d %H:%M} UTC"
         case _:

@@ -119,6 +119,7 @@ def decide_targets(panel: Panel, forecasts: Forecasts, state: BookState, constru
         lot=state.lot,
         equity=state.equity / 1e6,
         tradable=age == 0,
+        shortable=state.shortable,
         construction=construction,
     )
 

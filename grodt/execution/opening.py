@@ -45,11 +45,6 @@ class Opening:
     flow_run_id: str
     holder: str
 
-    @property
-    def run_id(self) -> str:
-        """The cycle's id."""
-        return run_id(self.book, self.kind, self.session)
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:

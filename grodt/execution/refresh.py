@@ -173,26 +173,26 @@ class _SourceLease:
         self._is_alive = is_alive
         self._now = now
         self._sleep = sleep
-        self._lease: Lease | None = None
+        self._lease: Lease
 
     def __enter__(self) -> None:
-        for waited in range(_WAITS):
+        waits = 0
+        while True:
             try:
                 with self._ledger.write() as tx:
                     self._lease = acquire(tx, self._name, self._holder, self._now(), SOURCE_LEASE_TTL, self._is_alive)
                 return
             except LeaseHeld:
-                if waited + 1 == _WAITS:
+                if waits == _WAITS:
                     raise
+            waits += 1
             self._sleep(_WAIT_SECONDS)
 
     def renew(self) -> None:
         """Hold it longer."""
-        if self._lease is not None:
-            with self._ledger.write() as tx:
-                self._lease = renew(tx, self._lease, self._now(), SOURCE_LEASE_TTL)
+        with self._ledger.write() as tx:
+            self._lease = renew(tx, self._lease, self._now(), SOURCE_LEASE_TTL)
 
     def __exit__(self, *_: object) -> None:
-        if self._lease is not None:
-            with self._ledger.write() as tx:
-                release(tx, self._lease)
+        with self._ledger.write() as tx:
+            release(tx, self._lease)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, update
 
 from grodt.errors import ConfigError
 from grodt.lake.manifest import Snapshot
@@ -196,6 +196,14 @@ def latest_done(tx: Read, book: str, kind: str) -> Run | None:
 def unfinished(tx: Read, book: str, kind: str) -> tuple[Run, ...]:
     """Open and halted runs, earliest session first."""
     return _runs(tx, runs.c.book == book, runs.c.kind == kind, runs.c.state.in_(["open", "halted"]))[::-1]
+
+
+def abandoned_before(tx: Read, run: Run) -> tuple[Run, ...]:
+    """Runs of its book and kind that were abandoned between the last done one and it, earliest session first."""
+    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session)
+    done = select(func.max(runs.c.session)).where(*mine, runs.c.state == "done").scalar_subquery()
+    since = or_(done.is_(None), runs.c.session > done)
+    return _runs(tx, *mine, runs.c.state == "abandoned", since)[::-1]
 
 
 def runs_of(tx: Read, book: str, limit: int) -> tuple[Run, ...]:

@@ -12,9 +12,9 @@ from grodt.ledger.evidence import checks_of
 from grodt.ledger.fills import booked_fills, fill_sessions
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import commit_files, rows_by_run
-from grodt.ledger.marks import Mark
+from grodt.ledger.marks import Mark, mark_of
 from grodt.ledger.orders import orders_decided, touched_sessions
-from grodt.ledger.runs import Run, close_run, end_attempt, find_run
+from grodt.ledger.runs import Run, abandoned_before, close_run, end_attempt, find_run
 from grodt.ledger.unit import Ledger
 from grodt.ledger.valuation import Close
 from grodt.reports.figures import Figures, figures_of
@@ -57,11 +57,17 @@ class Exported:
 
 
 def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Exported:
-    """The frames of a run that has come to its end. Orders and fills of earlier sessions that moved in it are written anew."""
+    """The frames of a run that has come to its end. Orders and fills of earlier sessions that moved in it are written anew.
+
+    So are those that moved in runs which were abandoned since the last one was done: they have shown nobody what they booked.
+    """
     with ledger.read() as tx:
         run = find_run(tx, run.run_id) or run  # as it is now: the caller's was read before its data was pinned
         figures = replace(figures_of(tx, run, rows_by_run(tx, run.run_id, "quarantine")), state="done")
-        moved, filled = touched_sessions(tx, run.book, run.run_id), fill_sessions(tx, run.run_id)
+        left = abandoned_before(tx, run)
+        moved = set[date]().union(*(touched_sessions(tx, run.book, each.run_id) for each in (*left, run)))
+        filled = set[date]().union(*(fill_sessions(tx, each.run_id) for each in (*left, run)))
+        marks = [(each, mark_of(tx, each.book, each.session)) for each in left]
         orders = {("orders", day): orders_frame(run.book, orders_decided(tx, run.book, day)) for day in moved}
         fills = {("fills", day): fills_frame(run.book, booked_fills(tx, run.book, day)) for day in filled}
         checks = checks_of(tx, run.run_id)
@@ -74,7 +80,8 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         "equity": equity_frame(decided.mark, run.run_id),
         "runs": runs_frame(run, "done", figures, now),
     }
-    return Exported(figures, orders | fills | {(table, run.session): frame for table, frame in own.items()})
+    equity = {("equity", each.session): equity_frame(mark, each.run_id) for each, mark in marks if mark is not None}
+    return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()})
 
 
 def close(ledger: Ledger, lease: Lease | None, lake: Lake, run: Run, exported: Exported, now: datetime) -> None:

@@ -28,9 +28,9 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
     equity = exported.frames["equity", session].row(0, named=True)
     parts = [
         f"# {book} · {session} · {figures.state}",
-        f"Equity **{units(figures.equity):,.2f} USD**, profit {float(equity['profit']):+,.2f} since the last mark, drawdown "
-        f"{equity['drawdown']:.2%} from {float(equity['high_water_mark']):,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
-        f"{equity['net_exposure']:.1%} net. Cash {float(equity['cash']):,.2f}, dividends receivable {float(equity['receivable']):,.2f}.",
+        f"Equity **{units(figures.equity):,.2f} USD**, profit {float(equity['profit']):+z,.2f} since the last mark, drawdown "
+        f"{equity['drawdown']:z.2%} from {float(equity['high_water_mark']):,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
+        f"{equity['net_exposure']:z.1%} net. Cash {float(equity['cash']):,.2f}, dividends receivable {float(equity['receivable']):,.2f}.",
         _table(
             ["bars", "quarantined", "symbols with a forecast", "orders", "fills", "positions", "open breaks"],
             [[figures.bars, figures.quarantined, figures.signals, figures.orders, figures.fills, figures.positions, figures.breaks]],
@@ -66,7 +66,7 @@ def position_rows(exported: Exported, session: date) -> list[list[object]]:
     """Positions, largest first: symbol, quantity, price, market value, weight, unrealised profit."""
     frame = exported.frames["positions", session].sort(pl.col("market_value").abs(), descending=True)
     rows = frame.select("symbol", "quantity", "price", "market_value", "weight", "unrealised_profit").iter_rows()
-    return [[s, f"{q:,}", f"{p:,.4f}", f"{v:,.2f}", f"{w:.2%}", f"{u:+,.2f}"] for s, q, p, v, w, u in rows]
+    return [[s, f"{q:,}", f"{p:,.4f}", f"{v:,.2f}", f"{w:z.2%}", f"{u:+z,.2f}"] for s, q, p, v, w, u in rows]
 
 
 def control_rows(exported: Exported, session: date) -> list[dict[str, object]]:
@@ -92,7 +92,7 @@ def _section(title: str, rows: list[list[object]], header: list[str]) -> list[st
 
 def _table(header: list[str], rows: list[list[object]]) -> str:
     lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _number(value: float | None) -> str:

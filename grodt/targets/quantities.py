@@ -55,6 +55,7 @@ def target_quantities(
     lot: IntArray,
     equity: float,
     tradable: BoolArray,
+    shortable: BoolArray,
     construction: Construction,
 ) -> Targets:
     """The quantities a book wants, from the forecasts of one session.
@@ -62,19 +63,20 @@ def target_quantities(
     In this order:
 
     1. weight_i = forecast_i · (volatility_target / σ_i) / n over the n tradable symbols that have forecast, volatility and price;
-       below zero becomes zero when long only. A tradable symbol without any of the three gets zero: it is left.
+       below zero becomes zero when long only, and in a symbol that may not be sold short: a hedge that nobody will sell is
+       none, so the rest must not be sized as if it were there. A tradable symbol without any of the three gets zero: it is left.
     2. The book is scaled by volatility_target / its expected volatility, the annualised root mean square of the last `history`
        sessions' portfolio returns `returns @ weight` (a missing return counts as zero). A book without such returns is not scaled.
     3. Each weight is held within ±weight_cap.
     4. If Σ abs(weight) exceeds what untradable holdings leave of gross_cap, all are scaled down to it. Nothing lost to a cap is
        handed to others, so a capped book is less volatile than its target.
     5. No-trade band: where abs(weight − weight held) < no_trade_band the quantity is kept. Not kept are an exit to zero, a holding
-       over weight_cap and, when long only, a short. If kept holdings lift the book over gross_cap, those above their
+       over weight_cap and a short where 1 allows none. If kept holdings lift the book over gross_cap, those above their
        target are traded after all. So both caps hold at the end.
     6. Whole lots, towards zero; see `whole_lots`.
 
-    A symbol that may not trade, or has no price, keeps its quantity whatever its size. It alone may stand over a cap or, when long
-    only, below zero; its weight counts towards gross_cap where it has a price.
+    A symbol that may not trade, or has no price, keeps its quantity whatever its size. It alone may stand over a cap or,
+    where 1 allows no short, below zero; its weight counts towards gross_cap where it has a price.
 
     Args:
         forecasts: of the session, N symbols.
@@ -84,6 +86,7 @@ def target_quantities(
         lot: shares per lot, at least 1, (N,).
         equity: the book's value in currency units, > 0.
         tradable: listed and with a bar in the session, (N,).
+        shortable: whether it may be sold short, (N,).
         construction: the parameters.
 
     Raises:
@@ -91,7 +94,8 @@ def target_quantities(
         ValueError: shapes differ, or a lot is below 1.
     """
     width = len(forecasts.symbols)
-    for name, array in (("price", price), ("position", position), ("lot", lot), ("tradable", tradable)):
+    arrays = {"price": price, "position": position, "lot": lot, "tradable": tradable, "shortable": shortable}
+    for name, array in arrays.items():
         if array.shape != (width,):
             raise ValueError(f"{name} has shape {array.shape}, not ({width},)")
     if returns.ndim != 2 or returns.shape[1] != width:
@@ -107,15 +111,17 @@ def target_quantities(
     held = np.where(priced, position * np.where(priced, price, 0.0) / equity, 0.0)
     room = max(0.0, construction.gross_cap - _gross(held[~free]))
 
-    wanted = _scaled(_raw_weights(forecasts, free, construction), returns, construction)
+    may_short = np.zeros_like(shortable) if construction.long_only else shortable
+
+    wanted = _scaled(_raw_weights(forecasts, free, may_short, construction), returns, construction)
     wanted = _capped(wanted, construction.weight_cap, room)
-    keep = ~free | _inside_band(wanted, held, free, room, construction)
+    keep = ~free | _inside_band(wanted, held, free, may_short, room, construction)
     weight = np.where(keep, held, wanted)
     lots = whole_lots(np.where(keep, 0.0, wanted), known_price, lot, equity, forecasts.symbols)
     return Targets(forecasts.symbols, weight, np.where(keep, position, lots), position.copy(), known_price)
 
 
-def _raw_weights(forecasts: Forecasts, free: BoolArray, construction: Construction) -> FloatArray:
+def _raw_weights(forecasts: Forecasts, free: BoolArray, may_short: BoolArray, construction: Construction) -> FloatArray:
     forecast, volatility = forecasts.combined, forecasts.volatility
     usable = free & np.isfinite(forecast) & (volatility > 0) & (volatility < np.inf)
     count = max(1, int(np.count_nonzero(usable)))
@@ -123,7 +129,7 @@ def _raw_weights(forecasts: Forecasts, free: BoolArray, construction: Constructi
     with np.errstate(over="ignore"):
         sizes = np.minimum(construction.volatility_target / volatility[usable], _FAR)
     weight[usable] = forecast[usable] * sizes / count
-    return np.clip(weight, 0.0 if construction.long_only else -_FAR, _FAR)
+    return np.clip(weight, np.where(may_short, -_FAR, 0.0), _FAR)
 
 
 def _scaled(weight: FloatArray, returns: FloatArray, construction: Construction) -> FloatArray:
@@ -166,11 +172,12 @@ def _capped(weight: FloatArray, weight_cap: float, room: float) -> FloatArray:
     return capped * (room / gross * (1.0 - _HAIR)) if gross > room else capped
 
 
-def _inside_band(wanted: FloatArray, held: FloatArray, free: BoolArray, room: float, construction: Construction) -> BoolArray:
+def _inside_band(
+    wanted: FloatArray, held: FloatArray, free: BoolArray, may_short: BoolArray, room: float, construction: Construction
+) -> BoolArray:
     keep: BoolArray = free & (np.abs(wanted - held) < construction.no_trade_band)
     keep &= (wanted != 0.0) & (np.abs(held) <= construction.weight_cap)
-    if construction.long_only:
-        keep &= held >= 0.0
+    keep &= may_short | (held >= 0.0)
     if _gross(np.where(keep, held, wanted)[free]) > room:
         keep &= np.abs(held) <= np.abs(wanted)
     return keep

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,12 @@ class TestArguments:
         assert "GRODT_NOW='yesterday'" in _refused(grodt, replace(home, now="yesterday"), status=2)
         assert "has no time zone" in _refused(grodt, replace(home, now="2015-12-05T12:00:00"), status=2)
 
+    def test_what_was_given_is_shown_as_it_was_given(self, grodt: Command, home: Home) -> None:
+        message = _refused(grodt, home, "--book", "[/bold]", status=2)
+        assert message == "book '[/bold]' is unknown; the books file describes small"
+        odd = replace(home, folder=home.folder.parent / "a [bold] place")
+        assert f"home {odd.folder}" in grodt(odd, "run", "--book", "[/bold]").err
+
 
 class TestBooksFile:
     @pytest.mark.parametrize("name", ["order_quantity", "order_value", "gross_exposure", "completeness"])
@@ -83,25 +90,23 @@ class TestBooksFile:
         assert home.books is not None
         home.books.write_text(books_text(**{name: value}))
         message = _refused(grodt, home, "--session", str(MON), status=2)
-        assert f"limits.{name}" in message or f"limit {name}" in message
-        if value is None:
-            assert "missing" in message.lower()
-        elif value in ("0", "-1"):
-            assert f"limit {name} is {value}" in message or f"given: {value}" in message
+        shown = {None: "missing", ".nan": "nan", ".inf": "inf", "true": "True", "a lot": "'a lot'"}.get(value, value)
+        assert "books.yaml: books.small.limits" in message
+        assert re.search(rf"{name}\b.*{re.escape(str(shown))}", message)
 
     @pytest.mark.parametrize(
         ("change", "expected"),
         [
             (lambda _text: "", "must be a mapping with `sources` and `books`"),
             (lambda _text: "books: [", "is not valid YAML"),
-            (lambda text: text.replace("capital: 1000000", "capital: 1000000\n    capital: 2"), "is not valid YAML"),
+            (lambda text: text.replace("capital: 1000000", "capital: 1000000\n    capital: 2"), 'found duplicate key "capital"'),
             (lambda text: text.replace("capital: 1000000", "capital: .nan"), "capital"),
             (lambda text: text.replace("capital: 1000000", "capital: 0"), "capital"),
-            (lambda text: text.replace("capital: 1000000", "capitol: 1000000"), "books.small.capitol: Extra inputs are not permitted"),
-            (lambda text: text.replace("source: files", "source: vendor"), "reads source 'vendor', which the file does not describe"),
+            (lambda text: text.replace("capital: 1000000", "capitol: 1000000"), "books.small.capitol: unknown key"),
+            (lambda text: text.replace("source: files", "source: vendor"), "books.small.source is 'vendor'; the file describes files"),
             (lambda text: text.replace("calendar: XNYS", "calendar: NYSEE"), "calendar 'NYSEE' is unknown"),
             (lambda text: text.replace("ewma_crossover", "astrology"), "signal 'astrology' is unknown"),
-            (lambda text: text.replace("fast: 4, slow: 16", "fast: 16, slow: 4"), "slow"),
+            (lambda text: text.replace("fast: 4, slow: 16", "fast: 16, slow: 4"), "books.small.signals.0: ewma_crossover"),
             (lambda text: text.replace("slippage_bps: 5", "slippage_bps: .nan"), "slippage_bps"),
             (lambda text: text.replace("weight_cap: 0.20", "weight_cap: 5"), "weight_cap"),
             (lambda text: text.replace("symbols: [CASH", "symbols: [CASHH"), "CASHH"),
@@ -120,7 +125,11 @@ class TestBars:
     @pytest.mark.parametrize(
         ("change", "expected", "status"),
         [
-            (lambda text: text.replace("close,volume", "closed,volume", 1), "close", 1),
+            (
+                lambda text: text.replace("close,volume", "closed,volume", 1),
+                "its columns are symbol, session, open, high, low, closed, volume; correct `columns`",
+                2,
+            ),
             (lambda text: _cell(text, 5, "n/a"), "n/a", 1),
             (lambda text: _cell(text, 5, "-20.5"), "-20.5", 1),
             (lambda text: _cell(text, 5, "0"), "above zero", 1),
@@ -141,7 +150,7 @@ class TestBars:
     def test_a_file_that_is_not_there(self, grodt: Command, home: Home) -> None:
         assert home.books is not None
         (home.books.parent / "bars.csv").unlink()
-        assert "bars.csv" in _refused(grodt, home, "--session", str(MON), status=1)
+        assert "bars.csv; correct `path`" in _refused(grodt, home, "--session", str(MON), status=2)
 
     def test_bad_input_after_good_leaves_the_ledger_and_lake_as_they_are(self, grodt: Command, home: Home) -> None:
         home.run(MON)
@@ -193,4 +202,3 @@ class TestDone:
         home.run(MON, WED)
         with pytest.raises(Exception, match=f"has settled through {WED}, so session {TUE} can no longer be run"):
             home.run(TUE)
-

@@ -8,6 +8,7 @@ from grodt.errors import ConfigError
 from grodt.lake.manifest import Snapshot
 from grodt.ledger.orders import record_basket
 from grodt.ledger.runs import (
+    abandoned_before,
     attempts_of,
     close_run,
     end_attempt,
@@ -185,3 +186,15 @@ def test_a_stage_that_never_started_cannot_end(tx: Write) -> None:
     run = started(tx)
     with pytest.raises(ValueError, match="never started"):
         stage_ended(tx, run.run_id, 1, "bars", 1, "done", 0, "", NOW)
+
+
+def test_runs_abandoned_since_the_last_done_one_are_found(tx: Write) -> None:
+    days = [SESSION + timedelta(days=day) for day in range(6)]
+    states = ("abandoned", "done", "abandoned", "halted", "abandoned", "open")
+    for day, state in zip(days, states, strict=True):
+        run = started(tx, session=day)
+        if state != "open":
+            close_run(tx, run.run_id, state, NOW)  # type: ignore[arg-type]
+    last, second = (found for day in (days[5], days[1]) if (found := find_run(tx, run_id(BOOK, "eod", day))) is not None)
+    assert [each.session for each in abandoned_before(tx, last)] == [days[2], days[4]]
+    assert [each.session for each in abandoned_before(tx, second)] == [days[0]]

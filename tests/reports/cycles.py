@@ -65,7 +65,10 @@ class Cycles:
         asked = proposal(list(quantities.values()), price=[100.0] * len(quantities))
         bound = {"order_quantity": 60, "cash_buffer": 0.5} if risk_clips else {}
         evidence = assess(asked, limits(**bound)).evidence.with_columns(
-            book=pl.lit(BOOK), session=pl.lit(session), run_id=pl.lit(run.run_id)
+            book=pl.lit(BOOK),
+            session=pl.lit(session),
+            run_id=pl.lit(run.run_id),
+            symbol=pl.col("symbol").replace({"S0": "AAPL", "S1": "IBM"}),
         )
         with self.ledger.write() as tx:
             record_checks(tx, evidence, run.attempts)

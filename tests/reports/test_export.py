@@ -7,7 +7,7 @@ from grodt.errors import LeaseHeld
 from grodt.lake.tables import TABLES
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import LedgerManifest
-from grodt.ledger.runs import attempts_of
+from grodt.ledger.runs import attempts_of, close_run
 from grodt.money import decimal, micros
 from grodt.reports.export import close, prepare
 from tests.brokers.world import MON, TUE, WED
@@ -168,16 +168,35 @@ def test_a_crash_before_the_commit_leaves_the_run_open_and_a_rerun_ends_the_same
         assert shown.sort(keys).equals(frame.sort(keys)), table
 
 
-def test_files_of_a_run_that_died_and_was_given_up_leave_the_glob(cycles):
-    run, exported = cycles.prepared(MON, {"AAPL": 10})
+def test_what_a_run_wrote_that_died_and_was_abandoned_leaves_the_glob(cycles):
+    cycles.cycle(MON, {"AAPL": 10})
+    run, exported = cycles.prepared(TUE, {"IBM": 5})
     cycles.desk.fuse.steps.clear()
     cycles.desk.fuse.at = 0
     with pytest.raises(Killed):
         cycles.close(run, exported)
-    assert glob(cycles, "equity").height == 1
+    assert glob(cycles, "positions")["session"].to_list() == [TUE]
     cycles.desk.fuse.at = None
-    cycles.cycle(TUE, {})
-    assert glob(cycles, "equity")["session"].to_list() == [TUE]
+    with cycles.ledger.write() as tx:
+        close_run(tx, run.run_id, "abandoned", NOW)
+    cycles.cycle(WED, {})
+    assert sorted(glob(cycles, "positions")["session"].unique()) == [WED]
+    assert sorted(glob(cycles, "runs")["session"]) == [MON, WED]
+    assert cycles.lake.verify(LedgerManifest(cycles.ledger).snapshot()) == []
+
+
+def test_what_an_abandoned_run_booked_is_shown_by_the_next_that_is_done(cycles):
+    cycles.cycle(MON, {"AAPL": 10})
+    run, _ = cycles.decided(TUE, {"IBM": 5})
+    with cycles.ledger.write() as tx:
+        close_run(tx, run.run_id, "abandoned", NOW)
+    cycles.cycle(WED, {})
+    assert glob(cycles, "fills").select("session", "symbol", "run_id").sort("session").rows() == [
+        (TUE, "AAPL", "demo-eod-2026-03-03"),
+        (WED, "IBM", "demo-eod-2026-03-04"),
+    ]
+    assert glob(cycles, "orders").select("session", "state").sort("session").rows() == [(MON, "filled"), (TUE, "filled")]
+    assert glob(cycles, "equity")["session"].sort().to_list() == [MON, TUE, WED]
 
 
 def test_a_lost_lease_ends_nothing(cycles):

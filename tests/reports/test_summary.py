@@ -53,6 +53,12 @@ def test_long_lists_are_cut_at_ten_and_say_so(exported):
     assert "| S02 |" not in text
 
 
+def test_a_bar_in_a_cell_does_not_break_its_table(exported):
+    checks = exported.frames["risk_checks", TUE].with_columns(reason=pl.lit("a|b"))
+    text = summary("demo", Exported(exported.figures, exported.frames | {("risk_checks", TUE): checks}), snapshot="v", links={})
+    assert "| reject | a\\|b |" in text
+
+
 def test_orders_come_largest_first_and_then_by_symbol(exported):
     assert [row[:3] for row in orders_rows(exported, TUE)] == [["AAPL", "buy", "70"], ["IBM", "buy", "5"]]
 

@@ -37,6 +37,7 @@ def _decide(construction: Construction = PLAIN, **given: Any) -> Targets:
         lot=column("lot", 1, np.int64),
         equity=given.get("equity", 10_000.0),
         tradable=column("tradable", True, np.bool_),
+        shortable=column("shortable", True, np.bool_),
         construction=construction,
     )
 
@@ -91,6 +92,16 @@ def test_long_only_makes_a_negative_forecast_an_exit() -> None:
     got = _decide(replace(PLAIN, long_only=True), forecast=[1.0, -1.0], position=[0, 30])
     assert got.weight.tolist() == [0.25, 0.0]
     assert got.quantity.tolist() == [25, 0]
+
+
+def test_a_symbol_that_may_not_be_sold_short_is_no_hedge() -> None:
+    # S1 would have offset S0: without it the book is sized by what S0 alone does, ±0.5 % at a weight of 0.5
+    returns = [[0.01, 0.01], [-0.01, -0.01]]
+    got = _decide(forecast=[2.0, -1.0], returns=returns, shortable=[1, 0], position=[0, -30])
+    assert got.weight == pytest.approx([0.5 * 0.1 / (0.005 * sqrt(252)), 0.0], rel=1e-12)
+    assert got.quantity.tolist() == [62, 0]
+    kept = _decide(replace(PLAIN, no_trade_band=0.1), forecast=[0.05, 0.0], position=[-1, 0], price=[10.0, 10.0], shortable=[0, 1])
+    assert kept.quantity.tolist() == [12, 0]  # not even inside the band
 
 
 def test_a_change_inside_the_band_keeps_the_quantity_and_its_weight() -> None:
@@ -249,6 +260,7 @@ def _decisions(draw: st.DrawFn) -> tuple[Construction, dict[str, Any]]:
         "position": column(st.integers(-500, 500)),
         "lot": column(st.sampled_from([1, 1, 10, 100])),
         "tradable": column(st.booleans()),
+        "shortable": column(st.booleans()),
         "equity": draw(st.floats(1.0, 1e9)),
         "returns": np.array([column(returns) for _ in range(rows)], dtype=np.float64).reshape(rows, width),
     }
@@ -281,8 +293,8 @@ def test_caps_and_lots_hold_and_nothing_is_nan_whatever_comes_in(decision: tuple
     locked = np.abs(got.weight[~free]).sum()
     assert np.abs(got.weight[free]).sum() <= max(0.0, construction.gross_cap - locked) * (1 + 1e-12) + 1e-12
     assert (value <= construction.weight_cap * equity + micro)[free].all()
-    if construction.long_only:
-        assert (got.quantity[free] >= 0).all()
+    shortable = np.array(given_.get("shortable", [True] * width), dtype=np.bool_) & (not construction.long_only)
+    assert (got.quantity[free & ~shortable] >= 0).all()
     # the same again, byte for byte
     again = _decide(construction, **given_)
     assert got.quantity.tobytes() == again.quantity.tobytes()
