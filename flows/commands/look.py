@@ -121,7 +121,7 @@ def orders(
     columns = ["symbol", "side", "quantity", "reference_price", "state", "filled_quantity", "average_fill_price"]
     reasons = ["reason"] if any(row["reason"] for row in rows) else []
     title = f"orders of {name} decided at the close of {day}" if day else f"orders of {name}"
-    empty = "none" if ran else f"that session was not run: `grodt run --book {name} --session {day}`" if day else "no run yet"
+    empty = "none" if ran else "that session was not run" if day else "no run yet"
     show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty)
 
 
@@ -134,7 +134,7 @@ def breaks(book: Book = None, as_json: Json = False) -> None:
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = open_breaks(tx, name)
     columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "first_seen", "last_seen"]
-    show(f"open breaks of {name}", columns, [_differing(each) for each in found], as_json=as_json, empty="none")
+    show(f"open breaks of {name}", columns, [_differing(each) for each in found], as_json=as_json, empty="none", most_places=6)
     if found and not as_json:
         out.print(f"when its cause is mended: grodt resolve {found[0].break_id} --reason WHY, and then grodt rearm", soft_wrap=True)
 

@@ -18,10 +18,11 @@ type Row = Mapping[str, object]
 _WHOLE = 14
 
 
-def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bool, empty: str) -> None:
-    """Print rows. `columns` are shown to people, in this order; programs get every key of every row.
+def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bool, empty: str, most_places: int = 2) -> None:
+    """Print rows: to people those columns, in that order; to programs every key of every row.
 
-    Numbers stand to the right. `empty` is what a person reads when there is no row; a program gets an empty list.
+    Numbers stand to the right. Amounts have two decimals; where their column needs more, prices and costs have up to four, and
+    others up to `most_places`. `empty` is what a person reads when there is no row; a program gets an empty list.
     """
     if as_json:
         show_json(rows)
@@ -29,15 +30,15 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bo
     if not rows:
         out.print(f"{title}: {empty}", soft_wrap=True)
         return
+    cells = {name: _cells([row[name] for row in rows], 4 if name.endswith(("price", "cost")) else most_places) for name in columns}
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        values = [row[name] for row in rows]
-        number = all(value is None or _is_number(value) for value in values)
-        widest = max(len(cell) for cell in _cells(name, values))
+        number = all(row[name] is None or _is_number(row[name]) for row in rows)
+        widest = max(map(len, cells[name]))
         header = name.replace("_", " " if len(name) <= widest else "\n")
         table.add_column(header, justify="right" if number else "left", overflow="fold", no_wrap=widest <= _WHOLE)
-    for cells in zip(*(_cells(name, [row[name] for row in rows]) for name in columns), strict=True):
-        table.add_row(*cells)
+    for row_cells in zip(*cells.values(), strict=True):
+        table.add_row(*row_cells)
     out.print(table)
 
 
@@ -75,12 +76,12 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _cells(name: str, values: Sequence[object]) -> list[str]:
-    """The cells of a column. Prices have the decimals they need, at least two and at most four; other amounts have two."""
+def _cells(values: Sequence[object], most_places: int) -> list[str]:
+    """The cells of a column, all with the same number of decimals: at least two, and no more than its values need."""
+    amounts = [value for value in values if isinstance(value, float | Decimal) and math.isfinite(value)]
     places = 2
-    if name.endswith(("price", "cost")):
-        while places < 4 and any(round(value, places) != round(value, 4) for value in values if isinstance(value, float | Decimal)):
-            places += 1
+    while places < most_places and any(round(value, places) != round(value, most_places) for value in amounts):
+        places += 1
     return [_words(_known(value), places) for value in values]
 
 

@@ -216,13 +216,17 @@ def _print_growth(found: dict[str, list[Measured]], sizes: list[int]) -> None:
     if len(sizes) < 2:
         return
     small, large = sizes[0], sizes[-1]
-    table = Table(title=f"\nGrowth from {small:,} to {large:,} symbols: exponent of cost (1.0: as the symbols)", title_justify="left")
+    table = Table(title=f"\nGrowth, {small:,} to {large:,} symbols; exponent 1: as the symbols", title_justify="left")
     table.add_column("", no_wrap=True)
     for head in ("cold: bootstrap", "warm: daily"):
         table.add_column(head, justify="right")
-    measures: dict[str, Callable[[Measured], float]] = {"our time": lambda one: one.ours, "our stages": lambda one: one.part("stages")}
-    measures |= {f"  {stage}": lambda one, stage=stage: one.stages().get(stage, 0.0) for stage in STAGES}  # type: ignore[misc]
-    measures |= {"our CPU seconds": _own_cpu, "peak memory": lambda one: one.peak_mb}
+    measures: dict[str, Callable[[Measured], float]] = {
+        "our time": lambda one: one.ours,
+        "our stages": lambda one: one.part("stages"),
+        "our CPU seconds": _own_cpu,
+    }
+    measures |= {f"  CPU of {stage}": lambda one, stage=stage: one.cpu.get(f"stage {stage}", 0.0) for stage in STAGES}  # type: ignore[misc]
+    measures["peak memory"] = lambda one: one.peak_mb
     for name, of in measures.items():
         cells = []
         for label in (_bootstrap, _daily):

@@ -117,9 +117,7 @@ def test_a_cycle_can_be_read_in_prefect(home: Home, client: SyncPrefectClient, m
     assert {stage for stage in STAGES if any(f'"stage": "{stage}"' in line.message for line in lines)} == set(STAGES)
 
     done_already = FlowRunFilter(id=FlowRunFilterId(any_=[_id(again)]))
-    assert [task_run.name for task_run in _eventually(lambda: _ended(client, done_already), 1)] == [
-        f"open · small · {TUE}"
-    ]
+    assert [task_run.name for task_run in _eventually(lambda: _ended(client, done_already), 1)] == [f"open · small · {TUE}"]
 
     attempts = home.sql("SELECT flow_run_id FROM run_attempts ORDER BY run_id")
     assert attempts == [(str(_id(first)),), (str(_id(second)),)]
