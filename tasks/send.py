@@ -9,6 +9,11 @@ from tasks.stage import stage
 def send_orders(cycle: Cycle) -> int:
     """Send what the approved basket still has to send. Rows: orders in it."""
     parts = cycle.parts
+
+    def progress(done: int, total: int) -> None:
+        if done % max(1, total // 10) == 0 or done == total:
+            cycle.tell("send", f"{done:,} of {total:,} orders")
+
     sent = send(
         parts.ledger,
         cycle.lease,
@@ -16,6 +21,6 @@ def send_orders(cycle: Cycle) -> int:
         cycle.opened,
         now=parts.now,
         sleep=cycle.sleep,
-        progress=lambda done, total: cycle.tell("send", f"{done} of {total} orders"),
+        progress=progress,
     )
     return sent.orders

@@ -281,8 +281,9 @@ def _coverage(judged: _Judged, session: date, calendar: Calendar, listed: Collec
     given |= set(result.actions.filter(pl.col("ex_date") == session)["symbol"])
     recent = pl.col("session") > calendar.latest(session, LATE_SESSIONS + 1)[0]
     lately = {symbol for bars in (result.bars, judged.previous.bars) for symbol in bars.filter(recent)["symbol"].unique()}
-    late = tuple(symbol for symbol in chunk.symbols if symbol in lately and symbol in set(listed) and symbol not in given)
-    punctual = tuple(symbol for symbol in chunk.symbols if symbol not in set(late))
+    expected = lately.intersection(listed) - given
+    late = tuple(symbol for symbol in chunk.symbols if symbol in expected)
+    punctual = tuple(symbol for symbol in chunk.symbols if symbol not in expected)
     parts = (Covered(punctual, chunk.start, chunk.end), Covered(late, chunk.start, session - _DAY))
     return tuple(part for part in parts if part.symbols and part.start <= part.end)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import HaltActive, SessionError
+from grodt.errors import SessionError
 from grodt.execution.abandon import abandon
 from grodt.ledger.entries import deposit_entry
-from grodt.ledger.halts import active
+from grodt.ledger.halts import require_none
 from grodt.ledger.leases import Lease, acquire, release
 from grodt.ledger.postings import deposits, post, settled
 from grodt.ledger.runs import Run, end_attempt, find_run, open_run, run_id, unfinished
@@ -94,7 +94,7 @@ def open_cycle(
     with ledger.write() as tx:
         lease = acquire(tx, f"book:{opening.book}", opening.holder, now(), LEASE_TTL, is_alive)
         _require_forward(tx, opening)
-        _require_no_halt(tx, opening.book)
+        require_none(tx, opening.book)
         run = open_run(
             tx,
             book=opening.book,
@@ -121,13 +121,6 @@ def open_cycle(
             release(tx, lease)
         raise
     return Opened(run, lease)
-
-
-def _require_no_halt(tx: Read, book: str) -> None:
-    found = [each for each in active(tx, book) if each.scope != "symbol"]
-    if found:
-        commands = sorted({"`grodt rearm --all`" if each.scope == "all" else f"`grodt rearm --book {book}`" for each in found})
-        raise HaltActive(f"book {book} is halted: {'; '.join(map(str, found))}. When its cause is mended, run {' and '.join(commands)}")
 
 
 def _require_forward(tx: Read, opening: Opening) -> None:

@@ -23,6 +23,8 @@ from grodt.sessions import require_utc
 type Checked = dict[Path, tuple[str, Stamp]]
 
 _READ_ATTEMPTS = 3
+#: Bytes from which hashing outweighs handing a file to a thread. What a session adds is far smaller, and years of it are thousands.
+_WORTH_A_THREAD = 500_000
 _NEXT_STEP = "restore it from a backup; `grodt verify` lists every such file"
 
 
@@ -214,8 +216,11 @@ class Lake:
         Raises:
             DataError: one is missing or altered, or its columns are not the table's.
         """
-        with _threads() as threads:
-            places = list(threads.map(self._place, files))
+        large = [file for file in files if file.size >= _WORTH_A_THREAD]
+        if len(large) > 1:
+            with _threads() as threads:
+                list(threads.map(self._place, large))
+        places = [self._place(file) for file in files]
         lost = [file for file, place in zip(files, places, strict=True) if place is None]
         if lost:
             finding = self._problem(lost[0])

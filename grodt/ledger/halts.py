@@ -4,13 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
 
 from grodt.errors import ConfigError, HaltActive
 from grodt.ledger.tables import halts
 from grodt.ledger.transaction import Read, Write
 
 HaltScope = Literal["all", "book", "symbol"]
+
+#: Built once: it is asked before every order that is sent.
+_ACTIVE = (
+    select(halts)
+    .where(and_(halts.c.ended_at.is_(None), or_(halts.c.scope == "all", halts.c.book == bindparam("of"))))
+    .order_by(halts.c.halt_id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +82,16 @@ def rearm(tx: Write, *, book: str, reason: str, author: str, now: datetime) -> t
 
 def active(tx: Read, book: str) -> tuple[Halt, ...]:
     """Halts that hold for a book: on it, on its symbols, and on all books."""
-    query = (
-        select(halts).where(and_(halts.c.ended_at.is_(None), or_(halts.c.scope == "all", halts.c.book == book))).order_by(halts.c.halt_id)
-    )
-    return tuple(_halt(row) for row in tx.connection.execute(query))
+    return tuple(_halt(row) for row in tx.connection.execute(_ACTIVE, {"of": book}))
 
 
 def require_none(tx: Read, book: str) -> None:
-    """Go on only where no halt holds for the book.
+    """Go on only where no halt holds for the whole book. A halt of a symbol stops that symbol's orders when they would be sent.
 
     Raises:
         HaltActive: names each halt and how to end it.
     """
-    found = active(tx, book)
+    found = tuple(one for one in active(tx, book) if one.scope != "symbol")
     if found:
         raise HaltActive(f"book {book} is halted: {'; '.join(map(str, found))}. When its cause is mended, {_command(book, found)}")
 
@@ -100,7 +104,7 @@ def _command(book: str, found: tuple[Halt, ...]) -> str:
 def _require_words(reason: str, author: str) -> None:
     for name, value in (("reason", reason), ("author", author)):
         if not value.strip():
-            raise ConfigError(f"a halt and its end need a {name}; give one")
+            raise ConfigError(f"a halt and its end need a {name}; give it with --{name}")
 
 
 def _halt(row: Row[Any]) -> Halt:

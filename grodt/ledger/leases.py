@@ -8,11 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from grodt.errors import LeaseHeld
 from grodt.ledger.tables import leases
 from grodt.ledger.transaction import Read, Write
+
+#: Built once: every write under a lease asks it.
+_NAMED = select(leases).where(leases.c.name == bindparam("of"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def release(tx: Write, lease: Lease) -> None:
 
 def holder_of(tx: Read, name: str) -> Lease | None:
     """The lease of that name as it stands, expired or not; None when it is free."""
-    found = tx.connection.execute(select(leases).where(leases.c.name == name)).first()
+    found = tx.connection.execute(_NAMED, {"of": name}).first()
     if found is None or found.holder is None:
         return None
     return Lease(found.name, found.fence, found.holder, found.expires_at)

@@ -108,13 +108,13 @@ def _scatter_closes(bars: pl.DataFrame, days: _IntArray, names: tuple[str, ...])
     if not close.size:
         return close
     flat, scattered = close.reshape(-1), 0
-    for part in bars.select("symbol", "session", "close").iter_slices(_SLICE):
+    for part in bars.iter_slices(_SLICE):
         row, column = _rows_of(part["session"], days), _columns_of(part["symbol"], names)
         value = part["close"].cast(pl.Float64).to_numpy()
         wanted = (row >= 0) & (column >= 0)
         bad = wanted & ~((value > 0) & (value < np.inf))
         if bad.any():
-            symbol, session, got = part.row(int(bad.argmax()))
+            symbol, session, got = part.select("symbol", "session", "close").row(int(bad.argmax()))
             raise DataError(f"{symbol} {session}: close {got} is not a finite number > 0; quarantine the bar, then run again")
         cell = row * len(names) + column
         if not wanted.all():

@@ -126,7 +126,6 @@ class Home:
         last = "attempt = (SELECT max(attempt) FROM risk_checks AS l WHERE l.run_id = r.run_id)"
         checks = "run_id, control, scope, symbol, name, value, bound, headroom, verdict, reason"
         facts["risk_checks"] = sorted(map(repr, self.sql(f"SELECT {checks} FROM risk_checks AS r WHERE {last}")))
-        facts["leases held"] = self.sql("SELECT name FROM leases WHERE holder IS NOT NULL")
         for (table,) in self.broker("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1"):
             facts[f"broker {table}"] = sorted(map(repr, self.broker(f"SELECT * FROM {table}")))
         facts["lake"] = [item for item in self.files().items() if not item[0].startswith("runs/")]

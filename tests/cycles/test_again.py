@@ -58,5 +58,6 @@ def test_runs_of_the_week_say_what_they_read_and_with_what(week: Home) -> None:
     counts = {table: week.table(table).filter(session=FRI).height for table in ("orders", "positions")}
     assert {name: runs[name] for name in counts} == counts
     assert runs["fills"] == week.table("fills").filter(session=FRI).height > 0
+    assert week.sql("SELECT name FROM leases WHERE holder IS NOT NULL") == []
     report = (week.folder / "reports" / "small" / f"{NEXT_TUE}.md").read_text()
     assert report.startswith(f"# small · {NEXT_TUE} · done")

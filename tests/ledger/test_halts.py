@@ -29,6 +29,9 @@ def test_an_identical_active_halt_is_not_doubled(tx: Write) -> None:
 def test_rearming_ends_the_halts_of_the_book_and_they_may_come_again(tx: Write) -> None:
     first = halt(tx, scope="book", book=BOOK, reason="breaks", author="risk", now=NOW)
     symbol = halt(tx, scope="symbol", book=BOOK, symbol="AAPL", reason="unknown order", author="send", now=NOW)
+    with pytest.raises(HaltActive) as caught:
+        require_none(tx, BOOK)
+    assert "AAPL" not in str(caught.value)
     other = halt(tx, scope="book", book="us", reason="breaks", author="risk", now=NOW)
     assert rearm(tx, book=BOOK, reason="resolved", author="ann", now=NOW + MINUTE) == (first, symbol)
     assert active(tx, BOOK) == ()
