@@ -1,15 +1,18 @@
 """Puts the parts of a cycle together. The only reader of settings."""
 
+import os
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from random import Random
 
 import psutil
 
+from grodt.bars.alpaca_settings import Credentials
 from grodt.bars.files import FilesSource
 from grodt.bars.simulated import SimulatedSource
 from grodt.bars.simulated_paths import SUPPLY
@@ -20,7 +23,7 @@ from grodt.lake.store import Checked, Lake
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
-from grodt.settings.books import BookConfig, Books, FilesConfig, SimulatedConfig, SourceConfig, load_books
+from grodt.settings.books import AlpacaConfig, BookConfig, Books, FilesConfig, SimulatedConfig, SourceConfig, load_books
 from grodt.settings.environment import Environment
 from tasks.environment import clock, environment
 
@@ -44,6 +47,14 @@ def source(name: str, config: SourceConfig, calendar: Calendar, folder: Path) ->
             return SimulatedSource(name, config.seed, calendar, SUPPLY, config.opened)
         case FilesConfig():
             return FilesSource(name, config, folder)
+        case AlpacaConfig():
+            from grodt.bars.alpaca import AlpacaSource  # httpx: only for those who ask over it
+
+            def report(action: object) -> None:
+                _log.warning("corporate action without effect", source=name, action=str(action))
+
+            credentials = Credentials.read(os.environ, name)
+            return AlpacaSource(name, config, credentials, calendar, random=Random(), report=report)
 
 
 def process_name() -> str:
@@ -66,8 +77,8 @@ def is_alive(holder: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything a cycle of one book works with."""
+class DataParts:
+    """What the market data of one book is kept up with."""
 
     where: Environment
     config: BookConfig
@@ -76,7 +87,6 @@ class Parts:
     source: BarSource
     ledger: Ledger
     lake: Lake
-    broker: PaperBroker
     now: Callable[[], datetime]
 
     def universe(self, session: date) -> tuple[Instrument, ...]:
@@ -86,11 +96,32 @@ class Parts:
     def close(self) -> None:
         """Close its files."""
         self.ledger.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(DataParts):
+    """Everything a cycle of one book works with."""
+
+    broker: PaperBroker
+
+    def close(self) -> None:
+        """Close its files."""
+        DataParts.close(self)
         self.broker.close()
 
 
 def parts(book: str, session: date) -> Parts:
-    """The parts of a book for a session, its files made where they are missing.
+    """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
+    data = data_parts(book, session)
+    config = data.config
+    broker = PaperBroker(
+        data.where.broker_file(book), book, config.capital_micros, config.broker.terms(), allow_short=not config.construction.long_only
+    )
+    return Parts(**{field.name: getattr(data, field.name) for field in fields(data)}, broker=broker)
+
+
+def data_parts(book: str, session: date) -> DataParts:
+    """The parts that no broker is needed for.
 
     Whatever can be wrong in what the user wrote is looked at first, so that a mistake leaves nothing behind.
 
@@ -110,7 +141,7 @@ def parts(book: str, session: date) -> Parts:
     config.universe.require_known(chosen)
     config.universe.of(chosen.instruments(session))
     ledger = Ledger.open(where.ledger_url)
-    return Parts(
+    return DataParts(
         where=where,
         config=config,
         config_hash=described.config_hash(book),
@@ -118,8 +149,5 @@ def parts(book: str, session: date) -> Parts:
         source=chosen,
         ledger=ledger,
         lake=Lake(where.lake, LedgerManifest(ledger), checked=_checked),
-        broker=PaperBroker(
-            where.broker_file(book), book, config.capital_micros, config.broker.terms(), allow_short=not config.construction.long_only
-        ),
         now=now,
     )

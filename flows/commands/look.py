@@ -122,7 +122,7 @@ def orders(
     reasons = ["reason"] if any(row["reason"] for row in rows) else []
     title = f"orders of {name} decided at the close of {day}" if day else f"orders of {name}"
     empty = "none" if ran else "that session was not run" if day else "no run yet"
-    show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty)
+    show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty, optional=["client_order_id"])
 
 
 def breaks(book: Book = None, as_json: Json = False) -> None:

@@ -40,9 +40,8 @@ def halt(
             require_traded(tx, name, symbol)
         made = record(tx, scope=scope, book=name, symbol=symbol or "", reason=reason, author=who, now=clock(environment())())
     out.print(str(made), soft_wrap=True)
-    out.print(
-        f"nothing is sent until somebody ends it: grodt rearm {'--all' if everything else f'--book {name}'} --reason WHY", soft_wrap=True
-    )
+    held = "nothing" if symbol is None else f"no order in {symbol}"
+    out.print(f"{held} is sent until: grodt rearm {'--all' if everything else f'--book {name}'} --reason WHY", soft_wrap=True)
 
 
 def rearm(

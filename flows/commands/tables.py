@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -14,15 +14,34 @@ from flows.progress import out
 
 type Row = Mapping[str, object]
 
-#: Cells up to this many characters are never broken over two lines, however narrow the terminal; longer ones are words and ids.
-_WHOLE = 14
+#: Wider than any table, to ask how wide one would be.
+_ANY_WIDTH = 100_000
 
 
-def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bool, empty: str, most_places: int = 2) -> None:
-    """Print rows: to people those columns, in that order; to programs every key of every row.
+def show(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    as_json: bool,
+    empty: str,
+    most_places: int = 2,
+    optional: Sequence[str] = (),
+) -> None:
+    """Print rows: to people a table, to programs every key of every row. No figure is ever cut.
 
     Numbers stand to the right. Amounts have two decimals; where their column needs more, prices and costs have up to four, and
-    others up to `most_places`. `empty` is what a person reads when there is no row; a program gets an empty list.
+    others up to `most_places`. On a terminal that is too narrow, the `optional` columns are left out; if that is not enough, each
+    row becomes a list.
+
+    Args:
+        title: above the table.
+        columns: what people see, in this order.
+        rows: with a value for each column, and whatever else programs get.
+        as_json: for programs.
+        empty: what a person reads when there is no row; a program gets an empty list.
+        most_places: see above.
+        optional: see above.
     """
     if as_json:
         show_json(rows)
@@ -31,15 +50,26 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Row], *, as_json: bo
         out.print(f"{title}: {empty}", soft_wrap=True)
         return
     cells = {name: _cells([row[name] for row in rows], 4 if name.endswith(("price", "cost")) else most_places) for name in columns}
+    numbers = {name for name in columns if all(row[name] is None or _is_number(row[name]) for row in rows)}
+    for left_out in ((), optional):
+        table = _table(title, {name: cells[name] for name in columns if name not in left_out}, numbers)
+        if out.measure(table, options=out.options.update(width=_ANY_WIDTH)).maximum <= out.width:
+            out.print(table)
+            return
+    out.print(title)
+    for number in range(len(rows)):
+        out.print()
+        show_facts({name.replace("_", " "): cells[name][number] for name in columns})
+
+
+def _table(title: str, cells: Mapping[str, Sequence[str]], numbers: Container[str]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        number = all(row[name] is None or _is_number(row[name]) for row in rows)
-        widest = max(map(len, cells[name]))
-        header = name.replace("_", " " if len(name) <= widest else "\n")
-        table.add_column(header, justify="right" if number else "left", overflow="fold", no_wrap=widest <= _WHOLE)
-    for row_cells in zip(*cells.values(), strict=True):
-        table.add_row(*row_cells)
-    out.print(table)
+    for name, values in cells.items():
+        header = name.replace("_", " " if len(name) <= max(map(len, values)) else "\n")
+        table.add_column(header, justify="right" if name in numbers else "left", no_wrap=True)
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
+    return table
 
 
 def show_facts(facts: Mapping[str, str]) -> None:

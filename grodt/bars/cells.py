@@ -97,7 +97,7 @@ def read_cells(path: Path, columns: Mapping[str, str], owner: str) -> CellTable:
     if not path.is_file():
         raise ConfigError(f"{owner}: there is no file {path}; correct `path` (a relative one starts at the books file's folder)")
     try:
-        frame = pl.read_csv(path, infer_schema=False) if suffix == ".csv" else pl.read_parquet(path)
+        frame = pl.read_csv(path, infer_schema=False, glob=False) if suffix == ".csv" else pl.read_parquet(path, glob=False)
     except PolarsError as error:
         first_line = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read as {suffix[1:]}: {first_line}; replace the file") from error

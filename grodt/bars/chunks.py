@@ -18,13 +18,16 @@ _DAY = timedelta(days=1)
 class Chunk:
     """One question to the source: those symbols (ascending), from `start` to `end`, both included, in one calendar year.
 
-    `before_coverage`: it ends where the symbols' coverage begins, instead of beginning where that ends.
+    Attributes:
+        before_coverage: it ends where the symbols' coverage begins, instead of beginning where that ends.
+        gap: it lies inside their coverage, in sessions that all of them lack; what comes in adds no coverage.
     """
 
     symbols: tuple[str, ...]
     start: date
     end: date
     before_coverage: bool = False
+    gap: bool = False
 
 
 def plan(
@@ -52,14 +55,16 @@ def plan(
             first, last = coverage[symbol]
             _by_year(before, symbol, history_start, first - _DAY)
             _by_year(after, symbol, last + _DAY, session)
-    groups = [(span, before[span], True) for span in sorted(before, reverse=True)]
-    groups += [(span, after[span], False) for span in sorted(after)]
-    chunks: list[Chunk] = []
-    for (start, end), together, is_before in groups:
-        ordered = tuple(sorted(together))
-        size = largest or len(ordered)
-        chunks += [Chunk(ordered[at : at + size], start, end, is_before) for at in range(0, len(ordered), size)]
-    return tuple(chunks)
+    earlier = [Chunk(part, *span, before_coverage=True) for span in sorted(before, reverse=True) for part in parted(before[span], largest)]
+    later = [Chunk(part, *span) for span in sorted(after) for part in parted(after[span], largest)]
+    return (*earlier, *later)
+
+
+def parted(symbols: Iterable[str], largest: int | None) -> list[tuple[str, ...]]:
+    """The symbols, ascending, in parts of at most `largest`; None: in one."""
+    ordered = tuple(sorted(symbols))
+    size = largest or max(1, len(ordered))
+    return [ordered[at : at + size] for at in range(0, len(ordered), size)]
 
 
 def _by_year(missing: dict[tuple[date, date], set[str]], symbol: str, start: date, end: date) -> None:

@@ -7,7 +7,7 @@ goes on where it stopped.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
@@ -27,6 +27,7 @@ FETCH_AHEAD = 1
 #: Sessions for which a listed symbol that went silent is asked for again.
 LATE_SESSIONS = 5
 _DAY = timedelta(days=1)
+_CELL = ("symbol", "session")
 _TABLES = ("bars_1d", "corporate_actions", "quarantine")
 
 
@@ -76,10 +77,11 @@ class ChunkResult:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did, and how complete the session is with it."""
+    """What an ingest did, and how complete the session is with it. `healed`: those of the `rows` that filled gaps."""
 
     chunks: int
     rows: int
+    healed: int
     quarantined: int
     reasons: tuple[str, ...]
     completeness: Completeness
@@ -107,10 +109,10 @@ async def ingest(
     """Fetch, judge, write and commit chunks in their order.
 
     The chunks that reach `session` are committed together at the end, once completeness over all of `listed` is known, so an
-    incomplete session is asked for again by the next attempt.
+    incomplete session is asked for again by the next attempt. Of what answers a gap, only what the lake lacks is recorded.
 
     Args:
-        chunks: from `plan`.
+        chunks: from `plan` and `plan_gaps`.
         source: who is asked.
         calendar: the book's exchange calendar.
         lake: where files go.
@@ -142,12 +144,17 @@ async def ingest(
                 start=chunk.start,
                 end=chunk.end,
                 previous=previous,
-                thresholds=thresholds,
+                # A gap may be nothing but rows that were refused before.
+                thresholds=replace(thresholds, quarantined_share=1.0) if chunk.gap else thresholds,
             )
             if result.outcome == "halt":
                 raise _halt(source, chunk.start, chunk.end, result.reasons)
             judged = _Judged(chunk, result, previous, known_at)
-            if chunk.end == session and not chunk.before_coverage:
+            if chunk.gap:
+                standing = manifest.snapshot(tables=_TABLES)
+                news = await asyncio.to_thread(_news, judged, lake, standing, source.name)
+                report.add(await asyncio.to_thread(_write, news, (), lake, source.name, run_id, standing))
+            elif chunk.end == session and not chunk.before_coverage:
                 held_back.append(judged)
             else:
                 whole = (Covered(chunk.symbols, chunk.start, chunk.end),)
@@ -162,7 +169,7 @@ async def ingest(
     for judged in held_back:
         covered = _coverage(judged, session, calendar, listed)
         report.add(await asyncio.to_thread(_write, judged, covered, lake, source.name, run_id))
-    return IngestReport(len(chunks), report.rows, report.quarantined, tuple(report.reasons), completeness)
+    return IngestReport(len(chunks), report.rows, report.healed, report.quarantined, tuple(report.reasons), completeness)
 
 
 def read_tail(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, chunk: Chunk) -> Tail:
@@ -178,7 +185,7 @@ def read_tail(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, c
     actions = lake.read("corporate_actions", snapshot, source=source, start=first, end=last, symbols=chunk.symbols)
     return Tail(
         bars=bars,
-        suspects=refused.filter(pl.col("rule") == JUMP).select("symbol", "session", "close"),
+        suspects=refused.filter(pl.col("rule") == JUMP).select("symbol", "session", "close").join(bars, on=_CELL, how="anti"),
         actions=actions.select(RAW_ACTIONS.names()).cast({"kind": pl.String}),
     )
 
@@ -205,6 +212,7 @@ class _Report:
         self._progress = progress
         self._done = 0
         self.rows = 0
+        self.healed = 0
         self.quarantined = 0
         self.reasons: list[str] = []
 
@@ -212,6 +220,7 @@ class _Report:
         self._commit(result)
         self._done += 1
         self.rows += result.rows
+        self.healed += result.rows if result.chunk.gap else 0
         self.quarantined += result.quarantined
         self.reasons += result.reasons
         if self._progress is not None:
@@ -251,7 +260,28 @@ class _Fetches:
         return await self._source.fetch(chunk.symbols, chunk.start, chunk.end)
 
 
-def _write(judged: _Judged, covered: tuple[Covered, ...], lake: Lake, source: str, run_id: str) -> ChunkResult:
+def _news(judged: _Judged, lake: Lake, snapshot: Snapshot, source: str) -> _Judged:
+    """Of the answer to a gap, what the lake does not have: one row per bar and per action, and one refusal of a bar is enough."""
+    chunk, result = judged.chunk, judged.result
+    bars = lake.read("bars_1d", snapshot, source=source, columns=_CELL, start=chunk.start, end=chunk.end, symbols=chunk.symbols)
+    actions = lake.read("corporate_actions", snapshot, source=source, start=chunk.start, end=chunk.end, symbols=chunk.symbols)
+    given = result.quarantined["symbol"].unique().to_list()
+    refused = lake.read("quarantine", snapshot, source=source, columns=_CELL, symbols=given) if given else result.quarantined.select(_CELL)
+    quarantined = result.quarantined.join(refused, on=_CELL, how="anti")
+    news = replace(
+        result,
+        bars=result.bars.join(bars, on=_CELL, how="anti"),
+        actions=result.actions.join(actions.cast({"kind": pl.String}), on=("symbol", "ex_date", "kind"), how="anti"),
+        quarantined=quarantined,
+        reasons=result.reasons if quarantined.height else (),
+    )
+    return replace(judged, result=news)
+
+
+def _write(
+    judged: _Judged, covered: tuple[Covered, ...], lake: Lake, source: str, run_id: str, standing: Snapshot | None = None
+) -> ChunkResult:
+    """One file per table that has rows; rows of a file that stands at its path in `standing` stay in it."""
     chunk, result, known_at = judged.chunk, judged.result, judged.known_at
     mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
     tables = (
@@ -259,19 +289,23 @@ def _write(judged: _Judged, covered: tuple[Covered, ...], lake: Lake, source: st
         ("corporate_actions", actions_path, result.actions.with_columns(mark)),
         ("quarantine", quarantine_path, result.quarantined.with_columns(*mark, pl.lit(run_id).alias("run_id"))),
     )
-    files = tuple(
-        lake.write(
-            table,
-            path(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year),
-            frame,
-            source=source,
-            known_at=known_at,
-            run_id=run_id,
-        )
-        for table, path, frame in tables
-        if frame.height
-    )
-    return ChunkResult(chunk, files, covered, result.bars.height, result.quarantined.height, result.reasons)
+    files = []
+    for table, path_of, frame in tables:
+        if not frame.height:
+            continue
+        path = path_of(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year)
+        rows = frame if standing is None else _with_what_stands(lake, standing, table, path, frame)
+        files.append(lake.write(table, path, rows, source=source, known_at=known_at, run_id=run_id))
+    return ChunkResult(chunk, tuple(files), covered, result.bars.height, result.quarantined.height, result.reasons)
+
+
+def _with_what_stands(lake: Lake, standing: Snapshot, table: str, path: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the rows of the file at the path, such as refusals of other sessions of the same symbols and days."""
+    files = tuple(file for file in standing.of(table) if file.path == path)
+    if not files:
+        return frame
+    rows = lake.read(table, replace(standing, files=files))
+    return pl.concat([rows.select(frame.columns).cast(frame.schema), frame])
 
 
 def _coverage(judged: _Judged, session: date, calendar: Calendar, listed: Collection[str]) -> tuple[Covered, ...]:

@@ -1,27 +1,23 @@
-"""Bring the lake up to a session, and pin what the cycle reads.
+"""Bring the lake up to a session, and pin what the cycle reads."""
 
-One process at a time fills a source's part of the lake: books that share a source wait for each other.
-"""
-
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 
 from grodt.bars.chunks import plan, symbols_to_ask
-from grodt.bars.ingest import ChunkResult, GateHalt, ingest, measure_completeness
+from grodt.bars.ingest import GateHalt, measure_completeness
 from grodt.bars.quality import Completeness, Thresholds
 from grodt.bars.source import BarSource
-from grodt.errors import HaltActive, LeaseHeld
-from grodt.execution.opening import LEASE_TTL
+from grodt.errors import HaltActive
+from grodt.execution.filling import FILLED, LARGEST_CHUNK, SourceLease, fill
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.halts import halt
-from grodt.ledger.leases import Lease, acquire, release, renew
-from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot
+from grodt.ledger.leases import Lease
+from grodt.ledger.manifest import LedgerManifest, coverage, snapshot
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, pin_snapshot
 from grodt.ledger.unit import Ledger
@@ -31,11 +27,6 @@ from grodt.sessions import Calendar
 
 #: What a decision rests on.
 TABLES = ("bars_1d", "corporate_actions")
-SOURCE_LEASE_TTL = timedelta(minutes=10)
-_WAIT_SECONDS = 1.0
-_WAITS = 120
-#: Symbols of one chunk: bounds the memory of a year of thousands of symbols.
-_LARGEST_CHUNK = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,41 +87,31 @@ def refresh(
         with ledger.read() as tx:
             pinned = snapshot(tx, run.snapshot_version, tables=TABLES)
         return Refreshed(pinned, measure_completeness(lake, pinned, source.name, session, listed), 0, 0)
-    filling = _SourceLease(ledger, source.name, holder, is_alive, now, sleep)
+    filling = SourceLease(ledger, source.name, holder, is_alive, now, sleep)
     with filling:
-        lake.set_aside(source.name, ("bars_1d", "corporate_actions", "quarantine"))
+        lake.set_aside(source.name, FILLED)
         with ledger.read() as tx:
             covered = coverage(tx, source.name)
             held = holdings(tx, run.book)
         start = min([history_start, *(first for first, _ in covered.values())])
         symbols = symbols_to_ask(universe, covered, session, held)
-        chunks = plan(covered, symbols, start, session, largest=_LARGEST_CHUNK)
-
-        def commit(result: ChunkResult) -> None:
-            filling.renew()
-            with ledger.write(lease) as tx:
-                if lease is not None:
-                    renew(tx, lease, now(), LEASE_TTL)
-                commit_files(tx, result.files, now())
-                for each in result.covered:
-                    extend_coverage(tx, source.name, each.symbols, each.start, each.end, run.run_id)
+        chunks = plan(covered, symbols, start, session, largest=LARGEST_CHUNK)
 
         try:
-            report = asyncio.run(
-                ingest(
-                    chunks,
-                    source=source,
-                    calendar=calendar,
-                    lake=lake,
-                    manifest=LedgerManifest(ledger),
-                    session=session,
-                    listed=listed,
-                    thresholds=thresholds,
-                    run_id=run.run_id,
-                    now=now,
-                    commit=commit,
-                    progress=progress,
-                )
+            report = fill(
+                ledger,
+                lease,
+                filling,
+                lake,
+                source,
+                chunks,
+                calendar=calendar,
+                session=session,
+                listed=listed,
+                thresholds=thresholds,
+                run_id=run.run_id,
+                now=now,
+                progress=progress,
             )
         except GateHalt as stop:
             evidence = _evidence(run, stop.completeness or _measured(ledger, lake, source.name, session, listed), thresholds)
@@ -153,46 +134,3 @@ def _evidence(run: Run, found: Completeness, thresholds: Thresholds) -> pl.DataF
     """Control 24's row, for a run that the gate stops before risk is asked."""
     answer = data_complete(found.expected, found.present, found.last_session_fresh, thresholds.completeness)
     return rows([Answered(answer)], book=run.book, session=run.session, run_id=run.run_id, symbols=())
-
-
-class _SourceLease:
-    """The right to fill one source's part of the lake, waited for."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        source: str,
-        holder: str,
-        is_alive: Callable[[str], bool],
-        now: Callable[[], datetime],
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._ledger = ledger
-        self._name = f"source:{source}"
-        self._holder = holder
-        self._is_alive = is_alive
-        self._now = now
-        self._sleep = sleep
-        self._lease: Lease
-
-    def __enter__(self) -> None:
-        waits = 0
-        while True:
-            try:
-                with self._ledger.write() as tx:
-                    self._lease = acquire(tx, self._name, self._holder, self._now(), SOURCE_LEASE_TTL, self._is_alive)
-                return
-            except LeaseHeld:
-                if waits == _WAITS:
-                    raise
-            waits += 1
-            self._sleep(_WAIT_SECONDS)
-
-    def renew(self) -> None:
-        """Hold it longer."""
-        with self._ledger.write() as tx:
-            self._lease = renew(tx, self._lease, self._now(), SOURCE_LEASE_TTL)
-
-    def __exit__(self, *_: object) -> None:
-        with self._ledger.write() as tx:
-            release(tx, self._lease)

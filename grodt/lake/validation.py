@@ -1,5 +1,7 @@
 """A frame against its table's schema class, before it is written and after it was read."""
 
+from functools import cache
+
 import dataframely as dy
 import polars as pl
 
@@ -20,11 +22,13 @@ def table_schema(table: str) -> type[dy.Schema]:
     return TABLES[table]
 
 
+@cache
 def types(table: str) -> pl.Schema:
     """Names and types of the table's columns, in order."""
     return pl.Schema({name: column.dtype for name, column in table_schema(table).columns().items()})
 
 
+@cache
 def stored_types(table: str) -> pl.Schema:
     """The same as in the files, where an enumeration is plain text, so that every tool reads it alike."""
     return pl.Schema({name: pl.String() if isinstance(dtype, pl.Enum) else dtype for name, dtype in types(table).items()})

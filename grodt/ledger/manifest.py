@@ -15,6 +15,7 @@ from grodt.ledger.tables import coverage as coverage_table
 from grodt.ledger.tables import lake_commits, lake_files
 from grodt.ledger.transaction import Read, Write
 from grodt.ledger.unit import Ledger
+from grodt.sessions import require_utc
 
 _DAY = timedelta(days=1)
 
@@ -61,6 +62,19 @@ def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | No
     files = tuple(_file(row) for row in tx.connection.execute(query))
     digest = hashlib.sha256("".join(f"{file.path}\0{file.sha256}\n" for file in files).encode()).hexdigest()
     return Snapshot(version, digest, files)
+
+
+def snapshot_as_of(tx: Read, as_of: datetime, *, tables: Sequence[str] | None = None) -> Snapshot:
+    """The lake as it was at an instant: at the last version of which nothing was committed after it.
+
+    Where a clock went back between two commits, the earlier of the two versions is meant: this never shows too much.
+
+    Raises:
+        ValueError: the instant has no time zone.
+    """
+    later = select(func.min(lake_commits.c.version)).where(lake_commits.c.committed_at > require_utc(as_of, "as_of"))
+    first: int | None = tx.connection.execute(later).scalar_one()
+    return snapshot(tx, None if first is None else first - 1, tables=tables)
 
 
 def commit_files(tx: Write, files: Sequence[LakeFile], now: datetime) -> int:

@@ -63,6 +63,15 @@ def stage_ended(
     )
 
 
+def end_running_stages(tx: Write, run_id: str, rows: int, now: datetime) -> None:
+    """Note that the stage which closes the run is done, in the transaction that closes it: nothing may be left to note afterwards."""
+    tx.connection.execute(
+        update(stage_runs)
+        .where(stage_runs.c.run_id == run_id, stage_runs.c.ended_at.is_(None))
+        .values(outcome="done", rows=rows, error="", ended_at=now)
+    )
+
+
 def stages_of(tx: Read, run_id: str) -> tuple[StageRun, ...]:
     """Every try of every stage of a run, in the order they started."""
     query = (

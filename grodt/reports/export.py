@@ -15,6 +15,7 @@ from grodt.ledger.manifest import commit_files, rows_by_run
 from grodt.ledger.marks import Mark, mark_of
 from grodt.ledger.orders import orders_decided, touched_sessions
 from grodt.ledger.runs import Run, abandoned_before, close_run, end_attempt, find_run
+from grodt.ledger.stages import end_running_stages
 from grodt.ledger.unit import Ledger
 from grodt.ledger.valuation import Close
 from grodt.reports.figures import Figures, figures_of
@@ -85,16 +86,19 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
 
 
 def close(ledger: Ledger, lease: Lease | None, lake: Lake, run: Run, exported: Exported, now: datetime) -> None:
-    """Write the frames to the lake, then commit them and the end of the run together.
+    """Write the frames to the lake, and commit them and the end of the run together.
+
+    All of it happens inside one write transaction. Nobody can be given the lease meanwhile, so a process that has lost it replaces
+    no file; and when it commits, the stage that is running is done as well.
 
     Raises:
         LakeWriteFailed: the disk is full or refuses; the run stays open.
-        LeaseHeld: another process was given the book; nothing was committed.
+        LeaseHeld: another process was given the book; nothing was written.
     """
-    lake.set_aside(run.book, sorted({table for table, _ in exported.frames}))  # what an earlier run wrote and died before committing
-    files = list(_write(lake, run, exported.frames, now))
     with ledger.write(lease) as tx:
-        commit_files(tx, files, now)
+        lake.set_aside(run.book, sorted({table for table, _ in exported.frames}))  # written by a run that died before its commit
+        commit_files(tx, list(_write(lake, run, exported.frames, now)), now)
+        end_running_stages(tx, run.run_id, exported.rows, now)
         end_attempt(tx, run.run_id, "done", now)
         close_run(tx, run.run_id, "done", now)
 

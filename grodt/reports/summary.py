@@ -38,6 +38,7 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
         *_section("Orders for the next open, largest first", orders_rows(exported, session), ORDER_COLUMNS),
         *_section("What risk clipped, refused or halted", risk_rows(exported, session), RISK_COLUMNS),
         *_section("Largest positions", position_rows(exported, session), POSITION_COLUMNS),
+        *_unpriced(exported, session),
         f"Run `{figures.run_id}`, data `{snapshot}`.",
         *(f"{name}: `{place}`" for name, place in links.items()),
     ]
@@ -67,6 +68,17 @@ def position_rows(exported: Exported, session: date) -> list[list[object]]:
     frame = exported.frames["positions", session].sort(pl.col("market_value").abs(), descending=True)
     rows = frame.select("symbol", "quantity", "price", "market_value", "weight", "unrealised_profit").iter_rows()
     return [[s, f"{q:,}", f"{p:,.4f}", f"{v:,.2f}", f"{w:z.2%}", f"{u:+z,.2f}"] for s, q, p, v, w, u in rows]
+
+
+def _unpriced(exported: Exported, session: date) -> list[str]:
+    """Holdings without a bar of the session, which cannot be traded and are valued at an older close, largest first."""
+    frame = exported.frames["positions", session].filter(pl.col("price_session") < session)
+    rows = frame.sort(pl.col("market_value").abs(), descending=True).select("symbol", "price_session", "weight").rows()
+    if not rows:
+        return []
+    named = ", ".join(f"{symbol} at the close of {priced} ({weight:.2%} of equity)" for symbol, priced, weight in rows[:_LARGEST])
+    more = f" and {len(rows) - _LARGEST} more" if len(rows) > _LARGEST else ""
+    return [f"**Without a bar of this session**, so kept as they are and valued at an older price: {named}{more}."]
 
 
 def control_rows(exported: Exported, session: date) -> list[dict[str, object]]:

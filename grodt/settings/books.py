@@ -31,6 +31,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from grodt.bars.alpaca_settings import AlpacaSettings
 from grodt.bars.files import FilesSettings
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
@@ -70,7 +71,13 @@ class FilesConfig(FilesSettings):
     kind: Literal["files"]
 
 
-SourceConfig = Annotated[SimulatedConfig | FilesConfig, Field(discriminator="kind")]
+class AlpacaConfig(AlpacaSettings):
+    """Alpaca's market data API. Its key comes from the environment."""
+
+    kind: Literal["alpaca"]
+
+
+SourceConfig = Annotated[SimulatedConfig | FilesConfig | AlpacaConfig, Field(discriminator="kind")]
 
 
 class UniverseConfig(_Strict):
@@ -324,7 +331,10 @@ _WORDS = {"missing": "missing", "extra_forbidden": "unknown key", "unexpected_ke
 
 def _mistakes(error: ValidationError) -> str:
     lines = []
-    for mistake in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for mistake in found:
+        if mistake["type"] == "too_short" and any(mistake["loc"] == other["loc"][:-1] for other in found):
+            continue  # an item that is wrong is not counted, and so the list is called short besides
         place = ".".join(str(part) for part in _place(mistake["loc"]))
         words = _WORDS.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
         given = f" (given: {mistake['input']!r})" if not isinstance(mistake["input"], dict | list | BaseModel) else ""
@@ -334,6 +344,6 @@ def _mistakes(error: ValidationError) -> str:
 
 def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Without what pydantic adds to the keys of the file: the kind of a source, and that a key itself is meant."""
-    if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files"):
+    if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca"):
         loc = (*loc[:2], *loc[3:])
     return tuple(part for part in loc if part != "[key]")

@@ -12,7 +12,8 @@ import pytest
 
 from grodt.bars.quality import Thresholds
 from grodt.errors import DataError, HaltActive, LeaseHeld, VendorUnavailable
-from grodt.execution.refresh import SOURCE_LEASE_TTL, TABLES, Refreshed, refresh
+from grodt.execution.filling import SOURCE_LEASE_TTL
+from grodt.execution.refresh import TABLES, Refreshed, refresh
 from grodt.instruments import Instrument
 from grodt.lake import Lake
 from grodt.ledger.evidence import checks_of

@@ -1,16 +1,16 @@
 """The lake's manifest and the coverage of its sources."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot
+from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot, snapshot_as_of
 from grodt.ledger.unit import Ledger, Write
 from tests.ledger.facts import lake_file
-from tests.ledger.world import NOW, undone
+from tests.ledger.world import MINUTE, NOW, undone
 
 
 def test_an_empty_lake_is_version_zero(ledger: Ledger) -> None:
@@ -53,6 +53,29 @@ def test_one_commit_holds_one_version_of_a_path(tx: Write) -> None:
 def test_a_version_that_is_not_there_is_refused(tx: Write, version: int) -> None:
     with pytest.raises(ValueError, match=f"no version {version}; its latest is 0"):
         snapshot(tx, version)
+
+
+def test_the_lake_as_of_an_instant_is_its_last_version_committed_by_then(tx: Write) -> None:
+    old, new = lake_file(sha256="a" * 64), lake_file(sha256="b" * 64)
+    commit_files(tx, [old], NOW)
+    commit_files(tx, [new, lake_file("runs/a.parquet", "c" * 64, "runs")], NOW + MINUTE)
+    assert snapshot_as_of(tx, NOW - timedelta(microseconds=1)) == snapshot(tx, 0)
+    assert snapshot_as_of(tx, NOW) == snapshot(tx, 1)
+    assert snapshot_as_of(tx, NOW.astimezone(timezone(timedelta(hours=-5)))) == snapshot(tx, 1)
+    assert snapshot_as_of(tx, NOW + MINUTE) == snapshot_as_of(tx, NOW + timedelta(days=9)) == snapshot(tx)
+    assert snapshot_as_of(tx, NOW + MINUTE, tables=["bars_1d"]).files == (new,)
+
+
+def test_an_instant_between_commits_of_a_clock_that_went_back_shows_neither_the_later_nor_what_came_after_it(tx: Write) -> None:
+    for minute, sha256 in ((0, "a"), (2, "b"), (1, "c")):
+        commit_files(tx, [lake_file(sha256=sha256 * 64)], NOW + minute * MINUTE)
+    assert snapshot_as_of(tx, NOW + MINUTE) == snapshot(tx, 1)
+    assert snapshot_as_of(tx, NOW + 2 * MINUTE) == snapshot(tx, 3)
+
+
+def test_an_instant_without_a_zone_is_refused(tx: Write) -> None:
+    with pytest.raises(ValueError, match="as_of .* has no time zone"):
+        snapshot_as_of(tx, datetime(2026, 11, 20, 12))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

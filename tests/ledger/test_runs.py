@@ -23,6 +23,7 @@ from grodt.ledger.runs import (
     stages_of,
     unfinished,
 )
+from grodt.ledger.stages import end_running_stages
 from grodt.ledger.unit import Write
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, order, started
 
@@ -198,3 +199,13 @@ def test_runs_abandoned_since_the_last_done_one_are_found(tx: Write) -> None:
     last, second = (found for day in (days[5], days[1]) if (found := find_run(tx, run_id(BOOK, "eod", day))) is not None)
     assert [each.session for each in abandoned_before(tx, last)] == [days[2], days[4]]
     assert [each.session for each in abandoned_before(tx, second)] == [days[0]]
+
+
+def test_the_stage_that_closes_a_run_is_done_with_it_and_what_it_says_afterwards_changes_nothing(tx: Write) -> None:
+    run = started(tx)
+    stage_started(tx, run.run_id, 1, "send", 1, NOW)
+    stage_ended(tx, run.run_id, 1, "send", 1, "failed", 0, "no answer", NOW)
+    stage_started(tx, run.run_id, 1, "report", 1, NOW)
+    end_running_stages(tx, run.run_id, 7, NOW + MINUTE)
+    stage_ended(tx, run.run_id, 1, "report", 1, "failed", 0, "too late", NOW + MINUTE)
+    assert {(each.stage, each.outcome, each.rows) for each in stages_of(tx, run.run_id)} == {("send", "failed", 0), ("report", "done", 7)}

@@ -53,6 +53,18 @@ def test_long_lists_are_cut_at_ten_and_say_so(exported):
     assert "| S02 |" not in text
 
 
+def test_a_holding_that_did_not_trade_is_named_with_the_session_of_its_price(exported):
+    held = exported.frames["positions", TUE]
+    old = held.with_columns(price_session=pl.lit(MON))
+    assert "Without a bar" not in summary("demo", exported, snapshot="v", links={})
+    text = summary("demo", Exported(exported.figures, exported.frames | {("positions", TUE): old}), snapshot="v", links={})
+    assert f"valued at an older price: AAPL at the close of {MON} (0.11% of equity)." in text
+    many = pl.concat([old.with_columns(symbol=pl.lit(f"S{number:02d}")) for number in range(13)])
+    text = summary("demo", Exported(exported.figures, exported.frames | {("positions", TUE): many}), snapshot="v", links={})
+    assert text.count("at the close of") == 10
+    assert "and 3 more." in text
+
+
 def test_a_bar_in_a_cell_does_not_break_its_table(exported):
     checks = exported.frames["risk_checks", TUE].with_columns(reason=pl.lit("a|b"))
     text = summary("demo", Exported(exported.figures, exported.frames | {("risk_checks", TUE): checks}), snapshot="v", links={})

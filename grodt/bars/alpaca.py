@@ -1,0 +1,174 @@
+"""Daily bars and corporate actions from Alpaca's market data API.
+
+What is asked: raw prices of one feed, of the tickers as they were written at the time (`asof=-`: a renamed company's earlier bars stay
+under its earlier ticker), to the last page. Bars come back as Alpaca gave them; the quality gate judges them. A ticker that Alpaca does
+not have, or that did not trade, has no rows.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from random import Random
+from threading import Lock
+
+import polars as pl
+
+from grodt.bars.alpaca_http import AlpacaHttp, Patience, read_json, together
+from grodt.bars.alpaca_actions import ActionsPage, UnsupportedAction, actions_of, read_actions_page
+from grodt.bars.alpaca_payloads import BarsPage, Listing, bars_of, listing_of
+from grodt.bars.alpaca_settings import AlpacaSettings, Credentials
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.instruments import Instrument
+from grodt.sessions import Calendar
+
+#: Tickers of one question: keeps its URL below 2,000 characters.
+SYMBOLS_AT_ONCE = 200
+BARS_PER_PAGE = 10_000
+ACTIONS_PER_PAGE = 1_000
+#: Alpaca finds corporate actions by the day it processes them, and we need them by ex date: a dividend is processed when it is paid,
+#: weeks later; due bills can put a processing day before the ex date.
+PROCESSED_BEFORE_EX = timedelta(days=30)
+PROCESSED_AFTER_EX = timedelta(days=180)
+
+
+class AlpacaSource:
+    """Implements `BarSource` over Alpaca's HTTP API. Nothing is asked before the first question."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: AlpacaSettings,
+        credentials: Credentials,
+        calendar: Calendar,
+        *,
+        random: Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        report: Callable[[UnsupportedAction], None],
+        patience: Patience | None = None,
+    ) -> None:
+        """Put its parts together.
+
+        Args:
+            name: its name in the books file.
+            settings: feed and hosts.
+            credentials: the key.
+            calendar: whose zone the stamps of daily bars are midnights of.
+            random: jitter of pauses.
+            sleep: how a pause is waited for.
+            report: told of each corporate action that cannot be expressed, once.
+            patience: how long Alpaca is waited for.
+        """
+        self._name = name
+        self._settings = settings
+        self._calendar = calendar
+        self._report = report
+        self._opened = partial(AlpacaHttp.opened, name, credentials, patience=patience or Patience(), random=random, sleep=sleep)
+        self._listing: Listing | None = None
+        self._reported: set[UnsupportedAction] = set()
+        self._lock = Lock()
+
+    @property
+    def name(self) -> str:
+        """Its name in the books file."""
+        return self._name
+
+    def instruments(self, session: date) -> tuple[Instrument, ...]:
+        """The US stocks and funds that Alpaca lists as active, in alphabetical order.
+
+        Alpaca tells today's list alone, asked for once in the life of this object: for a past session it lacks what was delisted
+        since, so a replay over it is biased towards survivors. Name a book's symbols where that matters.
+
+        Raises:
+            VendorUnavailable, ConfigError, DataError: as `fetch`.
+        """
+        return self._listed().active
+
+    def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
+        """Those of the symbols that Alpaca has no asset of, active or not. Errors as `instruments`."""
+        known = self._listed().known
+        return tuple(symbol for symbol in symbols if symbol not in known)
+
+    async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
+        """See `BarSource.fetch`.
+
+        Corporate actions that cannot be expressed (changes of ticker, mergers for stock, spin-offs, …) give no row and are reported.
+        Years of real companies hold many of them, so none of them stops the others' data.
+        """
+        asked = sorted(set(symbols))
+        if not asked or start > end:
+            return Fetched(pl.DataFrame(schema=RAW_BARS), pl.DataFrame(schema=RAW_ACTIONS))
+        parts = [asked[at : at + SYMBOLS_AT_ONCE] for at in range(0, len(asked), SYMBOLS_AT_ONCE)]
+        async with self._opened() as http:
+            answers = await together([self._part(http, part, start, end) for part in parts])
+        about = f"corporate actions of {_named(asked)}"
+        pages = [page for _, own in answers for page in own]
+        actions = actions_of(pages, asked, start, end, source=self._name, about=about)
+        self._report_new(actions.unsupported)
+        return Fetched(pl.concat([bars for bars, _ in answers]).sort("symbol", "session", maintain_order=True), actions.rows)
+
+    async def _part(self, http: AlpacaHttp, symbols: Sequence[str], start: date, end: date) -> tuple[pl.DataFrame, list[ActionsPage]]:
+        """Bars and corporate actions of symbols that fit one question."""
+        about = f"daily bars of {_named(symbols)} from {start} to {end}"
+        question = {
+            "symbols": ",".join(symbols),
+            "timeframe": "1Day",
+            "start": self._instant(start, time.min),
+            # Past the last bar's stamp whatever "until" may mean, and long past when its session is over: not in the quarter of an hour
+            # that a free key may not ask for.
+            "end": self._instant(end, time(12)),
+            "limit": str(BARS_PER_PAGE),
+            "adjustment": self._settings.adjustment,
+            "asof": "-",
+            "feed": self._settings.feed,
+            "sort": "asc",
+        }
+        read_bars = partial(read_json, BarsPage, source=self._name, about=about)
+        bar_pages = http.pages(f"{self._settings.data_url}/v2/stocks/bars", question, read_bars, about=about)
+        frames = [bars_of(page, self._calendar.zone, source=self._name) async for page in bar_pages]
+
+        about = f"corporate actions of {_named(symbols)} from {start} to {end}"
+        question = {
+            "symbols": ",".join(symbols),
+            "start": (start - PROCESSED_BEFORE_EX).isoformat(),
+            "end": (end + PROCESSED_AFTER_EX).isoformat(),
+            "limit": str(ACTIONS_PER_PAGE),
+            "sort": "asc",
+        }
+        read_actions = partial(read_actions_page, source=self._name, about=about)
+        pages = http.pages(f"{self._settings.data_url}/v1/corporate-actions", question, read_actions, about=about)
+        return pl.concat(frames), [page async for page in pages]
+
+    def _instant(self, day: date, at: time) -> str:
+        return datetime.combine(day, at, self._calendar.zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def _report_new(self, actions: Sequence[UnsupportedAction]) -> None:
+        with self._lock:
+            new = [action for action in actions if action not in self._reported]
+            self._reported.update(new)
+        for action in new:
+            self._report(action)
+
+    def _listed(self) -> Listing:
+        """The list of assets, asked for at the first need and kept."""
+        with self._lock:
+            if self._listing is None:
+                # In a thread of its own, since the caller may be inside an event loop.
+                with ThreadPoolExecutor(1) as thread:
+                    body = thread.submit(lambda: asyncio.run(self._assets())).result()
+                self._listing = listing_of(body, over_the_counter=self._settings.feed == "otc", source=self._name, about=_ASSETS)
+            return self._listing
+
+    async def _assets(self) -> bytes:
+        async with self._opened() as http:
+            return await http.get(f"{self._settings.trading_url}/v2/assets", {"asset_class": "us_equity"}, about=_ASSETS)
+
+
+_ASSETS = "the list of assets"
+
+
+def _named(symbols: Sequence[str]) -> str:
+    """The first few of them."""
+    shown = ", ".join(symbols[:5])
+    return shown if len(symbols) <= 5 else f"{shown} and {len(symbols) - 5} more"

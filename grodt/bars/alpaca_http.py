@@ -1,0 +1,244 @@
+"""Asking Alpaca over HTTP: pages to the last, few questions at once, patience with what passes, a plain word about what does not.
+
+A question is a GET and changes nothing, so it may be repeated. Repeated are 429, 408, 5xx, time-outs and broken connections, with a
+growing, jittered pause or the one the server asks for; anything else is answered at once.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from random import Random
+from typing import Any, Protocol
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from grodt.bars.alpaca_settings import KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from grodt.errors import ConfigError, DataError, VendorUnavailable
+
+_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long Alpaca is waited for.
+
+    Attributes:
+        tries: of one question, the first included.
+        first_pause: seconds before the second try; each further pause is twice as long. All are cut by up to half, at random.
+        longest_pause: seconds of the longest pause, own or asked for by the server; a server that asks for more is not waited for.
+        read: seconds without a byte, or without a connection, after which a try has failed.
+        answer: seconds for a whole answer, however steadily it drips.
+        at_once: questions under way at the same time.
+    """
+
+    tries: int = 6
+    first_pause: float = 0.5
+    longest_pause: float = 90.0
+    read: float = 30.0
+    answer: float = 120.0
+    at_once: int = 4
+
+
+class Page(Protocol):
+    """An answer that may have a sequel."""
+
+    @property
+    def next_page_token(self) -> str | None:
+        """Names the sequel; None: this is the last."""
+        ...
+
+
+class AlpacaHttp:
+    """Questions to one Alpaca host after the other, under one key. Use it inside `opened`."""
+
+    def __init__(
+        self, source: str, client: httpx.AsyncClient, patience: Patience, random: Random, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._source = source
+        self._client = client
+        self._patience = patience
+        self._random = random
+        self._sleep = sleep
+        self._free = asyncio.Semaphore(patience.at_once)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, source: str, credentials: Credentials, *, patience: Patience, random: Random, sleep: Callable[[float], Awaitable[None]]
+    ) -> AsyncIterator["AlpacaHttp"]:
+        """Connections that live as long as the block; they belong to its event loop."""
+        async with httpx.AsyncClient(
+            headers={
+                "APCA-API-KEY-ID": credentials.key,
+                "APCA-API-SECRET-KEY": credentials.secret,
+                "Accept": "application/json",
+            },
+            verify=_tls(),
+            timeout=httpx.Timeout(patience.read, pool=None),
+            limits=httpx.Limits(max_connections=patience.at_once),
+        ) as client:
+            yield cls(source, client, patience, random, sleep)
+
+    async def pages[P: Page](self, url: str, question: Mapping[str, str], read: Callable[[bytes], P], *, about: str) -> AsyncIterator[P]:
+        """Every page of an answer, to the one without a successor.
+
+        Args:
+            url: the endpoint.
+            question: its parameters.
+            read: reads one page; its `DataError` passes through.
+            about: what is asked for, for messages.
+
+        Raises:
+            VendorUnavailable: no answer after every try.
+            ConfigError: Alpaca refuses the question; names what to fix.
+            DataError: a page cannot be read, or the pages go in a circle.
+        """
+        seen: set[str] = set()
+        token: str | None = None
+        while True:
+            page = read(await self.get(url, question if token is None else {**question, "page_token": token}, about=about))
+            yield page
+            token = page.next_page_token
+            if not token:
+                return
+            if token in seen:
+                raise DataError(f"source {self._source!r}: {about}: page token {token!r} comes twice, the pages have no end; ask Alpaca")
+            seen.add(token)
+
+    async def get(self, url: str, question: Mapping[str, str], *, about: str) -> bytes:
+        """The body of a 200. Errors as in `pages`."""
+        patience = self._patience
+        why = ""
+        for tried in range(1, patience.tries + 1):
+            asked_pause: float | None = None
+            try:
+                async with self._free, asyncio.timeout(patience.answer):
+                    response = await self._client.get(url, params=dict(question))
+            except (httpx.RequestError, TimeoutError) as error:
+                why = f"{type(error).__name__} {error}".strip()
+            else:
+                if response.status_code == httpx.codes.OK:
+                    return response.content
+                if not _may_pass(response.status_code):
+                    raise self._refused(response, about)
+                why = _told(response)
+                asked_pause = pause_asked_for(response)
+            if asked_pause is not None and asked_pause > patience.longest_pause:
+                why += f"; it asks to wait {asked_pause:.0f} s, longer than the {patience.longest_pause:.0f} s of patience"
+                break
+            if tried < patience.tries:
+                await self._sleep(self._pause(tried, asked_pause))
+        raise VendorUnavailable(
+            f"source {self._source!r}: {about}: Alpaca did not answer in {tried} {'try' if tried == 1 else 'tries'}, at last {why}. "
+            "Run again later"
+        )
+
+    def _pause(self, tried: int, asked_for: float | None) -> float:
+        """Seconds before the next try. What the server asks for is never cut, only lengthened, so that not all come back at once."""
+        own = min(self._patience.first_pause * 2.0 ** (tried - 1), self._patience.longest_pause) * self._random.uniform(0.5, 1.0)
+        return own if asked_for is None else asked_for + self._random.uniform(0.0, self._patience.first_pause)
+
+    def _refused(self, response: httpx.Response, about: str) -> ConfigError:
+        status, told = response.status_code, _told(response)
+        if status == 403 and "subscription" in told:
+            step = "set the source's `feed` to one that the account is subscribed to (iex needs none), or subscribe"
+        elif status in (401, 403):
+            step = (
+                f"correct {KEY_VARIABLE} and {SECRET_VARIABLE}, and see that they belong to {response.url.host} "
+                "(a live key to https://api.alpaca.markets, a paper key to https://paper-api.alpaca.markets, as the source's `trading_url`)"
+            )
+        elif status == 404 or response.is_redirect:
+            step = "correct the source's `data_url` or `trading_url`"
+        else:
+            step = "correct the symbols or dates that the book names, or the source's `feed`"
+        return ConfigError(f"source {self._source!r}: {about}: Alpaca refuses: {told}; {step}")
+
+
+async def together[R](calls: Sequence[Coroutine[Any, Any, R]]) -> list[R]:
+    """What the calls return, in their order; when one fails, the others are cancelled and its error is raised."""
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def read_json[M: BaseModel](model: type[M], body: bytes, *, source: str, about: str) -> M:
+    """A body as the model.
+
+    Raises:
+        DataError: it is no JSON, or lacks what the model needs; names the first place.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise unreadable(error, source=source, about=about) from None
+
+
+def unreadable(error: ValidationError, *, source: str, about: str, place: Sequence[str] = ()) -> DataError:
+    """The first mistake of a payload: where it is (symbol, number of the record from 0, field), what it is, and the record."""
+    mistake = error.errors(include_url=False)[0]
+    where = ".".join([*place, *(str(part) for part in mistake["loc"])])
+    given = "" if mistake["type"] == "json_invalid" else f" (given: {_cut(repr(mistake['input']))})"
+    return DataError(
+        f"source {source!r}: {about}: the answer cannot be read: {f'{where}: ' if where else ''}{mistake['msg']}{given}; ask Alpaca"
+    )
+
+
+def pause_asked_for(response: httpx.Response) -> float | None:
+    """Seconds that the server asks to wait: its Retry-After or, of a 429, until X-RateLimit-Reset (epoch seconds), the longer one.
+
+    Instants are counted from the answer's own Date, so our clock need not agree with Alpaca's.
+    """
+    answered_at = _http_date(response.headers.get("Date"))
+    waits = []
+    retry_after = response.headers.get("Retry-After", "")
+    if retry_after.isascii() and retry_after.isdigit():
+        waits.append(float(retry_after))
+    elif answered_at and (again_at := _http_date(retry_after)):
+        waits.append((again_at - answered_at).total_seconds())
+    reset = response.headers.get("X-RateLimit-Reset", "")
+    if response.status_code == 429 and answered_at and reset.isascii() and reset.isdigit():
+        waits.append(float(reset) - answered_at.timestamp())
+    return max(0.0, *waits) if waits else None
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        instant = parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _may_pass(status: int) -> bool:
+    return status in (408, 429) or status >= 500
+
+
+def _told(response: httpx.Response) -> str:
+    """HTTP status and the server's own words."""
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    message = content.get("message") if isinstance(content, dict) else None
+    text = message if isinstance(message, str) else response.text
+    return f"HTTP {response.status_code} ({_cut(' '.join(text.split())) or response.reason_phrase})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The authorities that are trusted, read once for the process: it costs more than a question."""
+    return httpx.create_ssl_context()

@@ -1,0 +1,196 @@
+"""Backfill a source: history before and after what it covers, and the gaps inside.
+
+It works on the data alone: no cycle, no orders, and a halt of the gate halts no book.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from grodt.bars.chunks import Chunk, plan
+from grodt.bars.gaps import plan_gaps
+from grodt.bars.ingest import LATE_SESSIONS, Progress
+from grodt.bars.quality import Thresholds
+from grodt.bars.source import BarSource
+from grodt.errors import SessionError
+from grodt.execution.filling import FILLED, LARGEST_CHUNK, SourceLease, fill
+from grodt.instruments import Instrument
+from grodt.lake import Lake
+from grodt.ledger.manifest import LedgerManifest, coverage
+from grodt.ledger.unit import Ledger
+from grodt.sessions import Calendar
+
+type Universe = Callable[[date], Sequence[Instrument]]
+"""What a book may trade in a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What is to be asked of a source.
+
+    Attributes:
+        gaps: sessions inside the coverage that lack a bar.
+        history: days before and after the coverage.
+        gap_bars: bars that would fill every gap.
+    """
+
+    gaps: tuple[Chunk, ...]
+    history: tuple[Chunk, ...]
+    gap_bars: int
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        """All of it, in the order in which it is asked: the jump rule's memory runs forward, so gaps come first."""
+        return (*self.gaps, *self.history)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What a backfill did.
+
+    Attributes:
+        start: first day.
+        session: last session.
+        chunks: questions to the source.
+        rows: bars that came in.
+        gap_bars: bars inside the coverage that were asked for again.
+        healed: of these, those that came in.
+        quarantined: rows refused that had not been refused before.
+        reasons: why, in words.
+    """
+
+    start: date
+    session: date
+    chunks: int = 0
+    rows: int = 0
+    gap_bars: int = 0
+    healed: int = 0
+    quarantined: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+def last_session(calendar: Calendar, start: date, end: date, now: datetime) -> date:
+    """The last complete session from `start` to `end`: where a backfill of that range ends.
+
+    Raises:
+        SessionError: the range is empty, has no complete session, or begins before the calendar does.
+    """
+    first, _ = calendar.bounds()
+    latest = calendar.latest_complete(now)
+    if start > end:
+        raise SessionError(f"start {start} lies after end {end}; give the earlier day first")
+    if start < first:
+        raise SessionError(f"start {start} lies before {first}, the first session of {calendar.name} that is known; start there")
+    if start > latest:
+        raise SessionError(f"start {start} lies after {latest}, the latest complete session of {calendar.name}: no bar of it is there yet")
+    sessions = calendar.between(start, min(end, latest))
+    if not sessions:
+        nearest = f"the nearest are {calendar.previous(start)} and {calendar.next(end)}" if start > first else f"the next is {calendar.next(end)}"
+        raise SessionError(f"{calendar.name} has no complete session from {start} to {end}; {nearest}")
+    return sessions[-1]
+
+
+def find_missing(
+    ledger: Ledger, lake: Lake, source: BarSource, *, calendar: Calendar, universe: Universe, start: date, session: date
+) -> Missing:
+    """What the lake lacks of every symbol that the universe had in any session of the range.
+
+    A gap is asked for whenever somebody asks for its range: the lake is the memory of it, so a bar that the vendor mends late comes
+    in whenever that is.
+    """
+    sessions = calendar.between(start, session)
+    wanted = {instrument.symbol for each in sessions for instrument in universe(each)}
+    with ledger.read() as tx:
+        covered = {symbol: days for symbol, days in coverage(tx, source.name).items() if symbol in wanted}
+    gaps = _gaps(lake, ledger, source.name, calendar, covered, start, session)
+    gap_bars = sum(len(chunk.symbols) * len(calendar.between(chunk.start, chunk.end)) for chunk in gaps)
+    return Missing(gaps, plan(covered, wanted, start, session, largest=LARGEST_CHUNK), gap_bars)
+
+
+def _gaps(
+    lake: Lake, ledger: Ledger, source: str, calendar: Calendar, covered: dict[str, tuple[date, date]], start: date, session: date
+) -> tuple[Chunk, ...]:
+    inside = {symbol: (first, last) for symbol, (first, last) in covered.items() if first <= session and last >= start}
+    if not inside:
+        return ()
+    snapshot = LedgerManifest(ledger).snapshot(tables=FILLED)
+    actions = lake.read("corporate_actions", snapshot, source=source, columns=["symbol", "ex_date", "kind"])
+    return plan_gaps(
+        lake.read("bars_1d", snapshot, source=source, columns=["symbol", "session"]),
+        lake.read("quarantine", snapshot, source=source, columns=["symbol", "session"]),
+        actions.filter(pl.col("kind") == "delisting"),
+        inside,
+        calendar.between(min(first for first, _ in inside.values()), max(last for _, last in inside.values())),
+        start=start,
+        end=session,
+        largest=LARGEST_CHUNK,
+    )
+
+
+def backfill(
+    ledger: Ledger,
+    lake: Lake,
+    source: BarSource,
+    *,
+    calendar: Calendar,
+    universe: Universe,
+    start: date,
+    session: date,
+    thresholds: Thresholds,
+    run_id: str,
+    holder: str,
+    is_alive: Callable[[str], bool],
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    progress: Progress,
+) -> Backfilled:
+    """Ask a source for what is missing from `start` to `session`, under its lease. Killed and run again, it goes on where it stopped.
+
+    A session that is so recent that bars may still be late must be complete, as in a cycle; an older one is history, in which a
+    missing bar is no more than that.
+
+    Args:
+        ledger, lake, source, calendar: the parts.
+        universe: asked for is what it had in any session of the range.
+        start: first day.
+        session: last session, from `last_session`.
+        thresholds: the gate's.
+        run_id: written beside what comes in.
+        holder, is_alive: who we are, and whether another still runs.
+        now, sleep: clock and wait.
+        progress: told (chunks done, chunks, bars).
+
+    Raises:
+        GateHalt: the quality gate does not trust an answer; what came in before stays, and no book is halted.
+        LeaseHeld: another process has been filling this source for too long.
+        VendorUnavailable: the source did not answer.
+        DataError: it cannot be read.
+    """
+    filling = SourceLease(ledger, source.name, holder, is_alive, now, sleep)
+    with filling:
+        lake.set_aside(source.name, FILLED)
+        missing = find_missing(ledger, lake, source, calendar=calendar, universe=universe, start=start, session=session)
+        if not missing.chunks:
+            return Backfilled(start, session)
+        reaches = any(chunk.end == session and not chunk.before_coverage for chunk in missing.history)
+        may_be_late = session in calendar.latest(calendar.latest_complete(now()), LATE_SESSIONS)
+        report = fill(
+            ledger,
+            None,
+            filling,
+            lake,
+            source,
+            missing.chunks,
+            calendar=calendar,
+            session=session,
+            listed={instrument.symbol for instrument in universe(session)} if reaches and may_be_late else (),
+            thresholds=thresholds,
+            run_id=run_id,
+            now=now,
+            progress=progress,
+        )
+    return Backfilled(
+        start, session, report.chunks, report.rows, missing.gap_bars, report.healed, report.quarantined, report.reasons
+    )

@@ -1,0 +1,97 @@
+"""The analysts' door: `grodt.read`, a table of a home's lake as a Polars frame."""
+
+import os
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import get_args
+
+import polars as pl
+
+from grodt.bars.adjustment import Adjustment, adjusted
+from grodt.errors import ConfigError
+from grodt.lake.manifest import Snapshot
+from grodt.lake.store import Checked, Lake
+from grodt.lake.validation import session_column, table_schema, types
+from grodt.ledger.manifest import LedgerManifest, snapshot, snapshot_as_of
+from grodt.ledger.unit import Ledger
+from grodt.sessions import parse_session, require_utc
+from grodt.settings.environment import Environment
+
+_BARS, _ACTIONS = "bars_1d", "corporate_actions"
+#: What adjusting needs beside the columns wanted.
+_NEEDED = ("source", "symbol", "session", "close")
+
+#: Lake files that were checked in this process; the next read checks those that are new or other than they were.
+_checked: Checked = {}
+
+
+def read(
+    table: str,
+    *,
+    home: Path | str | None = None,
+    source: str | None = None,
+    book: str | None = None,
+    symbols: str | Sequence[str] | None = None,
+    start: date | str | None = None,
+    end: date | str | None = None,
+    columns: Sequence[str] | None = None,
+    adjust: Adjustment = "none",
+    as_of: datetime | None = None,
+) -> pl.DataFrame:
+    """Rows of a table, each file checked against its SHA-256 before it is read.
+
+    Args:
+        table: its name, such as `bars_1d`; `grodt catalog` lists them.
+        home: the home to read; by default what `GRODT_HOME` names, else `.grodt` in the working folder.
+        source: rows of one source, for tables that sources fill: `bars_1d`, `corporate_actions`, `quarantine`.
+        book: rows of one book, for the tables that its cycles export.
+        symbols: rows of that symbol, or of those.
+        start: first session wanted (ex date for corporate actions), a date or YYYY-MM-DD.
+        end: last session wanted.
+        columns: those, in that order; all by default.
+        adjust: of `bars_1d`: `none`, prices as traded; `split`, splits taken out; `total`, dividends reinvested as well. Series grow
+            forward from a listing's first bar, wherever `start` is; `grodt.bars.adjustment.adjusted` has the formula.
+        as_of: an aware instant: the table as it was known then, bars that were revised and actions that were learned since
+            included, left out or adjusted for as they were then. By default as it is known now.
+
+    Returns:
+        The rows, sorted by the table's primary key.
+
+    Raises:
+        ConfigError: the home has no ledger.
+        DataError: a file is missing or altered.
+        SessionError: `start` or `end` is text and no date.
+        ValueError: there is no such table or column, or an argument does not go with the table.
+    """
+    owner = _owner(table, source, book)
+    if adjust not in get_args(Adjustment):
+        raise ValueError(f"adjust {adjust!r} is unknown; use {', '.join(get_args(Adjustment))}")
+    if adjust != "none" and table != _BARS:
+        raise ValueError(f"adjust={adjust!r} is for {_BARS}; {table} is read as it is")
+    if "symbol" not in types(table) and symbols is not None:
+        raise ValueError(f"{table} has no symbols; leave them out")
+    first, last = _day(start, "start"), _day(end, "end")
+    if first is not None and last is not None and first > last:
+        raise ValueError(f"start {first} is after end {last}")
+    wanted = list(types(table)) if columns is None else list(columns)
+    known = None if as_of is None else require_utc(as_of, "as_of")
+    where = Environment.read(os.environ if home is None else {**os.environ, "GRODT_HOME": str(home)}, Path.cwd())
+    if not where.ledger_file.exists():
+        raise ConfigError(f"there is no ledger in {where.home}: run `grodt run` first, set GRODT_HOME, or name a home")
+    ledger = Ledger.open(where.ledger_url)
+    try:
+        with ledger.read() as tx:
+            tables = (table, _ACTIONS)
+            seen = snapshot(tx, tables=tables) if known is None else snapshot_as_of(tx, known, tables=tables)
+        rows = _Rows(Lake(where.lake, LedgerManifest(ledger), checked=_checked), seen, owner, _names(symbols), last, known)
+        if table != _BARS:
+            return rows.of(table, wanted, first, order=table_schema(table).primary_key())
+        if adjust == "none":
+            bars = rows.of(table, list(dict.fromkeys([*wanted, *_NEEDED[:3]])), first)
+            return adjusted(bars, pl.DataFrame(), adjust).select(wanted)
+        bars = rows.of(table, list(dict.fromkeys([*wanted, *_NEEDED])), None)
+        series = adjusted(bars, rows.of(_ACTIONS, list(types(_ACTIONS)), None), adjust)
+        return (series if first is None else series.filter(pl.col("session") >= first)).select(wanted)
+    finally:
+        ledger.close()
