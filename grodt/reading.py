@@ -1,26 +1,27 @@
 """The analysts' door: `grodt.read`, a table of a home's lake as a Polars frame."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import polars as pl
 
-from grodt.bars.adjustment import Adjustment, adjusted
+from grodt.bars.adjustment import Adjustment, adjusted, in_order
 from grodt.errors import ConfigError
 from grodt.lake.manifest import Snapshot
 from grodt.lake.store import Checked, Lake
-from grodt.lake.validation import session_column, table_schema, types
+from grodt.lake.validation import table_schema, types
 from grodt.ledger.manifest import LedgerManifest, snapshot, snapshot_as_of
 from grodt.ledger.unit import Ledger
 from grodt.sessions import parse_session, require_utc
 from grodt.settings.environment import Environment
 
 _BARS, _ACTIONS = "bars_1d", "corporate_actions"
-#: What adjusting needs beside the columns wanted.
-_NEEDED = ("source", "symbol", "session", "close")
+_KEY = ("source", "symbol", "session")
 
 #: Lake files that were checked in this process; the next read checks those that are new or other than they were.
 _checked: Checked = {}
@@ -69,29 +70,81 @@ def read(
         raise ValueError(f"adjust {adjust!r} is unknown; use {', '.join(get_args(Adjustment))}")
     if adjust != "none" and table != _BARS:
         raise ValueError(f"adjust={adjust!r} is for {_BARS}; {table} is read as it is")
-    if "symbol" not in types(table) and symbols is not None:
-        raise ValueError(f"{table} has no symbols; leave them out")
-    first, last = _day(start, "start"), _day(end, "end")
+    first, last = _day(start), _day(end)
     if first is not None and last is not None and first > last:
         raise ValueError(f"start {first} is after end {last}")
     wanted = list(types(table)) if columns is None else list(columns)
     known = None if as_of is None else require_utc(as_of, "as_of")
+    with _home(home) as (ledger, lake):
+        with ledger.read() as tx:
+            tables = (table, _ACTIONS)
+            seen = snapshot(tx, tables=tables) if known is None else snapshot_as_of(tx, known, tables=tables)
+        names = [symbols] if isinstance(symbols, str) else symbols
+        rows = partial(_rows, lake, seen, source=owner, symbols=names, end=last, known=known)
+        if table != _BARS:
+            key = table_schema(table).primary_key()
+            return rows(table, [*wanted, *key], start=first).sort(key).select(wanted)
+        if adjust == "none":
+            return in_order(rows(table, [*wanted, *_KEY], start=first)).select(wanted)
+        bars = rows(table, [*wanted, *_KEY, "close"], start=None)
+        series = adjusted(bars, rows(_ACTIONS, list(types(_ACTIONS)), start=None), adjust)
+        return (series if first is None else series.filter(pl.col("session") >= first)).select(wanted)
+
+
+@contextmanager
+def _home(home: Path | str | None) -> Iterator[tuple[Ledger, Lake]]:
+    """Ledger and lake of a home that is there already."""
     where = Environment.read(os.environ if home is None else {**os.environ, "GRODT_HOME": str(home)}, Path.cwd())
     if not where.ledger_file.exists():
         raise ConfigError(f"there is no ledger in {where.home}: run `grodt run` first, set GRODT_HOME, or name a home")
     ledger = Ledger.open(where.ledger_url)
     try:
-        with ledger.read() as tx:
-            tables = (table, _ACTIONS)
-            seen = snapshot(tx, tables=tables) if known is None else snapshot_as_of(tx, known, tables=tables)
-        rows = _Rows(Lake(where.lake, LedgerManifest(ledger), checked=_checked), seen, owner, _names(symbols), last, known)
-        if table != _BARS:
-            return rows.of(table, wanted, first, order=table_schema(table).primary_key())
-        if adjust == "none":
-            bars = rows.of(table, list(dict.fromkeys([*wanted, *_NEEDED[:3]])), first)
-            return adjusted(bars, pl.DataFrame(), adjust).select(wanted)
-        bars = rows.of(table, list(dict.fromkeys([*wanted, *_NEEDED])), None)
-        series = adjusted(bars, rows.of(_ACTIONS, list(types(_ACTIONS)), None), adjust)
-        return (series if first is None else series.filter(pl.col("session") >= first)).select(wanted)
+        yield ledger, Lake(where.lake, LedgerManifest(ledger), checked=_checked)
     finally:
         ledger.close()
+
+
+def _rows(
+    lake: Lake,
+    seen: Snapshot,
+    table: str,
+    columns: Sequence[str],
+    *,
+    source: str | None,
+    symbols: Sequence[str] | None,
+    start: date | None,
+    end: date | None,
+    known: datetime | None,
+) -> pl.DataFrame:
+    """Rows of a table that were known, in any order, with those columns once each."""
+    once = list(dict.fromkeys(columns))
+    if known is None or "known_at" not in types(table):
+        return lake.read(table, seen, source=source, columns=once, start=start, end=end, symbols=symbols)
+    rows = lake.read(table, seen, source=source, columns=list(dict.fromkeys([*once, "known_at"])), start=start, end=end, symbols=symbols)
+    return rows.filter(pl.col("known_at") <= known).select(once)
+
+
+def _owner(table: str, source: str | None, book: str | None) -> str | None:
+    """The source or the book asked for, whichever the table's rows are of.
+
+    Raises:
+        ValueError: the other one was asked for, or there is no such table.
+    """
+    of_book = "source" not in types(table)
+    if of_book and source is not None:
+        raise ValueError(f"{table} is filled by the cycles of books: use book= in place of source={source!r}")
+    if not of_book and book is not None:
+        raise ValueError(f"{table} is filled by sources: use source= in place of book={book!r}")
+    return book if of_book else source
+
+
+def _day(given: date | str | None) -> date | None:
+    """A date as it is given or written.
+
+    Raises:
+        SessionError: the text is no date.
+        ValueError: it is an instant.
+    """
+    if isinstance(given, datetime):
+        raise ValueError(f"{given.isoformat()} is an instant; a session is a date")
+    return parse_session(given) if isinstance(given, str) else given

@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
 from grodt.settings.books import AlpacaConfig, BookConfig, Books, FilesConfig, SimulatedConfig, SourceConfig, load_books
 from grodt.settings.environment import Environment
+from grodt.telemetry.logs import get_logger
 from tasks.environment import clock, environment
 
 #: Told (stage, text) as a cycle proceeds; the command line listens to it.
@@ -32,6 +33,7 @@ observer: ContextVar[Callable[[str, str], None]] = ContextVar("observer", defaul
 
 #: Lake files that a cycle of this process has checked; the next cycle checks those that are new or other than they were.
 _checked: Checked = {}
+_log = get_logger("grodt.sources")
 
 
 def books(where: Environment | None = None) -> Books:
@@ -48,13 +50,16 @@ def source(name: str, config: SourceConfig, calendar: Calendar, folder: Path) ->
         case FilesConfig():
             return FilesSource(name, config, folder)
         case AlpacaConfig():
-            from grodt.bars.alpaca import AlpacaSource  # httpx: only for those who ask over it
+            from grodt.bars.alpaca import AlpacaSource  # loads httpx: only for a book that asks over it
 
-            def report(action: object) -> None:
-                _log.warning("corporate action without effect", source=name, action=str(action))
-
-            credentials = Credentials.read(os.environ, name)
-            return AlpacaSource(name, config, credentials, calendar, random=Random(), report=report)
+            return AlpacaSource(
+                name,
+                config,
+                Credentials.read(os.environ, name),
+                calendar,
+                random=Random(),
+                report=lambda action: _log.warning("a corporate action is not supported and was left out", **asdict(action), source=name),
+            )
 
 
 def process_name() -> str:

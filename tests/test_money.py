@@ -83,12 +83,14 @@ class TestFromFloats:
         assert micros_from_float(cents / 100) == cents * MICROS_PER_CENT
 
     def test_a_float_means_what_it_prints(self) -> None:
-        assert micros_from_float(21.28 * 1.0) == 21_280_000
-        assert Decimal(21.28) != Decimal("21.28")
+        assert micros_from_float(21.28) == 21_280_000
+        assert micros_from_float(0.1 + 0.2) == 300_000
         assert micros_from_float(1.0000005) == 1_000_000  # 1.0000005 lies below its text; half-even of the text is 1.000000
         assert micros_from_float(1.0000015) == 1_000_002
 
-    @pytest.mark.parametrize(("amount", "cents"), [(0.005, 0), (0.015, 2), (0.025, 2), (-0.005, 0), (-0.015, -2), (-0.025, -2), (0.0250001, 3)])
+    @pytest.mark.parametrize(
+        ("amount", "cents"), [(0.005, 0), (0.015, 2), (0.025, 2), (-0.005, 0), (-0.015, -2), (-0.025, -2), (0.0250001, 3)]
+    )
     def test_ties_go_to_the_even_cent(self, amount: float, cents: int) -> None:
         assert micros_from_float(amount, MICROS_PER_CENT) == cents * MICROS_PER_CENT
 

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
@@ -33,7 +32,7 @@ class TestAgainstRecordedCalendars:
 
     def test_no_session_on_a_holiday_of_the_exchange(self) -> None:
         lines = _file("nyse_all_full_day_holidays_since_1928.csv").read_text().split()
-        holidays = [datetime.strptime(line, "%m/%d/%Y").date() for line in lines]
+        holidays = [date(int(year), int(month), int(day)) for month, day, year in (line.split("/") for line in lines)]
         known = [day for day in holidays if day >= FIRST_DATE]
         assert len(known) > 280
         assert [day for day in known if XNYS.is_session(day)] == []
@@ -204,12 +203,9 @@ class TestBounds:
         assert Calendar(name).is_session(date(2024, 6, 4))
 
     def test_a_calendar_that_the_library_cannot_compute_is_a_clear_error(self) -> None:
-        try:
+        # Its Easter rules need an older pandas. Where a later exchange_calendars computes it, name another here, or drop the test.
+        with pytest.raises(ConfigError, match=r"calendar 'XBSE' cannot be computed by exchange_calendars [\d.]+: .*; use another"):
             Calendar("XBSE").bounds()
-        except ConfigError as error:
-            assert re.fullmatch(r"calendar 'XBSE' cannot be computed by exchange_calendars [\d.]+: .*; use another", str(error))
-        else:
-            pytest.skip("this exchange_calendars computes XBSE")
 
 
 class TestText:
@@ -217,7 +213,8 @@ class TestText:
         assert parse_session("2014-06-10") == date(2014, 6, 10)
 
     @pytest.mark.parametrize(
-        "text", ["", "today", "2014-6-10", "20140610", "2014-W24-2", "2014-161", "10.06.2014", "2014-06-31", " 2014-06-10", "2014-06-10T00:00"]
+        "text",
+        ["", "today", "2014-6-10", "20140610", "2014-W24-2", "2014-161", "10.06.2014", "2014-06-31", " 2014-06-10", "2014-06-10T00:00"],
     )
     def test_anything_else_is_refused_with_how_to_write_it(self, text: str) -> None:
         with pytest.raises(SessionError, match="is not a date; write it as YYYY-MM-DD"):

@@ -50,15 +50,12 @@ def adjusted(bars: pl.DataFrame, actions: pl.DataFrame, adjust: Adjustment) -> p
     Returns:
         The columns of `bars`, sorted by source, symbol and session.
     """
-    if bars.is_empty():
-        return bars
+    if adjust == "none" or bars.is_empty():
+        return in_order(bars)
     sources, symbols = (bars.get_column(name).unique().sort() for name in ("source", "symbol"))
-    instrument = _instruments(bars, sources, symbols)
-    key = instrument * _DAYS + bars.get_column("session").to_physical().cast(pl.Int64).to_numpy()
+    instrument, key = _keys(bars, "session", sources, symbols)
     order = np.argsort(key, kind="stable")
     bars, instrument, key = bars[order], instrument[order], key[order]
-    if adjust == "none":
-        return bars
     starts = np.concatenate([[0], np.flatnonzero(np.diff(instrument)) + 1])
     close = bars.get_column("close").to_numpy() if adjust == "total" else np.ones(bars.height)
     steps = _steps(_placed(actions, key, instrument, sources, symbols), starts, close)
@@ -69,21 +66,31 @@ def adjusted(bars: pl.DataFrame, actions: pl.DataFrame, adjust: Adjustment) -> p
     return bars.with_columns(*prices, *volume)
 
 
-def _instruments(frame: pl.DataFrame, sources: pl.Series, symbols: pl.Series) -> _IntArray:
-    """A number for each row's source and symbol, ascending as they are; -1 for one that is not among these."""
+def in_order(bars: pl.DataFrame) -> pl.DataFrame:
+    """Bars sorted by source, symbol and session. Over numbers, in a quarter of the time that sorting text takes."""
+    sources, symbols = (bars.get_column(name).unique().sort() for name in ("source", "symbol"))
+    return bars[np.argsort(_keys(bars, "session", sources, symbols)[1], kind="stable")]
+
+
+def _keys(frame: pl.DataFrame, day: str, sources: pl.Series, symbols: pl.Series) -> tuple[_IntArray, _IntArray]:
+    """A number for each row's source and symbol, and one for these and its day, both ascending as they are; < 0 for those not given."""
     source, symbol = (
-        pl.col(name).cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64) for name, names in (("source", sources), ("symbol", symbols))
+        pl.col(name).cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64)
+        for name, names in (("source", sources), ("symbol", symbols))
     )
-    numbers: _IntArray = frame.select((source * symbols.len() + symbol).fill_null(-1)).to_series().to_numpy()
-    return numbers
+    numbers = frame.select(
+        instrument=(source * symbols.len() + symbol).fill_null(-1),
+        day=pl.col(day).to_physical().cast(pl.Int64),
+    )
+    instrument: _IntArray = numbers.get_column("instrument").to_numpy()
+    return instrument, instrument * _DAYS + numbers.get_column("day").to_numpy()
 
 
 def _placed(actions: pl.DataFrame, key: _IntArray, instrument: _IntArray, sources: pl.Series, symbols: pl.Series) -> pl.DataFrame:
     """The actions that a bar follows, in the order they apply: the bar each takes effect at, its kind, ratio and cash per share."""
-    whose = _instruments(actions, sources, symbols)
-    day = actions.get_column("ex_date").to_physical().cast(pl.Int64).to_numpy()
-    bar = np.searchsorted(key, whose * _DAYS + day)
-    reached = (whose >= 0) & (instrument[np.minimum(bar, instrument.size - 1)] == whose) & (bar < instrument.size)
+    whose, when = _keys(actions, "ex_date", sources, symbols)
+    bar = np.searchsorted(key, when)
+    reached = (whose >= 0) & (bar < key.size) & (instrument[np.minimum(bar, key.size - 1)] == whose)
     kind, split = pl.col("kind").cast(pl.String), pl.col("kind").cast(pl.String) == "split"
     return (
         actions.select(

@@ -15,8 +15,8 @@ from threading import Lock
 
 import polars as pl
 
-from grodt.bars.alpaca_http import AlpacaHttp, Patience, read_json, together
 from grodt.bars.alpaca_actions import ActionsPage, UnsupportedAction, actions_of, read_actions_page
+from grodt.bars.alpaca_http import AlpacaHttp, Patience, read_json, together
 from grodt.bars.alpaca_payloads import BarsPage, Listing, bars_of, listing_of
 from grodt.bars.alpaca_settings import AlpacaSettings, Credentials
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched

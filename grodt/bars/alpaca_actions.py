@@ -276,5 +276,3 @@ def _unsupported(kind: str, record: Mapping[str, Any]) -> list[UnsupportedAction
 
 def _symbol_of(record: Mapping[str, Any]) -> str:
     return next((record[field] for field in _SYMBOL_FIELDS if isinstance(record.get(field), str)), "")
-
-

@@ -87,8 +87,7 @@ def last_session(calendar: Calendar, start: date, end: date, now: datetime) -> d
         raise SessionError(f"start {start} lies after {latest}, the latest complete session of {calendar.name}: no bar of it is there yet")
     sessions = calendar.between(start, min(end, latest))
     if not sessions:
-        nearest = f"the nearest are {calendar.previous(start)} and {calendar.next(end)}" if start > first else f"the next is {calendar.next(end)}"
-        raise SessionError(f"{calendar.name} has no complete session from {start} to {end}; {nearest}")
+        raise SessionError(f"{calendar.name} has no complete session from {start} to {end}; the latest one is {latest}")
     return sessions[-1]
 
 
@@ -191,6 +190,4 @@ def backfill(
             now=now,
             progress=progress,
         )
-    return Backfilled(
-        start, session, report.chunks, report.rows, missing.gap_bars, report.healed, report.quarantined, report.reasons
-    )
+    return Backfilled(start, session, report.chunks, report.rows, missing.gap_bars, report.healed, report.quarantined, report.reasons)

@@ -14,6 +14,16 @@ from tests.cycles.driver import Home
 
 ROOT = Path(__file__).resolve().parents[2]
 _GRODT = [sys.executable, "-c", "from flows.cli import main; main()"]
+_ONE_AFTER_THE_OTHER = """
+import sys
+from flows.cli import main
+for command in sys.argv[1:]:
+    sys.argv = ["grodt", *command.split()]
+    try:
+        main()
+    except SystemExit:
+        print(end="\\f", flush=True)
+"""
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\r")
 
 
@@ -24,9 +34,10 @@ def start(home: Home, *arguments: str, **variables: str) -> subprocess.Popen[str
     )
 
 
-def screen(home: Home, columns: int, *arguments: str) -> str:
-    """What it writes to a terminal of that width, without colours."""
-    return on_terminal([*_GRODT, *arguments], _environment(home, {"TERM": "xterm"}), columns)
+def screens(home: Home, columns: int, *commands: str) -> list[str]:
+    """What commands write to a terminal of that width, without colours; one process runs them all."""
+    shown = on_terminal([sys.executable, "-c", _ONE_AFTER_THE_OTHER, *commands], _environment(home, {"TERM": "xterm"}), columns)
+    return shown.split("\f")[:-1]
 
 
 def on_terminal(command: list[str], environment: dict[str, str], columns: int) -> str:

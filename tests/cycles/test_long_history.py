@@ -121,7 +121,7 @@ def _recompute(home: Home, last: date) -> dict[date, tuple[dict[str, int], Fract
         close |= {bar["symbol"]: _exact(bar["close"]) for bar in bars[session]}
         held = {symbol: quantity for symbol, quantity in held.items() if quantity}
         due = sum((amount for _, amount in owed), Fraction(0))
-        books[session] = held, cash, due, cash + due + sum(quantity * close[symbol] for symbol, quantity in held.items())
+        books[session] = dict(held), cash, due, cash + due + sum(quantity * close[symbol] for symbol, quantity in held.items())
     return books
 
 

@@ -74,7 +74,7 @@ def test_an_instant_between_commits_of_a_clock_that_went_back_shows_neither_the_
 
 
 def test_an_instant_without_a_zone_is_refused(tx: Write) -> None:
-    with pytest.raises(ValueError, match="as_of .* has no time zone"):
+    with pytest.raises(ValueError, match=r"as_of .* has no time zone"):
         snapshot_as_of(tx, datetime(2026, 11, 20, 12))
 
 

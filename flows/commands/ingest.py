@@ -1,0 +1,115 @@
+"""`grodt ingest`: backfills bars."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+import grodt
+from flows.commands.options import Book, Json
+from flows.progress import Progress, console, out
+from flows.server import start_server
+from grodt.sessions import parse_session
+from tasks.environment import environment
+
+if TYPE_CHECKING:
+    from grodt.execution.backfill import Backfilled
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("ingest")(ingest)
+
+
+def ingest(
+    start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")],
+    end: Annotated[str, typer.Option("--end", help="Last day, YYYY-MM-DD; sessions that are not over yet are left out.")],
+    book: Book = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch the bars that a book's history lacks: before and after what is there, and gaps in it. What is there is not asked for."""
+    progress = Progress()
+    first, last = parse_session(start), parse_session(end)
+    where = environment()
+    progress.done(f"GRODT {grodt.__version__}  home {where.home}")
+    with start_server(where.home) as server:
+        with progress.live():
+            progress.say("loading, while the Prefect server starts")
+            from flows.backfilling import ask, run_flow  # brings Polars and SQLAlchemy
+
+            asked = ask(book, first, last)
+            name = f"{asked.book} {first} to {asked.session}"
+            if asked.session < last:
+                progress.done(f"{asked.book}: {asked.session} is the last complete session up to {last}; it ends there")
+            if asked.parts:
+                server.wait_ready(lambda seconds: progress.say(f"waiting for the Prefect server, {seconds:.0f} s"))
+                progress.done("Prefect server ready")
+        if asked.parts:
+            with _counting(progress, name, asked.parts) as counted:
+                done = run_flow(asked, counted)
+        else:
+            done = asked.nothing()
+        _show(asked.book, done, progress.seconds(), as_json)
+
+
+@contextmanager
+def _counting(progress: Progress, name: str, parts: int) -> Iterator[Callable[[int, int, int], None]]:
+    """What is called with parts done, parts in all and bars so far: a bar on a terminal, lines elsewhere."""
+    began = time.monotonic()
+
+    def rate(rows: int) -> float:
+        return rows / max(time.monotonic() - began, 1e-9)
+
+    if not console.is_interactive:
+        with progress.live():
+            progress.say(f"{name}  0 of {parts} parts")
+
+            def tell(done: int, total: int, rows: int) -> None:
+                left = (time.monotonic() - began) / done * (total - done)
+                progress.say(f"{name}  {done} of {total} parts, {rows:,} bars, {rate(rows):,.0f} bars/s, {_clock(left)} left")
+
+            yield tell
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rows]:,} bars  {task.fields[rate]:,.0f} bars/s"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task(name, total=parts, rows=0, rate=0.0)
+        yield lambda done, total, rows: bar.update(task, completed=done, total=total, rows=rows, rate=rate(rows))
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f}:{seconds % 60:02.0f}"
+
+
+def _show(book: str, done: "Backfilled", seconds: float, as_json: bool) -> None:
+    if as_json:
+        facts = {"book": book, **asdict(done), "seconds": round(seconds, 1)}
+        typer.echo(json.dumps(facts, indent=2, default=date.isoformat))
+        return
+    days = f"{book} {done.start} to {done.session}"
+    if not done.chunks:
+        out.print(f"{days}: nothing is missing", soft_wrap=True)
+        return
+    if done.rows or done.quarantined:
+        out.print(f"{days}: {done.rows:,} bars came in, {done.quarantined:,} rows were quarantined", soft_wrap=True)
+    else:
+        out.print(f"{days}: nothing is missing that the source has", soft_wrap=True)
+    if done.gap_bars:
+        left = done.gap_bars - done.healed
+        out.print(
+            f"gaps: {done.gap_bars:,} bars were asked for again, {done.healed:,} came in, {left:,} are still not there", soft_wrap=True
+        )
+    for reason in done.reasons:
+        out.print(f"quarantine: {reason}", soft_wrap=True)

@@ -1,0 +1,99 @@
+"""A small home as analysts find it: bars of two symbols that were revised once, corporate actions, and what two cycles of a book left.
+
+| committed | holds |
+|---|---|
+| `FIRST` | bars of Monday to Thursday; SIM0001's Thursday close of 50.00 |
+| `SECOND` | Thursday corrected to 50.50, and Friday; the 2:1 split of Thursday and a dividend, both learned late; the first cycle |
+| `THIRD` | the second cycle |
+"""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from grodt.lake import Lake, LakeFile, actions_path, bars_path, export_path
+from grodt.lake.validation import types
+from grodt.ledger.manifest import LedgerManifest, commit_files
+from grodt.ledger.unit import Ledger
+
+BOOK = SOURCE = "demo"
+SPLIT, OTHER = "SIM0001", "SIM0013"
+MON, TUE, WED, THU, FRI = (date(2026, 11, day) for day in range(16, 21))
+FIRST, SECOND, THIRD = (datetime(2026, 11, day, 22, tzinfo=UTC) for day in (19, 20, 21))
+
+_CLOSES = {SPLIT: (100.0, 102.0, 101.0, 50.0, 51.0), OTHER: (20.0, 20.5, None, 19.5, 20.0)}
+_CORRECTED = 50.5
+
+
+def make(home: Path) -> Path:
+    """Fill the home."""
+    with closing(Ledger.open(f"sqlite:///{home / 'ledger.db'}")) as ledger:
+        lake = Lake(home / "lake", LedgerManifest(ledger))
+
+        def put(table: str, path: str, rows: list[dict[str, Any]], known_at: datetime) -> LakeFile:
+            frame = pl.DataFrame(rows, schema=types(table))
+            return lake.write(table, path, frame, source="demo", known_at=known_at, run_id=f"{BOOK}-eod-{FRI}")
+
+        def bars(first: date, last: date, known_at: datetime) -> LakeFile:
+            return put("bars_1d", bars_path(SOURCE, _CLOSES, first, last, 2026), _bars(first, last, known_at), known_at)
+
+        with ledger.write() as tx:
+            commit_files(tx, [bars(MON, THU, FIRST)], FIRST)
+        with ledger.write() as tx:
+            actions = put("corporate_actions", actions_path(SOURCE, [SPLIT, OTHER], MON, FRI, 2026), _actions(), SECOND)
+            commit_files(tx, [bars(MON, THU, SECOND), bars(FRI, FRI, SECOND), actions, *_cycle(put, THU, SECOND)], SECOND)
+        with ledger.write() as tx:
+            commit_files(tx, list(_cycle(put, FRI, THIRD)), THIRD)
+    return home
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[Ledger]:
+    """Its ledger, to change it."""
+    with closing(Ledger.open(f"sqlite:///{home / 'ledger.db'}")) as ledger:
+        yield ledger
+
+
+def _bars(first: date, last: date, known_at: datetime) -> list[dict[str, Any]]:
+    rows = []
+    for symbol, closes in _CLOSES.items():
+        for session, given in zip((MON, TUE, WED, THU, FRI), closes, strict=True):
+            if given is None or not first <= session <= last:
+                continue
+            revised = (symbol, session) == (SPLIT, THU) and known_at > FIRST
+            close = _CORRECTED if revised else given
+            prices = {"open": close, "high": close + 1.0, "low": close - 1.0, "close": close, "volume": 1000.0}
+            learned = known_at if revised or session == FRI else FIRST
+            rows.append({"source": SOURCE, "symbol": symbol, "session": session, **prices, "known_at": learned})
+    return rows
+
+
+def _actions() -> list[dict[str, Any]]:
+    split = {"symbol": SPLIT, "ex_date": THU, "kind": "split", "ratio_new": 2, "ratio_old": 1}
+    dividend = {"symbol": OTHER, "ex_date": FRI, "kind": "dividend", "cash_per_share": Decimal("0.50")}
+    return [{"source": SOURCE, "known_at": SECOND, **action} for action in (split, dividend)]
+
+
+def _cycle(put: Any, session: date, now: datetime) -> Iterator[LakeFile]:
+    """What a cycle exports: positions, equity, evidence, its run."""
+    key = {"book": BOOK, "session": session, "run_id": f"{BOOK}-eod-{session}"}
+    value = Decimal(101_000)
+    position = {"symbol": SPLIT, "quantity": 2000, "cost": value, "average_cost": Decimal("50.5"), "price": 50.5, "price_session": session}
+    position |= {"market_value": value, "unrealised_profit": Decimal(0), "weight": 0.101}
+    money = {"cash": Decimal(899_000), "receivable": Decimal(0), "positions_value": value, "equity": Decimal(1_000_000) + session.day}
+    money |= {"gross_exposure": 0.101, "net_exposure": 0.101, "high_water_mark": Decimal(1_000_100), "drawdown": 0.0, "profit": Decimal(0)}
+    check = {"control": 9, "name": "symbol weight", "scope": "symbol", "limit": 0.1}
+    checks = [
+        check | {"symbol": SPLIT, "value": 0.12, "headroom": -0.02, "verdict": "clip", "reason": "SYMBOL_WEIGHT"},
+        check | {"symbol": OTHER, "value": 0.05, "headroom": 0.05, "verdict": "pass", "reason": ""},
+    ]
+    run = {"kind": "eod", "outcome": "done", "attempts": 1, "opened_at": now, "closed_at": now, "snapshot": "v1", "config_hash": "c"}
+    counts = dict.fromkeys(("bars", "quarantined", "signals", "orders", "fills", "positions", "breaks"), 1)
+    run |= {"code_version": "0.1.0", "equity": money["equity"], **counts}
+    for table, rows in {"positions": [position], "equity": [money], "risk_checks": checks, "runs": [run]}.items():
+        yield put(table, export_path(table, BOOK, session), [key | row for row in rows], now)
