@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -50,13 +50,6 @@ def make(home: Path) -> Path:
         with ledger.write() as tx:
             commit_files(tx, list(_cycle(put, FRI, THIRD)), THIRD)
     return home
-
-
-@contextmanager
-def opened(home: Path) -> Iterator[Ledger]:
-    """Its ledger, to change it."""
-    with closing(Ledger.open(f"sqlite:///{home / 'ledger.db'}")) as ledger:
-        yield ledger
 
 
 def _bars(first: date, last: date, known_at: datetime) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """`grodt.read`: what analysts get from a home."""
 
-import math
 import shutil
 import subprocess
 import sys
@@ -39,7 +38,9 @@ def test_a_table_is_read_as_it_is_now_each_row_once_in_the_order_of_its_key(home
 
 
 def test_it_is_narrowed_by_source_or_book_symbols_sessions_and_columns_in_the_order_asked_for(home: Path) -> None:
-    got = grodt.read("bars_1d", home=home, source="demo", symbols=[OTHER, "NONE"], start=TUE, end="2026-11-19", columns=["close", "session"])
+    got = grodt.read(
+        "bars_1d", home=home, source="demo", symbols=[OTHER, "NONE"], start=TUE, end="2026-11-19", columns=["close", "session"]
+    )
     assert got.columns == ["close", "session"]
     assert got.rows() == [(20.5, TUE), (19.5, THU)]
     assert grodt.read("bars_1d", home=home, source="other").is_empty()
@@ -140,11 +141,6 @@ def test_import_grodt_loads_nothing_until_read_is_asked_for() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     with pytest.raises(AttributeError, match="module 'grodt' has no attribute 'write'"):
         grodt.write  # noqa: B018
-
-
-def test_the_sum_of_log_returns_is_the_growth_of_a_total_return_series(home: Path) -> None:
-    first, *_, last = _closes(home, OTHER, adjust="total")
-    assert math.log(last / first) == pytest.approx(math.log(20.5 / 20) + math.log(19.5 / 20.5) + math.log(20.5 / 19.5), abs=1e-15)
 
 
 def test_a_date_may_be_given_as_a_date_or_as_text(home: Path) -> None:

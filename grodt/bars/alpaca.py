@@ -65,9 +65,9 @@ class AlpacaSource:
         self._calendar = calendar
         self._report = report
         self._opened = partial(AlpacaHttp.opened, name, credentials, patience=patience or Patience(), random=random, sleep=sleep)
-        self._listing: Listing | None = None
         self._reported: set[UnsupportedAction] = set()
-        self._lock = Lock()
+        self._listing: Listing | None = None
+        self._listing_lock = Lock()
 
     @property
     def name(self) -> str:
@@ -144,15 +144,14 @@ class AlpacaSource:
         return datetime.combine(day, at, self._calendar.zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _report_new(self, actions: Sequence[UnsupportedAction]) -> None:
-        with self._lock:
-            new = [action for action in actions if action not in self._reported]
-            self._reported.update(new)
-        for action in new:
-            self._report(action)
+        for action in actions:
+            if action not in self._reported:
+                self._reported.add(action)
+                self._report(action)
 
     def _listed(self) -> Listing:
         """The list of assets, asked for at the first need and kept."""
-        with self._lock:
+        with self._listing_lock:
             if self._listing is None:
                 # In a thread of its own, since the caller may be inside an event loop.
                 with ThreadPoolExecutor(1) as thread:

@@ -29,8 +29,8 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
-_Rate = Annotated[Decimal, BeforeValidator(_no_truth), Field(ge=0, lt=1_000_000_000)]
-_Ratio = Annotated[Decimal, BeforeValidator(_no_truth), Field(gt=0, lt=1_000_000_000)]
+_Rate = Annotated[Decimal, BeforeValidator(_no_truth), Field(ge=0, lt=1_000_000_000, max_digits=40)]
+_Ratio = Annotated[Decimal, BeforeValidator(_no_truth), Field(gt=0, lt=1_000_000_000, max_digits=40)]
 _Symbol = Annotated[str, Field(min_length=1)]
 
 

@@ -66,6 +66,8 @@ class AlpacaHttp:
         self._random = random
         self._sleep = sleep
         self._free = asyncio.Semaphore(patience.at_once)
+        self._quota = asyncio.Lock()
+        self._quota_gone_for = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -117,6 +119,7 @@ class AlpacaHttp:
         why = ""
         for tried in range(1, patience.tries + 1):
             asked_pause: float | None = None
+            await self._wait_for_quota()
             try:
                 async with self._free, asyncio.timeout(patience.answer):
                     response = await self._client.get(url, params=dict(question))
@@ -124,6 +127,8 @@ class AlpacaHttp:
                 why = f"{type(error).__name__} {error}".strip()
             else:
                 if response.status_code == httpx.codes.OK:
+                    if response.headers.get("X-RateLimit-Remaining") == "0":
+                        self._quota_gone_for = seconds_to_reset(response) or 0.0
                     return response.content
                 if not _may_pass(response.status_code):
                     raise self._refused(response, about)
@@ -138,6 +143,13 @@ class AlpacaHttp:
             f"source {self._source!r}: {about}: Alpaca did not answer in {tried} {'try' if tried == 1 else 'tries'}, at last {why}. "
             "Run again later"
         )
+
+    async def _wait_for_quota(self) -> None:
+        """When an answer was the last that its minute allows, nothing is asked until the next minute."""
+        async with self._quota:
+            if 0 < self._quota_gone_for <= self._patience.longest_pause:
+                await self._sleep(self._pause(1, self._quota_gone_for))
+            self._quota_gone_for = 0.0
 
     def _pause(self, tried: int, asked_for: float | None) -> float:
         """Seconds before the next try. What the server asks for is never cut, only lengthened, so that not all come back at once."""
@@ -194,21 +206,24 @@ def unreadable(error: ValidationError, *, source: str, about: str, place: Sequen
 
 
 def pause_asked_for(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait: its Retry-After or, of a 429, until X-RateLimit-Reset (epoch seconds), the longer one.
-
-    Instants are counted from the answer's own Date, so our clock need not agree with Alpaca's.
-    """
-    answered_at = _http_date(response.headers.get("Date"))
+    """Seconds that the server asks to wait: its Retry-After or, of a 429, until X-RateLimit-Reset, the longer one."""
     waits = []
     retry_after = response.headers.get("Retry-After", "")
+    answered_at = _http_date(response.headers.get("Date"))
     if retry_after.isascii() and retry_after.isdigit():
         waits.append(float(retry_after))
     elif answered_at and (again_at := _http_date(retry_after)):
         waits.append((again_at - answered_at).total_seconds())
-    reset = response.headers.get("X-RateLimit-Reset", "")
-    if response.status_code == 429 and answered_at and reset.isascii() and reset.isdigit():
-        waits.append(float(reset) - answered_at.timestamp())
+    if response.status_code == 429 and (to_reset := seconds_to_reset(response)) is not None:
+        waits.append(to_reset)
     return max(0.0, *waits) if waits else None
+
+
+def seconds_to_reset(response: httpx.Response) -> float | None:
+    """Seconds until the rate limit begins anew: X-RateLimit-Reset (epoch seconds) less the answer's own Date, so our clock may be wrong."""
+    answered_at = _http_date(response.headers.get("Date"))
+    reset = response.headers.get("X-RateLimit-Reset", "")
+    return float(reset) - answered_at.timestamp() if answered_at and reset.isascii() and reset.isdigit() else None
 
 
 def _http_date(text: str | None) -> datetime | None:

@@ -21,9 +21,9 @@ _PREFACE = f"""# Tables of the lake
 Generated from the schema classes in `grodt/lake/tables.py`; a test fails when this page is stale: `{REGENERATE}`.
 [analysts.md](analysts.md) shows how to read them.
 
-The files of a table are `$GRODT_HOME/lake/<table>/**/*.parquet`; together they hold each row once, as it is now. Types are those in the files:
-timestamps are microseconds in UTC, decimals are exact, floats are finite. What is not known is null, never NaN, and only in columns marked
-nullable. `grodt catalog` says how many rows a table has, and how fresh they are.
+The files of a table are `$GRODT_HOME/lake/<table>/**/*.parquet`; together they hold each row once, as it is now. Types are
+those in the files: timestamps are microseconds in UTC, decimals are exact, floats are finite. What is not known is null, never
+NaN, and only in columns marked nullable. `grodt catalog` says how many rows a table has, and how fresh they are.
 """
 
 

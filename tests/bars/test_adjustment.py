@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grodt.bars.adjustment import Adjustment, adjusted
 from grodt.signals.panel import FloatArray, build_panel
-from tests.signals.worlds import actions, closes, long_bars, tickers, weekdays
+from tests.signals.worlds import SHARED, actions, closes, long_bars, tickers, weekdays
 
 DAYS = weekdays(6)
 Row = tuple[str, date, str, int | None, int | None, str | None]
@@ -167,3 +167,17 @@ def test_what_comes_later_changes_no_earlier_value_by_one_bit(close: FloatArray,
             wanted = whole.get_column(column).to_numpy().tobytes()
             assert announced.get_column(column).to_numpy().tobytes() == wanted
             assert unannounced.get_column(column).to_numpy().tobytes() == wanted
+
+
+def test_on_real_bars_the_seven_for_one_split_of_apple_is_no_jump() -> None:
+    folder = SHARED / "us-daily-2004-2014"
+    if not folder.exists():
+        pytest.skip(f"real bars are not at {folder}")
+    raw = pl.read_parquet(folder / "bars_daily.parquet").rename({"date": "session"}).with_columns(source=pl.lit("us"))
+    splits = [
+        (symbol, day, "split", round(1 / ratio), 1, None) for symbol, day, ratio in pl.read_parquet(folder / "splits.parquet").iter_rows()
+    ]
+    got = adjusted(raw, _actions(*splits, source="us"), "split").filter(pl.col("symbol") == "AAPL")
+    assert got.get_column("close")[0] == 21.28
+    before, after = got.filter(pl.col("session").is_in([date(2014, 6, 6), date(2014, 6, 9)])).get_column("close")
+    assert (before, after) == (2 * 645.57, 14 * 93.699)  # of a share of 2004, which split 2:1 in 2005

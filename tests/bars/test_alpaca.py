@@ -256,15 +256,24 @@ def test_pauses_grow_and_are_jittered_from_the_generator_that_was_given(fake: Fa
         assert longest / 2 <= pause <= longest
 
 
-def test_a_rate_limit_is_waited_out_until_the_instant_the_server_names(fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_minute_s_last_answer_is_followed_by_a_pause_until_the_next_minute(fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grodt.bars.alpaca.BARS_PER_PAGE", 2)
     fake.allowed_in_a_window = 3
     desk = Desk(fake)
     assert desk.fetch("AAPL", "BRK.B", "MSFT").bars.height == 15
-    # 8 pages of bars and one of actions, three in each minute
-    assert len(fake.asked) == 9 + 2
-    assert all(60 < pause <= 61.5 for pause in desk.sleeper.pauses)
+    assert len(fake.asked) == 9  # 8 pages of bars and one of actions, three in each minute
     assert len(desk.sleeper.pauses) == 2
+    assert all(60 < pause <= 61.5 for pause in desk.sleeper.pauses)
+
+
+def test_a_rate_limit_that_others_use_up_too_is_waited_out_until_the_instant_the_server_names(fake: FakeAlpaca) -> None:
+    symbols = [f"S{number:04d}" for number in range(5 * SYMBOLS_AT_ONCE)]
+    fake.bars = {symbol: [(WEEK[0], 10.0, 10.0, 10.0, 10.0, 1.0)] for symbol in symbols}
+    fake.allowed_in_a_window = 2
+    desk = Desk(fake, patience=Patience(at_once=4))
+    assert desk.fetch(*symbols).bars["symbol"].to_list() == symbols
+    assert desk.sleeper.pauses
+    assert all(0 <= pause <= 61.5 for pause in desk.sleeper.pauses)
 
 
 def test_the_server_s_wait_does_not_depend_on_our_clock(fake: FakeAlpaca) -> None:
@@ -549,6 +558,8 @@ def test_a_dividend_of_nothing_is_reported_and_left_out(fake: FakeAlpaca, desk: 
             "new_rate: Value error, must be a",
         ),
         ("forward_splits", {"symbol": "AAPL", "ex_date": "2023-05-04", "new_rate": 1e-9, "old_rate": 7}, r"AAPL 2023-05-04: split ratio"),
+        ("forward_splits", {"symbol": "AAPL", "ex_date": "2023-05-04", "new_rate": "1e-999999999", "old_rate": 1}, "new_rate: Decimal"),
+        ("cash_dividends", {"symbol": "AAPL", "ex_date": "2023-05-04", "rate": "1e999999999"}, "AAPL.cash_dividends.0.rate"),
         ("cash_dividends", {"symbol": "AAPL", "ex_date": "2023-05-04", "rate": -1}, "AAPL.cash_dividends.0.rate: Input should be greater"),
         ("cash_dividends", {"symbol": "AAPL", "ex_date": "2023-05-04", "rate": float("nan")}, "AAPL.cash_dividends.0.rate"),
         ("cash_dividends", {"symbol": "AAPL", "ex_date": "2023-05-04", "rate": "much"}, "AAPL.cash_dividends.0.rate"),

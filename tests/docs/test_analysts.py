@@ -1,0 +1,51 @@
+"""docs/analysts.md: its examples run as they stand, and say what is so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.analysts_home import FRI, MON, OTHER, SPLIT, THU, make
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/analysts.md"
+_EXAMPLE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the examples have defined, once all have run."""
+    text, names = PAGE.read_text(), dict[str, Any]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRODT_HOME", str(make(tmp_path_factory.mktemp("analysts"))))
+        for example in _EXAMPLE.finditer(text):
+            lines_before = text.count("\n", 0, example.start(1))
+            exec(compile("\n" * lines_before + example[1], PAGE, "exec"), names)
+    return names
+
+
+def test_every_example_of_the_page_is_python_and_was_found() -> None:
+    text = PAGE.read_text()
+    assert len(_EXAMPLE.findall(text)) == text.count("```") / 2 == 7
+
+
+def test_polars_and_pandas_read_the_table_once(names: dict[str, Any]) -> None:
+    assert names["turnover"].select("symbol", "bars").rows() == [(SPLIT, 5), (OTHER, 4)]
+    assert names["one"].sort_values("session")["close"].tolist() == [100, 102, 101, 50.5, 51]
+    assert names["returns"].dropna().tolist() == [pytest.approx(1_000_020 / 1_000_019 - 1)]
+
+
+def test_duckdb_joins_evidence_and_positions(names: dict[str, Any]) -> None:
+    assert names["stopped"].select("session", "symbol", "verdict", "held").rows() == [(d, SPLIT, "clip", 2000) for d in (THU, FRI)]
+
+
+def test_total_return_series_are_the_same_in_polars_pandas_and_duckdb(names: dict[str, Any]) -> None:
+    assert names["wide"].get_column(SPLIT).to_list() == [100, 102, 101, 101, 102]
+    assert names["frame"][SPLIT].tolist() == [100, 102, 101, 101, 102]
+    assert names["correlation"].shape == (2, 2)
+    assert dict(names["growth"].rows()) == pytest.approx({SPLIT: 0.02, OTHER: 0.025})
+
+
+def test_the_first_cycle_knew_what_was_committed_by_then(names: dict[str, Any]) -> None:
+    assert names["first"]["session"] == THU
+    assert (names["then"]["session"].min(), names["then"]["session"].max()) == (MON, FRI)
