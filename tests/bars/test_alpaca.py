@@ -149,11 +149,12 @@ def test_corporate_actions_are_paged_too(fake: FakeAlpaca, desk: Desk, monkeypat
 def test_many_symbols_are_asked_for_in_parts_a_few_questions_at_once(fake: FakeAlpaca) -> None:
     symbols = [f"S{number:04d}" for number in range(5 * SYMBOLS_AT_ONCE + 1)]
     fake.bars = {symbol: [(WEEK[0], 10.0, 10.0, 10.0, 10.0, 1.0)] for symbol in symbols}
+    fake.answers_from = 3
     desk = Desk(fake, patience=Patience(at_once=3))
     assert desk.fetch(*reversed(symbols)).bars["symbol"].to_list() == symbols
     asked = fake.asked_of(BARS)
     assert sorted(len(question["symbols"].split(",")) for question in asked) == [1, *[SYMBOLS_AT_ONCE] * 5]
-    assert 1 < fake.most_at_once <= 3
+    assert fake.most_at_once == 3
     assert all(len(f"{BARS}?{httpx.QueryParams(question)}") < 2000 for question in asked)
 
 
@@ -233,7 +234,7 @@ def test_what_does_not_pass_is_a_vendor_who_is_unavailable_after_so_many_tries(f
 def test_a_server_that_says_nothing_or_never_ends_is_not_waited_for_for_ever(fake: FakeAlpaca, how: str, patience: Patience) -> None:
     desk = Desk(fake, patience=patience)
     fake.fail(*[Fault(break_off=how, only=BARS)] * 2)
-    with pytest.raises(VendorUnavailable, match=r"did not answer in 2 tries, at last (ReadTimeout|TimeoutError)"):
+    with pytest.raises(VendorUnavailable, match=r"did not answer in 2 tries, at last (ConnectTimeout|ReadTimeout|TimeoutError)"):
         desk.fetch("AAPL")
 
 
@@ -270,7 +271,7 @@ def test_a_rate_limit_that_others_use_up_too_is_waited_out_until_the_instant_the
     symbols = [f"S{number:04d}" for number in range(5 * SYMBOLS_AT_ONCE)]
     fake.bars = {symbol: [(WEEK[0], 10.0, 10.0, 10.0, 10.0, 1.0)] for symbol in symbols}
     fake.allowed_in_a_window = 2
-    desk = Desk(fake, patience=Patience(at_once=4))
+    desk = Desk(fake, patience=Patience(at_once=4, tries=20))
     assert desk.fetch(*symbols).bars["symbol"].to_list() == symbols
     assert desk.sleeper.pauses
     assert all(0 <= pause <= 61.5 for pause in desk.sleeper.pauses)

@@ -71,9 +71,11 @@ class FakeAlpaca:
         self.allowed_in_a_window: int | None = None
         self.asked: list[Asked] = []
         self.most_at_once = 0
+        self.answers_from = 0  # nothing is answered before so many requests were under way at once
         self.url = ""
         self._faults: deque[Fault] = deque()
         self._lock = threading.Lock()
+        self._meeting = threading.Condition()
         self._under_way = 0
         self._window_began = now
         self._used = 0
@@ -208,13 +210,15 @@ class FakeAlpaca:
     @contextmanager
     def counted(self) -> Iterator[None]:
         """Counts what is under way at once."""
-        with self._lock:
+        with self._meeting:
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
+            self._meeting.notify_all()
+            self._meeting.wait_for(lambda: self.most_at_once >= self.answers_from, timeout=10.0)
         try:
             yield
         finally:
-            with self._lock:
+            with self._meeting:
                 self._under_way -= 1
 
     def wait_for_the_end(self, seconds: float = 30.0) -> bool:
