@@ -16,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import flows.server
 from flows.prefect_home import apply_environment, prefect_home
 from flows.server import PrefectServer, own_server
 
@@ -43,7 +44,10 @@ def prefect_server(pytestconfig: pytest.Config) -> Iterator[PrefectServer]:
     database.parent.mkdir(parents=True, exist_ok=True)
     if template.exists():
         shutil.copy(template, database)
-    with own_server(_HOME) as server:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows.server, "_RARE_FLUSH_SECONDS", "1")  # written when it comes, so that a test can read it while the server lives
+        server = own_server(_HOME)
+    with server:
         server.wait_ready()
         if not template.exists():
             _copy_database(database, template)

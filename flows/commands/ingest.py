@@ -22,6 +22,9 @@ from tasks.environment import environment
 if TYPE_CHECKING:
     from grodt.execution.backfill import Backfilled
 
+#: Lines about quarantined rows that a person is shown.
+_REASONS = 5
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -111,5 +114,10 @@ def _show(book: str, done: "Backfilled", seconds: float, as_json: bool) -> None:
         out.print(
             f"gaps: {done.gap_bars:,} bars were asked for again, {done.healed:,} came in, {left:,} are still not there", soft_wrap=True
         )
-    for reason in done.reasons:
+    for reason in done.reasons[:_REASONS]:
         out.print(f"quarantine: {reason}", soft_wrap=True)
+    if len(done.reasons) > _REASONS:
+        out.print(
+            f"quarantine: {len(done.reasons) - _REASONS} more lines like these; --json has all, the table quarantine each row",
+            soft_wrap=True,
+        )

@@ -16,9 +16,10 @@ import tasks.wiring
 from flows.progress import Progress
 from flows.server import PrefectServer
 from grodt.bars.source import BarSource, Fetched
+from grodt.execution.backfill import Backfilled
 from grodt.instruments import Instrument
 from tests.cycles.driver import Home
-from tests.cycles.small_world import NEXT_MON, SYMBOLS, TUE, XNYS, small_home
+from tests.cycles.small_world import FRI, NEXT_MON, SYMBOLS, TUE, XNYS, small_home
 from tests.flows.commands import Command, Ended
 
 START, END = "2015-08-03", "2015-12-04"
@@ -160,20 +161,20 @@ def test_a_gap_that_the_vendor_has_mended_is_healed(grodt: Command, home: Home) 
     good = file.read_text()
     line = next(line for line in good.splitlines() if line.startswith(f"RISE,{TUE}"))
     file.write_text(good.replace(line, f"RISE,{TUE},1,1,1,1,1000"))
-    home.run(NEXT_MON)
+    home.run(FRI)
     files = home.files("quarantine")
     assert home.table("quarantine").select("symbol", "session").rows() == [("RISE", TUE)]
 
     with _recording() as asked:
-        ended = _ingest(grodt, home, end=str(NEXT_MON))
+        ended = _ingest(grodt, home, end=str(FRI))
     assert asked == [(TUE, TUE)]
     assert ended.out.splitlines() == [
-        f"small {START} to {NEXT_MON}: nothing is missing that the source has",
+        f"small {START} to {FRI}: nothing is missing that the source has",
         "gaps: 1 bars were asked for again, 0 came in, 1 are still not there",
     ]
     tasks.wiring.source.cache_clear()
     file.write_text(good)
-    ended = _ingest(grodt, home, end=str(NEXT_MON))
+    ended = _ingest(grodt, home, end=str(FRI))
     assert "gaps: 1 bars were asked for again, 1 came in, 0 are still not there" in ended.out
     assert home.table("bars_1d").filter(symbol="RISE", session=TUE).height == 1
     assert home.files("quarantine") == files
@@ -205,6 +206,16 @@ def test_a_halt_of_the_gate_names_what_to_look_at_and_leaves_the_book_alone(grod
     assert ended.status == 1
     assert f"session {END} has no good bar for any of 4 listed symbols" in ended.err
     assert home.sql("SELECT count(*) FROM halts") == [(0,)]
+
+
+def test_many_reasons_are_cut_short_for_people_and_not_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    done = Backfilled(date(2015, 8, 3), date(2015, 12, 4), chunks=7, rows=9, quarantined=7, reasons=tuple(map(str, range(7))))
+    flows.commands.ingest._show("small", done, 1.0, as_json=False)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0] == "small 2015-08-03 to 2015-12-04: 9 bars came in, 7 rows were quarantined"
+    assert shown[5:] == ["quarantine: 4", "quarantine: 2 more lines like these; --json has all, the table quarantine each row"]
+    flows.commands.ingest._show("small", done, 1.0, as_json=True)
+    assert json.loads(capsys.readouterr().out)["reasons"] == list("0123456")
 
 
 def test_on_a_terminal_a_bar_counts_parts_bars_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
