@@ -1,6 +1,9 @@
 """Commands that stay: ui, metrics, serve."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -50,7 +53,8 @@ def metrics(
             raise ConfigError(f"port {port} of {host} cannot be used ({error.strerror}): choose another with --port") from None
         out.print(f"metrics  {server.url}  (Ctrl-C ends it)", soft_wrap=True)
         try:
-            server.wait()
+            with _interruptible():
+                server.wait()
         except KeyboardInterrupt:
             server.stop()
 
@@ -67,3 +71,14 @@ def serve(port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Po
         for line in describe():
             console.print(line, soft_wrap=True)
         serve_books()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the block at once. Polars, once imported, takes Ctrl-C in a way that lets a wait for a thread go on."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

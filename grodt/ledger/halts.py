@@ -104,7 +104,7 @@ def _command(book: str, found: tuple[Halt, ...]) -> str:
 def _require_words(reason: str, author: str) -> None:
     for name, value in (("reason", reason), ("author", author)):
         if not value.strip():
-            raise ConfigError(f"a halt and its end need a {name}; give it with --{name}")
+            raise ConfigError(f"a halt and its end need {'an' if name == 'author' else 'a'} {name}; give it with --{name}")
 
 
 def _halt(row: Row[Any]) -> Halt:

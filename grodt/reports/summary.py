@@ -5,7 +5,7 @@ from datetime import date
 
 import polars as pl
 
-from grodt.money import units
+from grodt.money import decimal
 from grodt.reports.export import Exported
 
 ORDER_COLUMNS = ["symbol", "side", "quantity", "price", "value", "state"]
@@ -28,9 +28,9 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
     equity = exported.frames["equity", session].row(0, named=True)
     parts = [
         f"# {book} · {session} · {figures.state}",
-        f"Equity **{units(figures.equity):,.2f} USD**, profit {float(equity['profit']):+z,.2f} since the last mark, drawdown "
-        f"{equity['drawdown']:z.2%} from {float(equity['high_water_mark']):,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
-        f"{equity['net_exposure']:z.1%} net. Cash {float(equity['cash']):,.2f}, dividends receivable {float(equity['receivable']):,.2f}.",
+        f"Equity **{decimal(figures.equity):,.2f} USD**, profit {equity['profit']:+z,.2f} since the last mark, drawdown "
+        f"{equity['drawdown']:z.2%} from {equity['high_water_mark']:,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
+        f"{equity['net_exposure']:z.1%} net. Cash {equity['cash']:,.2f}, dividends receivable {equity['receivable']:,.2f}.",
         _table(
             ["bars", "quarantined", "symbols with a forecast", "orders", "fills", "positions", "open breaks"],
             [[figures.bars, figures.quarantined, figures.signals, figures.orders, figures.fills, figures.positions, figures.breaks]],

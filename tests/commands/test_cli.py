@@ -17,7 +17,22 @@ from tests.cycles.driver import Home
 from tests.cycles.small_world import FRI
 from tests.flows.commands import Command
 
-COMMANDS = ("run", "status", "positions", "orders", "breaks", "verify", "halt", "rearm", "resolve", "ui", "metrics", "serve")
+COMMANDS = (
+    "run",
+    "ingest",
+    "status",
+    "positions",
+    "orders",
+    "breaks",
+    "verify",
+    "catalog",
+    "halt",
+    "rearm",
+    "resolve",
+    "ui",
+    "metrics",
+    "serve",
+)
 
 
 class TestHelp:

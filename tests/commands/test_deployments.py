@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.flows import Flow
+from prefect.server.schemas.schedules import CronSchedule as ServerSchedule
 from ruamel.yaml import YAML
 
 from flows.deployments import deployment, describe
@@ -70,7 +71,8 @@ def test_another_process_finds_the_flow_by_its_entrypoint(made: RunnerDeployment
 @pytest.mark.parametrize("day", [datetime(2026, 1, 16, 12, tzinfo=UTC), datetime(2026, 7, 16, 12, tzinfo=UTC)], ids=["winter", "summer"])
 def test_its_time_is_after_the_close_in_winter_and_summer(made: RunnerDeployment, demo: Books, day: datetime) -> None:
     calendar = demo.book("demo").exchange
-    (runs_at,) = asyncio.run(_cron(made).get_dates(n=1, start=day))
+    schedule = ServerSchedule(cron=_cron(made).cron, timezone=_cron(made).timezone)
+    (runs_at,) = asyncio.run(schedule.get_dates(n=1, start=day))
     assert runs_at > calendar.closes_at(day.date())
     assert calendar.latest_complete(runs_at) == day.date()
 

@@ -14,7 +14,7 @@ from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.unit import Ledger
 from tests.commands.terminal import screens, start
 from tests.cycles.driver import Home
-from tests.cycles.small_world import FRI, MON, TUE, WED
+from tests.cycles.small_world import FRI, MON, TUE, WED, books_text
 from tests.flows.commands import Command
 
 THANKSGIVING = date(2015, 11, 26)
@@ -78,6 +78,18 @@ class TestEvery:
         ended = grodt(three_days, command, "--book", name)
         assert (ended.status, ended.out) == (2, "")
         assert ended.err == f"error: book {name!r} is unknown; the books file describes small\n"
+
+    @pytest.mark.parametrize("command", LOOKS[:-1])
+    def test_of_several_books_one_must_be_named_unless_one_is_demo(self, grodt: Command, home: Home, tmp_path: Path, command: str) -> None:
+        text = books_text()
+        head, _, book = text.partition("  small:\n")
+        several = replace(home, books=tmp_path / "several.yaml")
+        (tmp_path / "several.yaml").write_text(f"{text}  other:\n{book}")
+        ended = grodt(several, command)
+        assert (ended.status, ended.err) == (2, "error: name a book with --book; the books file describes other, small\n")
+        assert grodt(several, command, "--book", "other").status == 0
+        (tmp_path / "several.yaml").write_text(f"{head}  small:\n{book}  demo:\n{book}")
+        assert "demo" in grodt(several, command).out
 
     def test_looking_changes_nothing(self, grodt: Command, home: Home) -> None:
         before = home.everything()

@@ -36,7 +36,8 @@ class TestMetrics:
         assert ended.out.endswith("\n")
         assert not ended.out.endswith("\n\n")
 
-    def test_served_over_http_until_interrupted(self, three_days: Home) -> None:
+    @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+    def test_served_over_http_until_it_is_told_to_end(self, three_days: Home, end: signal.Signals) -> None:
         with start(three_days, "metrics", "--port", "0") as process:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -45,7 +46,7 @@ class TestMetrics:
             with urllib.request.urlopen(address[1], timeout=20) as reply:
                 assert reply.status == http.client.OK
                 assert b'grodt_equity_usd{book="small"}' in reply.read()
-            process.send_signal(signal.SIGINT)
+            process.send_signal(end)
             rest, errors = process.communicate(timeout=20)
         assert (process.returncode, rest, errors) == (0, "", "")
 
