@@ -94,7 +94,8 @@ print("the end")
 """
     environment = {**os.environ, "TERM": "xterm"}
     shown = on_terminal([sys.executable, "-c", program], environment, 60)
-    assert re.search(r"0\.[3-9] s  \[bold\]fetching\[/bold\] x+…", shown), "its seconds run, and it keeps to one line"
-    assert re.search(r"…  \d\.\d s  fetched \[all\]\n", shown)
-    assert re.search(r"\d\.\d s  sending\n?the end\n$", shown)
+    seconds = re.findall(r"(\d+\.\d) s  \[bold\]fetching\[/bold\] x+…", shown)
+    assert len(set(seconds)) > 1, "its seconds run, and it keeps to one line"
+    assert re.search(r"…  \d+\.\d s  fetched \[all\]\n", shown)
+    assert re.search(r"\d+\.\d s  sending\n?the end\n$", shown)
     assert "unseen" not in shown
