@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,13 @@ def test_an_order_of_a_plain_int_does_not_type_check(tmp_path: Path) -> None:
     snippet = tmp_path / "unchecked.py"
     snippet.write_text(SNIPPET, encoding="utf-8")
     root = Path(__file__).resolve().parents[2]
-    report, problems, status = api.run(
-        ["--strict", "--follow-imports=silent", f"--cache-dir={root / '.mypy_cache' / 'unchecked'}", "--config-file=", str(snippet)]
-    )
+    limit = sys.getrecursionlimit()  # mypy raises it for the whole process
+    try:
+        report, problems, status = api.run(
+            ["--strict", "--follow-imports=silent", f"--cache-dir={root / '.mypy_cache' / 'unchecked'}", "--config-file=", str(snippet)]
+        )
+    finally:
+        sys.setrecursionlimit(limit)
     assert (status, problems) == (1, "")
     errors = [line for line in report.splitlines() if ": error: " in line]
     assert [int(line.split(":")[1]) for line in errors] == [9, 10, 11], report
