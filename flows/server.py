@@ -121,6 +121,8 @@ class PrefectServer:
     def _silence(self, limit: float) -> str:
         if self.origin == "given":
             return f"PREFECT_API_URL is {self.api_url}, which did not answer in {limit:g} s: start that server, or unset PREFECT_API_URL"
+        if self.origin == "shared":
+            return f"the Prefect server at {self.api_url} (`grodt ui` or `grodt serve` of this home) stopped answering: run this again"
         return f"the Prefect server at {self.api_url} did not answer in {limit:g} s{self._log_tail()}"
 
     def _log_tail(self) -> str:

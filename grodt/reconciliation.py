@@ -114,7 +114,8 @@ def reconcile(ledger: Ledger, lease: Lease | None, broker: Broker, *, book: str,
     raise ReconciliationBreak(
         f"book {book} session {session}: ledger and broker differ in {len(breaks)} place{'s' if len(breaks) > 1 else ''}; "
         f"the book is halted.\n{_table(breaks)}\n"
-        f"Find the cause with `grodt breaks`, resolve each with `grodt breaks resolve`, then `grodt rearm --book {book}`."
+        f"Find the cause with `grodt breaks`, end each with `grodt resolve NUMBER --reason WHY`, "
+        f"then `grodt rearm --book {book} --reason WHY`."
     )
 
 

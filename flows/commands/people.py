@@ -67,7 +67,7 @@ def rearm(
     if not ended:
         out.print("no halt on all books held" if everything else f"no halt of book {name} held", soft_wrap=True)
     for each in left:
-        out.print(f"still holds: {each}; `grodt rearm --all` ends it", soft_wrap=True)
+        out.print(f"still holds: {each}; `grodt rearm --all --reason WHY` ends it", soft_wrap=True)
 
 
 def resolve(
@@ -82,7 +82,7 @@ def resolve(
 
     with ledger_at_home() as ledger, ledger.write() as tx:
         resolve_break(tx, break_id, reason, _author(author), clock(environment())())
-    out.print(f"break {break_id} is resolved; a halt of its book holds until `grodt rearm`", soft_wrap=True)
+    out.print(f"break {break_id} is resolved; a halt of its book holds until `grodt rearm --reason WHY`", soft_wrap=True)
 
 
 def _author(given: str | None) -> str:

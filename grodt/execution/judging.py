@@ -56,7 +56,7 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, limits: Limit
         what = "was" if stopped else "is now"
         raise HaltActive(
             f"book {proposal.book} session {proposal.session}: {assessment.halt}. Nothing was ordered and the book {what} halted; "
-            f"find the cause, then `grodt rearm --book {proposal.book} --reason …`"
+            f"find the cause, then `grodt rearm --book {proposal.book} --reason WHY`"
         )
     basket = build_basket(assessment.approved(), book=proposal.book, kind=kind, session=proposal.session, run_id=proposal.run_id)
     return Judged(basket, evidence)

@@ -118,7 +118,9 @@ def refresh(
             with ledger.write(lease) as tx:
                 record_checks(tx, evidence, run.attempts)
                 halt(tx, scope="book", book=run.book, reason="; ".join(stop.reasons)[:500], author="quality gate", now=now())
-            raise HaltActive(f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book}`") from stop
+            raise HaltActive(
+                f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book} --reason WHY`"
+            ) from stop
         with ledger.write(lease) as tx:
             pinned = snapshot(tx, tables=TABLES)
             pin_snapshot(tx, run.run_id, pinned)

@@ -96,9 +96,7 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
     if basket is None:
         raise GrodtError(f"run {run.run_id} has no basket to send; run its cycle again")
     if not is_approved(basket.hash):
-        raise GrodtError(
-            f"basket {basket.hash[:12]} of run {run.run_id} is not approved, so nothing is sent; `grodt approve {basket.hash}`"
-        )
+        raise GrodtError(f"basket {basket.hash[:12]} of run {run.run_id} is not approved, so nothing is sent; run its cycle again")
     return basket.require_intact()
 
 
@@ -200,4 +198,4 @@ class _Sending:
         """Halt the order's symbol; returns the operator's next step."""
         with self.ledger.write(self.lease) as tx:
             halt(tx, scope="symbol", book=self.run.book, symbol=order.symbol, reason=reason, author="execution", now=self.now())
-        return f"Look it up at the broker, then `grodt rearm --book {self.run.book}` and run the cycle again."
+        return f"Look it up at the broker, then `grodt rearm --book {self.run.book} --reason WHY` and run the cycle again."

@@ -111,7 +111,7 @@ def fill_sessions(tx: Read, run_id: str) -> set[date]:
     return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())
 
 
-_NEXT = "nothing of it is booked; compare with the broker's statement, then run `grodt reconcile`"
+_NEXT = "nothing of it is booked; compare `grodt orders` with the broker's statement, then run the cycle again"
 
 
 def _named(fill: Fill, book: str) -> str:

@@ -97,7 +97,7 @@ def require_none(tx: Read, book: str) -> None:
 
 
 def _command(book: str, found: tuple[Halt, ...]) -> str:
-    commands = {"`grodt rearm --all`" if one.scope == "all" else f"`grodt rearm --book {book}`" for one in found}
+    commands = {"`grodt rearm --all --reason WHY`" if one.scope == "all" else f"`grodt rearm --book {book} --reason WHY`" for one in found}
     return f"run {' and '.join(sorted(commands))}"
 
 

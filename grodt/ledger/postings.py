@@ -89,7 +89,7 @@ def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
     if known is not None:
         raise DataError(
             f"entry {entry.entry_id} of book {entry.book} is booked with other content; the event was reported twice and differently: "
-            "compare the ledger with the broker's statement, then run `grodt reconcile`"
+            "compare `grodt positions` and `grodt orders` with the broker's statement, then run the cycle again"
         )
     tx.connection.execute(
         _ADD_ENTRY,

@@ -94,12 +94,12 @@ class Proposal:
                 place = int(np.argmax(beyond))
                 raise DataError(
                     f"run {self.run_id}: {name} of {self.symbols[place]} is {shares[place]} shares, beyond {_MOST_HELD:,}; "
-                    f"nothing is approved. Compare the ledger with the broker (`grodt reconcile`)"
+                    f"nothing is approved. Compare `grodt positions` with the broker"
                 )
         for name in ("equity", "buying_power"):
             money = getattr(self, name)
             if abs(money) > _INT64_MAX:
                 raise DataError(
                     f"run {self.run_id}: {name} of {money} micros does not fit 64 bits; nothing is approved. "
-                    f"Compare the ledger with the broker (`grodt reconcile`)"
+                    f"Compare `grodt positions` with the broker"
                 )

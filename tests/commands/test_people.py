@@ -112,7 +112,7 @@ class TestRearm:
         assert ended.out.splitlines() == [
             f"ended: halt 1 on book small by ann since {NOW}: one",
             f"ended: halt 2 on RISE of book small by ann since {NOW}: two",
-            f"still holds: halt 3 on all books by ann since {NOW}: three; `grodt rearm --all` ends it",
+            f"still holds: halt 3 on all books by ann since {NOW}: three; `grodt rearm --all --reason WHY` ends it",
         ]
         ends = [("mended", "bob"), ("mended", "bob"), (None, None)]
         assert [row[-2:] for row in home.sql(_HALTS)] == ends
@@ -138,7 +138,7 @@ class TestResolve:
 
     def test_a_break_is_closed_with_who_and_why(self, grodt: Command, broken: Home) -> None:
         ended = grodt(broken, "resolve", "1", "--reason", "their [late] fill", "--author", "ann")
-        assert (ended.status, ended.out) == (0, "break 1 is resolved; a halt of its book holds until `grodt rearm`\n")
+        assert (ended.status, ended.out) == (0, "break 1 is resolved; a halt of its book holds until `grodt rearm --reason WHY`\n")
         assert broken.sql("SELECT resolved_reason, resolved_author FROM breaks") == [("their [late] fill", "ann")]
         assert grodt(broken, "breaks").out == "open breaks of small: none\n"
 

@@ -139,7 +139,9 @@ def test_cycles_run_forward_only(office):
     assert not office.open(THU).done
 
 
-@pytest.mark.parametrize(("scope", "book", "command"), [("book", BOOK, "grodt rearm --book demo"), ("all", "", "grodt rearm --all")])
+@pytest.mark.parametrize(
+    ("scope", "book", "command"), [("book", BOOK, "grodt rearm --book demo --reason WHY"), ("all", "", "grodt rearm --all --reason WHY")]
+)
 def test_a_halt_of_the_book_or_of_all_stops_before_anything_is_written(office, scope: HaltScope, book, command):
     with office.ledger.write() as tx:
         halt(tx, scope=scope, book=book, reason="a look at the prices", author="ops", now=office.now)

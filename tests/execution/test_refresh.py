@@ -152,7 +152,9 @@ def test_a_pinned_run_reads_the_same_and_asks_nobody_though_newer_data_came(depo
 
 def test_an_incomplete_session_halts_the_book_and_leaves_the_row_of_control_24(depot):
     depot.source.left_out = {("A", FRI), ("B", FRI)}
-    with pytest.raises(HaltActive, match=r"book demo session 2014-01-03: quality gate .* 2 of 4 listed .*`grodt rearm --book demo`"):
+    with pytest.raises(
+        HaltActive, match=r"book demo session 2014-01-03: quality gate .* 2 of 4 listed .*`grodt rearm --book demo --reason WHY`"
+    ):
         depot.cycle(FRI)
     (halt,) = depot.read(lambda tx: active(tx, BOOK))
     assert (halt.scope, halt.author) == ("book", "quality gate")

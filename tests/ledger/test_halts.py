@@ -12,7 +12,7 @@ def test_a_halted_book_is_stopped_with_reason_author_and_the_next_step(tx: Write
     require_none(tx, BOOK)
     halt(tx, scope="book", book=BOOK, reason="basket value", author="risk", now=NOW)
     with pytest.raises(
-        HaltActive, match=r"halt 1 on book demo by risk since 2026-11-20 21:30 UTC: basket value.*`grodt rearm --book demo`"
+        HaltActive, match=r"halt 1 on book demo by risk since 2026-11-20 21:30 UTC: basket value.*`grodt rearm --book demo --reason WHY`"
     ) as caught:
         require_none(tx, BOOK)
     assert caught.value.exit_status == 3
@@ -43,7 +43,7 @@ def test_rearming_ends_the_halts_of_the_book_and_they_may_come_again(tx: Write) 
 def test_a_halt_on_all_books_outlives_the_rearming_of_one(tx: Write) -> None:
     everything = halt(tx, scope="all", reason="kill switch", author="ann", now=NOW)
     rearm(tx, book=BOOK, reason="mended", author="ann", now=NOW)
-    with pytest.raises(HaltActive, match=r"on all books by ann.*`grodt rearm --all`"):
+    with pytest.raises(HaltActive, match=r"on all books by ann.*`grodt rearm --all --reason WHY`"):
         require_none(tx, BOOK)
     assert rearm(tx, book="", reason="mended", author="ann", now=NOW) == (everything,)
     require_none(tx, BOOK)

@@ -58,7 +58,7 @@ def test_a_difference_is_recorded_halts_the_book_and_is_shown(desk: Desk, run: R
     text = str(caught.value)
     assert "book demo session 2026-03-03: ledger and broker differ in 1 place; the book is halted." in text
     assert "demo-eod-20260303-MSFT-9       0       7          -7" in text
-    assert "`grodt rearm --book demo`" in text
+    assert "`grodt rearm --book demo --reason WHY`" in text
     assert _breaks(desk) == [Break("order", "demo-eod-20260303-MSFT-9", 0, 7)]
     assert _halts(desk) == [("book", "reconciliation break")]
     with pytest.raises(HaltActive):

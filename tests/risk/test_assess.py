@@ -247,7 +247,7 @@ def test_a_proposal_of_the_wrong_shape_or_type_is_a_mistake_of_its_caller(change
 
 
 def test_impossible_holdings_and_money_are_refused_with_the_next_step() -> None:
-    with pytest.raises(DataError, match=r"position of S1 is 1000000000000001 shares.*grodt reconcile"):
+    with pytest.raises(DataError, match=r"position of S1 is 1000000000000001 shares.*`grodt positions`"):
         proposal([0, 0], position=[0, 10**15 + 1])
     with pytest.raises(DataError, match="working of S0"):
         proposal([0], working=[-(2**63)])
