@@ -17,10 +17,10 @@ import polars as pl
 
 from grodt.bars.alpaca_actions import ActionsPage, UnsupportedAction, actions_of, read_actions_page
 from grodt.bars.alpaca_http import AlpacaHttp, Patience, read_json, together
-from grodt.bars.alpaca_payloads import BarsPage, Listing, bars_of, listing_of
+from grodt.bars.alpaca_payloads import Assets, BarsPage, bars_of, listing_of
 from grodt.bars.alpaca_settings import AlpacaSettings, Credentials
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
-from grodt.instruments import Instrument
+from grodt.instruments import Instrument, Listing, one_listing_each
 from grodt.sessions import Calendar
 
 #: Tickers of one question: keeps its URL below 2,000 characters.
@@ -66,7 +66,7 @@ class AlpacaSource:
         self._report = report
         self._opened = partial(AlpacaHttp.opened, name, credentials, patience=patience or Patience(), random=random, sleep=sleep)
         self._reported: set[UnsupportedAction] = set()
-        self._listing: Listing | None = None
+        self._listing: Assets | None = None
         self._listing_lock = Lock()
 
     @property
@@ -89,6 +89,10 @@ class AlpacaSource:
         """Those of the symbols that Alpaca has no asset of, active or not. Errors as `instruments`."""
         known = self._listed().known
         return tuple(symbol for symbol in symbols if symbol not in known)
+
+    def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
+        """Each ticker is taken for an instrument."""
+        return one_listing_each(symbols)
 
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """See `BarSource.fetch`.
@@ -149,7 +153,7 @@ class AlpacaSource:
                 self._reported.add(action)
                 self._report(action)
 
-    def _listed(self) -> Listing:
+    def _listed(self) -> Assets:
         """The list of assets, asked for at the first need and kept."""
         with self._listing_lock:
             if self._listing is None:

@@ -254,6 +254,7 @@ def _one_action(key: tuple[str, date, str], rows: Sequence[_Row], source: str) -
         "ratio_new": ratio.numerator if ratios else None,
         "ratio_old": ratio.denominator if ratios else None,
         "cash_per_share": sum(cash, Decimal(0)).quantize(_MICRO, ROUND_HALF_EVEN) if cash else None,
+        "new_symbol": None,
     }
 
 

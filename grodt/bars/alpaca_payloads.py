@@ -66,7 +66,7 @@ class _Assets(_Strict):
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Assets:
     """What `/v2/assets` says.
 
     Attributes:
@@ -78,7 +78,7 @@ class Listing:
     known: frozenset[str]
 
 
-def listing_of(body: bytes, *, over_the_counter: bool, source: str, about: str) -> Listing:
+def listing_of(body: bytes, *, over_the_counter: bool, source: str, about: str) -> Assets:
     """The assets as instruments. What trades over the counter counts only where the feed has its bars.
 
     Raises:
@@ -90,4 +90,4 @@ def listing_of(body: bytes, *, over_the_counter: bool, source: str, about: str) 
         for asset in assets
         if asset.status == "active" and (asset.exchange == "OTC") == over_the_counter
     }
-    return Listing(tuple(active[symbol] for symbol in sorted(active)), frozenset(asset.symbol for asset in assets))
+    return Assets(tuple(active[symbol] for symbol in sorted(active)), frozenset(asset.symbol for asset in assets))

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from grodt.bars.cells import ROW, CellTable, read_cells
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
 from grodt.errors import ConfigError
-from grodt.instruments import Instrument
+from grodt.instruments import Instrument, Listing, one_listing_each
 
 PRICES = ("open", "high", "low", "close")
 #: How far a written price ratio may lie from a ratio of whole shares: 0.142857 is 1/7 cut at the sixth decimal.
@@ -147,6 +147,10 @@ class FilesSource:
         """Those of the symbols that have no bar in the file."""
         known = {instrument.symbol for instrument in self._instruments}
         return tuple(symbol for symbol in symbols if symbol not in known)
+
+    def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
+        """The file's symbols are taken for instruments."""
+        return one_listing_each(symbols)
 
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """See `BarSource.fetch`. A symbol that the file does not have has no rows."""

@@ -20,7 +20,7 @@ from grodt.bars.simulated_draws import Integers
 from grodt.bars.simulated_paths import BLOCK, SECTORS, SUPPLY, Factors, State, World
 from grodt.bars.source import Fetched
 from grodt.errors import ConfigError
-from grodt.instruments import Instrument
+from grodt.instruments import Instrument, Listing, one_listing_each
 from grodt.sessions import Calendar
 
 _RUN = 8  # blocks walked together
@@ -85,6 +85,10 @@ class SimulatedSource:
     def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
         """Those of the symbols that the exchange never had."""
         return tuple(symbol for symbol in symbols if _indices([symbol]).size == 0)
+
+    def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
+        """The exchange never changes a symbol, and never gives one to another company."""
+        return one_listing_each(symbols)
 
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """Bars and corporate actions as the exchange publishes them, bad prints included.

@@ -267,6 +267,7 @@ def actions_frame(actions: Integers, names: pl.Series) -> pl.DataFrame:
         pl.when(is_split).then("ratio_new"),
         pl.when(is_split).then("ratio_old"),
         pl.when(~is_split).then((pl.col("micros").cast(pl.Decimal(24, 6)) / 1_000_000).cast(pl.Decimal(24, 6))).alias("cash_per_share"),
+        pl.lit(None, dtype=pl.String).alias("new_symbol"),
     ).match_to_schema(RAW_ACTIONS)
 
 

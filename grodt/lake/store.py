@@ -16,7 +16,7 @@ from grodt.lake.files import Disk, Stamp, digest, encode, publish
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
 from grodt.lake.paths import history_path, require_path
 from grodt.lake.tables import SCHEMA_VERSION, TABLES
-from grodt.lake.validation import require_types, require_valid, session_column, stored_types, types
+from grodt.lake.validation import added_columns, require_types, require_valid, session_column, stored_types, types
 from grodt.sessions import require_utc
 
 #: Files that were checked once: the digest that was found and the stamp it was found at, by path.
@@ -155,7 +155,9 @@ class Lake:
         for _ in range(_READ_ATTEMPTS):
             places = self._locate(files)
             try:
-                rows = pl.scan_parquet([path for path, _ in places], schema=stored_types(table), glob=False, hive_partitioning=False)
+                rows = pl.scan_parquet(
+                    [path for path, _ in places], schema=stored_types(table), missing_columns="insert", glob=False, hive_partitioning=False
+                )
                 frame = (rows.filter(*chosen) if chosen else rows).select(names).collect()
                 if all(Stamp.of(path) == stamp for path, stamp in places):
                     return frame.cast({name: wanted[name] for name in names if isinstance(wanted[name], pl.Enum)})
@@ -240,7 +242,13 @@ class Lake:
                     continue
             except OSError:
                 continue
-            require_types(file.table, pl.Schema(pl.read_parquet_schema(path)), stored_types(file.table), f"lake file {file.path}")
+            require_types(
+                file.table,
+                pl.Schema(pl.read_parquet_schema(path)),
+                stored_types(file.table),
+                f"lake file {file.path}",
+                may_lack=added_columns(file.table, file.schema_version),
+            )
             self._checked[path] = (file.sha256, stamp)
             return path, stamp
         return None

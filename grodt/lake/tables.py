@@ -7,7 +7,8 @@ that were validated, so only names and types are checked again.
 import dataframely as dy
 import polars as pl
 
-SCHEMA_VERSION = 1
+#: 2: corporate actions have `new_symbol`. A file of an earlier version is read with null in the columns that it lacks.
+SCHEMA_VERSION = 2
 
 
 def _instant(description: str) -> dy.Datetime:
@@ -47,16 +48,17 @@ class Bars1d(dy.Schema):
 
 
 class CorporateActions(dy.Schema):
-    """Splits, cash dividends and delistings, by the first session without the right (ex date)."""
+    """Splits, cash dividends, delistings and changes of symbol, by the first session without the right (ex date)."""
 
     source = dy.String(primary_key=True, min_length=1, description="name of the source in the books file")
     symbol = dy.String(primary_key=True, min_length=1, description="ticker")
     ex_date = dy.Date(primary_key=True, description="first session that trades without the right")
-    kind = dy.Enum(["split", "dividend", "delisting"], primary_key=True, description="what happens")
+    kind = dy.Enum(["split", "dividend", "delisting", "symbol_change"], primary_key=True, description="what happens")
     pay_date = dy.Date(nullable=True, description="when a dividend's cash is paid; null: on the ex date")
     ratio_new = dy.Int64(nullable=True, min=1, description="split: shares after, for ratio_old before")
     ratio_old = dy.Int64(nullable=True, min=1, description="split: shares before")
     cash_per_share = _money("dividend, or final value of a delisting, per share held before the ex date", nullable=True)
+    new_symbol = dy.String(nullable=True, min_length=1, description="change of symbol: the ticker from the ex date on")
     known_at = _instant("when we learned the action")
 
     @dy.rule()
@@ -77,6 +79,60 @@ class CorporateActions(dy.Schema):
             .then(cash.is_not_null() & (cash >= 0).fill_null(False))
             .otherwise(cash.is_null())
         )
+
+    @dy.rule()
+    def new_symbol_is_given(cls) -> pl.Expr:
+        """A change of symbol names another symbol, and only it does."""
+        new = pl.col("new_symbol")
+        return pl.when(pl.col("kind") == "symbol_change").then((new != pl.col("symbol")).fill_null(False)).otherwise(new.is_null())
+
+
+class Bars1m(dy.Schema):
+    """One-minute bars as traded: raw prices, stamped at the start of the minute. A minute without a trade has no row."""
+
+    source = dy.String(primary_key=True, min_length=1, description="name of the source in the books file")
+    symbol = dy.String(primary_key=True, min_length=1, description="ticker")
+    start = dy.Datetime(
+        primary_key=True, time_zone="UTC", time_unit="us", description="start of the minute; the bar holds trades from it to the next"
+    )
+    session = dy.Date(description="session of the exchange calendar that the minute lies in")
+    open = dy.Float64(min_exclusive=0, description="first price", metadata={"unit": "USD"})
+    high = dy.Float64(min_exclusive=0, description="highest price", metadata={"unit": "USD"})
+    low = dy.Float64(min_exclusive=0, description="lowest price", metadata={"unit": "USD"})
+    close = dy.Float64(min_exclusive=0, description="last price", metadata={"unit": "USD"})
+    volume = dy.Float64(min=0, description="shares traded, raw", metadata={"unit": "shares"})
+    known_at = _instant("when we learned the bar")
+
+    @dy.rule()
+    def high_is_highest(cls) -> pl.Expr:
+        """The high is ≥ open, close, low."""
+        return pl.col("high") >= pl.max_horizontal("open", "close", "low")
+
+    @dy.rule()
+    def low_is_lowest(cls) -> pl.Expr:
+        """The low is ≤ open, close, high."""
+        return pl.col("low") <= pl.min_horizontal("open", "close", "high")
+
+    @dy.rule()
+    def start_is_a_whole_minute(cls) -> pl.Expr:
+        """The stamp has no seconds."""
+        return pl.col("start") == pl.col("start").dt.truncate("1m")
+
+
+class Instruments(dy.Schema):
+    """Which instrument was quoted under which symbol, and when. One row per instrument, symbol and time of it."""
+
+    source = dy.String(primary_key=True, min_length=1, description="name of the source in the books file")
+    instrument = dy.String(primary_key=True, min_length=1, description="the instrument's own id, never changed and never used again")
+    symbol = dy.String(primary_key=True, min_length=1, description="ticker")
+    session = dy.Date(primary_key=True, description="first session under that ticker; 1900-01-01 where the source does not know it")
+    until = dy.Date(nullable=True, description="first session no longer under it; null while it lasts")
+    known_at = _instant("when we learned it")
+
+    @dy.rule()
+    def until_is_later(cls) -> pl.Expr:
+        """It ends after it began."""
+        return pl.col("until").is_null() | (pl.col("until") > pl.col("session")).fill_null(False)
 
 
 class Quarantine(dy.Schema):
@@ -245,7 +301,9 @@ class Runs(dy.Schema):
 #: Every table of the lake, by the name of its folder.
 TABLES: dict[str, type[dy.Schema]] = {
     "bars_1d": Bars1d,
+    "bars_1m": Bars1m,
     "corporate_actions": CorporateActions,
+    "instruments": Instruments,
     "quarantine": Quarantine,
     "signals": Signals,
     "targets": Targets,

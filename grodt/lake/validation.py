@@ -1,12 +1,13 @@
 """A frame against its table's schema class, before it is written and after it was read."""
 
+from collections.abc import Collection
 from functools import cache
 
 import dataframely as dy
 import polars as pl
 
 from grodt.errors import DataError
-from grodt.lake.tables import TABLES
+from grodt.lake.tables import SCHEMA_VERSION, TABLES
 
 _RULES_NAMED = 5
 
@@ -63,13 +64,21 @@ def require_valid(table: str, frame: pl.DataFrame, source: str) -> pl.DataFrame:
     return frame.select(wanted.names()).sort(schema.primary_key())
 
 
-def require_types(table: str, found: pl.Schema, wanted: pl.Schema, where: str) -> None:
-    """Check names and types, in any order.
+@cache
+def added_columns(table: str, schema_version: int) -> frozenset[str]:
+    """Columns that files of that schema version may lack: those that may be null, unless the version is today's."""
+    if schema_version >= SCHEMA_VERSION:
+        return frozenset()
+    return frozenset(name for name, column in table_schema(table).columns().items() if column.nullable)
+
+
+def require_types(table: str, found: pl.Schema, wanted: pl.Schema, where: str, *, may_lack: Collection[str] = ()) -> None:
+    """Check names and types, in any order. Columns that it `may_lack` need not be there.
 
     Raises:
         DataError: they differ; every difference is named.
     """
-    wrong = [f"column {name} is missing" for name in wanted if name not in found]
+    wrong = [f"column {name} is missing" for name in wanted if name not in found and name not in may_lack]
     wrong += [f"column {name} is not the table's" for name in found if name not in wanted]
     wrong += [f"column {name} is {found[name]}, not {wanted[name]}" for name in wanted if name in found and found[name] != wanted[name]]
     if wrong:

@@ -1,23 +1,26 @@
 """The lake's manifest: which file versions make up the lake, commit by commit; and what was asked of each source.
 
-A file is superseded by a later commit of the same path, so the rows are facts that never change.
+A file is superseded by a later commit of the same path, and leaves the lake when a later commit removes its path; so the rows are
+facts that never change.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
 from grodt.ledger.tables import coverage as coverage_table
-from grodt.ledger.tables import lake_commits, lake_files
+from grodt.ledger.tables import lake_commits, lake_files, lake_removals
 from grodt.ledger.transaction import Read, Write
 from grodt.ledger.unit import Ledger
 from grodt.sessions import require_utc
 
 _DAY = timedelta(days=1)
+
+Width = Literal["1d", "1m"]
 
 
 class LedgerManifest(Manifest):
@@ -37,9 +40,10 @@ class LedgerManifest(Manifest):
             return snapshot(tx, version, tables=tables)
 
     def paths(self, tables: Sequence[str]) -> frozenset[str]:
-        """Paths of the files of those tables as they are now. A path that was committed once stays in the lake."""
+        """Paths of the files of those tables as they are now."""
         with self._ledger.read() as tx:
-            query = select(lake_files.c.path).where(lake_files.c.table_name.in_(list(tables)))
+            wanted = lake_files.c.table_name.in_(list(tables))
+            query = select(lake_files.c.path).where(wanted, ~_gone(_latest(tx)))
             return frozenset(tx.connection.execute(query).scalars())
 
 
@@ -50,13 +54,7 @@ def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | No
         version = latest
     if not 0 <= version <= latest:
         raise ValueError(f"the lake has no version {version}; its latest is {latest}")
-    newer = lake_files.alias("newer")
-    superseded = (
-        select(newer.c.version)
-        .where(newer.c.path == lake_files.c.path, newer.c.version > lake_files.c.version, newer.c.version <= version)
-        .exists()
-    )
-    query = select(lake_files).where(lake_files.c.version <= version, ~superseded).order_by(lake_files.c.path)
+    query = select(lake_files).where(lake_files.c.version <= version, ~_gone(version)).order_by(lake_files.c.path)
     if tables is not None:
         query = query.where(lake_files.c.table_name.in_(list(tables)))
     files = tuple(_file(row) for row in tx.connection.execute(query))
@@ -77,27 +75,39 @@ def snapshot_as_of(tx: Read, as_of: datetime, *, tables: Sequence[str] | None = 
     return snapshot(tx, None if first is None else first - 1, tables=tables)
 
 
-def commit_files(tx: Write, files: Sequence[LakeFile], now: datetime) -> int:
+def commit_files(tx: Write, files: Sequence[LakeFile], now: datetime, *, removed: Iterable[str] = ()) -> int:
     """Commit file versions, the last step of a lake write: what is not committed is not part of the lake.
 
     A file whose path is in the lake supersedes the version there; one that is there with the same SHA-256 is left out.
 
+    Args:
+        tx: the transaction.
+        files: versions to add.
+        now: the instant of the commit.
+        removed: paths that leave the lake, because the rows of their files are in others from now on; one that is not in it is left out.
+
     Returns:
-        The manifest's version: a new one, or the one as it was if every file is there already.
+        The manifest's version: a new one, or the one as it was if every file is there, and every removed path gone, already.
 
     Raises:
-        ValueError: two of the files have one path.
+        ValueError: two of the files have one path, or one is removed as well.
     """
     by_path = {file.path: file for file in files}
-    if len(by_path) != len(files):
-        raise ValueError(f"{len(files)} files have {len(by_path)} paths; a commit holds one version of each")
-    current = _current(tx, list(by_path))
+    leaving = set(removed)
+    if len(by_path) != len(files) or leaving.intersection(by_path):
+        raise ValueError(f"{len(files)} files have {len(by_path)} paths, {len(leaving)} are removed; a commit holds one version of each")
+    current = _current(tx, [*by_path, *leaving])
     new = [file for file in files if current.get(file.path) != file.sha256]
+    gone = sorted(leaving.intersection(current))
     latest = _latest(tx)
-    if not new:
+    if not new and not gone:
         return latest
     version = latest + 1
     tx.connection.execute(insert(lake_commits).values(version=version, committed_at=now))
+    if gone:
+        tx.connection.execute(insert(lake_removals), [{"path": path, "version": version} for path in gone])
+    if not new:
+        return version
     tx.connection.execute(
         insert(lake_files),
         [
@@ -121,13 +131,14 @@ def commit_files(tx: Write, files: Sequence[LakeFile], now: datetime) -> int:
     return version
 
 
-def coverage(tx: Read, source: str) -> dict[str, tuple[date, date]]:
-    """Dates that were asked of a source and recorded, by symbol: one range each, both ends included."""
-    query = select(coverage_table).where(coverage_table.c.source == source).order_by(coverage_table.c.symbol)
+def coverage(tx: Read, source: str, width: Width = "1d") -> dict[str, tuple[date, date]]:
+    """Dates whose bars of that width were asked of a source and recorded, by symbol: one range each, both ends included."""
+    mine = (coverage_table.c.source == source, coverage_table.c.width == width)
+    query = select(coverage_table).where(*mine).order_by(coverage_table.c.symbol)
     return {row.symbol: (row.first_date, row.last_date) for row in tx.connection.execute(query)}
 
 
-def extend_coverage(tx: Write, source: str, symbols: Iterable[str], start: date, end: date, run_id: str) -> None:
+def extend_coverage(tx: Write, source: str, symbols: Iterable[str], start: date, end: date, run_id: str, width: Width = "1d") -> None:
     """Note that a source was asked for `start` to `end`, both included, and that its answer is in the lake.
 
     Each symbol has one range of days without holes: what is added overlaps it or adjoins it, at either end.
@@ -137,7 +148,7 @@ def extend_coverage(tx: Write, source: str, symbols: Iterable[str], start: date,
     """
     if start > end:
         raise ValueError(f"source {source}: range {start} to {end} is empty")
-    known = coverage(tx, source)
+    known = coverage(tx, source, width)
     rows = []
     for symbol in sorted(set(symbols)):
         first, last = known.get(symbol, (start, end))
@@ -148,16 +159,18 @@ def extend_coverage(tx: Write, source: str, symbols: Iterable[str], start: date,
                 f"{first} to {last}; ask for the hole as well"
             )
         rows.append({"symbol": symbol, "first_date": min(first, start), "last_date": max(last, end)})
-    _write_coverage(tx, source, rows, known, run_id)
+    _write_coverage(tx, source, width, rows, known, run_id)
 
 
-def _write_coverage(tx: Write, source: str, rows: Sequence[Mapping[str, Any]], known: Mapping[str, tuple[date, date]], run_id: str) -> None:
+def _write_coverage(
+    tx: Write, source: str, width: Width, rows: Sequence[Mapping[str, Any]], known: Mapping[str, tuple[date, date]], run_id: str
+) -> None:
     changed = [row for row in rows if known.get(row["symbol"]) != (row["first_date"], row["last_date"])]
     wider = [{"of": source, "key": row["symbol"], "run_id": run_id, **row} for row in changed if row["symbol"] in known]
     if wider:
-        mine = (coverage_table.c.source == bindparam("of"), coverage_table.c.symbol == bindparam("key"))
+        mine = (coverage_table.c.source == bindparam("of"), coverage_table.c.width == width, coverage_table.c.symbol == bindparam("key"))
         tx.connection.execute(update(coverage_table).where(*mine), wider)
-    fresh = [{"source": source, "run_id": run_id, **row} for row in changed if row["symbol"] not in known]
+    fresh = [{"source": source, "width": width, "run_id": run_id, **row} for row in changed if row["symbol"] not in known]
     if fresh:
         tx.connection.execute(insert(coverage_table), fresh)
 
@@ -166,12 +179,20 @@ def _latest(tx: Read) -> int:
     return int(tx.connection.execute(select(func.coalesce(func.max(lake_commits.c.version), 0))).scalar_one())
 
 
+def _gone(version: int) -> ColumnElement[bool]:
+    """Whether a row of lake_files is superseded or removed at a version."""
+    newer, removal = lake_files.alias("newer"), lake_removals.alias("removal")
+    later: list[ColumnElement[bool]] = []
+    for each in (newer, removal):
+        after = (each.c.path == lake_files.c.path, each.c.version > lake_files.c.version, each.c.version <= version)
+        later.append(select(each.c.version).where(*after).exists())
+    return or_(*later)
+
+
 def _current(tx: Read, paths: Sequence[str]) -> dict[str, str]:
-    query = (
-        select(lake_files.c.path, lake_files.c.sha256)
-        .where(lake_files.c.path.in_(list(paths)))
-        .order_by(lake_files.c.path, lake_files.c.version)
-    )
+    """SHA-256 by path, of those that are in the lake now."""
+    wanted = lake_files.c.path.in_(list(paths))
+    query = select(lake_files.c.path, lake_files.c.sha256).where(wanted, ~_gone(_latest(tx)))
     return dict(tx.connection.execute(query).tuples().all())
 
 

@@ -169,15 +169,27 @@ lake_files = Table(
 )
 Index("ix_lake_files_version", lake_files.c.version)
 
+# A path that leaves the lake at a version, because its rows are in other files from then on.
+lake_removals = Table(
+    "lake_removals",
+    metadata,
+    Column("path", Text, nullable=False),
+    Column("version", Int64, ForeignKey("lake_commits.version"), nullable=False),
+    PrimaryKeyConstraint("path", "version"),
+    **_KEYED,
+)
+
 coverage = Table(
     "coverage",
     metadata,
     Column("source", Text, nullable=False),
+    Column("width", Text, nullable=False),
     Column("symbol", Text, nullable=False),
     Column("first_date", Day, nullable=False),
     Column("last_date", Day, nullable=False),
     Column("run_id", Text, nullable=False),
-    PrimaryKeyConstraint("source", "symbol"),
+    PrimaryKeyConstraint("source", "width", "symbol"),
+    _one_of("width", "1d", "1m"),
     CheckConstraint("first_date <= last_date", name="range_ordered"),
     **_KEYED,
 )
@@ -329,7 +341,7 @@ entries = Table(
     Column("digest", Text, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    _one_of("kind", "deposit", "fill", "split", "dividend", "dividend_payment", "delisting"),
+    _one_of("kind", "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change"),
     **_KEYED,
 )
 Index("ix_entries_book_session", entries.c.book, entries.c.session)
@@ -430,7 +442,7 @@ breaks = Table(
     Column("resolved_at", Instant),
     Column("resolved_reason", Text),
     Column("resolved_author", Text),
-    _one_of("kind", "position", "cash", "order"),
+    _one_of("kind", "position", "cash", "order", "action"),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_reason IS NULL) AND (resolved_at IS NULL) = (resolved_author IS NULL)",
         name="resolution_whole",
@@ -443,6 +455,7 @@ Index("ix_breaks_open", breaks.c.book, breaks.c.kind, breaks.c.symbol, unique=Tr
 APPEND_ONLY = (
     "lake_commits",
     "lake_files",
+    "lake_removals",
     "risk_checks",
     "baskets",
     "basket_approvals",

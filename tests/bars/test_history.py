@@ -52,7 +52,11 @@ def stored(tmp_path) -> tuple[Lake, MemoryManifest]:
             "cash_per_share": pl.String,
         },
         orient="row",
-    ).with_columns(pl.col("cash_per_share").cast(pl.Decimal(24, 6)), known_at=pl.lit(NOW).cast(pl.Datetime("us", "UTC")))
+    ).with_columns(
+        pl.col("cash_per_share").cast(pl.Decimal(24, 6)),
+        new_symbol=pl.lit(None, pl.String),
+        known_at=pl.lit(NOW).cast(pl.Datetime("us", "UTC")),
+    )
     for year in (2013, 2014):
         start, end = date(year, 1, 1), date(year, 12, 31)
         names = ["A", "B", "OLD"]

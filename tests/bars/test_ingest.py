@@ -167,7 +167,7 @@ def test_a_symbol_that_left_the_list_is_asked_for_until_its_delisting_is_in():
 
 def test_a_fresh_ingest_writes_one_file_per_year_and_covers_all_of_it(tmp_path):
     world = World(tmp_path)
-    world.source.actions = [("A", date(2013, 12, 14), "dividend", None, None, None, 1)]
+    world.source.actions = [("A", date(2013, 12, 14), "dividend", None, None, None, 1, None)]
     report = world.run(date(2014, 1, 3))
     sessions = XNYS.between(date(2012, 12, 3), date(2014, 1, 3))
     assert (report.chunks, report.rows, report.quarantined, report.reasons) == (3, 4 * len(sessions), 0, ())
@@ -237,7 +237,7 @@ def test_a_bad_print_goes_to_quarantine_and_the_memory_of_it_reaches_the_next_ni
 def test_a_split_known_from_an_earlier_chunk_explains_a_leap(tmp_path):
     world = World(tmp_path)
     monday = date(2014, 1, 6)
-    world.source.actions = [("A", date(2014, 1, 3), "split", None, 4, 1, None)]
+    world.source.actions = [("A", date(2014, 1, 3), "split", None, 4, 1, None, None)]
     world.source.left_out = {("A", date(2014, 1, 3))}
     for session in XNYS.between(monday, date(2014, 1, 10)):
         world.source.prices["A", session] = 2.5
@@ -306,7 +306,7 @@ def test_an_action_of_a_late_session_is_recorded_once(tmp_path):
     world = World(tmp_path)
     friday, monday = date(2014, 1, 3), date(2014, 1, 6)
     world.source.left_out = {("A", friday)}
-    world.source.actions = [("A", friday, "split", None, 2, 1, None)]
+    world.source.actions = [("A", friday, "split", None, 2, 1, None, None)]
     for session in XNYS.between(monday, date(2014, 1, 10)):
         world.source.prices["A", session] = 5.0
     world.run(friday)
@@ -350,7 +350,7 @@ def test_completeness_can_be_measured_again_from_the_lake(tmp_path):
 
 def test_an_unreadable_answer_stops_with_what_was_committed_before(tmp_path):
     world = World(tmp_path)
-    world.source.actions = [("A", date(2014, 1, 2), "split", None, None, None, None)]
+    world.source.actions = [("A", date(2014, 1, 2), "split", None, None, None, None, None)]
     with pytest.raises(DataError, match="split_has_a_ratio"):
         world.run(date(2014, 1, 3))
     assert {last for _, last in world.manifest.coverage.values()} == {date(2013, 12, 31)}

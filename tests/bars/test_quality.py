@@ -34,7 +34,7 @@ def bars_of(closes: dict[str, list[float]], days: tuple[date, ...] = DAYS) -> pl
 
 
 def split_of(symbol: str, day: date, new: int, old: int) -> pl.DataFrame:
-    return pl.DataFrame([(symbol, day, "split", None, new, old, None)], schema=RAW_ACTIONS, orient="row")
+    return pl.DataFrame([(symbol, day, "split", None, new, old, None, None)], schema=RAW_ACTIONS, orient="row")
 
 
 def judge(
@@ -162,7 +162,7 @@ def test_a_symbol_that_was_silent_for_a_window_is_taken_as_it_comes():
 
 def test_a_split_explains_its_leap_and_a_dividend_its_drop():
     split = split_of("A", DAYS[1], 7, 1)
-    dividend = pl.DataFrame([("A", DAYS[2], "dividend", None, None, None, 40)], schema=RAW_ACTIONS, orient="row")
+    dividend = pl.DataFrame([("A", DAYS[2], "dividend", None, None, None, 40, None)], schema=RAW_ACTIONS, orient="row")
     assert judge(bars_of({"A": [700.0, 101.0, 60.0]}), actions=pl.concat([split, dividend])).outcome == "pass"
     assert refused(judge(bars_of({"A": [700.0, 101.0, 60.0]}), actions=split)) == [("A", DAYS[2])]
     assert refused(judge(bars_of({"A": [700.0, 101.0, 100.0]}))) == [("A", DAYS[1])]
@@ -201,9 +201,9 @@ def test_a_gate_over_a_long_range_and_gates_night_by_night_agree(path, cuts):
     level, rows, actions = 50.0, [], []
     for day, (step, bar, action) in zip(DAYS, path, strict=False):
         if action == "s":
-            actions.append(("A", day, "split", None, 2, 1, None))
+            actions.append(("A", day, "split", None, 2, 1, None, None))
         if action == "d":
-            actions.append(("A", day, "dividend", None, None, None, 1))
+            actions.append(("A", day, "dividend", None, None, None, 1, None))
         level = min(max(level * math.exp(step), 1e-3), 1e6)
         if bar != "-":
             high = level * (0.5 if bar == "r" else 1.0)

@@ -48,7 +48,7 @@ def digest(fetched: Fetched) -> str:
         str(bars["session"].cast(pl.Int32).to_list()),
         str(np.nan_to_num(np.rint(prices), nan=-1).astype(np.int64).ravel().tolist()),
         str(bars["volume"].cast(pl.Int64).to_list()),
-        str(actions.rows()),
+        str(actions.drop("new_symbol").rows()),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -137,9 +137,9 @@ class TestGaps:
 
     def test_an_action_that_comes_with_a_bar_is_recorded_once(self, depot):
         depot.source.left_out = {("A", GAP), ("B", GAP)}
-        depot.source.actions = [("B", GAP, "dividend", None, None, None, 1)]
+        depot.source.actions = [("B", GAP, "dividend", None, None, None, 1, None)]
         depot.cycle(FRI)
-        depot.source.actions += [("A", GAP, "dividend", None, None, None, 2)]
+        depot.source.actions += [("A", GAP, "dividend", None, None, None, 2, None)]
         depot.source.left_out = set()
         fill(depot)
         actions = depot.lake.read("corporate_actions", LedgerManifest(depot.real_ledger).snapshot())

@@ -32,7 +32,7 @@ def test_each_table_column_and_rule_says_what_it_is_and_each_measure_its_unit(ta
 def test_a_column_has_its_type_in_the_files_its_unit_and_its_bounds() -> None:
     columns = {each.name: each for each in describe("corporate_actions").columns}
     assert columns["symbol"] == ColumnFacts("symbol", "text", "", key=True, nullable=False, bound="not empty", description="ticker")
-    assert (columns["kind"].type, columns["kind"].values) == ("text", "split, dividend, delisting")
+    assert (columns["kind"].type, columns["kind"].values) == ("text", "split, dividend, delisting, symbol_change")
     assert columns["ratio_new"].values == "≥ 1, nullable"
     assert (columns["cash_per_share"].type, columns["cash_per_share"].unit) == ("decimal(24, 6)", "USD")
     assert (columns["known_at"].type, columns["ex_date"].type) == ("timestamp", "date")

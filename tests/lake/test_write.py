@@ -32,7 +32,7 @@ def test_the_file_is_described_as_it_stands_on_the_disk(tmp_path: Path) -> None:
     on_disk = (lake.root / file.path).read_bytes()
     assert (file.table, file.rows, file.size, file.source) == ("bars_1d", 6, len(on_disk), "demo")
     assert (file.first_session, file.last_session) == (date(2024, 1, 1), date(2024, 1, 3))
-    assert (file.schema_version, file.known_at, file.run_id) == (1, KNOWN_AT, "demo-eod-2024-01-03")
+    assert (file.schema_version, file.known_at, file.run_id) == (2, KNOWN_AT, "demo-eod-2024-01-03")
     assert files_below(lake.root) == {file.path}
 
 
@@ -261,9 +261,10 @@ ACTIONS = pl.DataFrame(
         "ratio_new": [7, None],
         "ratio_old": [1, None],
         "cash_per_share": [None, Decimal("3.29")],
+        "new_symbol": [None, None],
         "known_at": [KNOWN_AT, KNOWN_AT],
     },
-    schema_overrides={"cash_per_share": pl.Decimal(24, 6), "known_at": pl.Datetime("us", "UTC")},
+    schema_overrides={"cash_per_share": pl.Decimal(24, 6), "new_symbol": pl.String, "known_at": pl.Datetime("us", "UTC")},
 )
 
 
@@ -274,7 +275,7 @@ def test_an_enumeration_is_text_in_the_file_and_an_enumeration_when_read(tmp_pat
     file = lake.write("corporate_actions", path, ACTIONS, source="us", known_at=KNOWN_AT, run_id="r")
     assert pl.read_parquet(tmp_path / path).schema["kind"] == pl.String
     rows = lake.read("corporate_actions", manifest.commit(file))
-    assert rows.schema["kind"] == pl.Enum(["split", "dividend", "delisting"])
+    assert rows.schema["kind"] == pl.Enum(["split", "dividend", "delisting", "symbol_change"])
     assert rows["cash_per_share"].to_list() == [Decimal("3.29"), None]
     assert (file.first_session, file.last_session) == (date(2014, 5, 8), date(2014, 6, 9))
     assert lake.read("corporate_actions", manifest.snapshot(), start=date(2014, 6, 1))["ratio_new"].to_list() == [7]
@@ -283,7 +284,7 @@ def test_an_enumeration_is_text_in_the_file_and_an_enumeration_when_read(tmp_pat
 def test_text_that_is_not_of_the_enumeration_is_refused(tmp_path: Path) -> None:
     lake = Lake(tmp_path, MemoryManifest())
     path = actions_path("us", ["AAPL"], date(2014, 1, 1), date(2014, 12, 31), 2014)
-    with pytest.raises(DataError, match=r"column kind has \['merger'\]; it may be split, dividend, delisting"):
+    with pytest.raises(DataError, match=r"column kind has \['merger'\]; it may be split, dividend, delisting, symbol_change"):
         lake.write("corporate_actions", path, ACTIONS.with_columns(kind=pl.lit("merger")), source="us", known_at=KNOWN_AT, run_id="r")
 
 

@@ -54,3 +54,4 @@ def one_of_each(ledger: Ledger) -> None:
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
         record_checks(tx, checks(run.run_id), 1)
         commit_files(tx, [lake_file()], NOW)
+        commit_files(tx, [], NOW, removed=[lake_file().path])

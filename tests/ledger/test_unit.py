@@ -6,9 +6,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
@@ -17,6 +19,7 @@ from grodt.errors import ConfigError, GrodtError, TransientError
 from grodt.ledger import schema
 from grodt.ledger.engine import transaction, writing_engine
 from grodt.ledger.fills import record_fill
+from grodt.ledger.manifest import coverage
 from grodt.ledger.postings import cash, deposit_entry, post
 from grodt.ledger.tables import APPEND_ONLY, metadata
 from grodt.ledger.unit import Ledger, LedgerLocked, LedgerRefused, LedgerUnusable, Write
@@ -96,7 +99,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger) -> None:
     with ledger.write() as tx:
         tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match=r"at schema 9999, which this GRODT .schema 0001. does not know"):
+    with pytest.raises(ConfigError, match=r"at schema 9999, which this GRODT .schema 0002. does not know"):
         Ledger.open(f"sqlite:///{ledger.path}")
 
 
@@ -329,3 +332,35 @@ def test_the_same_events_leave_the_same_facts(migrated: Path, tmp_path: Path) ->
         with closing(sqlite3.connect(tmp_path / name / "ledger.db")) as connection:
             dumps.append(list(connection.iterdump()))
     assert dumps[0] == dumps[1]
+
+
+def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    engine = writing_engine(file, 1.0)
+    with transaction(engine, file, 1.0) as connection:
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO coverage VALUES ('demo', 'AAA', '2026-01-02', '2026-11-20', 'run')"))
+        entry = "('deposit:b', 'deposit', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')"
+        connection.execute(text(f"INSERT INTO entries VALUES {entry}"))
+    engine.dispose()
+
+    opened = open_ledger(tmp_path)
+    with opened.write() as tx:
+        assert coverage(tx, "demo") == {"AAA": (date(2026, 1, 2), date(2026, 11, 20))}
+        assert coverage(tx, "demo", "1m") == {}
+        assert count(tx, "entries") == 1
+        tx.connection.execute(
+            text("INSERT INTO entries VALUES ('change:b', 'symbol_change', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')")
+        )
+        assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+
+    def unknown() -> None:
+        with opened.write() as tx:
+            tx.connection.execute(text("INSERT INTO entries VALUES ('x', 'merger', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')"))
+
+    with pytest.raises(LedgerRefused, match="kind_known"):
+        unknown()
+    opened.close()

@@ -45,7 +45,7 @@ def actions(*rows: tuple[str, date, str, int | None, int | None, str | None]) ->
         columns, schema_overrides={"symbol": pl.String, "kind": pl.String, "cash_per_share": pl.String, "ex_date": pl.Date}
     )
     frame = frame.with_columns(pl.col("ratio_new", "ratio_old").cast(pl.Int64), pl.col("cash_per_share").cast(pl.Decimal(24, 6)))
-    return frame.with_columns(pay_date=pl.lit(None, dtype=pl.Date)).select(RAW_ACTIONS.names())
+    return frame.with_columns(pay_date=pl.lit(None, dtype=pl.Date), new_symbol=pl.lit(None, dtype=pl.String)).select(RAW_ACTIONS.names())
 
 
 def panel_of(close: FloatArray) -> Panel:

@@ -1,0 +1,77 @@
+"""Coverage by the bars' width, files that leave the lake, changes of symbol, and breaks about corporate actions."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from grodt.ledger.columns import Day, Int64
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+_KEYED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+
+def upgrade() -> None:
+    """Make what is new, and let two tables take one kind more each."""
+    op.create_table(
+        "lake_removals",
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("version", Int64, sa.ForeignKey("lake_commits.version"), nullable=False),
+        sa.PrimaryKeyConstraint("path", "version"),
+        **_KEYED,
+    )
+    for act in ("update", "delete"):
+        op.execute(
+            f"CREATE TRIGGER lake_removals_no_{act} BEFORE {act.upper()} ON lake_removals "
+            "BEGIN SELECT RAISE(ABORT, 'lake_removals is append-only'); END"
+        )
+    _coverage_by_width()
+    _widen("entries", "'dividend_payment', 'delisting')", "'dividend_payment', 'delisting', 'symbol_change')")
+    _widen("breaks", "'position', 'cash', 'order')", "'position', 'cash', 'order', 'action')")
+
+
+def _coverage_by_width() -> None:
+    """What is covered so far is covered with daily bars."""
+    op.rename_table("coverage", "coverage_0001")
+    op.create_table(
+        "coverage",
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("width", sa.Text, nullable=False),
+        sa.Column("symbol", sa.Text, nullable=False),
+        sa.Column("first_date", Day, nullable=False),
+        sa.Column("last_date", Day, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("source", "width", "symbol"),
+        sa.CheckConstraint("width IN ('1d', '1m')", name="width_known"),
+        sa.CheckConstraint("first_date <= last_date", name="range_ordered"),
+        **_KEYED,
+    )
+    op.execute(
+        "INSERT INTO coverage (source, width, symbol, first_date, last_date, run_id) "
+        "SELECT source, '1d', symbol, first_date, last_date, run_id FROM coverage_0001"
+    )
+    op.drop_table("coverage_0001")
+
+
+def _widen(table: str, old: str, new: str) -> None:
+    """Let a CHECK of the table accept more.
+
+    SQLite cannot alter one. No row is touched by it, so the text of the table's definition is changed, as
+    https://www.sqlite.org/lang_altertable.html describes for such changes; a rebuilt table would lose what refers to it.
+
+    Raises:
+        ValueError: the definition is not the one expected.
+    """
+    connection = op.get_bind()
+    definition = connection.exec_driver_sql("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,)).scalar_one()
+    if definition.count(old) != 1:
+        raise ValueError(f"table {table} is not as revision 0001 made it: {definition}")
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    connection.exec_driver_sql("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (definition.replace(old, new), table))
+    connection.exec_driver_sql(f"PRAGMA schema_version = {int(version) + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
