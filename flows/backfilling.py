@@ -3,12 +3,17 @@
 import importlib
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from flows.desk import chosen_book
 from grodt.bars.ingest import Progress
+from grodt.bars.minute_ingest import require_minutes
 from grodt.execution.backfill import Backfilled, find_missing, last_session
+from grodt.execution.backfill_minutes import BackfilledMinutes, find_missing_minutes
+from grodt.ledger.manifest import Width
+from tasks import wiring
 from tasks.environment import clock, environment
-from tasks.wiring import books, data_parts
+from tasks.wiring import DataParts, books, data_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,41 +25,66 @@ class Asked:
         start: first day.
         session: last session.
         parts: questions to the source that are missing, as it looks before the source is ours.
+        width: of the bars.
     """
 
     book: str
     start: date
     session: date
     parts: int
+    width: Width = "1d"
 
-    def nothing(self) -> Backfilled:
+    def nothing(self) -> Backfilled | BackfilledMinutes:
         """The outcome where nothing is missing."""
-        return Backfilled(self.start, self.session)
+        return Backfilled(self.start, self.session) if self.width == "1d" else BackfilledMinutes(self.start, self.session)
 
 
-def ask(name: str | None, start: date, end: date) -> Asked:
+def ask(name: str | None, start: date, end: date, width: Width = "1d") -> Asked:
     """Look at what is missing before anything is asked.
 
     Raises:
-        ConfigError: the book, its file or the range is wrong; nothing was written.
+        ConfigError: the book, its file or the range is wrong, or the source has no minutes; nothing was written.
         DataError: the book's source cannot be read.
     """
     where = environment()
     book = chosen_book(name)
-    session = last_session(books(where).book(book).exchange, start, end, clock(where)())
+    described = books(where)
+    config = described.book(book)
+    session = last_session(config.exchange, start, end, clock(where)())
+    if width == "1m":  # before there is a ledger
+        folder = where.books_file.parent if where.books_file else Path.cwd()
+        require_minutes(wiring.source(config.source, described.sources[config.source], config.exchange, folder))
     parts = data_parts(book, session)
     try:
-        missing = find_missing(
-            parts.ledger, parts.lake, parts.source, calendar=parts.calendar, universe=parts.universe, start=start, session=session
-        )
+        chunks = _missing(parts, start, session, width)
     finally:
         parts.close()
-    if missing.chunks:
+    if chunks:
         importlib.import_module("flows.backfill")  # while the server starts, instead of after it is ready
-    return Asked(book, start, session, len(missing.chunks))
+    return Asked(book, start, session, chunks, width)
 
 
-def run_flow(asked: Asked, progress: Progress) -> Backfilled:
+def _missing(parts: DataParts, start: date, session: date, width: Width) -> int:
+    """How many questions to the source are missing."""
+    if width == "1d":
+        daily = find_missing(
+            parts.ledger, parts.lake, parts.source, calendar=parts.calendar, universe=parts.universe, start=start, session=session
+        )
+        return len(daily.chunks)
+    minutes = find_missing_minutes(
+        parts.ledger,
+        parts.lake,
+        parts.source,
+        calendar=parts.calendar,
+        universe=parts.universe,
+        start=start,
+        session=session,
+        thresholds=parts.config.minute_quality,
+    )
+    return len(minutes.chunks)
+
+
+def run_flow(asked: Asked, progress: Progress) -> Backfilled | BackfilledMinutes:
     """Run the backfill as a flow run.
 
     Raises:
@@ -67,6 +97,6 @@ def run_flow(asked: Asked, progress: Progress) -> Backfilled:
     token = counted.set(progress)
     try:
         with without_heartbeats():
-            return backfill(asked.book, asked.start, asked.session)
+            return backfill(asked.book, asked.start, asked.session, asked.width)
     finally:
         counted.reset(token)

@@ -1,4 +1,7 @@
-"""Is our ledger what the broker has? Positions exactly, cash within a cent, open orders one by one. Nothing heals itself here."""
+"""Is our ledger what the broker has, and is it all that it should be? Nothing heals itself here.
+
+Positions are compared exactly, cash within a cent, open orders one by one.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -93,27 +96,38 @@ def broker_books(broker: Broker) -> Books:
     )
 
 
-def reconcile(ledger: Ledger, lease: Lease | None, broker: Broker, *, book: str, session: date, run_id: str, now: datetime) -> Reconciled:
+def reconcile(
+    ledger: Ledger,
+    lease: Lease | None,
+    broker: Broker,
+    *,
+    book: str,
+    session: date,
+    run_id: str,
+    now: datetime,
+    late_actions: tuple[Break, ...] = (),
+) -> Reconciled:
     """Compare both sides; on a difference record the breaks and halt the book, in one transaction.
 
-    Breaks of earlier that are gone now stay open until a person resolves them.
+    Breaks of earlier that are gone now stay open until a person resolves them. A corporate action that came too late to be applied
+    is a break although both sides may agree.
 
     Raises:
         BrokerUnavailable: the broker did not answer; nothing was recorded.
-        ReconciliationBreak: they differ; the message has a table of the breaks.
+        ReconciliationBreak: they differ, or there are late actions; the message has a table of the breaks.
     """
     theirs = broker_books(broker)
     with ledger.read() as tx:
         ours = ledger_books(tx, book)
-    breaks = compare(ours, theirs)
+    differences = compare(ours, theirs)
+    breaks = (*differences, *late_actions)
     if not breaks:
         return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash)
     with ledger.write(lease) as tx:
         record_breaks(tx, book, session, breaks, run_id, now)
         halt(tx, scope="book", book=book, reason="reconciliation break", author="reconciliation", now=now)
     raise ReconciliationBreak(
-        f"book {book} session {session}: ledger and broker differ in {len(breaks)} place{'s' if len(breaks) > 1 else ''}; "
-        f"the book is halted.\n{_table(breaks)}\n"
+        f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
         f"Find the cause with `grodt breaks`, end each with `grodt resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
@@ -131,10 +145,18 @@ def _remaining(orders: Iterable[LedgerOrder]) -> dict[str, int]:
     return {each.order.client_order_id: _signed(each.order.side, each.order.quantity - each.filled_quantity) for each in orders}
 
 
+def _what(differences: int, late: int) -> str:
+    places = f"ledger and broker differ in {differences} place{'s' if differences > 1 else ''}" if differences else ""
+    came = (
+        f"{late} corporate action{'s' if late > 1 else ''} came after {'their' if late > 1 else 'its'} session was settled" if late else ""
+    )
+    return "; ".join(filter(None, (places, came)))
+
+
 def _table(breaks: tuple[Break, ...]) -> str:
     rows = [("kind", "what", "ledger", "broker", "difference")]
     for each in breaks[:_LINES_SHOWN]:
-        show = (lambda amount: f"{decimal(amount):f}") if each.kind == "cash" else str
+        show = (lambda amount: f"{decimal(amount):f}") if each.in_cash else str
         rows.append((each.kind, each.symbol or "USD", show(each.ours), show(each.theirs), show(each.ours - each.theirs)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [

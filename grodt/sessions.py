@@ -1,26 +1,35 @@
 """Exchange sessions: the only reader of exchange_calendars.
 
 A *session* is a date of an exchange calendar; an *instant* is an aware UTC datetime. A cycle's identity is its session, never
-the wall clock.
+the wall clock. Trading hours are intervals that include their start and not their end, as a bar is stamped at its start: the instant
+of the open is inside, the instants of the close and of the start of a lunch break are not.
 """
 
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from grodt.errors import ConfigError, SessionError
 
 if TYPE_CHECKING:
     import pandas as pd
     from exchange_calendars import ExchangeCalendar
+    from numpy.typing import NDArray
 
 #: The first session any book may name.
 FIRST_DATE = date(1990, 1, 2)
 #: Where a calendar is asked to start: the first of these that exchange_calendars can. It knows Shanghai's holidays from 1991, Tokyo's
 #: and Bombay's from 1997, Astana's from 2017, Riyadh's from 2021, and refuses an earlier start.
 _STARTS = (FIRST_DATE, *(date(year, 1, 2) for year in (1991, 1997, 2000, 2010, 2017, 2021)))
+#: Instants in arrays: UTC without a zone, in microseconds.
+INSTANT = np.dtype("datetime64[us]")
+#: Sessions in arrays.
+SESSION = np.dtype("datetime64[D]")
 
 
 def require_utc(instant: datetime, name: str = "instant") -> datetime:
@@ -42,7 +51,9 @@ def _exchange_calendar(name: str) -> "ExchangeCalendar":
     why = ""
     for start in _STARTS:
         try:
-            return exchange_calendars.get_calendar(name, start=start.isoformat())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of what exchange_calendars asks of pandas
+                return exchange_calendars.get_calendar(name, start=start.isoformat())
         except InvalidCalendarName:
             raise ConfigError(f"calendar {name!r} is unknown; use an exchange_calendars name such as XNYS, XLON or 24/7") from None
         except NotImplementedError as error:
@@ -53,6 +64,29 @@ def _exchange_calendar(name: str) -> "ExchangeCalendar":
     raise ConfigError(
         f"calendar {name!r} cannot be computed by exchange_calendars {exchange_calendars.__version__}: {why[:200]}; use another"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hours:
+    """Every interval of trading hours of a calendar, ascending and apart: start (inside), end (outside) and its session."""
+
+    starts: "NDArray[np.datetime64]"
+    ends: "NDArray[np.datetime64]"
+    sessions: "NDArray[np.datetime64]"
+
+
+@cache
+def _hours(name: str) -> _Hours:
+    schedule = _exchange_calendar(name).schedule
+    opens, break_starts, break_ends, closes = (
+        schedule[column].dt.tz_convert(None).to_numpy().astype(INSTANT) for column in ("open", "break_start", "break_end", "close")
+    )
+    sessions = schedule.index.to_numpy().astype(SESSION)
+    with_break = ~np.isnat(break_starts)
+    starts = np.concatenate([opens, break_ends[with_break]])
+    ends = np.concatenate([np.where(with_break, break_starts, closes), closes[with_break]])
+    order = np.argsort(starts)
+    return _Hours(starts[order], ends[order], np.concatenate([sessions, sessions[with_break]])[order])
 
 
 def _instant(stamp: "pd.Timestamp") -> datetime:
@@ -128,6 +162,77 @@ class Calendar:
         """
         self.require_session(session)
         return _instant(_exchange_calendar(self.name).session_close(session.isoformat()))
+
+    def trading_hours(self, session: date) -> tuple[tuple[datetime, datetime], ...]:
+        """Intervals in which the session trades, ascending: one, or two with a lunch break. A start is inside, an end is not.
+
+        Raises:
+            SessionError: it is no session.
+        """
+        self.require_session(session)
+        hours = _hours(self.name)
+        rows = slice(*(int(np.searchsorted(hours.sessions, np.datetime64(session), side=side)) for side in ("left", "right")))
+        pairs = zip(hours.starts[rows].tolist(), hours.ends[rows].tolist(), strict=True)
+        return tuple((start.replace(tzinfo=UTC), end.replace(tzinfo=UTC)) for start, end in pairs)
+
+    def minutes_of(self, session: date) -> int:
+        """Whole minutes in which the session trades, lunch break left out: as many minute bars can it have.
+
+        Raises:
+            SessionError: it is no session.
+        """
+        return sum(round((end - start).total_seconds()) // 60 for start, end in self.trading_hours(session))
+
+    def session_at(self, instant: datetime) -> date | None:
+        """The session whose trading hours hold the instant; None outside all of them.
+
+        Raises:
+            ValueError: the instant has no time zone.
+            SessionError: the calendar does not reach to it.
+        """
+        stamp = np.datetime64(require_utc(instant).replace(tzinfo=None), "us")
+        found: date | None = self.sessions_of(np.array([stamp])).tolist()[0]
+        return found
+
+    def is_open(self, instant: datetime) -> bool:
+        """Whether the exchange trades at the instant: at its open it does, at its close and in its lunch break it does not.
+
+        Raises:
+            ValueError: the instant has no time zone.
+            SessionError: the calendar does not reach to it.
+        """
+        return self.session_at(instant) is not None
+
+    def sessions_of(self, instants: "NDArray[np.datetime64]") -> "NDArray[np.datetime64]":
+        """The session whose trading hours hold each instant, as `session_at`, for the stamps of minute bars.
+
+        Args:
+            instants: UTC, datetime64 of any unit, any order and shape.
+
+        Returns:
+            Sessions as datetime64[D] in the same shape; NaT outside trading hours.
+
+        Raises:
+            SessionError: an instant is NaT, or the calendar does not reach to it.
+        """
+        stamps = instants.astype(INSTANT, copy=False)
+        if not stamps.size:
+            return np.empty(stamps.shape, SESSION)
+        hours, first, last = _hours(self.name), stamps.min(), stamps.max()
+        if np.isnat(first):
+            raise SessionError(f"{int(np.isnat(stamps).sum())} of {stamps.size} instants are NaT; {self.name} has no session for them")
+        known_from, known_to = min(hours.starts[0], hours.sessions[0].astype(INSTANT)), hours.ends[-1]
+        known_to = max(known_to, (hours.sessions[-1] + np.timedelta64(1, "D")).astype(INSTANT))
+        if first < known_from or last >= known_to:
+            raise SessionError(
+                f"{first if first < known_from else last} is outside the hours {self.name} knows, {known_from} to {known_to} UTC"
+            )
+        # only the intervals that can matter: the search stays in the processor's cache
+        low = max(int(np.searchsorted(hours.starts, first, side="right")) - 1, 0)
+        high = max(int(np.searchsorted(hours.starts, last, side="right")), low + 1)
+        at = np.searchsorted(hours.starts[low:high], stamps, side="right") - 1 + low
+        inside = (at >= 0) & (stamps < hours.ends[at])
+        return np.where(inside, hours.sessions[at], np.datetime64("NaT", "D"))
 
     def latest_complete(self, now: datetime) -> date:
         """The latest session whose close is not after `now`.

@@ -9,11 +9,15 @@ from datetime import date
 
 from grodt.bars.ingest import Progress
 from grodt.execution.backfill import Backfilled, backfill, last_session
+from grodt.execution.backfill_minutes import BackfilledMinutes, backfill_minutes
+from grodt.ledger.manifest import Width
+from grodt.telemetry.logs import get_logger
 from tasks.environment import clock, environment
 from tasks.logs import connect
 from tasks.stage import StageOutcome, stage
 from tasks.wiring import DataParts, books, data_parts, is_alive, observer, process_name
 
+_log = get_logger("grodt.lake")
 #: Told (chunks done, chunks, bars so far); the command line listens to it.
 counted: ContextVar[Progress] = ContextVar("counted", default=lambda _done, _total, _rows: None)
 
@@ -26,11 +30,13 @@ class Backfill:
         parts: what it works with.
         start: first day.
         session: last session.
+        width: of the bars.
     """
 
     parts: DataParts
     start: date
     session: date
+    width: Width = "1d"
 
     @property
     def book(self) -> str:
@@ -40,7 +46,8 @@ class Backfill:
     @property
     def run_id(self) -> str:
         """Its id, written beside what comes in."""
-        return f"{self.book}-backfill-{self.start}-{self.session}"
+        kind = "backfill" if self.width == "1d" else f"backfill-{self.width}"
+        return f"{self.book}-{kind}-{self.start}-{self.session}"
 
     @property
     def attempt(self) -> int:
@@ -56,7 +63,7 @@ class Backfill:
 
 
 @contextmanager
-def backfill_of(book: str, start: date, end: date) -> Iterator[Backfill]:
+def backfill_of(book: str, start: date, end: date, width: Width = "1d") -> Iterator[Backfill]:
     """A backfill with its parts, closed at the end.
 
     Raises:
@@ -68,16 +75,20 @@ def backfill_of(book: str, start: date, end: date) -> Iterator[Backfill]:
     session = last_session(books(where).book(book).exchange, start, end, clock(where)())
     parts = data_parts(book, session)
     try:
-        yield Backfill(parts, start, session)
+        yield Backfill(parts, start, session, width)
     finally:
         parts.close()
 
 
 @stage("backfill")
-def fetch_missing(this: Backfill) -> Backfilled:
+def fetch_missing(this: Backfill) -> Backfilled | BackfilledMinutes:
     """Bring in what the lake lacks of the range. Rows: bars that came in."""
+    return _daily(this) if this.width == "1d" else _minutes(this)
+
+
+def _daily(this: Backfill) -> Backfilled:
     parts = this.parts
-    return backfill(
+    done = backfill(
         parts.ledger,
         parts.lake,
         parts.source,
@@ -86,6 +97,30 @@ def fetch_missing(this: Backfill) -> Backfilled:
         start=this.start,
         session=this.session,
         thresholds=parts.config.quality,
+        run_id=this.run_id,
+        holder=process_name(),
+        is_alive=is_alive,
+        now=parts.now,
+        sleep=time.sleep,
+        progress=counted.get(),
+    )
+    for refusal in done.unmerged:
+        _log.warning("the lake's files of past periods were not merged", reason=refusal)
+    return done
+
+
+def _minutes(this: Backfill) -> BackfilledMinutes:
+    parts = this.parts
+    return backfill_minutes(
+        parts.ledger,
+        parts.lake,
+        parts.source,
+        calendar=parts.calendar,
+        universe=parts.universe,
+        start=this.start,
+        session=this.session,
+        thresholds=parts.config.minute_quality,
+        completeness=parts.config.quality.completeness,
         run_id=this.run_id,
         holder=process_name(),
         is_alive=is_alive,

@@ -2,9 +2,12 @@
 
 from grodt.bars.quality import Completeness
 from grodt.execution.refresh import Refreshed, refresh
+from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
+
+_log = get_logger("grodt.lake")
 
 
 @stage("bars", timeout_seconds=7200)
@@ -21,6 +24,7 @@ def fetch_bars(cycle: Cycle) -> int:
         universe=parts.universe,
         history_start=parts.config.history.first_day(cycle.session),
         thresholds=parts.config.quality,
+        revisions=parts.config.history.revisions,
         holder=process_name(),
         is_alive=is_alive,
         now=parts.now,
@@ -28,5 +32,9 @@ def fetch_bars(cycle: Cycle) -> int:
         progress=lambda done, total, rows: cycle.tell("bars", f"fetched {done} of {total} parts, {rows:,} bars"),
     )
     cycle.snapshot, cycle.completeness = refreshed.snapshot, refreshed.completeness
+    if refreshed.revised:
+        cycle.tell("bars", f"{refreshed.revised:,} bars and corporate actions of earlier sessions were revised by the source")
+    for refusal in refreshed.unmerged:
+        _log.warning("the lake's files of past periods were not merged", reason=refusal)
     completeness: Completeness = refreshed.completeness
     return completeness.present

@@ -14,7 +14,7 @@ from tasks.stage import stage
 def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets) -> Exported:
     """Leave the run's report and artifacts, write its tables and close it, in this order: what is closed has been shown. Rows: exported."""
     parts = cycle.parts
-    decided = Decided(marked.mark, dict(marked.holdings), dict(marked.closes), opinion.forecasts, targets)
+    decided = Decided(marked.mark, dict(marked.holdings), dict(marked.closes), opinion.forecasts, targets, opinion.judged)
     exported = prepare(parts.ledger, cycle.opened, decided, parts.now())
     file = parts.where.report_file(cycle.book, cycle.session)
     links = {"Parquet": str(parts.where.lake), "Ledger": str(parts.where.ledger_file), "Report": str(file)}

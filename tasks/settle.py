@@ -1,6 +1,7 @@
 """settle: book what the broker did with earlier orders, apply corporate actions, reconcile."""
 
 from grodt.bars.history import read_markets
+from grodt.execution.late_actions import find_late_actions
 from grodt.execution.settle import Settled
 from grodt.execution.settle import settle as settle_sessions
 from grodt.ledger.fills import fills_of
@@ -20,6 +21,15 @@ def settle(cycle: Cycle) -> int:
     markets = read_markets(parts.lake, cycle.data, parts.config.source, parts.calendar, start=start, end=cycle.session)
     done: Settled = settle_sessions(parts.ledger, cycle.lease, parts.broker, parts.broker.advance, markets, run=cycle.opened, now=parts.now)
     cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
-    reconcile(parts.ledger, cycle.lease, parts.broker, book=cycle.book, session=cycle.session, run_id=cycle.run_id, now=parts.now())
+    reconcile(
+        parts.ledger,
+        cycle.lease,
+        parts.broker,
+        book=cycle.book,
+        session=cycle.session,
+        run_id=cycle.run_id,
+        now=parts.now(),
+        late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
+    )
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))

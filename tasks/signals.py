@@ -4,22 +4,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grodt.execution.decision import BookState, book_state
-from grodt.execution.history import read_panel
+from grodt.bars.history import read_listings
+from grodt.execution.decision import BookState, book_state, restricted
+from grodt.execution.history import read_panel, read_turnover
 from grodt.execution.marking import Marked
 from grodt.signals.forecasts import Forecasts, forecast_session
 from grodt.signals.panel import Panel
+from grodt.targets.universe import Eligibility, UniverseRules, judge
 from tasks.cycle import Cycle
 from tasks.stage import stage
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinion:
-    """What the signals said, of which book and history."""
+    """What the signals said, of which book and history.
+
+    Attributes:
+        state: the book; in its universe is what the book's rules leave of the candidates.
+        judged: what the rules said, and the instruments' ids in the order of its symbols; None for a book without rules.
+    """
 
     state: BookState
     panel: Panel
     forecasts: Forecasts
+    judged: tuple[Eligibility, tuple[str, ...]] | None = None
 
     @property
     def rows(self) -> int:
@@ -34,4 +42,19 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
     with parts.ledger.read() as tx:
         state = book_state(tx, cycle.opened, marked.mark, parts.universe(cycle.session))
     panel = read_panel(parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, state.symbols)
-    return Opinion(state, panel, forecast_session(panel, parts.config.weighted_signals()))
+    forecasts = forecast_session(panel, parts.config.weighted_signals())
+    rules = parts.config.universe.rules
+    if rules is None:
+        return Opinion(state, panel, forecasts)
+    judged, instruments = judge_universe(cycle, rules, panel, state)
+    cycle.tell("signals", f"{np.count_nonzero(judged.eligible)} of {np.count_nonzero(state.in_universe)} candidates may be traded")
+    return Opinion(restricted(state, judged), panel, forecasts, (judged, instruments))
+
+
+def judge_universe(cycle: Cycle, rules: UniverseRules, panel: Panel, state: BookState) -> tuple[Eligibility, tuple[str, ...]]:
+    """What the book's rules say of its candidates, and the id of each one's instrument."""
+    parts = cycle.parts
+    place = (parts.lake, cycle.data, parts.config.source)
+    turnover = read_turnover(*place, parts.calendar, cycle.session, state.symbols, rules.window) if rules.needs_turnover else None
+    listings = read_listings(*place)
+    return judge(rules, panel, state.in_universe, turnover), tuple(listings.instrument(s, cycle.session) for s in state.symbols)

@@ -1,6 +1,5 @@
 """Puts the parts of a cycle together. The only reader of settings."""
 
-import os
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -12,7 +11,8 @@ from random import Random
 
 import psutil
 
-from grodt.bars.alpaca_settings import Credentials
+from grodt.bars.alpaca_settings import VARIABLES
+from grodt.bars.credentials import source_variables
 from grodt.bars.files import FilesSource
 from grodt.bars.simulated import SimulatedSource
 from grodt.bars.simulated_paths import SUPPLY
@@ -23,9 +23,20 @@ from grodt.lake.store import Checked, Lake
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
-from grodt.settings.books import AlpacaConfig, BookConfig, Books, FilesConfig, SimulatedConfig, SourceConfig, load_books
+from grodt.settings.books import (
+    AlpacaConfig,
+    BookConfig,
+    Books,
+    CcxtConfig,
+    FilesConfig,
+    SimulatedConfig,
+    SourceConfig,
+    YahooConfig,
+    load_books,
+)
 from grodt.settings.environment import Environment
 from grodt.telemetry.logs import get_logger
+from tasks.credentials import credentials
 from tasks.environment import clock, environment
 
 #: Told (stage, text) as a cycle proceeds; the command line listens to it.
@@ -55,11 +66,27 @@ def source(name: str, config: SourceConfig, calendar: Calendar, folder: Path) ->
             return AlpacaSource(
                 name,
                 config,
-                Credentials.read(os.environ, name),
+                credentials(name, VARIABLES),
                 calendar,
                 random=Random(),
                 report=lambda action: _log.warning("a corporate action is not supported and was left out", **asdict(action), source=name),
             )
+        case CcxtConfig():
+            from grodt.bars.ccxt import CcxtSource
+
+            key = credentials(name, source_variables(name)) if config.with_key else None
+            return CcxtSource(name, config, key, calendar, now=_now, random=Random())
+        case YahooConfig():
+            from grodt.bars.yahoo import YahooSource
+            from grodt.bars.yahoo_client import YfinanceClient
+
+            client = YfinanceClient(name, calendar.zone.key, timeout_seconds=config.timeout_seconds)
+            return YahooSource(name, config, client, calendar, now=_now, random=Random())
+
+
+def _now() -> datetime:
+    """The clock of the environment as it is when asked: a source outlives one."""
+    return clock(environment())()
 
 
 def process_name() -> str:

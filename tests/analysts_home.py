@@ -2,21 +2,21 @@
 
 | committed | holds |
 |---|---|
-| `FIRST` | bars of Monday to Thursday; SIM0001's Thursday close of 50.00 |
+| `FIRST` | bars of Monday to Thursday; SIM0001's Thursday close of 50.00; its minutes of Wednesday |
 | `SECOND` | Thursday corrected to 50.50, and Friday; the 2:1 split of Thursday and a dividend, both learned late; the first cycle |
-| `THIRD` | the second cycle |
+| `THIRD` | the second cycle; SIM0001's minutes of Friday, which add up to its daily bar |
 """
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from grodt.lake import Lake, LakeFile, actions_path, bars_path, export_path
+from grodt.lake import Lake, LakeFile, actions_path, bars_path, export_path, minute_bars_path
 from grodt.lake.validation import types
 from grodt.ledger.manifest import LedgerManifest, commit_files
 from grodt.ledger.unit import Ledger
@@ -28,6 +28,13 @@ FIRST, SECOND, THIRD = (datetime(2026, 11, day, 22, tzinfo=UTC) for day in (19, 
 
 _CLOSES = {SPLIT: (100.0, 102.0, 101.0, 50.0, 51.0), OTHER: (20.0, 20.5, None, 19.5, 20.0)}
 _CORRECTED = 50.5
+#: Minute from the open, open, high, low, close and volume of Friday's minutes; nobody traded in the others.
+_MINUTES = (
+    (0, 51.0, 51.5, 50.9, 51.2, 400.0),
+    (1, 51.2, 52.0, 51.2, 51.8, 150.0),
+    (61, 51.5, 51.5, 50.0, 50.4, 250.0),
+    (389, 50.8, 51.0, 50.8, 51.0, 200.0),
+)
 
 
 def make(home: Path) -> Path:
@@ -42,13 +49,16 @@ def make(home: Path) -> Path:
         def bars(first: date, last: date, known_at: datetime) -> LakeFile:
             return put("bars_1d", bars_path(SOURCE, _CLOSES, first, last, 2026), _bars(first, last, known_at), known_at)
 
+        def minutes(session: date, known_at: datetime) -> LakeFile:
+            return put("bars_1m", minute_bars_path(SOURCE, [SPLIT], session, session, 2026), _minutes(session, known_at), known_at)
+
         with ledger.write() as tx:
-            commit_files(tx, [bars(MON, THU, FIRST)], FIRST)
+            commit_files(tx, [bars(MON, THU, FIRST), minutes(WED, FIRST)], FIRST)
         with ledger.write() as tx:
             actions = put("corporate_actions", actions_path(SOURCE, [SPLIT, OTHER], MON, FRI, 2026), _actions(), SECOND)
             commit_files(tx, [bars(MON, THU, SECOND), bars(FRI, FRI, SECOND), actions, *_cycle(put, THU, SECOND)], SECOND)
         with ledger.write() as tx:
-            commit_files(tx, list(_cycle(put, FRI, THIRD)), THIRD)
+            commit_files(tx, [*_cycle(put, FRI, THIRD), minutes(FRI, THIRD)], THIRD)
     return home
 
 
@@ -64,6 +74,13 @@ def _bars(first: date, last: date, known_at: datetime) -> list[dict[str, Any]]:
             learned = known_at if revised or session == FRI else FIRST
             rows.append({"source": SOURCE, "symbol": symbol, "session": session, **prices, "known_at": learned})
     return rows
+
+
+def _minutes(session: date, known_at: datetime) -> list[dict[str, Any]]:
+    opened = datetime(session.year, session.month, session.day, 14, 30, tzinfo=UTC)
+    names = ("open", "high", "low", "close", "volume")
+    key = {"source": SOURCE, "symbol": SPLIT, "session": session, "known_at": known_at}
+    return [key | {"start": opened + timedelta(minutes=at)} | dict(zip(names, numbers, strict=True)) for at, *numbers in _MINUTES]
 
 
 def _actions() -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import pytest
 
 import grodt
 from grodt.errors import ConfigError, DataError, SessionError
+from grodt.lake import Lake, actions_path, bars_path, instruments_path
 from grodt.lake.validation import types
+from grodt.ledger.manifest import LedgerManifest, commit_files
+from grodt.ledger.unit import Ledger
 from tests.analysts_home import FIRST, FRI, MON, OTHER, SECOND, SPLIT, THIRD, THU, TUE, WED, make
 
 
@@ -145,3 +149,52 @@ def test_import_grodt_loads_nothing_until_read_is_asked_for() -> None:
 
 def test_a_date_may_be_given_as_a_date_or_as_text(home: Path) -> None:
     assert grodt.read("bars_1d", home=str(home), start=date(2026, 11, 20)).equals(grodt.read("bars_1d", home=home, start="2026-11-20"))
+
+
+def _renamed(home: Path) -> Path:
+    """FBX of one company until Tuesday, which is MTX from Wednesday on (known on Friday night), and another company's FBX on Friday."""
+    home.mkdir()
+    quoted = [("FBX", MON, 10.0), ("FBX", TUE, 5.5), ("MTX", WED, 5.0), ("MTX", FRI, 6.0), ("FBX", FRI, 70.0)]
+    rest = {"source": "demo", "volume": 100.0, "known_at": FIRST}
+    bars = [{"symbol": s, "session": d, **dict.fromkeys(("open", "high", "low", "close"), p), **rest} for s, d, p in quoted]
+    split = {"source": "demo", "symbol": "FBX", "ex_date": TUE, "kind": "split", "ratio_new": 2, "ratio_old": 1, "known_at": FIRST}
+    listed = [("one", "FBX", MON, WED), ("one", "MTX", WED, None), ("two", "FBX", FRI, None)]
+    names = ("instrument", "symbol", "session", "until")
+    said = [{"source": "demo", "known_at": SECOND, **dict(zip(names, row, strict=True))} for row in listed]
+    with closing(Ledger.open(f"sqlite:///{home / 'ledger.db'}")) as ledger:
+        lake = Lake(home / "lake", LedgerManifest(ledger))
+        for table, path, rows, at in (
+            ("bars_1d", bars_path("demo", ["FBX", "MTX"], MON, FRI, 2026), bars, FIRST),
+            ("corporate_actions", actions_path("demo", ["FBX"], MON, FRI, 2026), [split], FIRST),
+            ("instruments", instruments_path("demo"), said, SECOND),
+        ):
+            frame = pl.DataFrame(rows, schema=types(table))
+            file = lake.write(table, path, frame, source="demo", known_at=at, run_id="r")
+            with ledger.write() as tx:
+                commit_files(tx, [file], at)
+    return home
+
+
+@pytest.mark.parametrize("adjust", ["split", "total"])
+def test_a_series_goes_on_through_a_change_of_symbol_and_begins_anew_for_a_reused_ticker(tmp_path: Path, adjust: Any) -> None:
+    home = _renamed(tmp_path / "home")
+    got = grodt.read("bars_1d", home=home, adjust=adjust)
+    assert got.select("symbol", "session", "close").rows() == [
+        ("FBX", MON, 10.0),
+        ("FBX", TUE, 11.0),
+        ("FBX", FRI, 70.0),
+        ("MTX", WED, 10.0),
+        ("MTX", FRI, 12.0),
+    ]
+    assert got["volume"].to_list() == [100.0, 50.0, 100.0, 50.0, 50.0]
+    assert _closes(home, "MTX", adjust=adjust, start=FRI) == [12.0]
+    assert _closes(home, "FBX", adjust=adjust) == [10.0, 11.0, 70.0]
+    assert _closes(home, "MTX") == [5.0, 6.0]
+
+
+def test_before_a_change_of_symbol_was_known_the_new_symbol_is_a_series_of_its_own(tmp_path: Path) -> None:
+    home = _renamed(tmp_path / "home")
+    assert _closes(home, "MTX", adjust="split", as_of=FIRST) == [5.0, 6.0]
+    assert _closes(home, "MTX", adjust="split", as_of=SECOND) == [10.0, 12.0]
+    assert grodt.read("instruments", home=home, as_of=FIRST).is_empty()
+    assert grodt.read("instruments", home=home, symbols="FBX", columns=["instrument", "until"]).rows() == [("one", WED), ("two", None)]

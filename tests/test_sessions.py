@@ -2,10 +2,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from grodt.errors import ConfigError, SessionError
 from grodt.sessions import FIRST_DATE, Calendar, parse_session, require_utc
@@ -13,7 +15,7 @@ from grodt.sessions import FIRST_DATE, Calendar, parse_session, require_utc
 CALENDARS = Path(__file__).resolve().parents[1] / "../shared/data/calendars"
 XNYS, ALWAYS = Calendar("XNYS"), Calendar("24/7")
 WED, THANKSGIVING, FRI, MON = date(2015, 11, 25), date(2015, 11, 26), date(2015, 11, 27), date(2015, 11, 30)
-SECOND = timedelta(seconds=1)
+SECOND, MICRO = timedelta(seconds=1), timedelta(microseconds=1)
 
 
 def _file(name: str) -> Path:
@@ -36,6 +38,29 @@ class TestAgainstRecordedCalendars:
         known = [day for day in holidays if day >= FIRST_DATE]
         assert len(known) > 280
         assert [day for day in known if XNYS.is_session(day)] == []
+
+    def test_every_open_of_new_york_is_inside_its_session_and_no_close_is(self) -> None:
+        recorded = pl.read_parquet(_file("xnys.parquet"))
+        wanted = [(date.fromisoformat(day[:10]), _at(opens), _at(closes)) for day, opens, closes, *_ in recorded.iter_rows()]
+        days = np.array([day for day, _, _ in wanted], "datetime64[D]")
+        opens, closes = _stamps([start for _, start, _ in wanted]), _stamps([end for _, _, end in wanted])
+        minute = np.timedelta64(1, "m")
+        assert np.array_equal(XNYS.sessions_of(opens), days)
+        assert np.array_equal(XNYS.sessions_of(closes - minute), days)
+        assert np.isnat(XNYS.sessions_of(opens - minute)).all()
+        assert np.isnat(XNYS.sessions_of(closes)).all()
+        assert [XNYS.trading_hours(day) for day, _, _ in wanted[::40]] == [((start, end),) for _, start, end in wanted[::40]]
+        assert {XNYS.minutes_of(day) for day, _, _ in wanted if (day.month, day.day) == (11, 28)} >= {210, 390}
+
+    def test_noon_of_a_recorded_holiday_is_in_no_session(self) -> None:
+        lines = _file("nyse_all_full_day_holidays_since_1928.csv").read_text().split()
+        holidays = [date(int(year), int(month), int(day)) for month, day, year in (line.split("/") for line in lines)]
+        noons = [datetime(day.year, day.month, day.day, 17, tzinfo=UTC) for day in holidays if day >= FIRST_DATE]
+        assert np.isnat(XNYS.sessions_of(_stamps(noons))).all()
+
+
+def _stamps(instants: list[datetime]) -> NDArray[np.datetime64]:
+    return np.array([instant.astimezone(UTC).replace(tzinfo=None) for instant in instants], "datetime64[us]")
 
 
 def _at(text: str) -> datetime:
@@ -88,8 +113,8 @@ class TestSessions:
             XNYS.require_session(THANKSGIVING)
         assert XNYS.require_session(FRI) == FRI
 
-    @pytest.mark.parametrize("read", [XNYS.opens_at, XNYS.closes_at], ids=["open", "close"])
-    def test_a_holiday_has_no_open_and_no_close(self, read: Callable[[date], datetime]) -> None:
+    @pytest.mark.parametrize("read", [XNYS.opens_at, XNYS.closes_at, XNYS.trading_hours, XNYS.minutes_of])
+    def test_a_holiday_has_no_open_no_close_and_no_hours(self, read: Callable[[date], object]) -> None:
         with pytest.raises(SessionError, match=f"{THANKSGIVING} is not a session"):
             read(THANKSGIVING)
 
@@ -139,7 +164,7 @@ class TestInstants:
         with pytest.raises(SessionError, match="is not over"):
             XNYS.require_complete(MON, XNYS.closes_at(FRI))
 
-    @pytest.mark.parametrize("read", [XNYS.latest_complete, lambda now: XNYS.require_complete(FRI, now), require_utc])
+    @pytest.mark.parametrize("read", [XNYS.latest_complete, XNYS.session_at, lambda now: XNYS.require_complete(FRI, now), require_utc])
     def test_an_instant_without_a_zone_is_refused(self, read: Callable[[datetime], object]) -> None:
         with pytest.raises(ValueError, match=r"2015-11-30T12:00:00 has no time zone"):
             read(datetime(2015, 11, 30, 12))
@@ -153,6 +178,127 @@ class TestInstants:
         assert ALWAYS.next(saturday) - ALWAYS.previous(saturday) == timedelta(days=2)
 
 
+class TestTradingHours:
+    """Of an interval of trading hours the start is inside and the end is not: a bar is stamped at its start."""
+
+    @pytest.mark.parametrize(
+        ("name", "session", "hours", "minutes"),
+        [
+            ("XNYS", WED, ["2015-11-25T14:30Z", "2015-11-25T21:00Z"], 390),
+            ("XNYS", FRI, ["2015-11-27T14:30Z", "2015-11-27T18:00Z"], 210),
+            ("XHKG", date(2024, 3, 5), ["2024-03-05T01:30Z", "2024-03-05T04:00Z", "2024-03-05T05:00Z", "2024-03-05T08:00Z"], 330),
+            ("XHKG", date(2020, 12, 24), ["2020-12-24T01:30Z", "2020-12-24T04:00Z"], 150),
+            ("XTKS", date(2024, 3, 5), ["2024-03-05T00:00Z", "2024-03-05T02:30Z", "2024-03-05T03:30Z", "2024-03-05T06:00Z"], 300),
+            ("XTKS", date(2024, 11, 6), ["2024-11-06T00:00Z", "2024-11-06T02:30Z", "2024-11-06T03:30Z", "2024-11-06T06:30Z"], 330),
+            ("XSHG", date(2024, 3, 5), ["2024-03-05T01:30Z", "2024-03-05T03:30Z", "2024-03-05T05:00Z", "2024-03-05T07:00Z"], 240),
+            ("24/7", date(2024, 3, 9), ["2024-03-09T00:00Z", "2024-03-10T00:00Z"], 1440),
+            ("CMES", date(2024, 3, 5), ["2024-03-04T23:00Z", "2024-03-05T23:00Z"], 1440),
+        ],
+    )
+    def test_a_session_trades_in_these_intervals_and_in_no_other(self, name: str, session: date, hours: list[str], minutes: int) -> None:
+        calendar, edges = Calendar(name), [_at(text) for text in hours]
+        assert calendar.trading_hours(session) == tuple(zip(edges[::2], edges[1::2], strict=True))
+        assert (calendar.opens_at(session), calendar.closes_at(session)) == (edges[0], edges[-1])
+        assert calendar.minutes_of(session) == minutes
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            assert calendar.session_at(start) == calendar.session_at(end - MICRO) == session
+            assert calendar.is_open(start)
+            assert calendar.session_at(end) != session
+            assert calendar.session_at(start - MICRO) != session
+
+    def test_a_lunch_break_is_in_no_session(self) -> None:
+        assert Calendar("XHKG").session_at(_at("2024-03-05T04:30Z")) is None
+        assert not Calendar("XHKG").is_open(_at("2024-03-05T04:00Z"))
+
+    @pytest.mark.parametrize(
+        ("friday", "monday", "before", "after"),
+        [
+            (date(2024, 3, 8), date(2024, 3, 11), "14:30", "13:30"),
+            (date(2024, 11, 1), date(2024, 11, 4), "13:30", "14:30"),
+        ],
+        ids=["into summer time", "out of it"],
+    )
+    def test_the_hour_moves_over_a_change_of_the_clocks_and_the_minutes_do_not(
+        self, friday: date, monday: date, before: str, after: str
+    ) -> None:
+        assert (XNYS.opens_at(friday), XNYS.opens_at(monday)) == (_at(f"{friday}T{before}Z"), _at(f"{monday}T{after}Z"))
+        assert XNYS.minutes_of(friday) == XNYS.minutes_of(monday) == 390
+        early = min(before, after)
+        assert [XNYS.session_at(_at(f"{day}T{early}Z")) for day in (friday, monday)] == [
+            day if hour == early else None for day, hour in ((friday, before), (monday, after))
+        ]
+
+    @pytest.mark.parametrize("day", [date(2024, 3, 31), date(2024, 10, 27)], ids=["23 hours in London", "25 hours in London"])
+    def test_a_day_that_never_closes_has_all_its_utc_minutes_whatever_the_clocks_do(self, day: date) -> None:
+        assert ALWAYS.minutes_of(day) == 1440
+        stamps = np.arange(np.datetime64(day, "m"), np.datetime64(day, "m") + np.timedelta64(1440, "m"))
+        assert set(ALWAYS.sessions_of(stamps).tolist()) == {day}
+
+    def test_two_sessions_that_meet_share_no_instant(self) -> None:
+        assert ALWAYS.session_at(_at("2024-03-10T00:00Z")) == date(2024, 3, 10)
+        assert Calendar("CMES").session_at(_at("2024-03-05T23:00Z")) == date(2024, 3, 6)
+
+    def test_the_instant_of_another_zone_is_the_same_instant(self) -> None:
+        assert XNYS.session_at(datetime(2015, 11, 25, 23, 30, tzinfo=timezone(timedelta(hours=9)))) == WED
+
+    @pytest.mark.parametrize("name", ["XNYS", "XHKG", "24/7", "CMES"])
+    @given(data=st.data())
+    @settings(max_examples=25, deadline=None)
+    def test_arrays_say_what_each_instant_s_own_session_says(self, name: str, data: st.DataObject) -> None:
+        calendar = Calendar(name)
+        instants = data.draw(
+            st.lists(st.datetimes(datetime(1995, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC)), min_size=1, max_size=30)
+        )
+        edges = [edge for instant in instants[:3] for pair in calendar.trading_hours(calendar.next(instant.date())) for edge in pair]
+        instants += [edge + timedelta(microseconds=step) for edge in edges for step in (-1, 0, 1)]
+        found = calendar.sessions_of(_stamps(instants))
+        assert found.tolist() == [_by_hand(calendar, instant) for instant in instants]
+        assert [calendar.session_at(instant) for instant in instants] == found.tolist()
+
+    def test_a_minute_grid_of_a_session_has_as_many_minutes_as_the_session(self) -> None:
+        for calendar, session in ((XNYS, WED), (XNYS, FRI), (Calendar("XHKG"), date(2024, 3, 5))):
+            grid = np.arange(np.datetime64(session, "m"), np.datetime64(session, "m") + np.timedelta64(1440, "m"))
+            assert (calendar.sessions_of(grid) == np.datetime64(session)).sum() == calendar.minutes_of(session)
+
+    def test_shape_unit_and_order_of_an_array_are_free(self) -> None:
+        stamps = np.array([["2015-11-27T14:30", "2015-11-25T14:29"], ["2015-11-26T15:00", "2015-11-25T14:30"]], "datetime64[ns]")
+        assert XNYS.sessions_of(stamps).tolist() == [[FRI, None], [None, WED]]
+        assert XNYS.sessions_of(np.array([], "datetime64[us]")).dtype == np.dtype("datetime64[D]")
+
+    def test_an_instant_that_is_none_is_refused_with_their_number(self) -> None:
+        with pytest.raises(SessionError, match="2 of 3 instants are NaT"):
+            XNYS.sessions_of(np.array(["2015-11-25T14:30", "NaT", "NaT"], "datetime64[us]"))
+
+    def test_hours_before_the_first_open_of_the_calendar_are_outside_and_not_an_error(self) -> None:
+        first, last = XNYS.bounds()
+        assert XNYS.session_at(datetime(first.year, first.month, first.day, tzinfo=UTC)) is None
+        assert XNYS.session_at(XNYS.opens_at(first)) == first
+        assert XNYS.session_at(XNYS.closes_at(last) - MICRO) == last
+        assert XNYS.session_at(XNYS.closes_at(last)) is None
+
+    @pytest.mark.parametrize("calendar", [XNYS, ALWAYS], ids=lambda calendar: calendar.name)
+    def test_the_day_after_the_last_session_is_not_known(self, calendar: Calendar) -> None:
+        last = calendar.bounds()[1]
+        midnight = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+        assert calendar.session_at(midnight - MICRO) in (None, last)
+        with pytest.raises(SessionError, match=f"is outside the hours {calendar.name} knows"):
+            calendar.session_at(midnight)
+
+    @pytest.mark.parametrize("day", ["1989-12-29T15:00", "2999-01-04T15:00"])
+    def test_an_instant_the_calendar_does_not_reach_is_refused(self, day: str) -> None:
+        with pytest.raises(SessionError, match=rf"{day}.* is outside the hours XNYS knows, 1990-01-02"):
+            XNYS.sessions_of(np.array(["2015-11-25T14:30", day], "datetime64[us]"))
+        with pytest.raises(SessionError, match="is outside the hours XNYS knows"):
+            XNYS.is_open(_at(f"{day}Z"))
+
+
+def _by_hand(calendar: Calendar, instant: datetime) -> date | None:
+    near = calendar.between(instant.date() - timedelta(days=1), instant.date() + timedelta(days=1))
+    inside = [day for day in near for start, end in calendar.trading_hours(day) if start <= instant < end]
+    assert len(inside) <= 1
+    return inside[0] if inside else None
+
+
 class TestBounds:
     @pytest.mark.parametrize(
         "ask",
@@ -163,6 +309,8 @@ class TestBounds:
             XNYS.previous,
             XNYS.opens_at,
             XNYS.closes_at,
+            XNYS.trading_hours,
+            XNYS.minutes_of,
             lambda day: XNYS.between(day, FRI),
             lambda day: XNYS.between(FRI, day),
             lambda day: XNYS.require_complete(day, datetime(2016, 1, 1, tzinfo=UTC)),

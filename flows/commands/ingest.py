@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -21,6 +21,7 @@ from tasks.environment import environment
 
 if TYPE_CHECKING:
     from grodt.execution.backfill import Backfilled
+    from grodt.execution.backfill_minutes import BackfilledMinutes
 
 #: Lines about quarantined rows that a person is shown.
 _REASONS = 5
@@ -35,6 +36,7 @@ def ingest(
     start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")],
     end: Annotated[str, typer.Option("--end", help="Last day, YYYY-MM-DD; sessions that are not over yet are left out.")],
     book: Book = None,
+    bars: Annotated[Literal["1d", "1m"], typer.Option("--bars", help="1d: daily bars; 1m: one-minute bars.")] = "1d",
     as_json: Json = False,
 ) -> None:
     """Fetch the bars that a book's history lacks: before and after what is there, and gaps in it. What is there is not asked for."""
@@ -47,7 +49,7 @@ def ingest(
             progress.say("loading, while the Prefect server starts")
             from flows.backfilling import ask, run_flow  # brings Polars and SQLAlchemy
 
-            asked = ask(book, first, last)
+            asked = ask(book, first, last, bars)
             name = f"{asked.book} {first} to {asked.session}"
             if asked.session < last:
                 progress.done(f"{asked.book}: {asked.session} is the last complete session up to {last}; it ends there")
@@ -96,28 +98,58 @@ def _clock(seconds: float) -> str:
     return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f}:{seconds % 60:02.0f}"
 
 
-def _show(book: str, done: "Backfilled", seconds: float, as_json: bool) -> None:
+def _show(book: str, done: "Backfilled | BackfilledMinutes", seconds: float, as_json: bool) -> None:
     if as_json:
-        facts = {"book": book, **asdict(done), "seconds": round(seconds, 1)}
-        typer.echo(json.dumps(facts, indent=2, default=date.isoformat))
+        facts = asdict(done)
+        came = facts.pop("report", {})
+        typer.echo(json.dumps({"book": book, **facts, **came, "seconds": round(seconds, 1)}, indent=2, default=date.isoformat))
         return
+    from grodt.execution.backfill_minutes import BackfilledMinutes
+
+    if isinstance(done, BackfilledMinutes):
+        kind, table, (lines, reasons) = "gate", "quarantine_1m", _minutes(book, done)
+    else:
+        kind, table, (lines, reasons) = "quarantine", "quarantine", _daily(book, done)
+    for line in (*lines, *(f"{kind}: {reason}" for reason in reasons[:_REASONS])):
+        out.print(line, soft_wrap=True)
+    if len(reasons) > _REASONS:
+        more = len(reasons) - _REASONS
+        out.print(f"{kind}: {more} more lines like these; --json has all, the table {table} each row", soft_wrap=True)
+
+
+def _daily(book: str, done: "Backfilled") -> tuple[list[str], tuple[str, ...]]:
+    """What a person reads of a backfill of daily bars, and why rows were refused."""
     days = f"{book} {done.start} to {done.session}"
     if not done.chunks:
-        out.print(f"{days}: nothing is missing", soft_wrap=True)
-        return
+        return [f"{days}: nothing is missing"], ()
     if done.rows or done.quarantined:
-        out.print(f"{days}: {done.rows:,} bars came in, {done.quarantined:,} rows were quarantined", soft_wrap=True)
+        lines = [f"{days}: {done.rows:,} bars came in, {done.quarantined:,} rows were quarantined"]
     else:
-        out.print(f"{days}: nothing is missing that the source has", soft_wrap=True)
+        lines = [f"{days}: nothing is missing that the source has"]
     if done.gap_bars:
         left = done.gap_bars - done.healed
-        out.print(
-            f"gaps: {done.gap_bars:,} bars were asked for again, {done.healed:,} came in, {left:,} are still not there", soft_wrap=True
+        lines.append(f"gaps: {done.gap_bars:,} bars were asked for again, {done.healed:,} came in, {left:,} are still not there")
+    return lines, done.reasons
+
+
+def _minutes(book: str, done: "BackfilledMinutes") -> tuple[list[str], tuple[str, ...]]:
+    """The same of minute bars."""
+    days, came = f"{book} {done.start} to {done.session}", done.report
+    if not came.chunks:
+        return [f"{days}: no minute bar is missing"], ()
+    if came.rows or came.quarantined:
+        lines = [f"{days}: {came.rows:,} minute bars came in, {came.quarantined:,} rows were quarantined"]
+    else:
+        lines = [f"{days}: no minute bar is missing that the source has"]
+    if came.extended or came.filled:
+        lines.append(f"left out: {came.extended:,} rows outside the trading hours, {came.filled:,} of minutes in which nobody traded")
+    if done.gap_sessions:
+        lines.append(
+            f"gaps: {done.gap_sessions:,} sessions of symbols were asked for again, minutes of {came.healed:,} came in, "
+            f"{done.gap_sessions - came.healed:,} are as they were"
         )
-    for reason in done.reasons[:_REASONS]:
-        out.print(f"quarantine: {reason}", soft_wrap=True)
-    if len(done.reasons) > _REASONS:
-        out.print(
-            f"quarantine: {len(done.reasons) - _REASONS} more lines like these; --json has all, the table quarantine each row",
-            soft_wrap=True,
-        )
+    if came.compared:
+        lines.append(f"daily bars: {came.identical:,} of {came.compared:,} sessions of symbols add up to the daily bar, to the last digit")
+    if came.incomplete:
+        lines.append(f"incomplete: {came.incomplete:,} sessions of liquid symbols")
+    return lines, came.reasons

@@ -126,7 +126,7 @@ def orders(
 
 
 def breaks(book: Book = None, as_json: Json = False) -> None:
-    """Open breaks: where our ledger and the broker differ."""
+    """Open breaks: where our ledger and the broker differ, and corporate actions that came too late to be applied."""
     from flows.desk import chosen_book, ledger_at_home
     from grodt.ledger.breaks import open_breaks
 
@@ -195,7 +195,7 @@ def _differing(each: "OpenBreak") -> dict[str, object]:
     from grodt.money import decimal
 
     found = each.difference
-    cash = found.kind == "cash"
+    cash = found.in_cash
     ours, theirs = (decimal(found.ours), decimal(found.theirs)) if cash else (found.ours, found.theirs)
     return {
         "break_id": each.break_id,

@@ -112,10 +112,11 @@ def _cells(values: Sequence[object], most_places: int) -> list[str]:
     places = 2
     while places < most_places and any(round(value, places) != round(value, most_places) for value in amounts):
         places += 1
-    return [_words(_known(value), places) for value in values]
+    return [cell(_known(value), places) for value in values]
 
 
-def _words(value: object, places: int) -> str:
+def cell(value: object, places: int) -> str:
+    """One value as people read it, numbers with that many decimals."""
     match value:
         case bool() | None:
             return "" if value is None else ("yes" if value else "no")

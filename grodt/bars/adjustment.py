@@ -10,19 +10,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from grodt.bars.listings import owners
+
 #: none: as traded. split: splits taken out. total: splits taken out, dividends reinvested.
 Adjustment = Literal["none", "split", "total"]
 
 _PRICES = ("open", "high", "low", "close")
 #: Order of actions with one ex date: a dividend is per share held before it, so it comes before a split.
-_KIND_ORDER = {"dividend": 0, "split": 1, "delisting": 2}
+_KIND_ORDER = {"dividend": 0, "split": 1, "delisting": 2, "symbol_change": 3}
 #: Days that the key of an instrument and a day leaves for the day.
 _DAYS = 2**32
 
 _IntArray = NDArray[np.int64]
 
 
-def adjusted(bars: pl.DataFrame, actions: pl.DataFrame, adjust: Adjustment) -> pl.DataFrame:
+def adjusted(bars: pl.DataFrame, actions: pl.DataFrame, adjust: Adjustment, instruments: pl.DataFrame | None = None) -> pl.DataFrame:
     """Bars with their prices and volume adjusted, forward from the first bar of each listing.
 
     With p₁, p₂, … the raw closes of a listing's bars, the adjusted price of bar t is its raw price · f_t, its adjusted volume
@@ -41,11 +43,15 @@ def adjusted(bars: pl.DataFrame, actions: pl.DataFrame, adjust: Adjustment) -> p
     has no effect; nor has one after its last. A delisting ends the listing: a later bar of that symbol is the first of another.
     Its final value is no bar, and so no part of the series.
 
+    A change of symbol changes nothing either: the series goes on under the new one. A symbol that another instrument takes up begins
+    a series of its own there.
+
     Args:
         bars: source, symbol and session (one row each, none of them null), and of open, high, low, close and volume those that
             are wanted; close for `total`. Rows in any order, and the whole history: factors start at the first row.
         actions: source and the columns of `grodt.bars.source.RAW_ACTIONS` (pay_date is not needed; more columns do no harm).
         adjust: which series.
+        instruments: rows of the table of that name; None: a symbol is one instrument.
 
     Returns:
         The columns of `bars`, sorted by source, symbol and session.
@@ -53,17 +59,18 @@ def adjusted(bars: pl.DataFrame, actions: pl.DataFrame, adjust: Adjustment) -> p
     if adjust == "none" or bars.is_empty():
         return in_order(bars)
     sources, symbols = (bars.get_column(name).unique().sort() for name in ("source", "symbol"))
-    instrument, key = _keys(bars, "session", sources, symbols)
+    instrument, key = _keys(bars, "session", sources, symbols, instruments)
     order = np.argsort(key, kind="stable")
     bars, instrument, key = bars[order], instrument[order], key[order]
     starts = np.concatenate([[0], np.flatnonzero(np.diff(instrument)) + 1])
     close = bars.get_column("close").to_numpy() if adjust == "total" else np.ones(bars.height)
-    steps = _steps(_placed(actions, key, instrument, sources, symbols), starts, close)
+    steps = _steps(_placed(actions, _keys(actions, "ex_date", sources, symbols, instruments), key, instrument), starts, close)
     length = np.diff(steps.get_column("bar").to_numpy(), append=bars.height)
     split, factor = (pl.Series(np.repeat(steps.get_column(name).to_numpy(), length)) for name in ("split", adjust))
     prices = [pl.col(name) * factor for name in _PRICES if name in bars.columns]
     volume = [pl.col("volume") / split] if "volume" in bars.columns else []
-    return bars.with_columns(*prices, *volume)
+    series = bars.with_columns(*prices, *volume)
+    return series if instrument[-1] < sources.len() * symbols.len() else in_order(series)
 
 
 def in_order(bars: pl.DataFrame) -> pl.DataFrame:
@@ -72,8 +79,13 @@ def in_order(bars: pl.DataFrame) -> pl.DataFrame:
     return bars[np.argsort(_keys(bars, "session", sources, symbols)[1], kind="stable")]
 
 
-def _keys(frame: pl.DataFrame, day: str, sources: pl.Series, symbols: pl.Series) -> tuple[_IntArray, _IntArray]:
-    """A number for each row's source and symbol, and one for these and its day, both ascending as they are; < 0 for those not given."""
+def _keys(
+    frame: pl.DataFrame, day: str, sources: pl.Series, symbols: pl.Series, instruments: pl.DataFrame | None = None
+) -> tuple[_IntArray, _IntArray]:
+    """A number for each row's source and symbol, and one for these and its day, both ascending as they are; < 0 for those not given.
+
+    Rows that `instruments` gives to an instrument have its number, above those of the symbols.
+    """
     source, symbol = (
         pl.col(name).cast(pl.Enum(names), strict=False).to_physical().cast(pl.Int64)
         for name, names in (("source", sources), ("symbol", symbols))
@@ -83,12 +95,18 @@ def _keys(frame: pl.DataFrame, day: str, sources: pl.Series, symbols: pl.Series)
         day=pl.col(day).to_physical().cast(pl.Int64),
     )
     instrument: _IntArray = numbers.get_column("instrument").to_numpy()
+    if instruments is not None:
+        ranks = instruments.select("source", "instrument").unique().sort("source", "instrument").with_row_index("rank")
+        owned = owners(frame, day, instruments, actions=day == "ex_date").join(ranks, on=["source", "instrument"], how="inner")
+        if owned.height:
+            instrument = instrument.copy()
+            instrument[owned["row"].to_numpy()] = sources.len() * symbols.len() + owned["rank"].cast(pl.Int64).to_numpy()
     return instrument, instrument * _DAYS + numbers.get_column("day").to_numpy()
 
 
-def _placed(actions: pl.DataFrame, key: _IntArray, instrument: _IntArray, sources: pl.Series, symbols: pl.Series) -> pl.DataFrame:
+def _placed(actions: pl.DataFrame, keys: tuple[_IntArray, _IntArray], key: _IntArray, instrument: _IntArray) -> pl.DataFrame:
     """The actions that a bar follows, in the order they apply: the bar each takes effect at, its kind, ratio and cash per share."""
-    whose, when = _keys(actions, "ex_date", sources, symbols)
+    whose, when = keys
     bar = np.searchsorted(key, when)
     reached = (whose >= 0) & (bar < key.size) & (instrument[np.minimum(bar, key.size - 1)] == whose)
     kind, split = pl.col("kind").cast(pl.String), pl.col("kind").cast(pl.String) == "split"

@@ -1,4 +1,4 @@
-"""Daily bars and corporate actions from Alpaca's market data API.
+"""Daily bars, minute bars and corporate actions from Alpaca's market data API.
 
 What is asked: raw prices of one feed, of the tickers as they were written at the time (`asof=-`: a renamed company's earlier bars stay
 under its earlier ticker), to the last page. Bars come back as Alpaca gave them; the quality gate judges them. A ticker that Alpaca does
@@ -6,7 +6,7 @@ not have, or that did not trade, has no rows.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -16,10 +16,13 @@ from threading import Lock
 import polars as pl
 
 from grodt.bars.alpaca_actions import ActionsPage, UnsupportedAction, actions_of, read_actions_page
-from grodt.bars.alpaca_http import AlpacaHttp, Patience, read_json, together
-from grodt.bars.alpaca_payloads import Assets, BarsPage, bars_of, listing_of
-from grodt.bars.alpaca_settings import AlpacaSettings, Credentials
-from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.alpaca_http import AlpacaHttp, read_json
+from grodt.bars.alpaca_payloads import Assets, BarsPage, bars_of, listing_of, minutes_of
+from grodt.bars.alpaca_settings import AlpacaSettings
+from grodt.bars.credentials import Credentials
+from grodt.bars.minutes import in_trading_hours
+from grodt.bars.patience import Patience, together
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS, RAW_MINUTES, Fetched
 from grodt.instruments import Instrument, Listing, one_listing_each
 from grodt.sessions import Calendar
 
@@ -34,7 +37,7 @@ PROCESSED_AFTER_EX = timedelta(days=180)
 
 
 class AlpacaSource:
-    """Implements `BarSource` over Alpaca's HTTP API. Nothing is asked before the first question."""
+    """Implements `BarSource` and `MinuteSource` over Alpaca's HTTP API. Nothing is asked before the first question."""
 
     def __init__(
         self,
@@ -97,40 +100,39 @@ class AlpacaSource:
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """See `BarSource.fetch`.
 
-        Corporate actions that cannot be expressed (changes of ticker, mergers for stock, spin-offs, …) give no row and are reported.
-        Years of real companies hold many of them, so none of them stops the others' data.
+        A change of ticker is an action of the old one. Corporate actions that cannot be expressed (mergers for stock, spin-offs, …) give
+        no row and are reported. Years of real companies hold many of them, so none of them stops the others' data.
         """
         asked = sorted(set(symbols))
         if not asked or start > end:
             return Fetched(pl.DataFrame(schema=RAW_BARS), pl.DataFrame(schema=RAW_ACTIONS))
-        parts = [asked[at : at + SYMBOLS_AT_ONCE] for at in range(0, len(asked), SYMBOLS_AT_ONCE)]
         async with self._opened() as http:
-            answers = await together([self._part(http, part, start, end) for part in parts])
+            answers = await together([self._part(http, part, start, end) for part in _parts(asked)])
         about = f"corporate actions of {_named(asked)}"
         pages = [page for _, own in answers for page in own]
         actions = actions_of(pages, asked, start, end, source=self._name, about=about)
         self._report_new(actions.unsupported)
         return Fetched(pl.concat([bars for bars, _ in answers]).sort("symbol", "session", maintain_order=True), actions.rows)
 
+    async def fetch_minutes(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """See `MinuteSource.fetch_minutes`. What trades before the open and after the close is left out."""
+        asked = sorted(set(symbols))
+        sessions = self._calendar.between(start, end)
+        if not asked or not sessions:
+            return pl.DataFrame(schema=RAW_MINUTES)
+        opens, closes = self._calendar.opens_at(sessions[0]), self._calendar.closes_at(sessions[-1])
+        async with self._opened() as http:
+            answers = await together([self._minutes(http, part, opens, closes) for part in _parts(asked)])
+        return in_trading_hours(pl.concat(answers), sessions, self._calendar).sort("symbol", "start", maintain_order=True)
+
     async def _part(self, http: AlpacaHttp, symbols: Sequence[str], start: date, end: date) -> tuple[pl.DataFrame, list[ActionsPage]]:
         """Bars and corporate actions of symbols that fit one question."""
         about = f"daily bars of {_named(symbols)} from {start} to {end}"
-        question = {
-            "symbols": ",".join(symbols),
-            "timeframe": "1Day",
-            "start": self._instant(start, time.min),
-            # Past the last bar's stamp whatever "until" may mean, and long past when its session is over: not in the quarter of an hour
-            # that a free key may not ask for.
-            "end": self._instant(end, time(12)),
-            "limit": str(BARS_PER_PAGE),
-            "adjustment": self._settings.adjustment,
-            "asof": "-",
-            "feed": self._settings.feed,
-            "sort": "asc",
-        }
-        read_bars = partial(read_json, BarsPage, source=self._name, about=about)
-        bar_pages = http.pages(f"{self._settings.data_url}/v2/stocks/bars", question, read_bars, about=about)
-        frames = [bars_of(page, self._calendar.zone, source=self._name) async for page in bar_pages]
+        # Past the last bar's stamp whatever "until" may mean, and long past when its session is over: not in the quarter of an hour
+        # that a free key may not ask for.
+        until = self._midnight(end) + timedelta(hours=12)
+        pages = self._bar_pages(http, symbols, "1Day", self._midnight(start), until, about)
+        frames = [bars_of(page, self._calendar.zone, source=self._name) async for page in pages]
 
         about = f"corporate actions of {_named(symbols)} from {start} to {end}"
         question = {
@@ -141,11 +143,34 @@ class AlpacaSource:
             "sort": "asc",
         }
         read_actions = partial(read_actions_page, source=self._name, about=about)
-        pages = http.pages(f"{self._settings.data_url}/v1/corporate-actions", question, read_actions, about=about)
-        return pl.concat(frames), [page async for page in pages]
+        action_pages = http.pages(f"{self._settings.data_url}/v1/corporate-actions", question, read_actions, about=about)
+        return pl.concat(frames), [page async for page in action_pages]
 
-    def _instant(self, day: date, at: time) -> str:
-        return datetime.combine(day, at, self._calendar.zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async def _minutes(self, http: AlpacaHttp, symbols: Sequence[str], opens: datetime, closes: datetime) -> pl.DataFrame:
+        """Minute bars of symbols that fit one question, from one instant to another."""
+        about = f"minute bars of {_named(symbols)} from {opens:%Y-%m-%d %H:%M} to {closes:%Y-%m-%d %H:%M} UTC"
+        pages = self._bar_pages(http, symbols, "1Min", opens, closes, about)
+        return pl.concat([minutes_of(page, source=self._name) async for page in pages])
+
+    def _bar_pages(
+        self, http: AlpacaHttp, symbols: Sequence[str], timeframe: str, start: datetime, end: datetime, about: str
+    ) -> AsyncIterator[BarsPage]:
+        question = {
+            "symbols": ",".join(symbols),
+            "timeframe": timeframe,
+            "start": _written(start),
+            "end": _written(end),
+            "limit": str(BARS_PER_PAGE),
+            "adjustment": self._settings.adjustment,
+            "asof": "-",
+            "feed": self._settings.feed,
+            "sort": "asc",
+        }
+        read = partial(read_json, BarsPage, source=self._name, about=about)
+        return http.pages(f"{self._settings.data_url}/v2/stocks/bars", question, read, about=about)
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time.min, self._calendar.zone).astimezone(UTC)
 
     def _report_new(self, actions: Sequence[UnsupportedAction]) -> None:
         for action in actions:
@@ -169,6 +194,14 @@ class AlpacaSource:
 
 
 _ASSETS = "the list of assets"
+
+
+def _parts(symbols: Sequence[str]) -> list[Sequence[str]]:
+    return [symbols[at : at + SYMBOLS_AT_ONCE] for at in range(0, len(symbols), SYMBOLS_AT_ONCE)]
+
+
+def _written(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _named(symbols: Sequence[str]) -> str:

@@ -76,6 +76,12 @@ class _WorthlessRemoval(_Record):
     process_date: date
 
 
+class _NameChange(_Record):
+    old_symbol: _Symbol
+    new_symbol: _Symbol
+    process_date: date
+
+
 class ActionsPage(BaseModel):
     """A page of `/v1/corporate-actions`: records by kind."""
 
@@ -136,6 +142,7 @@ class _Row:
     ratio: Fraction | None = None
     cash: Decimal | None = None
     pay_date: date | None = None
+    new_symbol: str | None = None
     told_apart: str = ""
 
 
@@ -166,6 +173,11 @@ def _worthless_removal(record: _WorthlessRemoval) -> _Row:
     return _Row(record.symbol, record.process_date, "delisting", cash=Decimal(0))
 
 
+def _name_change(record: _NameChange) -> _Row:
+    """Alpaca tells the day it is processed, which is the first session under the new ticker."""
+    return _Row(record.old_symbol, record.process_date, "symbol_change", new_symbol=record.new_symbol)
+
+
 def _reader[M: BaseModel](model: type[M], to_row: Callable[[M], _Row]) -> Callable[[Any], _Row]:
     return lambda content: to_row(model.model_validate(content))
 
@@ -178,10 +190,11 @@ _READERS: dict[str, Callable[[Any], _Row]] = {
     "cash_mergers": _reader(_CashMerger, _cash_merger),
     "redemptions": _reader(_Redemption, _redemption),
     "worthless_removals": _reader(_WorthlessRemoval, _worthless_removal),
+    "name_changes": _reader(_NameChange, _name_change),
 }
 _SHOWS = "a holding shows as a break at reconciliation, a jump of the price in quarantine"
 _UNSUPPORTED = {
-    "name_changes": "bars and holdings are not carried from the old ticker to the new one: the old one's bars end, the new one's begin",
+    "name_changes": "the record lacks the old ticker, the new one or the day: bars and holdings are not carried from one to the other",
     "stock_mergers": f"shares are not exchanged for the acquirer's; {_SHOWS}",
     "stock_and_cash_mergers": f"shares are not exchanged for the acquirer's and cash; {_SHOWS}",
     "spin_offs": f"the new company's shares are not received; {_SHOWS}",
@@ -196,7 +209,8 @@ _DATE: TypeAdapter[date] = TypeAdapter(date)
 def actions_of(pages: Iterable[ActionsPage], asked: Collection[str], start: date, end: date, *, source: str, about: str) -> Actions:
     """The actions of the asked symbols with `start` ≤ ex date ≤ `end`.
 
-    Equal records count once. Different ones of one symbol, ex date and kind are one action: ratios multiply, cash adds up.
+    Equal records count once. Different ones of one symbol, ex date and kind are one action: ratios multiply, cash adds up. A change of
+    name or CUSIP under which the ticker stays is none.
 
     Raises:
         DataError: a record lacks what its kind needs; names symbol and field.
@@ -208,16 +222,19 @@ def actions_of(pages: Iterable[ActionsPage], asked: Collection[str], start: date
             read = _READERS.get(kind)
             for number, record in enumerate(records):
                 if read is None:
-                    unsupported.update(_unsupported(kind, record))
+                    unsupported.add(_unsupported(kind, record))
                     continue
                 try:
                     rows.add(read(record))
                 except ValidationError as error:
+                    if kind in _UNSUPPORTED:
+                        unsupported.add(_unsupported(kind, record))
+                        continue
                     raise unreadable(error, source=source, about=about, place=(_symbol_of(record), kind, str(number))) from None
     wanted = set(asked)
     by_key: dict[tuple[str, date, str], list[_Row]] = defaultdict(list)
     for row in rows:
-        if row.symbol in wanted and start <= row.ex_date <= end:
+        if row.symbol in wanted and start <= row.ex_date <= end and row.symbol != row.new_symbol:
             by_key[row.symbol, row.ex_date, row.kind].append(row)
     actions = [_one_action(key, by_key[key], source) for key in sorted(by_key)]
     for action in actions:
@@ -246,6 +263,9 @@ def _one_action(key: tuple[str, date, str], rows: Sequence[_Row], source: str) -
         raise DataError(f"source {source!r}: {symbol} {ex_date}: split ratio {ratio} is no ratio of whole shares; ask Alpaca")
     cash = [row.cash for row in rows if row.cash is not None]
     paid = [row.pay_date for row in rows if row.pay_date is not None]
+    new_symbols = sorted({row.new_symbol for row in rows if row.new_symbol is not None})
+    if len(new_symbols) > 1:
+        raise DataError(f"source {source!r}: {symbol} {ex_date}: the ticker changes to both {' and '.join(new_symbols)}; ask Alpaca")
     return {
         "symbol": symbol,
         "ex_date": ex_date,
@@ -254,12 +274,11 @@ def _one_action(key: tuple[str, date, str], rows: Sequence[_Row], source: str) -
         "ratio_new": ratio.numerator if ratios else None,
         "ratio_old": ratio.denominator if ratios else None,
         "cash_per_share": sum(cash, Decimal(0)).quantize(_MICRO, ROUND_HALF_EVEN) if cash else None,
-        "new_symbol": None,
+        "new_symbol": new_symbols[0] if new_symbols else None,
     }
 
 
-def _unsupported(kind: str, record: Mapping[str, Any]) -> list[UnsupportedAction]:
-    """One per ticker that it concerns: a name change is the end of one and the beginning of another."""
+def _unsupported(kind: str, record: Mapping[str, Any]) -> UnsupportedAction:
     on = None
     for field in _DATE_FIELDS:
         if isinstance(record.get(field), str):
@@ -269,10 +288,7 @@ def _unsupported(kind: str, record: Mapping[str, Any]) -> list[UnsupportedAction
                 continue
             break
     why = _UNSUPPORTED.get(kind, f"a kind of corporate action that GRODT does not know; {_SHOWS}")
-    symbols = [_symbol_of(record)]
-    if kind == "name_changes" and isinstance(record.get("new_symbol"), str):
-        symbols.append(record["new_symbol"])
-    return [UnsupportedAction(symbol, on, kind, why) for symbol in symbols]
+    return UnsupportedAction(_symbol_of(record), on, kind, why)
 
 
 def _symbol_of(record: Mapping[str, Any]) -> str:

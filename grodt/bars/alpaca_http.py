@@ -6,43 +6,19 @@ growing, jittered pause or the one the server asks for; anything else is answere
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from grodt.bars.alpaca_settings import KEY_VARIABLE, SECRET_VARIABLE, Credentials
-from grodt.errors import ConfigError, DataError, VendorUnavailable
-
-_SHOWN = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long Alpaca is waited for.
-
-    Attributes:
-        tries: of one question, the first included.
-        first_pause: seconds before the second try; each further pause is twice as long. All are cut by up to half, at random.
-        longest_pause: seconds of the longest pause, own or asked for by the server; a server that asks for more is not waited for.
-        read: seconds without a byte, or without a connection, after which a try has failed.
-        answer: seconds for a whole answer, however steadily it drips.
-        at_once: questions under way at the same time.
-    """
-
-    tries: int = 6
-    first_pause: float = 0.5
-    longest_pause: float = 90.0
-    read: float = 30.0
-    answer: float = 120.0
-    at_once: int = 4
+from grodt.bars.alpaca_settings import KEY_VARIABLE, SECRET_VARIABLE
+from grodt.bars.credentials import Credentials
+from grodt.bars.patience import Patience, TryAgain, cut, may_pass, patiently, pause_asked_for, seconds_to_reset
+from grodt.errors import ConfigError, DataError
 
 
 class Page(Protocol):
@@ -115,46 +91,36 @@ class AlpacaHttp:
 
     async def get(self, url: str, question: Mapping[str, str], *, about: str) -> bytes:
         """The body of a 200. Errors as in `pages`."""
-        patience = self._patience
-        why = ""
-        for tried in range(1, patience.tries + 1):
-            asked_pause: float | None = None
-            await self._wait_for_quota()
-            try:
-                async with self._free, asyncio.timeout(patience.answer):
-                    response = await self._client.get(url, params=dict(question))
-            except (httpx.RequestError, TimeoutError) as error:
-                why = f"{type(error).__name__} {error}".strip()
-            else:
-                if response.status_code == httpx.codes.OK:
-                    if response.headers.get("X-RateLimit-Remaining") == "0":
-                        self._quota_gone_for = seconds_to_reset(response) or 0.0
-                    return response.content
-                if not _may_pass(response.status_code):
-                    raise self._refused(response, about)
-                why = _told(response)
-                asked_pause = pause_asked_for(response)
-            if asked_pause is not None and asked_pause > patience.longest_pause:
-                why += f"; it asks to wait {asked_pause:.0f} s, longer than the {patience.longest_pause:.0f} s of patience"
-                break
-            if tried < patience.tries:
-                await self._sleep(self._pause(tried, asked_pause))
-        raise VendorUnavailable(
-            f"source {self._source!r}: {about}: Alpaca did not answer in {tried} {'try' if tried == 1 else 'tries'}, at last {why}. "
-            "Run again later"
+        return await patiently(
+            lambda: self._try(url, question, about),
+            patience=self._patience,
+            random=self._random,
+            sleep=self._sleep,
+            about=f"source {self._source!r}: {about}",
+            vendor="Alpaca",
         )
+
+    async def _try(self, url: str, question: Mapping[str, str], about: str) -> bytes:
+        await self._wait_for_quota()
+        try:
+            async with self._free, asyncio.timeout(self._patience.answer):
+                response = await self._client.get(url, params=dict(question))
+        except (httpx.RequestError, TimeoutError) as error:
+            raise TryAgain(f"{type(error).__name__} {error}".strip()) from None
+        if response.status_code == httpx.codes.OK:
+            if response.headers.get("X-RateLimit-Remaining") == "0":
+                self._quota_gone_for = seconds_to_reset(response.headers) or 0.0
+            return response.content
+        if not may_pass(response.status_code):
+            raise self._refused(response, about)
+        raise TryAgain(_told(response), pause_asked_for(response.status_code, response.headers))
 
     async def _wait_for_quota(self) -> None:
         """When an answer was the last that its minute allows, nothing is asked until the next minute."""
         async with self._quota:
             if 0 < self._quota_gone_for <= self._patience.longest_pause:
-                await self._sleep(self._pause(1, self._quota_gone_for))
+                await self._sleep(self._patience.pause(1, self._quota_gone_for, self._random))
             self._quota_gone_for = 0.0
-
-    def _pause(self, tried: int, asked_for: float | None) -> float:
-        """Seconds before the next try. What the server asks for is never cut, only lengthened, so that not all come back at once."""
-        own = min(self._patience.first_pause * 2.0 ** (tried - 1), self._patience.longest_pause) * self._random.uniform(0.5, 1.0)
-        return own if asked_for is None else asked_for + self._random.uniform(0.0, self._patience.first_pause)
 
     def _refused(self, response: httpx.Response, about: str) -> ConfigError:
         status, told = response.status_code, _told(response)
@@ -170,17 +136,6 @@ class AlpacaHttp:
         else:
             step = "correct the symbols or dates that the book names, or the source's `feed`"
         return ConfigError(f"source {self._source!r}: {about}: Alpaca refuses: {told}; {step}")
-
-
-async def together[R](calls: Sequence[Coroutine[Any, Any, R]]) -> list[R]:
-    """What the calls return, in their order; when one fails, the others are cancelled and its error is raised."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def read_json[M: BaseModel](model: type[M], body: bytes, *, source: str, about: str) -> M:
@@ -199,43 +154,10 @@ def unreadable(error: ValidationError, *, source: str, about: str, place: Sequen
     """The first mistake of a payload: where it is (symbol, number of the record from 0, field), what it is, and the record."""
     mistake = error.errors(include_url=False)[0]
     where = ".".join([*place, *(str(part) for part in mistake["loc"])])
-    given = "" if mistake["type"] == "json_invalid" else f" (given: {_cut(repr(mistake['input']))})"
+    given = "" if mistake["type"] == "json_invalid" else f" (given: {cut(repr(mistake['input']))})"
     return DataError(
         f"source {source!r}: {about}: the answer cannot be read: {f'{where}: ' if where else ''}{mistake['msg']}{given}; ask Alpaca"
     )
-
-
-def pause_asked_for(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait: its Retry-After or, of a 429, until X-RateLimit-Reset, the longer one."""
-    waits = []
-    retry_after = response.headers.get("Retry-After", "")
-    answered_at = _http_date(response.headers.get("Date"))
-    if retry_after.isascii() and retry_after.isdigit():
-        waits.append(float(retry_after))
-    elif answered_at and (again_at := _http_date(retry_after)):
-        waits.append((again_at - answered_at).total_seconds())
-    if response.status_code == 429 and (to_reset := seconds_to_reset(response)) is not None:
-        waits.append(to_reset)
-    return max(0.0, *waits) if waits else None
-
-
-def seconds_to_reset(response: httpx.Response) -> float | None:
-    """Seconds until the rate limit begins anew: X-RateLimit-Reset (epoch seconds) less the answer's own Date, so our clock may be wrong."""
-    answered_at = _http_date(response.headers.get("Date"))
-    reset = response.headers.get("X-RateLimit-Reset", "")
-    return float(reset) - answered_at.timestamp() if answered_at and reset.isascii() and reset.isdigit() else None
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        instant = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _may_pass(status: int) -> bool:
-    return status in (408, 429) or status >= 500
 
 
 def _told(response: httpx.Response) -> str:
@@ -246,11 +168,7 @@ def _told(response: httpx.Response) -> str:
         content = None
     message = content.get("message") if isinstance(content, dict) else None
     text = message if isinstance(message, str) else response.text
-    return f"HTTP {response.status_code} ({_cut(' '.join(text.split())) or response.reason_phrase})"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"HTTP {response.status_code} ({cut(text) or response.reason_phrase})"
 
 
 @cache

@@ -1,6 +1,7 @@
 """Alpaca's bars and assets as they come, and how they become bars and instruments. Pure functions."""
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ import polars as pl
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
 
 from grodt.bars.alpaca_http import read_json
-from grodt.bars.source import RAW_BARS
+from grodt.bars.source import RAW_BARS, RAW_MINUTES
 from grodt.errors import DataError
 from grodt.instruments import Instrument
 
@@ -51,6 +52,24 @@ def bars_of(page: BarsPage, zone: ZoneInfo, *, source: str) -> pl.DataFrame:
                 "its session is in doubt: ask Alpaca whether the stamps of daily bars have changed"
             )
     return pl.DataFrame([(symbol, stamp.date(), *numbers) for symbol, stamp, *numbers in rows], schema=RAW_BARS, orient="row")
+
+
+def minutes_of(page: BarsPage, *, source: str) -> pl.DataFrame:
+    """The page's bars as RAW_MINUTES. A minute bar is stamped with the minute's start.
+
+    Raises:
+        DataError: a stamp is no whole minute; names symbol and stamp.
+    """
+    rows = [
+        (symbol, bar.t.astimezone(UTC), bar.o, bar.h, bar.l, bar.c, bar.v) for symbol, bars in (page.bars or {}).items() for bar in bars
+    ]
+    for symbol, stamp, *_ in rows:
+        if stamp.second or stamp.microsecond:
+            raise DataError(
+                f"source {source!r}: {symbol}: field t of a minute bar is {stamp.isoformat()}, which is no whole minute; ask Alpaca "
+                "whether the stamps of minute bars have changed"
+            )
+    return pl.DataFrame(rows, schema=RAW_MINUTES, orient="row")
 
 
 class _Asset(_Strict):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from grodt.instruments import Instrument
+from grodt.instruments import Instrument, Listing, one_listing_each
 
 _DAY = timedelta(days=1)
 
@@ -21,6 +21,7 @@ class Chunk:
     Attributes:
         before_coverage: it ends where the symbols' coverage begins, instead of beginning where that ends.
         gap: it lies inside their coverage, in sessions that all of them lack; what comes in adds no coverage.
+        again: it lies inside their coverage and was answered before; what differs is a revision, and adds no coverage.
     """
 
     symbols: tuple[str, ...]
@@ -28,6 +29,7 @@ class Chunk:
     end: date
     before_coverage: bool = False
     gap: bool = False
+    again: bool = False
 
 
 def plan(
@@ -79,9 +81,22 @@ def symbols_to_ask(
     coverage: Mapping[str, tuple[date, date]],
     session: date,
     held: Iterable[str] = (),
+    listings: Callable[[Sequence[str]], Iterable[Listing]] = one_listing_each,
 ) -> tuple[str, ...]:
-    """What is listed on the session, what is held, and what left the list since it was last asked for (its delisting is still to come)."""
+    """What is listed on the session, what is held, and what left the list since it was last asked for (its delisting is still to come).
+
+    Their instruments' other symbols up to the session as well: history stands under the earlier ones, and what is held goes on under
+    the latest.
+    """
     wanted = {instrument.symbol for instrument in universe(session)} | set(held)
     listed_at_end = {end: {i.symbol for i in universe(end)} for end in {last for _, last in coverage.values() if last < session}}
     left = {symbol for symbol, (_, last) in coverage.items() if last < session and symbol in listed_at_end[last]}
-    return tuple(sorted(wanted | left))
+    asked = wanted | left
+    return tuple(sorted(asked | other_symbols(listings(sorted(asked)), asked, session)))
+
+
+def other_symbols(listings: Iterable[Listing], symbols: Iterable[str], session: date) -> set[str]:
+    """Every symbol under which instruments that ever had one of those symbols have been quoted up to a session."""
+    every, own = tuple(listings), set(symbols)
+    instruments = {each.instrument for each in every if each.symbol in own}
+    return {each.symbol for each in every if each.instrument in instruments and (each.since is None or each.since <= session)}

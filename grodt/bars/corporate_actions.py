@@ -1,12 +1,15 @@
 """Corporate actions, and what they do to a holding. Integer arithmetic, used by the ledger's and the paper broker's books alike."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Literal
 
+from grodt.errors import DataError
 from grodt.money import Micros, divide_half_even, round_to_cent
 
-ActionKind = Literal["split", "dividend", "delisting"]
+ActionKind = Literal["split", "dividend", "delisting", "symbol_change"]
 _NO_CASH = Micros(0)
 
 
@@ -15,12 +18,13 @@ class CorporateAction:
     """One action.
 
     Attributes:
-        symbol: ticker.
+        symbol: ticker, the one that is valid before the ex date.
         ex_date: first session that trades without the right. Applied before that session's open.
-        kind: split, dividend or delisting.
+        kind: split, dividend, delisting or change of symbol.
         pay_date: when a dividend's cash is paid; None: on the ex date.
         ratio_new, ratio_old: split: `ratio_new` shares after for `ratio_old` before; 0 otherwise.
-        cash_per_share: dividend, or final value of a delisting, per share held before the ex date, in micros; 0 for a split.
+        cash_per_share: dividend, or final value of a delisting, per share held before the ex date, in micros; 0 otherwise.
+        new_symbol: change of symbol: the ticker from the ex date on; "" otherwise.
     """
 
     symbol: str
@@ -30,6 +34,7 @@ class CorporateAction:
     ratio_new: int = 0
     ratio_old: int = 0
     cash_per_share: Micros = _NO_CASH
+    new_symbol: str = ""
 
     def __post_init__(self) -> None:
         if self.kind == "split" and (self.ratio_new < 1 or self.ratio_old < 1):
@@ -38,6 +43,35 @@ class CorporateAction:
             raise ValueError(f"{self.symbol} {self.ex_date}: dividend of {self.cash_per_share} micros is not positive")
         if self.kind == "delisting" and self.cash_per_share < 0:
             raise ValueError(f"{self.symbol} {self.ex_date}: final value of {self.cash_per_share} micros is below zero")
+        if (self.kind == "symbol_change") != bool(self.new_symbol) or self.new_symbol == self.symbol:
+            raise ValueError(
+                f"{self.symbol} {self.ex_date}: a {self.kind} to symbol {self.new_symbol!r}; only a change names one, another one"
+            )
+
+
+def by_ex_date(actions: Iterable[CorporateAction]) -> Iterator[dict[ActionKind, dict[str, CorporateAction]]]:
+    """The actions of one ex date after the other, by kind and then by symbol, both ascending.
+
+    One session may have several ex dates, where those before it are no sessions. On each date, in this order: dividends, splits,
+    delistings, changes of symbol. What a dividend or a delisting pays is per share held before the date. All changes of symbol
+    happen at once, so two companies may exchange theirs; what is delisted on the date has nothing left to change.
+
+    Raises:
+        DataError: two actions of one kind, symbol and date.
+    """
+    for ex_date, group in groupby(sorted(actions, key=lambda action: (action.ex_date, action.symbol)), key=lambda action: action.ex_date):
+        found: dict[ActionKind, dict[str, CorporateAction]] = {"dividend": {}, "split": {}, "delisting": {}, "symbol_change": {}}
+        for action in group:
+            if action.symbol in found[action.kind]:
+                raise DataError(f"{action.symbol} {ex_date}: two corporate actions of one kind, {action.kind}; check corporate_actions")
+            found[action.kind][action.symbol] = action
+        yield found
+
+
+def renamed[T](by_symbol: Mapping[str, T], actions: Iterable[CorporateAction]) -> dict[str, T]:
+    """A mapping by symbol after the changes of symbol among the actions, all at once; where a new symbol was there, it is replaced."""
+    new = {action.symbol: action.new_symbol for action in actions if action.kind == "symbol_change" and action.symbol in by_symbol}
+    return {symbol: value for symbol, value in by_symbol.items() if symbol not in new} | {new[s]: by_symbol[s] for s in sorted(new)}
 
 
 @dataclass(frozen=True, slots=True)

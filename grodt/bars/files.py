@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -17,14 +16,14 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grodt.bars.cells import ROW, CellTable, read_cells
-from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.file_listings import WHO, InstrumentsFile, KnownListings, read_listings_file
+from grodt.bars.file_minutes import DAY, MinutesFile, read_minutes
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS, RAW_MINUTES, Fetched
+from grodt.bars.split_units import NO_SPLITS, amount_as_paid, shares_of_price_ratio, volume_as_traded
 from grodt.errors import ConfigError
-from grodt.instruments import Instrument, Listing, one_listing_each
+from grodt.instruments import Instrument, Listing
 
 PRICES = ("open", "high", "low", "close")
-#: How far a written price ratio may lie from a ratio of whole shares: 0.142857 is 1/7 cut at the sixth decimal.
-RATIO_TOLERANCE = 1e-6
-_LARGEST_DENOMINATORS = (10, 100, 1000)
 
 
 class _Settings(BaseModel):
@@ -120,9 +119,11 @@ class FilesSettings(_Settings):
     """A `files` source of the books file."""
 
     bars: BarsFile
+    minutes: MinutesFile | None = None
     splits: SplitsFile | None = None
     dividends: DividendsFile | None = None
     delistings: tuple[Delisting, ...] = ()
+    instruments: InstrumentsFile | None = None
 
 
 class FilesSource:
@@ -140,7 +141,7 @@ class FilesSource:
         return self._name
 
     def instruments(self, session: date) -> tuple[Instrument, ...]:
-        """The file's symbols, each from its first bar until its delisting, in alphabetical order."""
+        """The file's symbols, each from its first bar until its delisting or change, in alphabetical order."""
         return tuple(instrument for instrument in self._instruments if instrument.trades_on(session))
 
     def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
@@ -149,8 +150,8 @@ class FilesSource:
         return tuple(symbol for symbol in symbols if symbol not in known)
 
     def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
-        """The file's symbols are taken for instruments."""
-        return one_listing_each(symbols)
+        """Those of the instruments file; each other symbol is taken for an instrument."""
+        return self._known.of(symbols)
 
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """See `BarSource.fetch`. A symbol that the file does not have has no rows."""
@@ -160,39 +161,79 @@ class FilesSource:
             actions=self._content.actions.filter(wanted & pl.col("ex_date").is_between(start, end)),
         )
 
+    @property
+    def has_minutes(self) -> bool:
+        """Whether the books file describes minute bars."""
+        return self._settings.minutes is not None
+
+    async def fetch_minutes(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """See `MinuteSource.fetch_minutes`. The days are those of the file's zone."""
+        wanted = pl.col("symbol").is_in(list(symbols)) & pl.col(DAY).is_between(start, end)
+        return self._minutes.filter(wanted).select(RAW_MINUTES.names())
+
+    @cached_property
+    def _minutes(self) -> pl.DataFrame:
+        settings = self._settings.minutes
+        if settings is None:
+            raise ConfigError(f"source {self._name!r} has no minute bars; describe their file under `minutes` in the books file")
+        return read_minutes(self._table_path(settings.path), settings)
+
     @cached_property
     def _content(self) -> Fetched:
         settings = self._settings
-        splits = _read_splits(self._table_path(settings.splits.path), settings.splits) if settings.splits else _NO_SPLITS
-        bars = _read_bars(self._table_path(settings.bars.path), settings.bars, splits)
-        parts = [_split_actions(splits), self._delistings(bars)]
+        splits = _read_splits(self._table_path(settings.splits.path), settings.splits) if settings.splits else NO_SPLITS
+        known = self._known
+        splits = known.before_change(splits)
+        bars = _read_bars(self._table_path(settings.bars.path), settings.bars, splits, known)
+        known.require_inside(bars, self._table_path(settings.bars.path))
+        parts = [_split_actions(splits), self._delistings(bars), _symbol_changes(known)]
         if settings.dividends:
-            parts.append(_read_dividends(self._table_path(settings.dividends.path), settings.dividends, splits))
+            parts.append(_read_dividends(self._table_path(settings.dividends.path), settings.dividends, splits, known))
         return Fetched(bars, pl.concat(parts).sort("symbol", "ex_date", "kind"))
 
     @cached_property
     def _instruments(self) -> tuple[Instrument, ...]:
-        gone = {delisting.symbol: delisting.session for delisting in self._settings.delistings}
-        first = self._content.bars.group_by("symbol").agg(pl.col("session").min()).sort("symbol")
-        return tuple(Instrument(symbol, listed_on=day, delisted_on=gone.get(symbol)) for symbol, day in first.iter_rows())
+        bars, known = self._content.bars, self._known
+        first = dict(known.owned(bars, "session").group_by(WHO).agg(pl.col("session").min()).iter_rows())
+        gone = dict(self._delisted.select(WHO, "ex_date").iter_rows())
+        found = []
+        for each in known.of(bars["symbol"].unique().to_list()):
+            if each.instrument not in first:
+                continue
+            begun = max(first[each.instrument], each.since or date.min)
+            ends = [day for day in (each.until, gone.get(each.instrument)) if day is not None]
+            if not ends or begun < min(ends):
+                found.append(Instrument(each.symbol, listed_on=begun, delisted_on=min(ends, default=None), id=each.instrument))
+        return tuple(found)
+
+    @cached_property
+    def _known(self) -> KnownListings:
+        settings = self._settings.instruments
+        return KnownListings() if settings is None else read_listings_file(self._table_path(settings.path), settings)
+
+    @cached_property
+    def _delisted(self) -> pl.DataFrame:
+        """The delistings as rows, each with its instrument."""
+        rows = [(each.symbol, each.session) for each in self._settings.delistings]
+        frame = pl.DataFrame(rows, schema={"symbol": pl.String, "ex_date": pl.Date}, orient="row")
+        return self._known.owned(frame, "ex_date", actions=True)
 
     def _table_path(self, path: Path) -> Path:
         return path if path.is_absolute() else self._root / path
 
     def _delistings(self, bars: pl.DataFrame) -> pl.DataFrame:
-        last = dict(bars.group_by("symbol").agg(pl.col("session").max()).iter_rows())
+        last = dict(self._known.owned(bars, "session").group_by(WHO).agg(pl.col("session").max()).iter_rows())
         seen: set[str] = set()
-        for delisting in self._settings.delistings:
-            symbol, session = delisting.symbol, delisting.session
-            if symbol not in last or symbol in seen:
-                problem = "is delisted twice" if symbol in seen else "has no bar in the file"
+        for symbol, session, who in self._delisted.rows():
+            if who not in last or who in seen:
+                problem = "is delisted twice" if who in seen else "has no bar in the file"
                 raise ConfigError(f"source {self._name!r}, delistings: {symbol} {problem}; correct the symbol or remove the entry")
-            if last[symbol] >= session:
+            if last[who] >= session:
                 raise ConfigError(
-                    f"source {self._name!r}, delistings: {symbol} is delisted on {session} but has bars up to {last[symbol]}; "
-                    "name the first session after its last bar"
+                    f"source {self._name!r}, delistings: {symbol} is delisted on {session} but has bars up to {last[who]}; name the first "
+                    "session after its last bar; if another company took its symbol up, say so in an `instruments` file"
                 )
-            seen.add(symbol)
+            seen.add(who)
         return _actions(
             {
                 "symbol": [d.symbol for d in self._settings.delistings],
@@ -203,24 +244,7 @@ class FilesSource:
         )
 
 
-def shares_of_price_ratio(price_ratio: float) -> tuple[int, int]:
-    """(new, old) shares of a split from new price / old price: 0.142857 is (7, 1).
-
-    Raises:
-        ValueError: no ratio of at most 1,000 old shares lies within `RATIO_TOLERANCE` (relative above 1).
-    """
-    if math.isfinite(price_ratio) and price_ratio > 0:
-        for largest in _LARGEST_DENOMINATORS:
-            ratio = Fraction(price_ratio).limit_denominator(largest)
-            if ratio > 0 and abs(float(ratio) - price_ratio) <= RATIO_TOLERANCE * max(1.0, price_ratio):
-                return ratio.denominator, ratio.numerator
-    raise ValueError(f"price ratio {price_ratio!r} is no ratio of whole shares")
-
-
-_NO_SPLITS = pl.DataFrame(schema={"symbol": pl.String(), "ex_date": pl.Date(), "ratio_new": pl.Int64(), "ratio_old": pl.Int64()})
-
-
-def _read_bars(path: Path, settings: BarsFile, splits: pl.DataFrame) -> pl.DataFrame:
+def _read_bars(path: Path, settings: BarsFile, splits: pl.DataFrame, known: KnownListings) -> pl.DataFrame:
     columns = settings.columns.model_dump()
     if settings.symbol is not None:
         del columns["symbol"]
@@ -233,10 +257,7 @@ def _read_bars(path: Path, settings: BarsFile, splits: pl.DataFrame) -> pl.DataF
     table.refuse_duplicates(["symbol", "session"])
     bars = table.frame.select(RAW_BARS.names()).cast(RAW_BARS).sort("symbol", "session")
     if settings.volume_adjusted_for_splits:
-        shares = _with_later_splits(bars, "session", splits)
-        raw = (pl.col("volume") * pl.col("later_old") / pl.col("later_new")).round(0)
-        bars = shares.with_columns(pl.when(pl.col("later_new") == pl.col("later_old")).then("volume").otherwise(raw).alias("volume"))
-        bars = bars.select(RAW_BARS.names())
+        bars = known.with_later_splits(bars, "session", splits).with_columns(volume_as_traded()).select(RAW_BARS.names())
     return bars
 
 
@@ -265,7 +286,7 @@ def _read_splits(path: Path, settings: SplitsFile) -> pl.DataFrame:
     return table.frame.select("symbol", "ex_date", pl.Series("ratio_new", new, pl.Int64), pl.Series("ratio_old", old, pl.Int64))
 
 
-def _read_dividends(path: Path, settings: DividendsFile, splits: pl.DataFrame) -> pl.DataFrame:
+def _read_dividends(path: Path, settings: DividendsFile, splits: pl.DataFrame, known: KnownListings) -> pl.DataFrame:
     table = read_cells(path, settings.columns.model_dump(exclude_none=True), "dividends")
     table = table.names("symbol").dates("ex_date", settings.date_format).numbers(["amount"])
     if settings.columns.pay_date is None:
@@ -276,12 +297,10 @@ def _read_dividends(path: Path, settings: DividendsFile, splits: pl.DataFrame) -
     unusable = amount.is_null() | ~amount.is_finite() | (amount.round(6) <= 0)
     table.refuse(unusable, "amount", "is not an amount above zero", "correct the cell or remove the row")
     table.refuse(pl.col("pay_date") < pl.col("ex_date"), "pay_date", "lies before the ex date", "correct the cell")
-    rows = table.frame
+    rows = known.before_change(table.frame)
     cash = amount
     if settings.adjusted_for_splits:
-        rows = _with_later_splits(rows, "ex_date", splits)
-        paid = (amount * pl.col("later_new") / pl.col("later_old")).round(4)
-        cash = pl.when(pl.col("later_new") == pl.col("later_old")).then(amount).otherwise(paid)
+        rows, cash = known.with_later_splits(rows, "ex_date", splits), amount_as_paid("amount")
     return _actions(rows.select("symbol", "ex_date", pl.lit("dividend").alias("kind"), "pay_date", cash.alias("cash_per_share")))
 
 
@@ -289,24 +308,19 @@ def _split_actions(splits: pl.DataFrame) -> pl.DataFrame:
     return _actions(splits.with_columns(pl.lit("split").alias("kind")))
 
 
+def _symbol_changes(known: KnownListings) -> pl.DataFrame:
+    changes = known.changes()
+    return _actions(
+        {
+            "symbol": [old for old, _, _ in changes],
+            "ex_date": [day for _, day, _ in changes],
+            "kind": ["symbol_change"] * len(changes),
+            "new_symbol": [new for _, _, new in changes],
+        }
+    )
+
+
 def _actions(content: pl.DataFrame | dict[str, list[object]]) -> pl.DataFrame:
     frame = pl.DataFrame(content)
     absent = [pl.lit(None).alias(name) for name in RAW_ACTIONS.names() if name not in frame.columns]
     return frame.with_columns(absent).select(RAW_ACTIONS.names()).cast(RAW_ACTIONS)
-
-
-def _with_later_splits(frame: pl.DataFrame, day: str, splits: pl.DataFrame) -> pl.DataFrame:
-    """Adds `later_new` and `later_old`: shares that `later_old` shares of that day have become by all splits with a later ex date."""
-    steps: list[tuple[str, date, float, float]] = []
-    for (symbol,), own in splits.sort("ex_date").group_by("symbol"):
-        later = Fraction(math.prod(own["ratio_new"]), math.prod(own["ratio_old"]))
-        steps.append((str(symbol), date.min, float(later.numerator), float(later.denominator)))
-        for ex_date, new, old in own.select("ex_date", "ratio_new", "ratio_old").iter_rows():
-            later *= Fraction(old, new)
-            steps.append((str(symbol), ex_date, float(later.numerator), float(later.denominator)))
-    schema = {"symbol": pl.String, "from": pl.Date, "later_new": pl.Float64, "later_old": pl.Float64}
-    table = pl.DataFrame(steps, schema=schema, orient="row").sort("symbol", "from")
-    joined = frame.sort("symbol", day).join_asof(
-        table, left_on=day, right_on="from", by="symbol", strategy="backward", check_sortedness=False
-    )
-    return joined.with_columns(pl.col("later_new", "later_old").fill_null(1.0))

@@ -1,14 +1,15 @@
-"""Reading the past out of the lake: sessions as a venue sees them, last closes, corporate actions."""
+"""Reading the past out of the lake: sessions as a venue sees them, last closes, corporate actions, listings."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.corporate_actions import CorporateAction
+from grodt.bars.corporate_actions import CorporateAction, renamed
+from grodt.bars.listings import Listings, relabelled
 from grodt.bars.market import SessionMarket
 from grodt.lake import Lake, Snapshot
 from grodt.money import MICROS_PER_UNIT, Micros, micros, micros_from_float
@@ -82,7 +83,8 @@ def read_markets(
                 previous_close=closes,
                 actions=tuple(sorted(actions[first:at], key=lambda action: (action.symbol, action.kind, action.ex_date))),
             )
-            closes = {**closes, **_by_symbol(today, "close")}
+            changes = (action for action in actions[first:at] if action.kind == "symbol_change")
+            closes = {**renamed(closes, changes), **_by_symbol(today, "close")}
 
 
 def read_actions(
@@ -92,6 +94,18 @@ def read_actions(
     frame = lake.read("corporate_actions", snapshot, source=source, start=start, end=end, symbols=symbols)
     rows = frame.with_columns(pl.col("kind").cast(pl.String)).sort("ex_date", "symbol", "kind").iter_rows(named=True)
     return tuple(_action(row) for row in rows)
+
+
+def read_known_actions(lake: Lake, snapshot: Snapshot, source: str, start: date, end: date) -> tuple[tuple[CorporateAction, datetime], ...]:
+    """The same of all symbols, each with the instant it was known at."""
+    frame = lake.read("corporate_actions", snapshot, source=source, start=start, end=end)
+    rows = frame.with_columns(pl.col("kind").cast(pl.String)).sort("ex_date", "symbol", "kind").iter_rows(named=True)
+    return tuple((_action(row), row["known_at"]) for row in rows)
+
+
+def read_listings(lake: Lake, snapshot: Snapshot, source: str) -> Listings:
+    """Which instruments its symbols stood for."""
+    return Listings(lake.read("instruments", snapshot, source=source))
 
 
 def last_closes(
@@ -106,6 +120,8 @@ def last_closes(
 ) -> pl.DataFrame:
     """The last good bar up to and including a session: symbol, session (of that bar), close; sorted by symbol.
 
+    It is one of the instrument that the symbol stands for in the session, under whatever symbol it was quoted.
+
     Args:
         lake: where bars are.
         snapshot: which versions of them.
@@ -115,13 +131,19 @@ def last_closes(
         symbols: only these; None: all of the source.
         always: symbols that are looked for in the whole history; the others in the last `RECENT_SESSIONS`.
     """
-    wanted = None if symbols is None else sorted(set(symbols) | set(always))
+    listings = read_listings(lake, snapshot, source)
     columns = ["symbol", "session", "close"]
+
+    def read(start: date | None, wanted: Collection[str] | None) -> pl.DataFrame:
+        quoted = None if wanted is None else listings.quoted(wanted, session)
+        bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=start, end=session, symbols=quoted)
+        return relabelled(bars, "session", listings.spans(wanted, session))
+
     recent = calendar.latest(session, RECENT_SESSIONS)
-    bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=recent[0], end=session, symbols=wanted)
-    older = sorted(set(always) - set(bars["symbol"]))
+    bars = read(recent[0], None if symbols is None else set(symbols) | set(always))
+    older = set(always) - set(bars["symbol"])
     if older:
-        bars = pl.concat([bars, lake.read("bars_1d", snapshot, source=source, columns=columns, end=session, symbols=older)])
+        bars = pl.concat([bars, read(None, older)])
     return bars.sort("session").unique("symbol", keep="last", maintain_order=True).sort("symbol")
 
 
@@ -158,4 +180,5 @@ def _action(row: Mapping[str, Any]) -> CorporateAction:
         ratio_new=row["ratio_new"] or 0,
         ratio_old=row["ratio_old"] or 0,
         cash_per_share=micros(row["cash_per_share"] or 0),
+        new_symbol=row["new_symbol"] or "",
     )

@@ -5,25 +5,24 @@ goes on where it stopped.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import islice
+from functools import partial
 
 import polars as pl
 
+from grodt.bars.answers import Answers
 from grodt.bars.chunks import Chunk
-from grodt.bars.jumps import WINDOW, Tail
+from grodt.bars.jumps import REFUSED, WINDOW, Tail
 from grodt.bars.quality import Completeness, GateResult, Thresholds, gate
-from grodt.bars.row_rules import JUMP
-from grodt.bars.source import RAW_ACTIONS, BarSource, Fetched
+from grodt.bars.revisions import write_again
+from grodt.bars.row_rules import LEAPS, STALE
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS, BarSource
 from grodt.errors import DataError
 from grodt.lake import Lake, LakeFile, Manifest, Snapshot, actions_path, bars_path, quarantine_path
 from grodt.sessions import Calendar
 
-#: Chunks asked for ahead of the one being recorded; each may be a year of thousands of symbols in memory.
-FETCH_AHEAD = 1
 #: Sessions for which a listed symbol that went silent is asked for again.
 LATE_SESSIONS = 5
 _DAY = timedelta(days=1)
@@ -65,6 +64,7 @@ class ChunkResult:
         rows: good bars.
         quarantined: rows refused.
         reasons: why rows were refused, in words.
+        revised: bars and corporate actions that differ from what was recorded before.
     """
 
     chunk: Chunk
@@ -73,15 +73,20 @@ class ChunkResult:
     rows: int
     quarantined: int
     reasons: tuple[str, ...]
+    revised: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did, and how complete the session is with it. `healed`: those of the `rows` that filled gaps."""
+    """What an ingest did, and how complete the session is with it.
+
+    `healed`: those of the `rows` that filled gaps. `revised`: bars and corporate actions that the source has changed since.
+    """
 
     chunks: int
     rows: int
     healed: int
+    revised: int
     quarantined: int
     reasons: tuple[str, ...]
     completeness: Completeness
@@ -132,7 +137,7 @@ async def ingest(
     """
     report = _Report(len(chunks), commit, progress)
     held_back: list[_Judged] = []
-    async with _Fetches(source, chunks) as fetches:
+    async with Answers(lambda chunk: source.fetch(chunk.symbols, chunk.start, chunk.end), chunks) as fetches:
         async for chunk, fetched in fetches:
             known_at = now()
             previous = read_tail(lake, manifest.snapshot(tables=_TABLES), source.name, calendar, chunk)
@@ -144,13 +149,17 @@ async def ingest(
                 start=chunk.start,
                 end=chunk.end,
                 previous=previous,
-                # A gap may be nothing but rows that were refused before.
-                thresholds=replace(thresholds, quarantined_share=1.0) if chunk.gap else thresholds,
+                thresholds=thresholds.of_a_gap() if chunk.gap else thresholds,
             )
             if result.outcome == "halt":
                 raise _halt(source, chunk.start, chunk.end, result.reasons)
             judged = _Judged(chunk, result, previous, known_at)
-            if chunk.gap:
+            if chunk.again:
+                standing = manifest.snapshot(tables=_TABLES)
+                news_of = partial(write_again, source=source.name, run_id=run_id, known_at=known_at)
+                revised = await asyncio.to_thread(news_of, chunk, result, lake, standing)
+                report.add(ChunkResult(chunk, revised.files, (), revised.rows, revised.quarantined, result.reasons, revised.revised))
+            elif chunk.gap:
                 standing = manifest.snapshot(tables=_TABLES)
                 news = await asyncio.to_thread(_news, judged, lake, standing, source.name)
                 report.add(await asyncio.to_thread(_write, news, (), lake, source.name, run_id, standing))
@@ -169,7 +178,7 @@ async def ingest(
     for judged in held_back:
         covered = _coverage(judged, session, calendar, listed)
         report.add(await asyncio.to_thread(_write, judged, covered, lake, source.name, run_id))
-    return IngestReport(len(chunks), report.rows, report.healed, report.quarantined, tuple(report.reasons), completeness)
+    return IngestReport(len(chunks), report.rows, report.healed, report.revised, report.quarantined, tuple(report.reasons), completeness)
 
 
 def read_tail(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, chunk: Chunk) -> Tail:
@@ -178,14 +187,12 @@ def read_tail(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, c
     if not before:
         return Tail.empty()
     first, last = before[0], chunk.start - _DAY
-    bars = lake.read(
-        "bars_1d", snapshot, source=source, columns=["symbol", "session", "close"], start=first, end=last, symbols=chunk.symbols
-    )
+    bars = lake.read("bars_1d", snapshot, source=source, columns=RAW_BARS.names(), start=first, end=last, symbols=chunk.symbols)
     refused = lake.read("quarantine", snapshot, source=source, start=first, end=last, symbols=chunk.symbols)
     actions = lake.read("corporate_actions", snapshot, source=source, start=first, end=last, symbols=chunk.symbols)
     return Tail(
         bars=bars,
-        suspects=refused.filter(pl.col("rule") == JUMP).select("symbol", "session", "close").join(bars, on=_CELL, how="anti"),
+        refused=refused.filter(pl.col("rule").is_in([STALE, *LEAPS])).select(REFUSED.names()).join(bars, on=_CELL, how="anti"),
         actions=actions.select(RAW_ACTIONS.names()).cast({"kind": pl.String}),
     )
 
@@ -213,6 +220,7 @@ class _Report:
         self._done = 0
         self.rows = 0
         self.healed = 0
+        self.revised = 0
         self.quarantined = 0
         self.reasons: list[str] = []
 
@@ -220,44 +228,12 @@ class _Report:
         self._commit(result)
         self._done += 1
         self.rows += result.rows
-        self.healed += result.rows if result.chunk.gap else 0
+        self.healed += result.rows if result.chunk.gap or result.chunk.again else 0
+        self.revised += result.revised
         self.quarantined += result.quarantined
         self.reasons += result.reasons
         if self._progress is not None:
             self._progress(self._done, self._total, self.rows)
-
-
-class _Fetches:
-    """Answers in the order of the chunks, the next `FETCH_AHEAD` being asked for meanwhile."""
-
-    def __init__(self, source: BarSource, chunks: Sequence[Chunk]) -> None:
-        self._source = source
-        self._chunks = chunks
-        self._asked: deque[tuple[Chunk, asyncio.Task[Fetched]]] = deque()
-
-    async def __aenter__(self) -> AsyncIterator[tuple[Chunk, Fetched]]:
-        return self._answers()
-
-    async def __aexit__(self, *_: object) -> None:
-        tasks = [task for _, task in self._asked]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _answers(self) -> AsyncIterator[tuple[Chunk, Fetched]]:
-        waiting = iter(self._chunks)
-        while True:
-            for chunk in islice(waiting, 1 + FETCH_AHEAD - len(self._asked)):
-                self._asked.append((chunk, asyncio.create_task(self._fetch(chunk))))
-            if not self._asked:
-                return
-            chunk, task = self._asked[0]
-            fetched = await task
-            self._asked.popleft()
-            yield chunk, fetched
-
-    async def _fetch(self, chunk: Chunk) -> Fetched:
-        return await self._source.fetch(chunk.symbols, chunk.start, chunk.end)
 
 
 def _news(judged: _Judged, lake: Lake, snapshot: Snapshot, source: str) -> _Judged:

@@ -8,7 +8,8 @@ corporate actions (a dividend is taken off, a split divides). A bar whose open o
 
 from the reference is a *suspect*: it is refused and the reference stays, so a bad print does not make the good bar after it look
 bad. A leap that lasts is accepted from its second bar on: one that traded (volume above zero) and lies within the bound of the
-last suspect, or follows `PATIENCE` suspects in a row. A symbol without a reference is taken as it comes.
+last suspect, or follows `PATIENCE` suspects in a row. A symbol without a reference is taken as it comes. `leap_names` tells a leap
+that looks like an unrecorded split or a change of unit from others.
 """
 
 import math
@@ -20,7 +21,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.source import RAW_ACTIONS
+from grodt.bars.leap_names import name_leap
+from grodt.bars.row_rules import LEAPS
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS
 
 #: Sessions of memory, for the reference price and for σ.
 WINDOW = 60
@@ -32,27 +35,39 @@ PATIENCE = 5
 _MEDIAN_OF_ABSOLUTE_NORMAL = 0.6744897501960817
 
 ABSENT, JUDGE, GOOD, SUSPECT = range(4)
-_TAIL_BARS = pl.Schema({"symbol": pl.String(), "session": pl.Date(), "close": pl.Float64()})
+#: Columns of `Tail.refused`.
+REFUSED = pl.Schema({**RAW_BARS, "rule": pl.String()})
+#: Columns of what `jumping_rows` finds.
+_FOUND = pl.Schema(
+    {
+        "symbol": pl.String(),
+        "session": pl.Date(),
+        "rule": pl.String(),
+        "value": pl.String(),
+        "bound": pl.String(),
+        "open_change": pl.Float64(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """What an earlier gate decided in the `WINDOW` sessions before: the memory of the jump rule.
+    """What an earlier gate decided in the `WINDOW` sessions before: the memory of the rules that look at the past.
 
     Attributes:
-        bars: good bars (symbol, session, close).
-        suspects: rows quarantined as a jump (symbol, session, close).
+        bars: good bars (RAW_BARS).
+        refused: rows quarantined by such a rule (REFUSED).
         actions: corporate actions (RAW_ACTIONS).
     """
 
     bars: pl.DataFrame
-    suspects: pl.DataFrame
+    refused: pl.DataFrame
     actions: pl.DataFrame
 
     @classmethod
     def empty(cls) -> "Tail":
         """No memory: a fresh start."""
-        return cls(pl.DataFrame(schema=_TAIL_BARS), pl.DataFrame(schema=_TAIL_BARS), pl.DataFrame(schema=RAW_ACTIONS))
+        return cls(pl.DataFrame(schema=RAW_BARS), pl.DataFrame(schema=REFUSED), pl.DataFrame(schema=RAW_ACTIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +91,8 @@ class Actions:
 
     Attributes:
         row, column: session and symbol.
-        divisor: what the price is divided by, new / old shares of a split; 1 for a dividend.
+        divisor: what the price is divided by, new / old shares of a split; 1 for a dividend; NaN where the symbol is given up by its
+            company, and what follows is another's.
         cash: what is taken off the price, a dividend per share; 0 for a split.
     """
 
@@ -88,11 +104,12 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """A refused bar: its place, the larger of abs(log(open / reference)) and abs(log(close / reference)), and the bound."""
+    """A refused bar: its place, log(open / reference), log(close / reference) and the bound of both."""
 
     row: int
     column: int
-    size: float
+    open_change: float
+    close_change: float
     bound: float
 
 
@@ -106,7 +123,7 @@ def jumping_rows(
     sigmas: float,
     floor: float,
 ) -> pl.DataFrame:
-    """The rows of `bars` that leap: symbol, session, and in words its value and the bound it broke.
+    """The rows of `bars` that leap: symbol, session, rule, in words its value and the bound it broke, and log(open / reference).
 
     Args:
         bars: sane bars (RAW_BARS), one per symbol and session.
@@ -125,11 +142,11 @@ def jumping_rows(
     verdict = np.full(shape, ABSENT, dtype=np.int8)
     inputs = (
         (previous.bars.filter(pl.col("session").is_in(list(before))), GOOD, ("close",)),
-        (previous.suspects.filter(pl.col("session").is_in(list(before))), SUSPECT, ("close",)),
+        (previous.refused.filter(pl.col("session").is_in(list(before)), pl.col("rule").is_in(LEAPS)), SUSPECT, ("close",)),
         (bars, JUDGE, ("open", "close", "volume")),
     )
     for frame, kind, columns in inputs:
-        placed = frame.join(index, on="symbol", how="inner")
+        placed = frame.select("symbol", "session", *columns).join(index, on="symbol", how="inner")
         at = np.searchsorted(days, placed["session"].to_numpy()), placed["column"].to_numpy()
         verdict[at] = kind
         for name in columns:
@@ -140,18 +157,18 @@ def jumping_rows(
         sigmas=sigmas,
         floor=floor,
     )
+    names_of = [name_leap(jump.open_change, jump.close_change, jump.bound) for jump in found]
     return pl.DataFrame(
         {
             "symbol": names[[jump.column for jump in found]],
-            "session": pl.Series([days[jump.row].item() for jump in found], dtype=pl.Date),
-            "value": pl.Series([f"a factor of {_factor(jump.size)} from the last good close" for jump in found], dtype=pl.String),
-            "bound": pl.Series([f"within a factor of {_factor(jump.bound)}" for jump in found], dtype=pl.String),
-        }
+            "session": [days[jump.row].item() for jump in found],
+            "rule": [name.rule for name in names_of],
+            "value": [name.value for name in names_of],
+            "bound": [name.bound for name in names_of],
+            "open_change": [jump.open_change for jump in found],
+        },
+        schema=_FOUND,
     )
-
-
-def _factor(log_return: float) -> str:
-    return f"{math.exp(min(log_return, 700.0)):.4g}"
 
 
 def find_jumps(prices: Prices, actions: Actions, *, sigmas: float, floor: float) -> list[Jump]:
@@ -175,7 +192,8 @@ def find_jumps(prices: Prices, actions: Actions, *, sigmas: float, floor: float)
         change = np.log(close / reference)
         good = (verdict == JUDGE) | (verdict == GOOD)
         bad = verdict == SUSPECT
-        size = np.fmax(np.abs(change), np.abs(np.log(prices.open[row] / reference)))
+        open_change = np.log(prices.open[row] / reference)
+        size = np.fmax(np.abs(change), np.abs(open_change))
         leaps = np.flatnonzero((verdict == JUDGE) & (size > floor))
         if leaps.size:
             first = max(0, row - WINDOW)
@@ -184,7 +202,8 @@ def find_jumps(prices: Prices, actions: Actions, *, sigmas: float, floor: float)
             lasts = (prices.volume[row, leaps] > 0) & ((to_suspect <= bound) | (streak[leaps] >= PATIENCE))
             refused = (size[leaps] > bound) & ~lasts
             bad[leaps[refused]] = True
-            found += [Jump(row, int(c), float(size[c]), float(b)) for c, b in zip(leaps[refused], bound[refused], strict=True)]
+            where = leaps[refused], bound[refused]
+            found += [Jump(row, int(c), float(open_change[c]), float(change[c]), float(b)) for c, b in zip(*where, strict=True)]
         good &= ~bad
         returns[row, good] = change[good]
         since[row, good] = reference_row[good]
@@ -206,13 +225,14 @@ def _sigma(returns: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[n
 
 
 def _place_actions(actions: pl.DataFrame, index: pl.DataFrame, days: NDArray[np.datetime64]) -> Actions:
-    """Splits and dividends at the first session on or after their ex date."""
-    placed = actions.unique(["symbol", "ex_date", "kind"]).join(index, on="symbol").filter(pl.col("kind").is_in(["split", "dividend"]))
+    """Splits, dividends, delistings and changes of symbol at the first session on or after their ex date."""
+    placed = actions.unique(["symbol", "ex_date", "kind"]).join(index, on="symbol")
+    ends = pl.col("kind").is_in(["delisting", "symbol_change"])
     placed = placed.filter(pl.col("ex_date").is_between(days[0].item(), days[-1].item())).sort("ex_date", "kind", "symbol")
     rows = np.searchsorted(days, placed["ex_date"].to_numpy())
     numbers = placed.select(
-        (pl.col("ratio_new") / pl.col("ratio_old")).fill_null(1.0).alias("divisor"),
-        pl.col("cash_per_share").cast(pl.Float64).fill_null(0.0).alias("cash"),
+        pl.when(ends).then(math.nan).otherwise((pl.col("ratio_new") / pl.col("ratio_old")).fill_null(1.0)).alias("divisor"),
+        pl.when(ends).then(0.0).otherwise(pl.col("cash_per_share").cast(pl.Float64).fill_null(0.0)).alias("cash"),
     )
     order = np.lexsort((placed["kind"].to_numpy() == "split", rows))
     return Actions(rows[order], placed["column"].to_numpy()[order], numbers["divisor"].to_numpy()[order], numbers["cash"].to_numpy()[order])

@@ -1,27 +1,27 @@
 """The quality gate: what a source gave, parted into good bars and quarantined rows, or a halt.
 
-`row_rules` says what a row may break by itself, `jumps` what a leap of price is. A halt (controls 24 and 25 of RISK.md) means that
-the whole answer is not to be trusted and nothing of it is recorded.
+`row_rules` says what a row may break by itself, `staleness` and `jumps` what it may not do against the sessions before it, and
+`whole_answer` what many rows may not have in common. A halt (controls 24 and 25 of RISK.md) means that the whole answer is not to be
+trusted and nothing of it is recorded.
 """
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import Literal
 
 import polars as pl
 
 from grodt.bars.jumps import WINDOW, Tail, jumping_rows
-from grodt.bars.row_rules import JUMP, QUARANTINED, ROW_RULES, part_rows
+from grodt.bars.row_rules import NOT_A_SESSION, QUARANTINED, ROW_RULES, STALE, part_rows
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.staleness import MEMORY, repeated_rows, stale_rows
+from grodt.bars.whole_answer import SYMBOLS, no_volume, same_bars, same_leap, same_price, shifted_dates, too_many_quarantined
 from grodt.errors import ConfigError, DataError
 from grodt.sessions import Calendar
 
-#: One price across fewer symbols than this is chance.
-SAME_PRICE_SYMBOLS = 5
-#: Quarantined rows of fewer symbols than this never halt by their share.
-QUARANTINED_SYMBOLS = 3
+_CELL = ("symbol", "session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,12 @@ class Thresholds:
         completeness: least share of listed symbols with a good bar in the last session.
         jump_sigmas, jump_floor: bound of a leap in σ of the symbol, and in log return; the larger one holds.
         spike_floor: largest log distance of the high above, or of the low below, both open and close of the same bar.
+        stale_repeats: repeats in a row, of a bar whose price moved, from which on it is refused (see `staleness`); 1 is the first.
+        stale_flat_repeats: the same of a bar at one price all session long.
         same_price_share: largest share of a session's bars at one and the same close.
+        same_bar_share: largest share of a session's bars that repeat the session before.
+        same_leap_share: largest share of a session's bars that leap by one and the same factor.
+        no_volume_share: largest share of a session's bars that have no volume.
         quarantined_share: largest share of an answer's rows that may be quarantined.
     """
 
@@ -40,16 +45,29 @@ class Thresholds:
     jump_sigmas: float = 10.0
     jump_floor: float = 0.4
     spike_floor: float = 0.7
+    stale_repeats: int = 1
+    stale_flat_repeats: int = 5
     same_price_share: float = 0.2
+    same_bar_share: float = 0.2
+    same_leap_share: float = 0.2
+    no_volume_share: float = 0.8
     quarantined_share: float = 0.1
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name.startswith("stale"):
+                if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MEMORY:
+                    raise ConfigError(f"quality threshold {field.name} is {value!r}; it must be a whole number from 1 to {MEMORY}")
+                continue
             top = math.inf if field.name.startswith(("jump", "spike")) else 1.0
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not 0 < value <= top:
                 allowed = "above 0" if top == math.inf else "above 0 and at most 1"
                 raise ConfigError(f"quality threshold {field.name} is {value!r}; it must be a finite number {allowed}")
+
+    def of_a_gap(self) -> "Thresholds":
+        """The bounds for an answer to a gap: it may be nothing but rows that were refused before, so their share says nothing."""
+        return replace(self, quarantined_share=1.0, same_bar_share=1.0, same_leap_share=1.0, no_volume_share=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +145,7 @@ def gate(
         asked: symbols asked for.
         start: first date asked for.
         end: last date asked for.
-        previous: the jump rule's memory of what came before `start`.
+        previous: what was decided of the sessions before `start`.
         thresholds: bounds.
         listed: symbols that must have a bar in the last session up to `end`; None: completeness is not judged here.
 
@@ -136,26 +154,27 @@ def gate(
     """
     bars, actions = _require_answer(fetched, asked, start, end)
     sessions = calendar.between(start, end)
+    before = calendar.latest(start - timedelta(days=1), WINDOW)
     sane, refused = part_rows(bars, asked=asked, start=start, end=end, sessions=sessions, spike_floor=thresholds.spike_floor)
-    jumps = jumping_rows(
-        sane,
-        actions,
-        previous,
-        calendar.latest(start - timedelta(days=1), WINDOW),
-        sessions,
-        sigmas=thresholds.jump_sigmas,
-        floor=thresholds.jump_floor,
-    )
-    good, quarantined = sane, refused
-    if jumps.height:
-        good = sane.join(jumps, on=["symbol", "session"], how="anti", maintain_order="left")
-        leaping = sane.join(jumps, on=["symbol", "session"]).with_columns(rule=pl.lit(JUMP)).select(QUARANTINED.names())
-        quarantined = pl.concat([refused, leaping]).sort("symbol", "session")
+    repeats = _repeats(sane, previous, before[-MEMORY:], sessions)
+    stale = stale_rows(repeats, allowed=thresholds.stale_repeats, allowed_flat=thresholds.stale_flat_repeats)
+    moving = _without(sane, stale)
+    leaps = jumping_rows(moving, actions, previous, before, sessions, sigmas=thresholds.jump_sigmas, floor=thresholds.jump_floor)
+    good = _without(moving, leaps)
+    quarantined = _quarantine(refused, sane, stale.with_columns(rule=pl.lit(STALE)), leaps)
 
     last = sessions[-1] if sessions else end
     with_bar = set(good.filter(pl.col("session") == last)["symbol"])
     completeness = Completeness(last, len(listed or ()), len(with_bar.intersection(listed or ())))
-    halts = [*_same_price(bars, thresholds), *_too_many_quarantined(quarantined, bars.height, thresholds)]
+    halts = [
+        *same_price(bars, thresholds.same_price_share),
+        *no_volume(bars, sessions, thresholds.no_volume_share),
+        *same_bars(bars, repeats, thresholds.same_bar_share),
+        *same_leap(bars, leaps, thresholds.same_leap_share),
+        # only then is it worth looking for
+        *(shifted_dates(bars, sessions) if refused.filter(pl.col("rule") == NOT_A_SESSION).height >= SYMBOLS else ()),
+        *too_many_quarantined(quarantined, bars.height, thresholds.quarantined_share),
+    ]
     if listed is not None and sessions:
         halts += completeness.reasons(thresholds)
     return GateResult(
@@ -184,34 +203,21 @@ def _require_answer(fetched: Fetched, asked: Collection[str], start: date, end: 
     return fetched.bars, fetched.actions
 
 
-def _same_price(bars: pl.DataFrame, thresholds: Thresholds) -> list[str]:
-    """A vendor's test price: many symbols at one and the same close (control 25)."""
-    shared = (
-        bars.filter(pl.col("close").is_finite())
-        .group_by("session", "close")
-        .agg(pl.len().alias("symbols"))
-        .with_columns((pl.col("symbols") / pl.col("symbols").sum().over("session")).alias("share"))
-        .filter((pl.col("symbols") >= SAME_PRICE_SYMBOLS) & (pl.col("share") > thresholds.same_price_share))
-        .sort("session", "close")
-    )
-    if not shared.height:
-        return []
-    session, close, symbols, share = shared.row(0)
-    more = f", and so on {shared.height - 1} more times" if shared.height > 1 else ""
-    return [
-        f"session {session} has the one close {close:g} for {symbols} symbols ({share:.1%} of its bars), "
-        f"above the share of {thresholds.same_price_share:.1%}{more}"
-    ]
+def _repeats(sane: pl.DataFrame, previous: Tail, before: Sequence[date], sessions: Sequence[date]) -> pl.DataFrame:
+    if not before:
+        return repeated_rows(sane, sane.clear(), before, sessions)
+    recent = [frame.filter(pl.col("session").is_between(before[0], before[-1])) for frame in (previous.bars, previous.refused)]
+    return repeated_rows(sane, pl.concat([frame.select(RAW_BARS.names()) for frame in recent]), before, sessions)
 
 
-def _too_many_quarantined(quarantined: pl.DataFrame, rows: int, thresholds: Thresholds) -> list[str]:
-    count, symbols = quarantined.height, quarantined["symbol"].n_unique()
-    if symbols < QUARANTINED_SYMBOLS or count <= thresholds.quarantined_share * rows:
-        return []
-    return [
-        f"{count} of {rows} rows ({count / rows:.1%}), of {symbols} symbols, break a rule, "
-        f"above the share of {thresholds.quarantined_share:.1%}"
-    ]
+def _without(bars: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    return bars.join(found, on=_CELL, how="anti", maintain_order="left") if found.height else bars
+
+
+def _quarantine(refused: pl.DataFrame, sane: pl.DataFrame, *found: pl.DataFrame) -> pl.DataFrame:
+    """The refused rows with those that were found among the sane ones, sorted by symbol then session."""
+    rows = [sane.join(each, on=_CELL).select(QUARANTINED.names()) for each in found if each.height]
+    return pl.concat([refused, *rows]).sort(_CELL) if rows else refused
 
 
 def _describe(quarantined: pl.DataFrame, examples: int = 3) -> list[str]:

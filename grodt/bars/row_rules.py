@@ -8,11 +8,15 @@ import polars as pl
 
 #: Prices from here on are refused: a unit error, and beyond what integer micros can multiply.
 PRICE_CEILING_USD = 1e9
-#: The rule that looks at the past, see `jumps`.
-JUMP = "jump"
+NOT_A_SESSION = "not a session"
+#: The rules that look at the past, see `staleness`, `jumps` and `leap_names`.
+STALE, SPLIT, SCALE, JUMP = "stale repeat", "unrecorded split", "scale", "jump"
+#: Of these, the leaps of price.
+LEAPS = (SPLIT, SCALE, JUMP)
+#: Every rule, in the order in which a row is refused for the first one it breaks.
 ROW_RULES = (
     "not asked for",
-    "not a session",
+    NOT_A_SESSION,
     "duplicate key",
     "not a number",
     "price not above zero",
@@ -21,7 +25,9 @@ ROW_RULES = (
     "low too high",
     "spike",
     "negative volume",
-    JUMP,
+    "moved without volume",
+    STALE,
+    *LEAPS,
 )
 
 #: Refused rows: the table `quarantine` without source, run_id and known_at. A number that is not finite is null here; `value` tells it.
@@ -62,7 +68,7 @@ def part_rows(
     spike = pl.max_horizontal(pl.col("high") / pl.max_horizontal("open", "close"), pl.min_horizontal("open", "close") / pl.col("low"))
     widest = math.exp(min(spike_floor, 700.0))
     cells = [pl.format(f"{name} {{}}", pl.col(name).cast(pl.String).fill_null("none")) for name in _NUMBERS]
-    # condition, value and bound of each rule but the last
+    # condition, value and bound of each rule that does not look at the past, in their order
     broken = (
         (
             ~(pl.col("symbol").is_in(list(asked)) & pl.col("session").is_between(start, end)),
@@ -86,6 +92,11 @@ def part_rows(
         (pl.col("low") > lowest, pl.col("low").cast(pl.String), pl.format("at most {}", lowest)),
         (spike > widest, pl.format("a factor of {} beyond open and close", spike.round(4)), pl.lit(f"within a factor of {widest:.4g}")),
         (pl.col("volume") < 0, pl.col("volume").cast(pl.String), pl.lit("at least 0")),
+        (
+            (pl.col("volume") == 0) & (pl.min_horizontal(*_PRICES) != pl.max_horizontal(*_PRICES)),
+            pl.format("volume 0 from {} to {}", pl.min_horizontal(*_PRICES), pl.max_horizontal(*_PRICES)),
+            pl.lit("one price where nobody traded"),
+        ),
     )
     breaks = [condition.fill_null(False) for condition, _, _ in broken]
     any_broken = ordered.select(pl.any_horizontal(breaks)).to_series()

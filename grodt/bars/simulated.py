@@ -1,4 +1,4 @@
-"""The simulated exchange: daily bars that are reproducible from a seed for any symbols and dates, in any order of asking.
+"""The simulated exchange: daily bars and minute bars that are reproducible from a seed for any symbols and dates, in any order of asking.
 
 Its symbols SIM0001, SIM0002, … all exist since the exchange opened and trade until they are delisted. `symbols` says how many of
 them `instruments` names: the first that are listed on that session, so that after a delisting a further symbol, with a history
@@ -17,6 +17,7 @@ import polars as pl
 
 from grodt.bars.simulated_bars import Rendered, Rows, actions_frame, render
 from grodt.bars.simulated_draws import Integers
+from grodt.bars.simulated_minutes import minutes_of
 from grodt.bars.simulated_paths import BLOCK, SECTORS, SUPPLY, Factors, State, World
 from grodt.bars.source import Fetched
 from grodt.errors import ConfigError
@@ -97,6 +98,10 @@ class SimulatedSource:
         An answer is a frame in memory (12 million bars are 3 GB while it is made): ask for thousands of symbols year by year.
         """
         return await asyncio.to_thread(self._answer, symbols, start, end)
+
+    async def fetch_minutes(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """See `MinuteSource.fetch_minutes`. A session's minutes add up to its daily bar as it truly was, without bad prints."""
+        return await asyncio.to_thread(lambda: minutes_of(self._rows(symbols, start, end)[0], self._seed, self._calendar, self._names))
 
     def truth(self, symbols: Sequence[str], start: date, end: date) -> Truth:
         """The bars of `fetch` as they truly were, and which of them it publishes wrongly. For tests of quality gates."""

@@ -167,8 +167,9 @@ class PaperBroker:
         """Play one session, in one transaction; a session played before is left as it is.
 
         In this order: dividends and delistings are owed on what was held at the previous close; splits; a delisting closes the
-        position at its final value; payments due by this session are paid; open orders in a symbol with a split or a delisting
-        are cancelled; open orders decided in an earlier session fill at the open, or expire where there was no trade.
+        position at its final value; a change of symbol moves it; payments due by this session are paid; open orders in a symbol with
+        one of the last three are cancelled; open orders decided in an earlier session fill at the open, or expire where there was no trade.
+        Dividends stay owed under the symbol they were declared under.
 
         Raises:
             SessionError: the session comes before the last one played and was never played itself.

@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date
 
 import numpy as np
 
-from grodt.bars.corporate_actions import CorporateAction, entitlement, split
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms, fill_at_open
 from grodt.errors import DataError, SessionError
@@ -46,36 +46,55 @@ def reserve(connection: sqlite3.Connection) -> None:
 
 def _apply_actions(connection: sqlite3.Connection, market: SessionMarket) -> None:
     session = market.session.isoformat()
-    by_kind: dict[tuple[str, str], CorporateAction] = {(action.symbol, action.kind): action for action in market.actions}
-    if len(by_kind) < len(market.actions):
-        raise DataError(f"session {session} has two corporate actions of one kind in one symbol; check corporate_actions")
+    closes = dict(market.previous_close)
     credit = 0
-    for symbol in sorted({action.symbol for action in market.actions}):
-        held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (symbol,)).fetchone()
-        before = held[0] if held else 0
-        after = before
-        dividend, division, delisting = (by_kind.get((symbol, kind)) for kind in ("dividend", "split", "delisting"))
-        if dividend and before:
-            due = (dividend.pay_date or dividend.ex_date).isoformat()
-            connection.execute("INSERT INTO payments VALUES (?, ?, ?, ?)", (symbol, session, due, entitlement(before, dividend)))
-        if division:
-            price = market.previous_close.get(symbol, Micros(0))
-            if before * division.ratio_new % division.ratio_old and price < 1:
-                raise DataError(f"{symbol} {session}: a split leaves a fraction of {before} shares and no previous close prices it")
-            outcome = split(before, division, price)
-            credit += outcome.cash_in_lieu
-            after = outcome.quantity
-        if delisting:
-            credit += entitlement(before, delisting)
-            after = 0
-        _hold(connection, {symbol: after - before})
-        if division or delisting:
-            connection.execute(
-                "UPDATE orders SET state = 'cancelled', reason = 'corporate action' WHERE symbol = ? AND state = 'accepted'", (symbol,)
-            )
+    for actions in by_ex_date(market.actions):
+        credit += _apply(connection, session, actions, closes)
+        closes = renamed(closes, actions["symbol_change"].values())
     (paid,) = connection.execute("SELECT coalesce(sum(amount), 0) FROM payments WHERE due <= ?", (session,)).fetchone()
     connection.execute("DELETE FROM payments WHERE due <= ?", (session,))
     connection.execute("UPDATE account SET cash = cash + ?", (credit + paid,))
+
+
+def _apply(
+    connection: sqlite3.Connection,
+    session: str,
+    actions: Mapping[ActionKind, Mapping[str, CorporateAction]],
+    closes: Mapping[str, Micros],
+) -> int:
+    """Play the actions of one ex date; returns what they pay at once."""
+    dividends, splits, delistings, changes = (actions[kind] for kind in ("dividend", "split", "delisting", "symbol_change"))
+    before = _held(connection, {symbol for of_kind in actions.values() for symbol in of_kind})
+    after = dict(before)
+    credit = 0
+    for symbol, dividend in dividends.items():
+        if symbol in before:
+            due = (dividend.pay_date or dividend.ex_date).isoformat()
+            owed = entitlement(before[symbol], dividend)
+            connection.execute("INSERT INTO payments VALUES (?, ?, ?, ?)", (symbol, dividend.ex_date.isoformat(), due, owed))
+    for symbol, division in splits.items():
+        if symbol in before:
+            price = closes.get(symbol, Micros(0))
+            if before[symbol] * division.ratio_new % division.ratio_old and price < 1:
+                raise DataError(f"{symbol} {session}: a split leaves a fraction of {before[symbol]} shares and no previous close prices it")
+            outcome = split(before[symbol], division, price)
+            credit += outcome.cash_in_lieu
+            after[symbol] = outcome.quantity
+    for symbol, delisting in delistings.items():
+        if symbol in before:
+            credit += entitlement(before[symbol], delisting)
+            after[symbol] = 0
+    moved: dict[str, int] = {}
+    for symbol, change in changes.items():
+        moved[change.new_symbol] = moved.get(change.new_symbol, 0) + after.pop(symbol, 0)
+        moved.setdefault(symbol, 0)
+    wanted = {symbol: after.get(symbol, 0) - before.get(symbol, 0) + moved.get(symbol, 0) for symbol in {*before, *moved}}
+    _hold(connection, wanted)
+    cancelled = [(symbol,) for symbol in sorted({*splits, *delistings, *changes})]
+    connection.executemany(
+        "UPDATE orders SET state = 'cancelled', reason = 'corporate action' WHERE symbol = ? AND state = 'accepted'", cancelled
+    )
+    return credit
 
 
 def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
@@ -114,8 +133,12 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
 
 def _hold(connection: sqlite3.Connection, change: Mapping[str, int]) -> None:
     """Add to positions; a flat one has no row."""
-    asked = (json.dumps([*change]),)
-    held = dict(connection.execute("SELECT symbol, quantity FROM positions WHERE symbol IN (SELECT value FROM json_each(?))", asked))
+    held = _held(connection, change)
     after = {symbol: held.get(symbol, 0) + quantity for symbol, quantity in change.items()}
     connection.executemany("DELETE FROM positions WHERE symbol = ?", [(symbol,) for symbol in after])
     connection.executemany("INSERT INTO positions VALUES (?, ?)", [(symbol, quantity) for symbol, quantity in after.items() if quantity])
+
+
+def _held(connection: sqlite3.Connection, symbols: Iterable[str]) -> dict[str, int]:
+    asked = (json.dumps(sorted(symbols)),)
+    return dict(connection.execute("SELECT symbol, quantity FROM positions WHERE symbol IN (SELECT value FROM json_each(?))", asked))

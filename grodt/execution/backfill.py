@@ -9,13 +9,15 @@ from datetime import date, datetime
 
 import polars as pl
 
-from grodt.bars.chunks import Chunk, plan
+from grodt.bars.chunks import Chunk, other_symbols, plan
 from grodt.bars.gaps import plan_gaps
 from grodt.bars.ingest import LATE_SESSIONS, Progress
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
 from grodt.errors import SessionError
+from grodt.execution.compaction import compact
 from grodt.execution.filling import FILLED, LARGEST_CHUNK, SourceLease, fill
+from grodt.execution.listings import record_listings
 from grodt.instruments import Instrument
 from grodt.lake import Lake
 from grodt.ledger.manifest import LedgerManifest, coverage
@@ -34,11 +36,13 @@ class Missing:
         gaps: sessions inside the coverage that lack a bar.
         history: days before and after the coverage.
         gap_bars: bars that would fill every gap.
+        symbols: whose, ascending, with the other symbols of their instruments.
     """
 
     gaps: tuple[Chunk, ...]
     history: tuple[Chunk, ...]
     gap_bars: int
+    symbols: tuple[str, ...] = ()
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -59,6 +63,7 @@ class Backfilled:
         healed: of these, those that came in.
         quarantined: rows refused that had not been refused before.
         reasons: why, in words.
+        unmerged: why files of periods that are over were left as they are; see `compact`.
     """
 
     start: date
@@ -69,6 +74,7 @@ class Backfilled:
     healed: int = 0
     quarantined: int = 0
     reasons: tuple[str, ...] = ()
+    unmerged: tuple[str, ...] = ()
 
 
 def last_session(calendar: Calendar, start: date, end: date, now: datetime) -> date:
@@ -91,6 +97,12 @@ def last_session(calendar: Calendar, start: date, end: date, now: datetime) -> d
     return sessions[-1]
 
 
+def wanted_symbols(source: BarSource, universe: Universe, calendar: Calendar, start: date, session: date) -> set[str]:
+    """Every symbol that the universe had in any session of the range, and the other symbols of their instruments."""
+    wanted = {instrument.symbol for each in calendar.between(start, session) for instrument in universe(each)}
+    return wanted | other_symbols(source.listings(sorted(wanted)), wanted, session)
+
+
 def find_missing(
     ledger: Ledger, lake: Lake, source: BarSource, *, calendar: Calendar, universe: Universe, start: date, session: date
 ) -> Missing:
@@ -99,13 +111,12 @@ def find_missing(
     A gap is asked for whenever somebody asks for its range: the lake is the memory of it, so a bar that the vendor mends late comes
     in whenever that is.
     """
-    sessions = calendar.between(start, session)
-    wanted = {instrument.symbol for each in sessions for instrument in universe(each)}
+    wanted = wanted_symbols(source, universe, calendar, start, session)
     with ledger.read() as tx:
         covered = {symbol: days for symbol, days in coverage(tx, source.name).items() if symbol in wanted}
     gaps = _gaps(lake, ledger, source.name, calendar, covered, start, session)
     gap_bars = sum(len(chunk.symbols) * len(calendar.between(chunk.start, chunk.end)) for chunk in gaps)
-    return Missing(gaps, plan(covered, wanted, start, session, largest=LARGEST_CHUNK), gap_bars)
+    return Missing(gaps, plan(covered, wanted, start, session, largest=LARGEST_CHUNK), gap_bars, tuple(sorted(wanted)))
 
 
 def _gaps(
@@ -119,7 +130,7 @@ def _gaps(
     return plan_gaps(
         lake.read("bars_1d", snapshot, source=source, columns=["symbol", "session"]),
         lake.read("quarantine", snapshot, source=source, columns=["symbol", "session"]),
-        actions.filter(pl.col("kind") == "delisting"),
+        actions.filter(pl.col("kind").is_in(["delisting", "symbol_change"])),
         inside,
         calendar.between(min(first for first, _ in inside.values()), max(last for _, last in inside.values())),
         start=start,
@@ -171,8 +182,10 @@ def backfill(
     with filling:
         lake.set_aside(source.name, FILLED)
         missing = find_missing(ledger, lake, source, calendar=calendar, universe=universe, start=start, session=session)
+        record_listings(ledger, None, lake, source, missing.symbols, run_id=run_id, now=now)
         if not missing.chunks:
-            return Backfilled(start, session)
+            merged = compact(ledger, None, filling, lake, source.name, session, tables=FILLED, run_id=run_id, now=now)
+            return Backfilled(start, session, unmerged=merged.refusals)
         reaches = any(chunk.end == session and not chunk.before_coverage for chunk in missing.history)
         may_be_late = session in calendar.latest(calendar.latest_complete(now()), LATE_SESSIONS)
         report = fill(
@@ -190,4 +203,7 @@ def backfill(
             now=now,
             progress=progress,
         )
-    return Backfilled(start, session, report.chunks, report.rows, missing.gap_bars, report.healed, report.quarantined, report.reasons)
+        merged = compact(ledger, None, filling, lake, source.name, session, tables=FILLED, run_id=run_id, now=now)
+    return Backfilled(
+        start, session, report.chunks, report.rows, missing.gap_bars, report.healed, report.quarantined, report.reasons, merged.refusals
+    )

@@ -5,7 +5,7 @@ keeps such a state in memory calls the same steps.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -28,6 +28,7 @@ from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
 from grodt.targets.construction import Construction
 from grodt.targets.quantities import Targets, target_quantities
+from grodt.targets.universe import Eligibility
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -92,6 +93,11 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -
         active_halts=sum(halt.scope != "symbol" for halt in active(tx, book)),
         open_breaks=len(open_breaks(tx, book)),
     )
+
+
+def restricted(state: BookState, judged: Eligibility) -> BookState:
+    """The state with what the universe rules leave of it; what is held and not left is sold."""
+    return replace(state, in_universe=state.in_universe & judged.eligible)
 
 
 def reference_prices(panel: Panel) -> tuple[FloatArray, IntArray]:

@@ -20,7 +20,7 @@ from grodt.ledger.unit import Ledger, Write
 from grodt.sessions import Calendar
 
 #: Tables that an answer of a source goes to.
-FILLED = ("bars_1d", "corporate_actions", "quarantine")
+FILLED = ("bars_1d", "corporate_actions", "instruments", "quarantine")
 #: Symbols of one chunk: bounds the memory of a year of thousands of symbols.
 LARGEST_CHUNK = 5_000
 SOURCE_LEASE_TTL = timedelta(minutes=10)

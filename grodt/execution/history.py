@@ -1,19 +1,21 @@
-"""The history that a cycle's signals see, out of the pinned lake."""
+"""The history that a cycle's signals and universe rules see, out of the pinned lake."""
 
 from collections.abc import Sequence
 from datetime import date
 
+from grodt.bars.history import read_listings
 from grodt.errors import DataError
 from grodt.lake import Lake, Snapshot
 from grodt.sessions import Calendar
-from grodt.signals.panel import Panel, build_panel
+from grodt.signals.panel import FloatArray, Panel, build_panel, field_array
 
 
 def read_panel(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str]) -> Panel:
     """Everything the source has up to the session, as arrays.
 
     It begins at the source's first session, not at a moving distance: recurrences start there, and only so does a session have
-    the same values whether it is reached tonight or in a replay.
+    the same values whether it is reached tonight or in a replay. A symbol's column is the history of the instrument that it stands
+    for in the session: with what was quoted under earlier symbols, without what was another company's.
 
     Raises:
         DataError: the snapshot has no bars of the source.
@@ -22,6 +24,24 @@ def read_panel(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, 
     first = min((file.first_session for file in files if file.first_session is not None), default=None)
     if first is None or first > session:
         raise DataError(f"source {source} has no bars up to {session}; check its history and the universe of the book")
-    bars = lake.read("bars_1d", snapshot, source=source, columns=["symbol", "session", "close"], end=session, symbols=symbols)
-    actions = lake.read("corporate_actions", snapshot, source=source, end=session, symbols=symbols)
-    return build_panel(bars, actions, calendar.between(first, session), symbols)
+    listings = read_listings(lake, snapshot, source)
+    quoted = listings.quoted(symbols, session)
+    bars = lake.read("bars_1d", snapshot, source=source, columns=["symbol", "session", "close"], end=session, symbols=quoted)
+    actions = lake.read("corporate_actions", snapshot, source=source, end=session, symbols=quoted)
+    return build_panel(bars, actions, calendar.between(first, session), symbols, listings.spans(symbols, session))
+
+
+def read_turnover(
+    lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str], window: int
+) -> FloatArray:
+    """Close · volume of the last `window` sessions, currency units, shape (window, symbols); NaN where there is no bar.
+
+    Only those sessions are read. Columns are histories of instruments, as in `read_panel`.
+    """
+    sessions = calendar.latest(session, window)
+    listings = read_listings(lake, snapshot, source)
+    quoted, spans = listings.quoted(symbols, session), listings.spans(symbols, session)
+    columns = ["symbol", "session", "close", "volume"]
+    bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=sessions[0], end=session, symbols=quoted)
+    close = field_array(bars, "close", sessions, symbols, spans)
+    return close * field_array(bars, "volume", sessions, symbols, spans, zero=True)

@@ -1,17 +1,20 @@
 """Bring the lake up to a session, and pin what the cycle reads."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
-from grodt.bars.chunks import plan, symbols_to_ask
-from grodt.bars.ingest import GateHalt, measure_completeness
+from grodt.bars.chunks import Chunk, plan, symbols_to_ask
+from grodt.bars.ingest import LATE_SESSIONS, GateHalt, measure_completeness
 from grodt.bars.quality import Completeness, Thresholds
+from grodt.bars.revisions import plan_again
 from grodt.bars.source import BarSource
 from grodt.errors import HaltActive
+from grodt.execution.compaction import compact
 from grodt.execution.filling import FILLED, LARGEST_CHUNK, SourceLease, fill
+from grodt.execution.listings import record_listings
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
 from grodt.ledger.evidence import record_checks
@@ -26,7 +29,7 @@ from grodt.risk.evidence import Answered, rows
 from grodt.sessions import Calendar
 
 #: What a decision rests on.
-TABLES = ("bars_1d", "corporate_actions")
+TABLES = ("bars_1d", "corporate_actions", "instruments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,20 @@ class Refreshed:
     """The data a cycle reads.
 
     Attributes:
-        snapshot: pinned versions of bars and corporate actions.
+        snapshot: pinned versions of bars, corporate actions and instruments.
         completeness: of the session.
         fetched: good bars that came in.
         quarantined: rows refused.
+        revised: bars and corporate actions of earlier sessions that the source has changed since.
+        unmerged: why files of periods that are over were left as they are; see `compact`.
     """
 
     snapshot: Snapshot
     completeness: Completeness
     fetched: int
     quarantined: int
+    revised: int = 0
+    unmerged: tuple[str, ...] = ()
 
 
 def refresh(
@@ -57,6 +64,7 @@ def refresh(
     universe: Callable[[date], Sequence[Instrument]],
     history_start: date,
     thresholds: Thresholds,
+    revisions: int = 0,
     holder: str,
     is_alive: Callable[[str], bool],
     now: Callable[[], datetime],
@@ -71,6 +79,8 @@ def refresh(
             asked for (a delisting is still to come). Its completeness counts.
         history_start: first day wanted.
         thresholds: the gate's.
+        revisions: sessions before the run's that are asked for again, because the source may have corrected them; only while the run's own
+            is so recent that bars may still be late.
         holder, is_alive: who we are, and whether another still runs.
         now, sleep: clock and wait.
         progress: told (chunks done, chunks, bars).
@@ -94,8 +104,12 @@ def refresh(
             covered = coverage(tx, source.name)
             held = holdings(tx, run.book)
         start = min([history_start, *(first for first, _ in covered.values())])
-        symbols = symbols_to_ask(universe, covered, session, held)
-        chunks = plan(covered, symbols, start, session, largest=LARGEST_CHUNK)
+        symbols = symbols_to_ask(universe, covered, session, held, source.listings)
+        record_listings(ledger, lease, lake, source, symbols, run_id=run.run_id, now=now)
+        chunks = (
+            *_again(covered, symbols, calendar, session, revisions, now()),
+            *plan(covered, symbols, start, session, largest=LARGEST_CHUNK),
+        )
 
         try:
             report = fill(
@@ -121,10 +135,21 @@ def refresh(
             raise HaltActive(
                 f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book} --reason WHY`"
             ) from stop
+        merged = compact(ledger, lease, filling, lake, source.name, session, tables=FILLED, run_id=run.run_id, now=now)
         with ledger.write(lease) as tx:
             pinned = snapshot(tx, tables=TABLES)
             pin_snapshot(tx, run.run_id, pinned)
-    return Refreshed(pinned, report.completeness, report.rows, report.quarantined)
+    return Refreshed(pinned, report.completeness, report.rows, report.quarantined, report.revised, merged.refusals)
+
+
+def _again(
+    covered: Mapping[str, tuple[date, date]], symbols: Collection[str], calendar: Calendar, session: date, count: int, now: datetime
+) -> tuple[Chunk, ...]:
+    """What is asked a second time: the sessions just before this one, if this one is of these days."""
+    if not count or session not in calendar.latest(calendar.latest_complete(now), LATE_SESSIONS):
+        return ()
+    before = calendar.previous(session)
+    return plan_again(covered, symbols, calendar.latest(before, count)[0], before, largest=LARGEST_CHUNK)
 
 
 def _measured(ledger: Ledger, lake: Lake, source: str, session: date, listed: Collection[str]) -> Completeness:

@@ -5,7 +5,7 @@ those added in a commit ≤ *v* and not superseded in one ≤ *v*. A snapshot is
 pinning one costs a row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -66,6 +66,11 @@ class Manifest(Protocol):
         """The lake at that version, or now. `tables` narrows it."""
         ...
 
-    def paths(self, tables: Sequence[str]) -> frozenset[str]:
-        """Paths of the files of those tables as they are now."""
-        return frozenset(file.path for file in self.snapshot(tables=tables).files)
+    def digests(self, tables: Sequence[str]) -> Mapping[str, str]:
+        """SHA-256 by path of the files of those tables as they are now."""
+        return {file.path: file.sha256 for file in self.snapshot(tables=tables).files}
+
+    def versions(self) -> Sequence[LakeFile]:
+        """Every version that was ever committed."""
+        latest = self.snapshot().version
+        return list({(file.path, file.sha256): file for version in range(latest + 1) for file in self.snapshot(version).files}.values())

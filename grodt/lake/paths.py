@@ -13,8 +13,11 @@ from grodt.errors import ConfigError
 
 #: Superseded versions, as `_history/<path>.<sha256>`: outside every table's folder and not ending in `.parquet`.
 HISTORY = "_history"
+#: Where a folder is built before it trades names with the one that stands.
+STAGING = "_staging"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CHUNK = re.compile(r"(?P<folder>[^/]+/[^/]+/\d{4})/(?P<first>\d{4}-\d\d-\d\d)_(?P<last>\d{4}-\d\d-\d\d)-[0-9a-f]+\.parquet")
 
 
 def bars_path(source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
@@ -37,6 +40,25 @@ def quarantine_path(source: str, symbols: Iterable[str], start: date, end: date,
     return _chunk_path("quarantine", source, symbols, start, end, year)
 
 
+def instruments_path(source: str) -> str:
+    """Path of what a source says of its instruments: one file.
+
+    Raises:
+        ConfigError: the source's name cannot name a folder.
+    """
+    return f"instruments/{_folder(source, 'source')}/instruments.parquet"
+
+
+def minute_bars_path(source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
+    """Path of the minute bars of those symbols from `start` to `end`; arguments and errors as of `bars_path`."""
+    return _chunk_path("bars_1m", source, symbols, start, end, year)
+
+
+def minute_quarantine_path(source: str, symbols: Iterable[str], start: date, end: date, year: int) -> str:
+    """Path of the minute bars that the quality gate refused of that range; arguments and errors as of `bars_path`."""
+    return _chunk_path("quarantine_1m", source, symbols, start, end, year)
+
+
 def export_path(table: str, book: str, session: date) -> str:
     """Path of what one cycle of a book exports to a table.
 
@@ -44,6 +66,24 @@ def export_path(table: str, book: str, session: date) -> str:
         ConfigError: the book's name cannot name a folder.
     """
     return f"{table}/{_folder(book, 'book')}/{session.year:04d}/{session.isoformat()}.parquet"
+
+
+def merged_path(folder: str, first: date, last: date, digests: Iterable[str]) -> str:
+    """Path of the file that others of a folder are merged into: another one whenever other versions are merged.
+
+    Args:
+        folder: of the table, the source and the year.
+        first: first day of what is merged.
+        last: last day.
+        digests: SHA-256 of each file.
+    """
+    return f"{folder}/{first.isoformat()}_{last.isoformat()}-{hashlib.sha256('\n'.join(sorted(digests)).encode()).hexdigest()[:12]}.parquet"
+
+
+def days_of(path: str) -> tuple[str, date, date] | None:
+    """Folder, first and last day of a path that was made for a range of days; None for any other."""
+    found = _CHUNK.fullmatch(path)
+    return None if found is None else (found["folder"], date.fromisoformat(found["first"]), date.fromisoformat(found["last"]))
 
 
 def history_path(path: str, sha256: str) -> str:

@@ -1,78 +1,63 @@
-"""The lake: writes versions of files, reads snapshots of them, and finds what is wrong on the disk."""
+"""The lake: writes versions of files, reads snapshots of them, and finds what is wrong with them."""
 
 import hashlib
-import os
+from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
-from grodt.errors import ConfigError, DataError
-from grodt.lake.files import Disk, Stamp, digest, encode, publish
+from grodt.errors import DataError
+from grodt.lake.compaction import NotCompacted, Period
+from grodt.lake.encoding import encode
+from grodt.lake.files import Disk
+from grodt.lake.local import LocalFolder
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
+from grodt.lake.objects import ObjectStore
 from grodt.lake.paths import history_path, require_path
+from grodt.lake.storage import Checked, Place, Source, Storage
 from grodt.lake.tables import SCHEMA_VERSION, TABLES
 from grodt.lake.validation import added_columns, require_types, require_valid, session_column, stored_types, types
+from grodt.lake.verification import Finding, problem, verify
 from grodt.sessions import require_utc
 
-#: Files that were checked once: the digest that was found and the stamp it was found at, by path.
-type Checked = dict[Path, tuple[str, Stamp]]
+__all__ = ["Checked", "Lake"]
 
 _READ_ATTEMPTS = 3
-#: Bytes from which hashing outweighs handing a file to a thread. What a session adds is far smaller, and years of it are thousands.
-_WORTH_A_THREAD = 500_000
-_NEXT_STEP = "restore it from a backup; `grodt verify` lists every such file"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong on the disk.
-
-    Attributes:
-        path: below the lake's root.
-        kind: missing: nothing stands where a listed file should; altered: its bytes are not those listed, and no other copy
-            is; unlisted: a file, or a version of one, that the manifest does not list.
-        detail: digests, and what to do next.
-    """
-
-    path: str
-    kind: Literal["missing", "altered", "unlisted"]
-    detail: str
 
 
 class Lake:
-    """Parquet files below one folder, as the manifest lists them.
+    """Parquet files below one folder, or one URL of an object store, as the manifest lists them.
 
-    Safe to share between threads; files that were checked once are not hashed again by the same Lake.
+    Safe to share between threads; files of this machine that were checked once are not hashed again by the same Lake.
     """
 
-    def __init__(self, root: Path | str, manifest: Manifest, *, disk: Disk | None = None, checked: Checked | None = None) -> None:
-        """A lake below `root`, which need not exist until the first write.
+    def __init__(self, root: Path | str | Storage, manifest: Manifest, *, disk: Disk | None = None, checked: Checked | None = None) -> None:
+        """A lake at `root`, which need not exist until the first write.
 
         Args:
-            root: its folder.
+            root: its folder, its URL, or what stores it.
             manifest: which versions it has.
-            disk: what does to the file system what the lake asks; the real one by default.
-            checked: which files were checked, shared with other Lakes of this process; its own by default.
+            disk: what does to a folder's file system what the lake asks; the real one by default.
+            checked: which files of this machine were checked, shared with other Lakes of this process; its own by default.
 
         Raises:
-            ConfigError: `root` is a URL.
+            ConfigError: `root` is a URL of no store.
         """
-        if "://" in str(root):
-            raise ConfigError(f"lake {root} is a URL; name a folder of this machine")
-        self._root = Path(root).absolute()
+        if isinstance(root, str) and "://" in root:
+            self._storage: Storage = ObjectStore(root)
+        elif isinstance(root, str | Path):
+            self._storage = LocalFolder(Path(root), disk or Disk(), {} if checked is None else checked)
+        else:
+            self._storage = root
         self._manifest = manifest
-        self._disk = disk or Disk()
-        self._checked: Checked = {} if checked is None else checked
 
     @property
-    def root(self) -> Path:
-        """The folder all paths are relative to."""
-        return self._root
+    def root(self) -> Path | str:
+        """The folder, or the URL, that all paths are relative to."""
+        return self._storage.where
 
     def write(self, table: str, path: str, frame: pl.DataFrame, *, source: str, known_at: datetime, run_id: str) -> LakeFile:
         """Write one version of one file and return what the caller then commits to the manifest.
@@ -89,29 +74,41 @@ class Lake:
 
         Raises:
             DataError: the frame breaks the table's schema; nothing is written.
-            LakeWriteFailed: the file system refused; nothing is half written.
+            LakeWriteFailed: the storage refused; nothing is half written.
             ValueError: there is no such table, or the path is not below it.
         """
-        known_at = require_utc(known_at, "known_at")
-        rows = require_valid(table, frame, source)
-        require_path(table, path)
-        sessions = rows.get_column(session_column(table))
-        content = encode(rows.cast(stored_types(table)))
-        sha256 = hashlib.sha256(content).hexdigest()
-        publish(self._disk, self._root, path, content, sha256)
-        return LakeFile(
-            table=table,
-            path=path,
-            sha256=sha256,
-            size=len(content),
-            rows=rows.height,
-            first_session=_as_date(sessions.min()),
-            last_session=_as_date(sessions.max()),
-            schema_version=SCHEMA_VERSION,
-            source=source,
-            known_at=known_at,
-            run_id=run_id,
-        )
+        content, file = _encoded(table, path, frame, source=source, known_at=known_at, run_id=run_id)
+        self._storage.publish(path, content, file.sha256)
+        return file
+
+    def compact(self, period: Period, snapshot: Snapshot, *, run_id: str) -> LakeFile:
+        """Let one file stand in place of several, and return what the caller then commits, with their paths as removed.
+
+        The rows are the same, each with its own `known_at`; the files they come from stay readable in the history. The caller holds the
+        source's lease.
+
+        Args:
+            period: which files.
+            snapshot: the lake as it is, with all files of their table.
+            run_id: the run that does it.
+
+        Raises:
+            NotCompacted: where the lake is, files cannot be merged, or two of these hold one row; nothing is changed.
+            DataError: one of them is missing or altered.
+            LakeWriteFailed: the storage refused; the files stand as they did.
+        """
+        if reason := self._storage.why_not_compact():
+            raise NotCompacted(reason)
+        rows = self.read(period.table, replace(snapshot, files=period.files))
+        newest = max(period.files, key=lambda file: file.known_at)
+        key = TABLES[period.table].primary_key()
+        if rows.select(pl.struct(key).is_duplicated().any()).item():
+            raise NotCompacted(f"{period.folder}: a row of {period.path} is in two of the {len(period.files)} files that it is made of")
+        content, file = _encoded(period.table, period.path, rows, source=newest.source, known_at=newest.known_at, run_id=run_id)
+        gone = {each.path for each in period.files}
+        staying = {each.path: each.sha256 for each in snapshot.files if _folder(each.path) == period.folder and each.path not in gone}
+        self._storage.arrange(period.folder, staying | {file.path: file.sha256}, {file.path: content})
+        return file
 
     def read(
         self,
@@ -126,8 +123,8 @@ class Lake:
     ) -> pl.DataFrame:
         """Rows of a table as a snapshot shows it, each file checked against its SHA-256 first.
 
-        Rows come file by file in the order of paths, within a file by primary key: the same snapshot gives the same order.
-        Sort where another order matters; over ten years of 5,000 symbols that costs more than the read.
+        Rows come file by file in the order of paths, within a file by primary key, in a large one by calendar quarter first: the same
+        snapshot gives the same order. Sort where another order matters; over ten years of 5,000 symbols that costs more than the read.
 
         Args:
             table: name of the table.
@@ -156,10 +153,14 @@ class Lake:
             places = self._locate(files)
             try:
                 rows = pl.scan_parquet(
-                    [path for path, _ in places], schema=stored_types(table), missing_columns="insert", glob=False, hive_partitioning=False
+                    [place.source for place in places],  # type: ignore[arg-type]  # paths, or buffers, as of one storage
+                    schema=stored_types(table),
+                    missing_columns="insert",
+                    glob=False,
+                    hive_partitioning=False,
                 )
                 frame = (rows.filter(*chosen) if chosen else rows).select(names).collect()
-                if all(Stamp.of(path) == stamp for path, stamp in places):
+                if all(place.holds() for place in places):
                     return frame.cast({name: wanted[name] for name in names if isinstance(wanted[name], pl.Enum)})
             except (OSError, pl.exceptions.ComputeError) as error:
                 failure = error  # a writer renamed another version into place after the check: locate again
@@ -169,109 +170,96 @@ class Lake:
         ) from failure
 
     def verify(self, snapshot: Snapshot) -> list[Finding]:
-        """Hash every file again and compare the disk with the snapshot and with the manifest as it is now, by path."""
-        current = {file.path: file for file in self._manifest.snapshot().files}
-        listed = {(file.path, file.sha256): file for file in (*snapshot.files, *current.values())}
-        self._checked.clear()
-        with _threads() as threads:
-            problems = list(threads.map(self._problem, listed.values()))
-            findings = {finding.path: finding for finding in problems if finding is not None}
-            standing = sorted(path for table in TABLES for path in (self._root / table).rglob("*") if path.is_file())
-            for path, found in zip(standing, threads.map(self._found, standing), strict=True):
-                name = path.relative_to(self._root).as_posix()
-                detail = _unlisted(current.get(name), found)
-                if name not in findings and detail:
-                    findings[name] = Finding(name, "unlisted", detail)
-        for name in current.keys() - findings.keys():
-            if not (self._root / name).exists():
-                findings[name] = Finding(
-                    name, "missing", f"its listed version is intact: copy it back from {history_path(name, current[name].sha256)}"
-                )
-        return [findings[name] for name in sorted(findings)]
+        """Hash every version anew, those of the history included, and compare what stands with what the manifest lists now; by path."""
+        current = self._manifest.snapshot().files
+        return verify(self._storage, _accept, current, (*snapshot.files, *self._manifest.versions()), TABLES)
 
     def set_aside(self, source: str, tables: Sequence[str]) -> tuple[str, ...]:
-        """Move what the manifest does not list out of a source's (or book's) folders, to `_history`, so that a glob never counts it.
+        """Make a source's (or a book's) folders the truth again after a crash, so that a glob shows what the manifest lists.
 
-        Such a file was written by a run that died before its commit. The caller holds the source's (or the book's) lease: a file
+        What it does not list goes to `_history`: a run wrote it and died before its commit. What it lists and has gone comes back from
+        there: a run had merged it into another file and died before its commit. The caller holds the source's (or the book's) lease: a file
         that is about to be committed looks the same.
 
         Returns:
-            Paths that were moved.
+            Paths that were moved, away or back.
         """
-        listed = self._manifest.paths(tables)
-        moved = tuple(name for table in tables for name in self._standing(f"{table}/{source}") if name not in listed)
-        for name in moved:
-            place = self._root / history_path(name, digest(self._root / name))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            (self._root / name).replace(place)
-        return moved
+        listed: dict[str, dict[str, str]] = defaultdict(dict)
+        for path, sha256 in self._manifest.digests(tables).items():
+            listed["/".join(path.split("/", 2)[:2])][path] = sha256
+        moved: list[str] = []
+        for below in (f"{table}/{source}" for table in tables):
+            standing = {path for path in self._storage.standing(below) if path.endswith(".parquet")}
+            mine = listed[below]
+            changed = [*(standing - mine.keys()), *(path for path in mine.keys() - standing if self._is_kept(path, mine[path]))]
+            for folder in sorted({_folder(path) for path in changed}):
+                stays = {path for path in mine if _folder(path) == folder and (path in standing or path in changed)}
+                self._storage.arrange(folder, {path: mine[path] for path in stays}, {})
+            moved += changed
+        return tuple(sorted(moved))
 
-    def _standing(self, below: str) -> list[str]:
-        """Paths of the Parquet files below a folder, ascending. As text: after ten years there are 20,000, looked at every cycle."""
-        start = len(str(self._root)) + 1
-        found = ((folder[start:], name) for folder, _, names in os.walk(self._root / below) for name in names)
-        return sorted(f"{folder}/{name}" for folder, name in found if name.endswith(".parquet"))
+    def _is_kept(self, path: str, sha256: str) -> bool:
+        """Whether the history has that version whole."""
+        try:
+            return self._storage.found(history_path(path, sha256)).sha256 == sha256
+        except OSError:
+            return False
 
-    def _locate(self, files: Sequence[LakeFile]) -> list[tuple[Path, Stamp]]:
-        """Where each version stands, checked.
+    def _locate(self, files: Sequence[LakeFile]) -> list[Place]:
+        """Where each version is, checked.
 
         Raises:
             DataError: one is missing or altered, or its columns are not the table's.
         """
-        large = [file for file in files if file.size >= _WORTH_A_THREAD]
-        if len(large) > 1:
-            with _threads() as threads:
-                list(threads.map(self._place, large))
-        places = [self._place(file) for file in files]
+        places = self._storage.places(files, _accept)
         lost = [file for file, place in zip(files, places, strict=True) if place is None]
         if lost:
-            finding = self._problem(lost[0])
+            finding = problem(self._storage, _accept, lost[0])
             what = f"is {finding.kind}: {finding.detail}" if finding else "changed while it was read; run again"
             more = f" ({len(lost) - 1} more files are not as listed either)" if len(lost) > 1 else ""
             raise DataError(f"lake file {lost[0].path} {what}{more}")
         return [place for place in places if place is not None]
 
-    def _place(self, file: LakeFile) -> tuple[Path, Stamp] | None:
-        """Path and stamp of that very version, at its path or in the history; None when neither has its bytes."""
-        for path in (self._root / file.path, self._root / history_path(file.path, file.sha256)):
-            try:
-                stamp = Stamp.of(path)
-                if self._checked.get(path) == (file.sha256, stamp):
-                    return path, stamp
-                if stamp.size != file.size or digest(path) != file.sha256 or Stamp.of(path) != stamp:
-                    continue
-            except OSError:
-                continue
-            require_types(
-                file.table,
-                pl.Schema(pl.read_parquet_schema(path)),
-                stored_types(file.table),
-                f"lake file {file.path}",
-                may_lack=added_columns(file.table, file.schema_version),
-            )
-            self._checked[path] = (file.sha256, stamp)
-            return path, stamp
-        return None
 
-    def _problem(self, file: LakeFile) -> Finding | None:
-        try:
-            if self._place(file) is not None:
-                return None
-        except DataError as error:
-            return Finding(file.path, "altered", str(error))
-        path = self._root / file.path
-        expected = f"expected {file.size:,} bytes with SHA-256 {file.sha256}"
-        if not path.exists():
-            return Finding(file.path, "missing", f"{expected}, found nothing there or in _history; {_NEXT_STEP}")
-        return Finding(file.path, "altered", f"{expected}, found {path.stat().st_size:,} bytes with {self._found(path)}; {_NEXT_STEP}")
+def _encoded(table: str, path: str, frame: pl.DataFrame, *, source: str, known_at: datetime, run_id: str) -> tuple[memoryview, LakeFile]:
+    """The bytes of a frame, and what they are."""
+    known_at = require_utc(known_at, "known_at")
+    rows = require_valid(table, frame, source)
+    require_path(table, path)
+    sessions = rows.get_column(session_column(table))
+    content = encode(rows.cast(stored_types(table)), session_column(table))
+    return content, LakeFile(
+        table=table,
+        path=path,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        rows=rows.height,
+        first_session=_as_date(sessions.min()),
+        last_session=_as_date(sessions.max()),
+        schema_version=SCHEMA_VERSION,
+        source=source,
+        known_at=known_at,
+        run_id=run_id,
+    )
 
-    def _found(self, path: Path) -> str:
-        """What stands there, in the words of a finding."""
-        try:
-            sha256, stamp = self._checked.get(path, ("", None))
-            return f"SHA-256 {sha256 if stamp == Stamp.of(path) else digest(path)}"
-        except OSError as error:
-            return f"unreadable bytes ({error.strerror or error})"
+
+def _accept(file: LakeFile, source: Source) -> None:
+    """Look at the columns of a version whose bytes are those listed.
+
+    Raises:
+        DataError: they are not the table's.
+    """
+    require_types(
+        file.table,
+        pl.Schema(pl.read_parquet_schema(source)),
+        stored_types(file.table),
+        f"lake file {file.path}",
+        may_lack=added_columns(file.table, file.schema_version),
+    )
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _chosen(table: str, start: date | None, end: date | None, symbols: Sequence[str] | None) -> list[pl.Expr]:
@@ -292,20 +280,5 @@ def _may_hold(file: LakeFile, start: date | None, end: date | None) -> bool:
     return (start is None or file.last_session >= start) and (end is None or file.first_session <= end)
 
 
-def _unlisted(listed: LakeFile | None, found: str) -> str:
-    if listed is None:
-        return f"{found}; no commit names it: run the unfinished run again, which overwrites it, or remove it"
-    if found == f"SHA-256 {listed.sha256}":
-        return ""
-    return (
-        f"{found} stands where {listed.sha256} is listed, which is intact in {history_path(listed.path, listed.sha256)}: "
-        "run the unfinished run again, or copy that version back"
-    )
-
-
 def _as_date(value: object) -> date | None:
     return value if isinstance(value, date) else None
-
-
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))

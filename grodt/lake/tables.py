@@ -153,6 +153,25 @@ class Quarantine(dy.Schema):
     known_at = _instant("when we saw the row")
 
 
+class Quarantine1m(dy.Schema):
+    """Minute bars a source gave that the quality gate refused, as they came."""
+
+    source = dy.String(primary_key=True, description="name of the source in the books file")
+    symbol = dy.String(primary_key=True, description="ticker as given")
+    start = dy.Datetime(primary_key=True, time_zone="UTC", time_unit="us", description="start of the minute as given")
+    rule = dy.String(primary_key=True, description="the rule that refused the row")
+    session = dy.Date(description="session that the minute lies in; outside trading hours, its date in the exchange's zone")
+    value = dy.String(description="the value that broke it, as text")
+    bound = dy.String(description="the bound it broke, as text")
+    open = _statistic("open as given", "USD", nullable=True)
+    high = _statistic("high as given", "USD", nullable=True)
+    low = _statistic("low as given", "USD", nullable=True)
+    close = _statistic("close as given", "USD", nullable=True)
+    volume = _statistic("volume as given", "shares", nullable=True)
+    run_id = dy.String(description="the run that fetched it")
+    known_at = _instant("when we saw the row")
+
+
 class Signals(dy.Schema):
     """What each signal said of each symbol of the universe."""
 
@@ -178,6 +197,26 @@ class Targets(dy.Schema):
     target_quantity = dy.Int64(description="wanted, whole lots", metadata={"unit": "shares"})
     reference_price = _statistic("price the quantity is computed at; null where none", "USD", nullable=True)
     run_id = dy.String(description="the run that computed it")
+
+
+class Universe(dy.Schema):
+    """What a book with universe rules could trade, and why not the rest. One row per candidate or holding and session."""
+
+    book = dy.String(primary_key=True, description="book")
+    session = dy.Date(primary_key=True, description="session of the decision")
+    symbol = dy.String(primary_key=True, description="ticker in that session")
+    instrument = dy.String(min_length=1, description="the instrument's own id")
+    eligible = dy.Bool(description="whether it may be traded; what is held and may not is sold")
+    reason = dy.String(description="the rule it fails, in words; empty where it is eligible")
+    price = _statistic("last close, raw; null where it was never traded", "USD", nullable=True)
+    age = dy.Int64(min=0, description="sessions with a bar since it was listed", metadata={"unit": "sessions"})
+    dollar_volume = _statistic("median of close · volume over the rules' window; null where no rule asks for it", "USD", nullable=True)
+    run_id = dy.String(description="the run that judged it")
+
+    @dy.rule()
+    def a_reason_or_eligible(cls) -> pl.Expr:
+        """What is not eligible has a reason, and only that."""
+        return pl.col("eligible") == (pl.col("reason") == "")
 
 
 class RiskChecks(dy.Schema):
@@ -305,8 +344,10 @@ TABLES: dict[str, type[dy.Schema]] = {
     "corporate_actions": CorporateActions,
     "instruments": Instruments,
     "quarantine": Quarantine,
+    "quarantine_1m": Quarantine1m,
     "signals": Signals,
     "targets": Targets,
+    "universe": Universe,
     "risk_checks": RiskChecks,
     "orders": Orders,
     "fills": Fills,

@@ -1,17 +1,20 @@
 """Corporate actions on a book's positions.
 
-The rule, the same as the paper broker's: what a dividend or a delisting pays is computed on the shares held at the previous close, so
-before a split of the same date; then splits change the shares; then a delisting removes what is left. Last come the payments due.
+The rule, the same as the paper broker's, for each ex date: what a dividend or a delisting pays is computed on the shares held before it,
+so before a split of the same date; then splits change the shares; then a delisting removes what is left; then what changes its
+symbol goes to the new one. Last come the payments due. A dividend stays owed under the symbol it was declared under.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 
 from sqlalchemy import func, insert, select
 
-from grodt.bars.corporate_actions import CorporateAction
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, renamed
 from grodt.bars.market import SessionMarket
 from grodt.errors import DataError
 from grodt.ledger.entries import (
+    FLAT,
     Entry,
     Holding,
     delisting_entry,
@@ -21,7 +24,9 @@ from grodt.ledger.entries import (
     has_fraction,
     is_paid_at_once,
     split_entry,
+    symbol_change_entry,
 )
+from grodt.ledger.halts import active, halt
 from grodt.ledger.postings import holding, holdings, post, unpaid_dividends
 from grodt.ledger.tables import applied_sessions, dividends, fills
 from grodt.ledger.transaction import Read, Write
@@ -45,16 +50,15 @@ def apply_actions(tx: Write, book: str, market: SessionMarket, run_id: str, now:
     if known is not None:
         return int(known)
     _require_in_order(tx, book, market.session)
-    before = holdings(tx, book)
     booked = 0
-    for kind in ("dividend", "split", "delisting"):
-        for action in market.actions:
-            if action.kind == kind and action.symbol in before:
-                entry = _entry(tx, action, book, market, before[action.symbol])
-                if entry is not None:
-                    post(tx, entry, run_id, now)
-                    _keep_dividend(tx, action, book, entry)
-                    booked += 1
+    closes = dict(market.previous_close)
+    for actions in by_ex_date(market.actions):
+        for action, entry in _entries(tx, book, market.session, actions, closes):
+            post(tx, entry, run_id, now)
+            _keep_dividend(tx, action, book, entry)
+            booked += 1
+        _carry_halts(tx, book, actions["symbol_change"], now)
+        closes = renamed(closes, actions["symbol_change"].values())
     for symbol, ex_date, pay_date, amount in unpaid_dividends(tx, book):
         if pay_date <= market.session:
             post(tx, dividend_payment_entry(book, symbol, ex_date, amount, market.session), run_id, now)
@@ -72,21 +76,51 @@ def applied(tx: Read, book: str) -> date | None:
     return latest
 
 
-def _entry(tx: Read, action: CorporateAction, book: str, market: SessionMarket, before: Holding) -> Entry | None:
-    match action.kind:
-        case "dividend":
-            return dividend_entry(action, book, before.quantity)
-        case "split":
-            return split_entry(action, book, before, _previous_close(action, book, market, before.quantity))
-        case "delisting":
-            return delisting_entry(action, book, holding(tx, book, action.symbol), before.quantity)
+def _entries(
+    tx: Read, book: str, session: date, actions: Mapping[ActionKind, Mapping[str, CorporateAction]], closes: Mapping[str, Micros]
+) -> Iterator[tuple[CorporateAction, Entry]]:
+    """What the actions of one ex date do to the book. Each entry is to be posted before the next one is asked for."""
+    before = holdings(tx, book)
+    made: Entry | None
+    for kind, of_kind in actions.items():
+        for action in (action for symbol, action in of_kind.items() if symbol in before and kind != "symbol_change"):
+            quantity = before[action.symbol].quantity
+            if kind == "dividend":
+                made = dividend_entry(action, book, quantity)
+            elif kind == "split":
+                made = split_entry(action, book, before[action.symbol], _price(action, book, session, closes, quantity))
+            else:
+                made = delisting_entry(action, book, holding(tx, book, action.symbol), quantity)
+            if made is not None:
+                yield action, made
+    changes = [action for symbol, action in actions["symbol_change"].items() if symbol in before]
+    if not changes:
+        return
+    left = holdings(tx, book)
+    leaving = {action.symbol for action in changes}
+    held = {symbol: own for symbol, own in left.items() if symbol not in leaving}
+    for action in changes:
+        made = symbol_change_entry(action, book, left.get(action.symbol, FLAT), held.get(action.new_symbol, FLAT))
+        if made is not None:
+            cost = sum(line.amount for line in made.postings if line.account == "cost" and line.symbol == action.new_symbol)
+            into = held.get(action.new_symbol, FLAT)
+            held[action.new_symbol] = Holding(into.quantity + left[action.symbol].quantity, Micros(into.cost + cost))
+            yield action, made
 
 
-def _previous_close(action: CorporateAction, book: str, market: SessionMarket, quantity: int) -> Micros:
-    price = market.previous_close.get(action.symbol, Micros(0))
+def _carry_halts(tx: Write, book: str, changes: Mapping[str, CorporateAction], now: datetime) -> None:
+    """A halt of a symbol holds for its company under the new one, held or not."""
+    for each in active(tx, book) if changes else ():
+        if each.scope == "symbol" and each.symbol in changes:
+            reason = f"{each.reason} (of {each.symbol} before it changed its symbol)"
+            halt(tx, scope="symbol", book=book, symbol=changes[each.symbol].new_symbol, reason=reason, author=each.author, now=now)
+
+
+def _price(action: CorporateAction, book: str, session: date, closes: Mapping[str, Micros], quantity: int) -> Micros:
+    price = closes.get(action.symbol, Micros(0))
     if price < 1 and has_fraction(quantity, action):
         raise DataError(
-            f"{action.symbol} {market.session}: the {action.ratio_new}:{action.ratio_old} split leaves book {book} a fraction of a share "
+            f"{action.symbol} {session}: the {action.ratio_new}:{action.ratio_old} split leaves book {book} a fraction of a share "
             "and no close before it is known to pay it at; ingest the bars before it, then run this again"
         )
     return price

@@ -11,7 +11,7 @@ from grodt.errors import ConfigError
 from grodt.ledger.tables import breaks
 from grodt.ledger.transaction import Read, Write
 
-BreakKind = Literal["position", "cash", "order"]
+BreakKind = Literal["position", "cash", "order", "action"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Break:
 
     Attributes:
         kind: what differs.
-        symbol: ticker of a position; client order id of an order; "" for cash.
+        symbol: ticker of a position; client order id of an order; "" for cash; ticker, kind and ex date of a corporate action.
         ours, theirs: shares, or micros of cash.
     """
 
@@ -28,6 +28,11 @@ class Break:
     symbol: str
     ours: int
     theirs: int
+
+    @property
+    def in_cash(self) -> bool:
+        """Whether it is about cash, in micros; else about shares."""
+        return self.kind == "cash" or (self.kind == "action" and self.symbol.split()[1] in ("dividend", "delisting"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ Accounts of a book (debits are positive):
 | capital | currency | | deposits, negative |
 
 A position is held at average cost. What closes a position relieves its cost pro rata, rounded half-even to a micro; what opens
-one adds to it; a trade through zero does both. A split changes shares and leaves the cost as it is.
+one adds to it; a trade through zero does both. A split changes shares and leaves the cost as it is; a change of symbol moves shares and
+cost to the new symbol, and leaves under the old one what was earned and is owed under it.
 
 The id of an entry is a pure function of its event, so an event that is booked twice is booked once.
 """
@@ -31,7 +32,7 @@ from grodt.money import Micros, divide_half_even
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 
-EntryKind = Literal["deposit", "fill", "split", "dividend", "dividend_payment", "delisting"]
+EntryKind = Literal["deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change"]
 Account = Literal["position", "market", "cash", "cost", "receivable", "commission", "dividend", "realised", "capital"]
 
 SHARES = "shares"
@@ -247,6 +248,40 @@ def delisting_entry(action: CorporateAction, book: str, held: Holding, entitled:
         ("realised", CURRENCY, action.symbol, held.cost - value),
     )
     return Entry(delisting_id(book, action), "delisting", book, action.ex_date, f"{action.symbol} delisted", lines) if lines else None
+
+
+def symbol_change_id(book: str, action: CorporateAction) -> str:
+    """Id of the entry of a change of symbol."""
+    return f"symbol-change:{book}:{action.symbol}:{action.ex_date}"
+
+
+def symbol_change_entry(action: CorporateAction, book: str, held: Holding, into: Holding) -> Entry | None:
+    """A change of symbol: shares and cost go to the new one. What is held under that already is one position with them.
+
+    Where one of the two is short, they close each other as far as they go, and what that earned is realised.
+
+    Args:
+        action: the change.
+        book: whose.
+        held: the position under the old symbol.
+        into: the position under the new one.
+
+    Returns:
+        None when nothing is held.
+    """
+    closing = min(abs(held.quantity), abs(into.quantity)) if held.quantity * into.quantity < 0 else 0
+    relieved = _share_of(held.cost, closing, abs(held.quantity)) + _share_of(into.cost, closing, abs(into.quantity))
+    old, new = action.symbol, action.new_symbol
+    lines = _lines(
+        ("position", SHARES, old, -held.quantity),
+        ("market", SHARES, old, held.quantity),
+        ("position", SHARES, new, held.quantity),
+        ("market", SHARES, new, -held.quantity),
+        ("cost", CURRENCY, old, -held.cost),
+        ("cost", CURRENCY, new, held.cost - relieved),
+        ("realised", CURRENCY, new, relieved),
+    )
+    return Entry(symbol_change_id(book, action), "symbol_change", book, action.ex_date, f"{old} is {new}", lines) if lines else None
 
 
 def _share_of(cost: int, part: int, whole: int) -> int:

@@ -106,6 +106,11 @@ def booked_fills(tx: Read, book: str, session: date) -> tuple[BookedFill, ...]:
     return _fills(tx, fills.c.book == book, fills.c.session == session)
 
 
+def fills_of_order(tx: Read, client_order_id: str) -> tuple[BookedFill, ...]:
+    """The fills of one order with the run that booked each, by running number."""
+    return _fills(tx, fills.c.client_order_id == client_order_id)
+
+
 def fill_sessions(tx: Read, run_id: str) -> set[date]:
     """Sessions of the fills that a run booked: those whose export is stale."""
     return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())

@@ -39,12 +39,17 @@ class LedgerManifest(Manifest):
         with self._ledger.read() as tx:
             return snapshot(tx, version, tables=tables)
 
-    def paths(self, tables: Sequence[str]) -> frozenset[str]:
-        """Paths of the files of those tables as they are now."""
+    def digests(self, tables: Sequence[str]) -> dict[str, str]:
+        """SHA-256 by path of the files of those tables as they are now."""
         with self._ledger.read() as tx:
             wanted = lake_files.c.table_name.in_(list(tables))
-            query = select(lake_files.c.path).where(wanted, ~_gone(_latest(tx)))
-            return frozenset(tx.connection.execute(query).scalars())
+            query = select(lake_files.c.path, lake_files.c.sha256).where(wanted, ~_gone(_latest(tx)))
+            return dict(tx.connection.execute(query).tuples().all())
+
+    def versions(self) -> tuple[LakeFile, ...]:
+        """Every version that was ever committed."""
+        with self._ledger.read() as tx:
+            return tuple(_file(row) for row in tx.connection.execute(select(lake_files).order_by(lake_files.c.path, lake_files.c.version)))
 
 
 def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:

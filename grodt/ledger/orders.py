@@ -68,6 +68,17 @@ class LedgerOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """One state that an order reached, with the shares filled by then, the words that came with it, and the run that learned it."""
+
+    state: OrderState
+    filled_quantity: int
+    reason: str
+    run_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """A basket's approval."""
 
@@ -194,6 +205,13 @@ def find_order(tx: Read, client_order_id: str) -> LedgerOrder | None:
     """The order with our id."""
     row = tx.connection.execute(_ORDER, {"key": client_order_id}).first()
     return None if row is None else _ledger_order(row)
+
+
+def events_of(tx: Read, client_order_id: str) -> tuple[OrderEvent, ...]:
+    """The life of an order, oldest event first."""
+    query = select(order_events).where(order_events.c.client_order_id == client_order_id).order_by(order_events.c.event_id)
+    rows = tx.connection.execute(query)
+    return tuple(OrderEvent(OrderState(row.state), row.filled_quantity, row.reason, row.run_id, row.recorded_at) for row in rows)
 
 
 def transition(

@@ -28,20 +28,26 @@ from grodt.reports.frames import (
     runs_frame,
     signals_frame,
     targets_frame,
+    universe_frame,
 )
 from grodt.signals.forecasts import Forecasts
 from grodt.targets.quantities import Targets
+from grodt.targets.universe import Eligibility
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
-    """What a run found and decided, beyond what the ledger keeps."""
+    """What a run found and decided, beyond what the ledger keeps.
+
+    `judged` is what the universe rules said, with the instruments' ids in the order of its symbols; None for a book without rules.
+    """
 
     mark: Mark
     holdings: dict[str, Holding]
     closes: dict[str, Close]
     forecasts: Forecasts
     targets: Targets
+    judged: tuple[Eligibility, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +87,9 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         "equity": equity_frame(decided.mark, run.run_id),
         "runs": runs_frame(run, "done", figures, now),
     }
+    if decided.judged is not None:
+        judged, instruments = decided.judged
+        own["universe"] = universe_frame(cycle, instruments, judged)
     equity = {("equity", each.session): equity_frame(mark, each.run_id) for each, mark in marks if mark is not None}
     return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()})
 

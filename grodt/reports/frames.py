@@ -19,6 +19,7 @@ from grodt.money import decimal, divide_half_even, units
 from grodt.reports.figures import Figures
 from grodt.signals.forecasts import Forecasts
 from grodt.targets.quantities import Targets
+from grodt.targets.universe import Eligibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,26 @@ def targets_frame(cycle: Cycle, forecasts: Forecasts, targets: Targets) -> pl.Da
             "current_quantity": targets.current,
             "target_quantity": targets.quantity,
             "reference_price": _nan_to_null(targets.price),
+            "run_id": [cycle.run_id] * count,
+        },
+    )
+
+
+def universe_frame(cycle: Cycle, instruments: Sequence[str], judged: Eligibility) -> pl.DataFrame:
+    """One row per candidate and holding: what the universe rules said; `instruments` by id, in the same order."""
+    count = len(judged.symbols)
+    return _typed(
+        "universe",
+        {
+            "book": [cycle.book] * count,
+            "session": [cycle.session] * count,
+            "symbol": list(judged.symbols),
+            "instrument": list(instruments),
+            "eligible": judged.eligible,
+            "reason": list(judged.reason),
+            "price": _nan_to_null(judged.price),
+            "age": judged.age,
+            "dollar_volume": _nan_to_null(judged.dollar_volume),
             "run_id": [cycle.run_id] * count,
         },
     )

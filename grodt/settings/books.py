@@ -32,9 +32,12 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from grodt.bars.alpaca_settings import AlpacaSettings
+from grodt.bars.ccxt_settings import CcxtSettings
 from grodt.bars.files import FilesSettings
+from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
+from grodt.bars.yahoo_settings import YahooSettings
 from grodt.brokers.fills import FillTerms
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
@@ -46,6 +49,7 @@ from grodt.signals.ewma_crossover import EwmaCrossover
 from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.momentum import Momentum
 from grodt.targets.construction import Construction
+from grodt.targets.universe import UniverseRules
 
 #: Signals by their name in the books file.
 SIGNALS: dict[str, type[Momentum] | type[EwmaCrossover]] = {"momentum": Momentum, "ewma_crossover": EwmaCrossover}
@@ -72,19 +76,38 @@ class FilesConfig(FilesSettings):
 
 
 class AlpacaConfig(AlpacaSettings):
-    """Alpaca's market data API. Its key comes from the environment."""
+    """Alpaca's market data API. Its key comes from the environment or a Prefect block."""
 
     kind: Literal["alpaca"]
 
 
-SourceConfig = Annotated[SimulatedConfig | FilesConfig | AlpacaConfig, Field(discriminator="kind")]
+class CcxtConfig(CcxtSettings):
+    """A crypto venue. Needs the extra `crypto`."""
+
+    kind: Literal["ccxt"]
+
+
+class YahooConfig(YahooSettings):
+    """Yahoo, for personal use. Needs the extra `yahoo`."""
+
+    kind: Literal["yahoo"]
+
+
+SourceConfig = Annotated[SimulatedConfig | FilesConfig | AlpacaConfig | CcxtConfig | YahooConfig, Field(discriminator="kind")]
 
 
 class UniverseConfig(_Strict):
-    """What a book may trade: `symbols`, a list; or `listed`, the first so many that the source lists on the session."""
+    """What a book may trade: `symbols`, a list; or `listed`, the first so many that the source lists on the session.
+
+    A list names tickers, whichever company has them in the session; name both where one changes its ticker.
+
+    Attributes:
+        rules: which of them, by what is known at each session's close; None: all.
+    """
 
     symbols: tuple[str, ...] | None = None
     listed: Whole | None = Field(default=None, ge=1)
+    rules: Annotated[UniverseRules, WrapValidator(as_written(UniverseRules))] | None = None
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -118,10 +141,15 @@ class UniverseConfig(_Strict):
 
 
 class HistoryConfig(_Strict):
-    """How far back bars are fetched on first use: `start`, a date; or `years` before the first session asked for."""
+    """How far back bars are fetched on first use: `start`, a date; or `years` before the first session asked for.
+
+    Attributes:
+        revisions: sessions before the one that is fetched that each cycle asks for again, for what the source has corrected since.
+    """
 
     start: Day | None = None
     years: Whole | None = Field(default=None, ge=1, le=50)
+    revisions: Whole = Field(default=5, ge=0, le=60)
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -199,6 +227,9 @@ class BookConfig(_Strict):
     construction: Annotated[Construction, WrapValidator(as_written(Construction))]
     limits: Annotated[Limits, WrapValidator(as_written(Limits))]
     quality: Annotated[Thresholds, WrapValidator(as_written(Thresholds))] = Field(default_factory=Thresholds, validate_default=True)
+    minute_quality: Annotated[MinuteThresholds, WrapValidator(as_written(MinuteThresholds))] = Field(
+        default_factory=MinuteThresholds, validate_default=True
+    )
     schedule: ScheduleConfig
 
     @field_validator("calendar")
@@ -344,6 +375,6 @@ def _mistakes(error: ValidationError) -> str:
 
 def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Without what pydantic adds to the keys of the file: the kind of a source, and that a key itself is meant."""
-    if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca"):
+    if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca", "ccxt", "yahoo"):
         loc = (*loc[:2], *loc[3:])
     return tuple(part for part in loc if part != "[key]")

@@ -20,6 +20,7 @@ class Environment:
         is_default_home: whether `GRODT_HOME` was not given.
         books_file: the books file (`GRODT_CONFIG`, else `grodt.yaml` in the working folder), or None for the built-in demo book.
         fixed_now: a fixed instant that stands in for the clock (`GRODT_NOW`, for rehearsals and tests), or None.
+        lake_root: folder or URL of the lake (`GRODT_LAKE`, such as `s3://bucket/prefix`), or None for `lake/` below the home.
         log_to_stdout: whether log lines go to standard output too (`GRODT_LOG_STDOUT`, set by `grodt serve`).
     """
 
@@ -28,13 +29,15 @@ class Environment:
     books_file: Path | None = None
     fixed_now: datetime | None = None
     log_to_stdout: bool = False
+    lake_root: Path | str | None = None
 
     @classmethod
     def read(cls, variables: Mapping[str, str], folder: Path) -> "Environment":
         """Read it from environment variables and the working folder.
 
         Raises:
-            ConfigError: `GRODT_CONFIG` names no file, `GRODT_HOME` is no folder, or `GRODT_NOW` is not an instant with a zone.
+            ConfigError: `GRODT_CONFIG` names no file, `GRODT_HOME` or `GRODT_LAKE` is no folder, or `GRODT_NOW` is not an instant with a
+                zone.
         """
         named = variables.get("GRODT_CONFIG")
         books_file = (folder / named if named else folder / "grodt.yaml").resolve()
@@ -49,12 +52,13 @@ class Environment:
             books_file=books_file if books_file.is_file() else None,
             fixed_now=_instant(variables["GRODT_NOW"]) if variables.get("GRODT_NOW") else None,
             log_to_stdout=bool(variables.get("GRODT_LOG_STDOUT")),
+            lake_root=_lake(variables["GRODT_LAKE"], folder) if variables.get("GRODT_LAKE") else None,
         )
 
     @property
-    def lake(self) -> Path:
-        """Root of the lake."""
-        return self.home / "lake"
+    def lake(self) -> Path | str:
+        """Root of the lake: a folder, or the URL of an object store."""
+        return self.lake_root or self.home / "lake"
 
     @property
     def ledger_file(self) -> Path:
@@ -83,6 +87,15 @@ class Environment:
     def broker_file(self, book: str) -> Path:
         """The paper broker's own book for one of ours."""
         return self.home / "brokers" / f"paper-{book}.db"
+
+
+def _lake(named: str, folder: Path) -> Path | str:
+    if "://" in named:
+        return named
+    root = (folder / named).resolve()
+    if root.exists() and not root.is_dir():
+        raise ConfigError(f"GRODT_LAKE names {root}, which is no folder; name one, or a URL such as s3://bucket/prefix")
+    return root
 
 
 def _instant(text: str) -> datetime:

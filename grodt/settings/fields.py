@@ -50,7 +50,8 @@ def as_written(kind: type) -> Callable[[Any, ValidatorFunctionWrapHandler], Any]
             wanted = types.get(name)
             if wanted is bool and not isinstance(given, bool):
                 raise ValueError(f"{name} is {given!r}; it must be true or false")
-            if wanted in (int, float) and (isinstance(given, bool) or not isinstance(given, int | float)):
+            numeric = wanted in (int, float) or (wanted in (int | None, float | None) and given is not None)
+            if numeric and (isinstance(given, bool) or not isinstance(given, int | float)):
                 raise ValueError(f"{name} is {given!r}; it must be a number")
         return of_this_place(lambda: handler(value))
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from grodt.bars.listings import Span, relabelled
 from grodt.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -16,6 +17,7 @@ _IntArray = NDArray[np.int64]
 
 #: Rows scattered at a time; bounds the temporaries of `build_panel`.
 _SLICE = 1_000_000
+_EPOCH = date(1970, 1, 1).toordinal()
 #: Order of actions with one ex date: a dividend is per share held before it, so it comes before a split.
 _KIND_ORDER = {"dividend": 0, "split": 1, "delisting": 2}
 
@@ -50,7 +52,9 @@ class Panel:
         return Panel(self.sessions[:count], self.symbols, self.close[:count], self.log_return[:count])
 
 
-def build_panel(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str]) -> Panel:
+def build_panel(
+    bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str], spans: Sequence[Span] = ()
+) -> Panel:
     """Bars and corporate actions in long form as a panel.
 
     A return is what one share of the symbol's previous bar has become: `log((close · shares + cash) / previous close)`. Between
@@ -65,19 +69,72 @@ def build_panel(bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[da
         actions: the columns of `grodt.bars.source.RAW_ACTIONS` (pay_date is not needed; more columns do no harm).
         sessions: the panel's sessions, ascending.
         symbols: the panel's symbols, ascending.
+        spans: what the histories of those symbols consist of that have changed or come from another instrument, from
+            `Listings.spans`; the others are plain.
 
     Raises:
         DataError: a close, split ratio or dividend is not a finite number above zero, or a symbol has two bars in one session.
         ValueError: `sessions` or `symbols` are not strictly ascending.
     """
-    days = np.array(sessions, dtype="datetime64[D]").astype(np.int64)
+    close = field_array(bars, "close", sessions, symbols, spans)
+    days, names = _days_of(sessions), tuple(symbols)
+    return Panel(
+        tuple(sessions), names, close, _total_returns(close, relabelled(_named(actions), "ex_date", spans, actions=True), days, names)
+    )
+
+
+def field_array(
+    bars: pl.DataFrame, field: str, sessions: Sequence[date], symbols: Sequence[str], spans: Sequence[Span] = (), *, zero: bool = False
+) -> FloatArray:
+    """One field of the bars as an array of shape (sessions, symbols), NaN where there is no bar; arguments as for `build_panel`.
+
+    Args:
+        bars: columns symbol, session and the field.
+        field: its name.
+        sessions, symbols: the array's, ascending.
+        spans: see `build_panel`.
+        zero: whether it may be zero, as a volume may.
+
+    Raises:
+        DataError: a value is not a finite number above zero (or zero), or a symbol has two bars in one session.
+        ValueError: `sessions` or `symbols` are not strictly ascending.
+    """
+    days = _days_of(sessions)
     names = tuple(symbols)
-    if (np.diff(days) <= 0).any():
-        raise ValueError("sessions of a panel must be strictly ascending")
     if any(a >= b for a, b in itertools.pairwise(names)):
         raise ValueError("symbols of a panel must be strictly ascending")
-    close = _scatter_closes(bars, days, names)
-    return Panel(tuple(sessions), names, close, _total_returns(close, actions, days, names))
+    if not spans:
+        return _scatter(bars, field, days, names, zero=zero)
+    wide = tuple(sorted({*names, *(span.quoted for span in spans)}))
+    return _spliced(_scatter(bars, field, days, wide, zero=zero), days, wide, names, spans)
+
+
+def _days_of(sessions: Sequence[date]) -> _IntArray:
+    days = np.array(sessions, dtype="datetime64[D]").astype(np.int64)
+    if (np.diff(days) <= 0).any():
+        raise ValueError("sessions of a panel must be strictly ascending")
+    return days
+
+
+def _day_number(day: date) -> int:
+    return day.toordinal() - _EPOCH
+
+
+def _named(actions: pl.DataFrame) -> pl.DataFrame:
+    return actions.with_columns(pl.col("symbol").cast(pl.String))
+
+
+def _spliced(array: FloatArray, days: _IntArray, wide: tuple[str, ...], names: tuple[str, ...], spans: Sequence[Span]) -> FloatArray:
+    """The columns of `names`, each that has spans put together out of them."""
+    column = {name: i for i, name in enumerate(wide)}
+    out = np.take(array, [column[name] for name in names], axis=1)
+    place = {name: i for i, name in enumerate(names)}
+    ours = [span for span in spans if span.symbol in place]
+    out[:, [place[name] for name in {span.symbol for span in ours}]] = np.nan
+    for span in ours:
+        first, end = np.searchsorted(days, [_day_number(span.since), _day_number(span.until)])
+        out[first:end, place[span.symbol]] = array[first:end, column[span.quoted]]
+    return out
 
 
 def _columns_of(symbol: pl.Series, names: tuple[str, ...]) -> _IntArray:
@@ -103,27 +160,29 @@ def _rows_of(day: pl.Series, days: _IntArray) -> _IntArray:
     return rows
 
 
-def _scatter_closes(bars: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> FloatArray:
-    close = np.full((days.size, len(names)), np.nan)
-    if not close.size:
-        return close
-    flat, scattered = close.reshape(-1), 0
+def _scatter(bars: pl.DataFrame, field: str, days: _IntArray, names: tuple[str, ...], *, zero: bool) -> FloatArray:
+    array = np.full((days.size, len(names)), np.nan)
+    if not array.size:
+        return array
+    flat, scattered = array.reshape(-1), 0
     for part in bars.iter_slices(_SLICE):
         row, column = _rows_of(part["session"], days), _columns_of(part["symbol"], names)
-        value = part["close"].cast(pl.Float64).to_numpy()
+        value = part[field].cast(pl.Float64).to_numpy()
         wanted = (row >= 0) & (column >= 0)
-        bad = wanted & ~((value > 0) & (value < np.inf))
+        bad = wanted & ~(((value >= 0) if zero else (value > 0)) & (value < np.inf))
         if bad.any():
-            symbol, session, got = part.select("symbol", "session", "close").row(int(bad.argmax()))
-            raise DataError(f"{symbol} {session}: close {got} is not a finite number > 0; quarantine the bar, then run again")
+            symbol, session, got = part.select("symbol", "session", field).row(int(bad.argmax()))
+            raise DataError(
+                f"{symbol} {session}: {field} {got} is not a finite number {'≥' if zero else '>'} 0; quarantine the bar, then run again"
+            )
         cell = row * len(names) + column
         if not wanted.all():
             cell, value = cell[wanted], value[wanted]
         flat[cell] = value
         scattered += cell.size
-    if scattered != np.count_nonzero(~np.isnan(close)):
+    if scattered != np.count_nonzero(~np.isnan(array)):
         raise DataError(_name_duplicate(bars, days, names))
-    return close
+    return array
 
 
 def _name_duplicate(bars: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> str:
@@ -167,14 +226,19 @@ def _effects(actions: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> 
     effects: dict[int, list[tuple[str, _IntArray, FloatArray]]] = {}
     if not days.size or not names or actions.is_empty():
         return effects
-    known = actions.select(
-        pl.col("symbol").cast(pl.String),
-        ex_day=pl.col("ex_date").cast(pl.Int32).cast(pl.Int64),
-        kind=pl.col("kind").cast(pl.String).replace_strict(_KIND_ORDER, return_dtype=pl.Int64),
-        amount=pl.when(pl.col("kind").cast(pl.String) == "split")
-        .then(pl.col("ratio_new").cast(pl.Float64) / pl.col("ratio_old").cast(pl.Float64))
-        .otherwise(pl.col("cash_per_share").cast(pl.Float64)),
-    ).sort("ex_day", "kind", "symbol", "amount")
+    # A change of symbol does nothing to a return.
+    known = (
+        actions.filter(pl.col("kind").cast(pl.String) != "symbol_change")
+        .select(
+            pl.col("symbol").cast(pl.String),
+            ex_day=pl.col("ex_date").cast(pl.Int32).cast(pl.Int64),
+            kind=pl.col("kind").cast(pl.String).replace_strict(_KIND_ORDER, return_dtype=pl.Int64),
+            amount=pl.when(pl.col("kind").cast(pl.String) == "split")
+            .then(pl.col("ratio_new").cast(pl.Float64) / pl.col("ratio_old").cast(pl.Float64))
+            .otherwise(pl.col("cash_per_share").cast(pl.Float64)),
+        )
+        .sort("ex_day", "kind", "symbol", "amount")
+    )
     column = _columns_of(known["symbol"], names)
     ex_day, kind, amount = (known[name].to_numpy() for name in ("ex_day", "kind", "amount"))
     inside = (column >= 0) & (ex_day > days[0]) & (ex_day <= days[-1])

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +19,10 @@ from pydantic import ValidationError
 
 from grodt.bars.alpaca import SYMBOLS_AT_ONCE, AlpacaSource
 from grodt.bars.alpaca_actions import UnsupportedAction
-from grodt.bars.alpaca_http import Patience, pause_asked_for
-from grodt.bars.alpaca_settings import AlpacaSettings, Credentials
-from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.alpaca_settings import VARIABLES, AlpacaSettings
+from grodt.bars.credentials import Credentials, from_environment
+from grodt.bars.patience import Patience, pause_asked_for
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS, RAW_MINUTES, Fetched
 from grodt.errors import ConfigError, DataError, TransientError, VendorUnavailable
 from grodt.sessions import Calendar
 from tests.fakes.alpaca import KEY, NEW_YORK, SECRET, FakeAlpaca, Fault
@@ -79,6 +81,9 @@ class Desk:
 
     def fetch(self, *symbols: str, start: date = START, end: date = END) -> Fetched:
         return asyncio.run(self.source.fetch(symbols, start, end))
+
+    def minutes(self, *symbols: str, start: date = START, end: date = END) -> pl.DataFrame:
+        return asyncio.run(self.source.fetch_minutes(symbols, start, end))
 
     def actions(self, *symbols: str, start: date = date(2000, 1, 1), end: date = END) -> list[dict[str, Any]]:
         return self.fetch(*symbols, start=start, end=end).actions.rows(named=True)
@@ -160,6 +165,54 @@ def test_many_symbols_are_asked_for_in_parts_a_few_questions_at_once(fake: FakeA
 
 def test_a_source_serves_one_event_loop_after_the_other(desk: Desk) -> None:
     assert desk.fetch("AAPL").bars.equals(desk.fetch("AAPL").bars)
+
+
+# --- minutes
+
+
+def _open(day: date) -> datetime:
+    return XNYS.opens_at(day)
+
+
+def test_minutes_are_asked_for_from_open_to_close_and_stamped_at_their_start(fake: FakeAlpaca, desk: Desk) -> None:
+    first = _open(WEEK[0])
+    fake.minutes["AAPL"] = [(first + timedelta(minutes=at), 10.0 + at, 11.0 + at, 9.0, 10.5, 100.0) for at in (0, 1, 389)]
+    minutes = desk.minutes("AAPL", "MSFT")
+    assert minutes.schema == RAW_MINUTES
+    assert minutes.row(1) == ("AAPL", first + timedelta(minutes=1), 11.0, 12.0, 9.0, 10.5, 100.0)
+    assert minutes.height == 3
+    (asked,) = fake.asked_of(BARS)
+    assert (asked["timeframe"], asked["start"], asked["end"]) == ("1Min", "2024-02-26T14:30:00Z", "2024-03-01T21:00:00Z")
+    assert (asked["adjustment"], asked["asof"], asked["feed"]) == ("raw", "-", "sip")
+
+
+def test_minutes_before_the_open_and_after_the_close_are_left_out(fake: FakeAlpaca, desk: Desk) -> None:
+    day, minute = WEEK[1], timedelta(minutes=1)
+    stamps = [_open(day) - minute, _open(day), XNYS.closes_at(day) - minute, XNYS.closes_at(day), _open(WEEK[2])]
+    fake.minutes["AAPL"] = [(stamp, 1.0, 1.0, 1.0, 1.0, 1.0) for stamp in stamps]
+    assert desk.minutes("AAPL", start=WEEK[0], end=WEEK[2])["start"].to_list() == [stamps[1], stamps[2], stamps[4]]
+    assert desk.minutes("AAPL", start=day, end=day)["start"].to_list() == stamps[1:3]
+
+
+def test_minutes_are_paged_too(fake: FakeAlpaca, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.minutes["AAPL"] = [(_open(WEEK[0]) + timedelta(minutes=at), 1.0, 1.0, 1.0, 1.0, 1.0) for at in range(10)]
+    whole = desk.minutes("AAPL")
+    monkeypatch.setattr("grodt.bars.alpaca.BARS_PER_PAGE", 3)
+    fake.asked.clear()
+    assert desk.minutes("AAPL").equals(whole)
+    assert len(fake.asked_of(BARS)) == 4
+
+
+def test_no_minutes_are_asked_for_on_a_weekend(fake: FakeAlpaca, desk: Desk) -> None:
+    assert desk.minutes("AAPL", start=date(2024, 2, 24), end=date(2024, 2, 25)).schema == RAW_MINUTES
+    assert desk.minutes().is_empty()
+    assert fake.asked == []
+
+
+def test_a_minute_bar_that_begins_within_a_minute_is_an_error(fake: FakeAlpaca, desk: Desk) -> None:
+    fake.minutes["AAPL"] = [(_open(WEEK[0]) + timedelta(seconds=59), 1.0, 1.0, 1.0, 1.0, 1.0)]
+    with pytest.raises(DataError, match=r"AAPL: field t of a minute bar is 2024-02-26T14:30:59\+00:00, which is no whole minute"):
+        desk.minutes("AAPL")
 
 
 # --- no data
@@ -317,7 +370,7 @@ DATE = "Fri, 01 Mar 2024 22:00:00 GMT"
     ],
 )
 def test_what_the_server_asks_to_wait(status: int, headers: dict[str, str], seconds: float | None) -> None:
-    assert pause_asked_for(httpx.Response(status, headers=headers)) == seconds
+    assert pause_asked_for(status, httpx.Headers(headers)) == seconds
 
 
 @given(
@@ -326,7 +379,7 @@ def test_what_the_server_asks_to_wait(status: int, headers: dict[str, str], seco
     )
 )
 def test_no_header_breaks_the_reading_of_it(headers: dict[str, str]) -> None:
-    asked_for = pause_asked_for(httpx.Response(429, headers=headers))
+    asked_for = pause_asked_for(429, httpx.Headers(headers))
     assert asked_for is None or asked_for >= 0
 
 
@@ -456,16 +509,18 @@ def test_each_kind_that_can_be_expressed_is(fake: FakeAlpaca, desk: Desk) -> Non
     fake.act("cash_mergers", acquiree_symbol="GLOP", effective_date="2023-07-17", rate=5.37, process_date="2023-07-17")
     fake.act("redemptions", symbol="ORPHY", rate=0.141134, process_date="2023-06-13")
     fake.act("worthless_removals", symbol="ATNXQ", process_date="2023-10-11")
-    rows = [tuple(row.values()) for row in desk.actions("AAPL", "MSFT", "GLOP", "ORPHY", "ATNXQ")]
+    fake.act("name_changes", old_symbol="FB", new_symbol="META", process_date="2022-06-09")
+    rows = [tuple(row.values()) for row in desk.actions("AAPL", "MSFT", "GLOP", "ORPHY", "ATNXQ", "FB")]
     assert rows == [
-        ("AAPL", date(2014, 6, 9), "split", None, 7, 1, None),
-        ("AAPL", date(2023, 5, 4), "dividend", date(2023, 5, 19), None, None, Decimal("0.125")),
-        ("AAPL", date(2023, 8, 24), "split", None, 1, 50, None),
-        ("AAPL", date(2023, 9, 5), "split", None, 21, 20, None),
-        ("ATNXQ", date(2023, 10, 11), "delisting", None, None, None, Decimal(0)),
-        ("GLOP", date(2023, 7, 17), "delisting", None, None, None, Decimal("5.37")),
-        ("MSFT", date(2015, 1, 5), "split", None, 3, 2, None),
-        ("ORPHY", date(2023, 6, 13), "delisting", None, None, None, Decimal("0.141134")),
+        ("AAPL", date(2014, 6, 9), "split", None, 7, 1, None, None),
+        ("AAPL", date(2023, 5, 4), "dividend", date(2023, 5, 19), None, None, Decimal("0.125"), None),
+        ("AAPL", date(2023, 8, 24), "split", None, 1, 50, None, None),
+        ("AAPL", date(2023, 9, 5), "split", None, 21, 20, None, None),
+        ("ATNXQ", date(2023, 10, 11), "delisting", None, None, None, Decimal(0), None),
+        ("FB", date(2022, 6, 9), "symbol_change", None, None, None, None, "META"),
+        ("GLOP", date(2023, 7, 17), "delisting", None, None, None, Decimal("5.37"), None),
+        ("MSFT", date(2015, 1, 5), "split", None, 3, 2, None, None),
+        ("ORPHY", date(2023, 6, 13), "delisting", None, None, None, Decimal("0.141134"), None),
     ]
     assert desk.reported == []
 
@@ -504,7 +559,7 @@ def test_a_reverse_split_and_a_split_of_one_day_are_one_ratio(fake: FakeAlpaca, 
 
 
 UNSUPPORTED: dict[str, dict[str, Any]] = {
-    "name_changes": {"old_symbol": "FB", "new_symbol": "META"},
+    "name_changes": {"old_symbol": "FB", "new_cusip": "30303M102"},
     "stock_mergers": {"acquiree_symbol": "FB", "acquirer_symbol": "EXR", "effective_date": "2022-06-09", "acquirer_rate": 0.895},
     "stock_and_cash_mergers": {"acquiree_symbol": "FB", "acquirer_symbol": "EXR", "effective_date": "2022-06-09", "cash_rate": 7.8},
     "spin_offs": {"source_symbol": "FB", "new_symbol": "SRM", "ex_date": "2022-06-09"},
@@ -526,14 +581,26 @@ def test_what_cannot_be_expressed_stops_nothing_and_is_reported_once(fake: FakeA
     assert reported.why
 
 
-def test_a_change_of_ticker_concerns_the_new_one_too_and_nobody_else(fake: FakeAlpaca, desk: Desk) -> None:
+def test_a_change_of_ticker_is_an_action_of_the_old_one_and_of_its_day(fake: FakeAlpaca, desk: Desk) -> None:
     fake.act("name_changes", old_symbol="FB", new_symbol="META", process_date="2022-06-09")
-    desk.fetch("AAPL", start=date(2022, 6, 9), end=date(2022, 6, 9))
+    day = date(2022, 6, 9)
+    (row,) = desk.actions("FB", "META", start=day, end=day)
+    assert (row["symbol"], row["ex_date"], row["kind"], row["new_symbol"]) == ("FB", day, "symbol_change", "META")
+    assert desk.actions("META") == desk.actions("FB", start=day + timedelta(days=1)) == []
     assert desk.reported == []
-    desk.actions("META")
-    assert [action.symbol for action in desk.reported] == ["META"]
-    assert "the old one's bars end, the new one's begin" in desk.reported[0].why
-    assert not Desk(fake).actions("FB", "META", start=date(2022, 6, 10))
+
+
+def test_a_change_of_name_under_which_the_ticker_stays_is_none(fake: FakeAlpaca, desk: Desk) -> None:
+    fake.act("name_changes", old_symbol="FB", new_symbol="FB", old_cusip="A", new_cusip="B", process_date="2022-06-09")
+    assert desk.actions("FB") == []
+    assert desk.reported == []
+
+
+def test_a_ticker_cannot_become_two(fake: FakeAlpaca, desk: Desk) -> None:
+    for new in ("META", "FACE"):
+        fake.act("name_changes", old_symbol="FB", new_symbol=new, process_date="2022-06-09")
+    with pytest.raises(DataError, match="FB 2022-06-09: the ticker changes to both FACE and META"):
+        desk.actions("FB")
 
 
 def test_only_the_acquired_company_is_concerned_by_a_merger(fake: FakeAlpaca, desk: Desk) -> None:
@@ -672,17 +739,16 @@ def test_the_recorded_corporate_actions_are_read_or_reported_every_one(fake: Fak
     symbols = {value for records in recorded.values() for record in records for name, value in record.items() if name.endswith("symbol")}
     rows = {row["symbol"]: tuple(row.values())[1:] for row in desk.actions(*symbols, end=date(2024, 12, 31))}
     assert rows == {
-        "ATNXQ": (date(2023, 10, 11), "delisting", None, None, None, Decimal(0)),
-        "FCF": (date(2023, 5, 4), "dividend", date(2023, 5, 19), None, None, Decimal("0.125")),
-        "GLOP": (date(2023, 7, 17), "delisting", None, None, None, Decimal("5.37")),
-        "MNTS": (date(2023, 8, 24), "split", None, 1, 50, None),
-        "MSBC": (date(2023, 5, 19), "split", None, 21, 20, None),
-        "ORPHY": (date(2023, 6, 13), "delisting", None, None, None, Decimal("0.141134")),
-        "SRE": (date(2023, 8, 22), "split", None, 2, 1, None),
+        "ATNXQ": (date(2023, 10, 11), "delisting", None, None, None, Decimal(0), None),
+        "BSAQ": (date(2023, 8, 15), "symbol_change", None, None, None, None, "VFS"),
+        "FCF": (date(2023, 5, 4), "dividend", date(2023, 5, 19), None, None, Decimal("0.125"), None),
+        "GLOP": (date(2023, 7, 17), "delisting", None, None, None, Decimal("5.37"), None),
+        "MNTS": (date(2023, 8, 24), "split", None, 1, 50, None, None),
+        "MSBC": (date(2023, 5, 19), "split", None, 21, 20, None, None),
+        "ORPHY": (date(2023, 6, 13), "delisting", None, None, None, Decimal("0.141134"), None),
+        "SRE": (date(2023, 8, 22), "split", None, 2, 1, None, None),
     }
     assert {(action.symbol, action.kind) for action in desk.reported} == {
-        ("BSAQ", "name_changes"),
-        ("VFS", "name_changes"),
         ("IFN", "rights_distributions"),
         ("JUPW", "spin_offs"),
         ("LSI", "stock_mergers"),
@@ -727,21 +793,21 @@ def test_a_slash_at_the_end_of_a_url_does_no_harm() -> None:
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
-        ({}, "APCA_API_KEY_ID and APCA_API_SECRET_KEY is not set; set APCA_API_KEY_ID and APCA_API_SECRET_KEY"),
+        ({"APCA_API_SECRET_KEY": "s"}, "APCA_API_KEY_ID is not set; set APCA_API_KEY_ID and APCA_API_SECRET_KEY in the environment"),
         ({"APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": " "}, "APCA_API_SECRET_KEY is not set; set APCA_API_KEY_ID and"),
         ({"APCA_API_KEY_ID": "k\nX: y", "APCA_API_SECRET_KEY": "s"}, "has characters that no key has"),
         ({"APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": "sé"}, "has characters that no key has"),
     ],
 )
-def test_a_key_that_is_missing_or_spoilt_names_both_variables(variables: dict[str, str], said: str) -> None:
+def test_a_key_that_is_half_set_or_spoilt_names_both_variables(variables: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
-        Credentials.read(variables, "alpaca")
+        from_environment(variables, VARIABLES, "alpaca")
     assert caught.value.exit_status == 2
 
 
 def test_a_key_is_read_without_the_blanks_around_it() -> None:
-    read: Callable[[dict[str, str], str], Credentials] = Credentials.read
-    assert read({"APCA_API_KEY_ID": " k ", "APCA_API_SECRET_KEY": "s\n"}, "a") == Credentials("k", "s")
+    assert from_environment({"APCA_API_KEY_ID": " k ", "APCA_API_SECRET_KEY": "s\n"}, VARIABLES, "a") == Credentials("k", "s")
+    assert from_environment({}, VARIABLES, "a") is None
 
 
 def test_nothing_secret_is_logged(fake: FakeAlpaca, desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

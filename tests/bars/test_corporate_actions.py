@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grodt.bars.corporate_actions import ActionKind, CorporateAction, entitlement, split
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
+from grodt.errors import DataError
 from grodt.money import Micros, micros
 
 EX_DATE = date(2014, 6, 9)
@@ -90,3 +91,35 @@ def test_only_a_split_splits_and_only_at_a_price():
         split(100, CorporateAction("AAPL", EX_DATE, "dividend", cash_per_share=micros("0.47")), micros("645.57"))
     with pytest.raises(ValueError, match="last close of -1 micros is below zero"):
         split(100, split_of(7, 1), Micros(-1))
+
+
+def change_of(symbol: str, new: str, ex_date: date = EX_DATE) -> CorporateAction:
+    return CorporateAction(symbol, ex_date, "symbol_change", new_symbol=new)
+
+
+def test_actions_come_by_ex_date_and_then_in_the_order_they_apply():
+    earlier = date(2014, 6, 7)
+    delisting = CorporateAction("GONE", EX_DATE, "delisting")
+    given_actions = [change_of("FBX", "MTX"), delisting, split_of(7, 1), change_of("OLD", "NEW", earlier)]
+    first, second = by_ex_date(given_actions)
+    assert list(first) == list(second) == ["dividend", "split", "delisting", "symbol_change"]
+    assert first["symbol_change"] == {"OLD": change_of("OLD", "NEW", earlier)}
+    assert (second["split"], second["delisting"]) == ({"AAPL": split_of(7, 1)}, {"GONE": delisting})
+    assert second["dividend"] == {}
+
+
+def test_two_actions_of_one_kind_symbol_and_date_are_bad_data():
+    with pytest.raises(DataError, match="AAPL 2014-06-09: two corporate actions of one kind, split"):
+        list(by_ex_date([split_of(7, 1), split_of(2, 1)]))
+
+
+def test_symbols_change_all_at_once():
+    exchanged = renamed({"A": 1, "B": 2, "C": 3}, [change_of("A", "B"), change_of("B", "A"), change_of("X", "C"), split_of(7, 1)])
+    assert exchanged == {"A": 2, "B": 1, "C": 3}
+    assert renamed({"A": 1, "B": 2}, [change_of("A", "B")]) == {"B": 1}
+
+
+@pytest.mark.parametrize(("kind", "new"), [("symbol_change", ""), ("symbol_change", "FBX"), ("delisting", "MTX")])
+def test_only_a_change_names_a_symbol_and_another_one(kind: ActionKind, new: str):
+    with pytest.raises(ValueError, match=f"FBX 2014-06-09: a {kind} to symbol '{new}'; only a change names one, another one"):
+        CorporateAction("FBX", EX_DATE, kind, new_symbol=new)

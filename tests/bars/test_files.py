@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grodt.bars.files import FilesSettings, FilesSource, shares_of_price_ratio
+from grodt.bars.files import FilesSettings, FilesSource
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.split_units import shares_of_price_ratio
 from grodt.errors import ConfigError, DataError
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"

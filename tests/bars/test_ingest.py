@@ -13,7 +13,7 @@ from grodt.bars.ingest import ChunkResult, Covered, GateHalt, IngestReport, inge
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
 from grodt.errors import DataError, VendorUnavailable
-from grodt.instruments import Instrument
+from grodt.instruments import Instrument, Listing, one_listing_each
 from grodt.lake import Lake
 from grodt.sessions import Calendar
 from tests.bars.memory_manifest import MemoryManifest
@@ -42,6 +42,9 @@ class ScriptedSource:
         every = (Instrument(symbol, delisted_on=self.delisted.get(symbol)) for symbol in self.symbols)
         return tuple(instrument for instrument in every if instrument.trades_on(session))
 
+    def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
+        return one_listing_each(symbols)
+
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         await asyncio.sleep(0)
         if len(self.asked) >= self.fails_after:
@@ -53,7 +56,7 @@ class ScriptedSource:
                 gone = symbol in self.delisted and session >= self.delisted[symbol]
                 if (symbol, session) not in self.left_out and not gone:
                     price = self.prices.get((symbol, session), 10.0 * (1 + self.symbols.index(symbol)))
-                    rows.append((symbol, session, price, price, price, price, 100.0))
+                    rows.append((symbol, session, price, price, price, price, 100.0 + session.toordinal() % 7))
         actions = pl.DataFrame(self.actions, schema=RAW_ACTIONS, orient="row")
         chosen = pl.col("symbol").is_in(list(symbols)) & pl.col("ex_date").is_between(start, end)
         return Fetched(pl.DataFrame(rows, schema=RAW_BARS, orient="row"), actions.filter(chosen))
@@ -219,7 +222,7 @@ def test_an_ingest_that_died_goes_on_where_it_stopped(tmp_path):
 def test_a_bad_print_goes_to_quarantine_and_the_memory_of_it_reaches_the_next_night(tmp_path):
     world = World(tmp_path)
     monday, tuesday = date(2014, 1, 6), date(2014, 1, 7)
-    world.source.prices = {("A", monday): 1.0, ("B", monday): 2.0, ("B", tuesday): 2.0}
+    world.source.prices = {("A", monday): 0.3, ("B", monday): 0.6, ("B", tuesday): 0.6}
     world.run(date(2014, 1, 3))
     world.run(monday, thresholds=Thresholds(completeness=0.5))
     report = world.run(tuesday)
@@ -230,7 +233,7 @@ def test_a_bad_print_goes_to_quarantine_and_the_memory_of_it_reaches_the_next_ni
         ("B", monday, "jump", "book-eod-2014-01-06"),
     ]
     bars = world.read("bars_1d").filter(pl.col("session") == tuesday).sort("symbol")
-    assert bars["close"].to_list() == [10.0, 2.0, 30.0, 40.0]
+    assert bars["close"].to_list() == [10.0, 0.6, 30.0, 40.0]
     assert "2 rows quarantined as 'jump'" in world.results[-2].reasons[0]
 
 

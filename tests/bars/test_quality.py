@@ -1,6 +1,6 @@
 import asyncio
 import math
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grodt.bars.jumps import PATIENCE, WINDOW, Tail
+from grodt.bars.jumps import PATIENCE, REFUSED, WINDOW, Tail
 from grodt.bars.quality import Completeness, GateResult, Thresholds, gate
-from grodt.bars.row_rules import JUMP, QUARANTINED
+from grodt.bars.row_rules import JUMP, LEAPS, QUARANTINED, STALE
 from grodt.bars.simulated import SimulatedSource
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.staleness import MEMORY
 from grodt.errors import ConfigError, DataError
+from grodt.lake.tables import TABLES
 from grodt.sessions import Calendar
 from tests.bars.test_files import needs_us_daily, us_daily
 
@@ -23,11 +25,11 @@ NO_ACTIONS = pl.DataFrame(schema=RAW_ACTIONS)
 
 
 def bars_of(closes: dict[str, list[float]], days: tuple[date, ...] = DAYS) -> pl.DataFrame:
-    """Flat bars at those closes from the first of the days on; NaN is no bar."""
+    """Flat bars at those closes from the first of the days on, each with a volume of its own; NaN is no bar."""
     rows = [
-        (symbol, day, close, close, close, close, 1000.0)
+        (symbol, day, close, close, close, close, 1000.0 + at)
         for symbol, path in closes.items()
-        for day, close in zip(days, path, strict=False)
+        for at, (day, close) in enumerate(zip(days, path, strict=False))
         if not math.isnan(close)
     ]
     return pl.DataFrame(rows, schema=RAW_BARS, orient="row")
@@ -57,6 +59,17 @@ def judge(
         previous=previous or Tail.empty(),
         thresholds=thresholds or Thresholds(quarantined_share=1.0, same_price_share=1.0),
         listed=listed,
+    )
+
+
+def remember(tail: Tail, part: GateResult, actions: pl.DataFrame, end: date) -> Tail:
+    """What the next gate is told, as `read_tail` reads it from the lake."""
+    first = XNYS.latest(end, WINDOW)[0]
+    refused_by_memory = part.quarantined.filter(pl.col("rule").is_in([STALE, *LEAPS])).select(REFUSED.names())
+    return Tail(
+        pl.concat([tail.bars, part.bars]).filter(pl.col("session") >= first),
+        pl.concat([tail.refused, refused_by_memory]).filter(pl.col("session") >= first),
+        pl.concat([tail.actions, actions]).filter(pl.col("ex_date") >= first),
     )
 
 
@@ -95,6 +108,8 @@ def test_no_bars_at_all_pass_as_no_data():
         ("spike", {"high": 100.0}),
         ("spike", {"low": 1.0}),
         ("negative volume", {"volume": -1.0}),
+        ("moved without volume", {"volume": 0.0, "high": 10.1}),
+        ("moved without volume", {"volume": 0.0, "close": 9.9, "low": 9.9}),
     ],
 )
 def test_a_row_that_breaks_a_rule_is_quarantined_with_value_and_bound(rule, change):
@@ -125,10 +140,10 @@ def test_a_bar_without_volume_on_a_session_is_kept():
 
 
 def test_a_bad_print_is_refused_and_the_bar_after_it_is_not():
-    result = judge(bars_of({"A": [10.0, 10.1, 101.0, 10.2, 10.1]}))
+    result = judge(bars_of({"A": [10.0, 10.1, 121.2, 10.2, 10.1]}))
     assert refused(result) == [("A", DAYS[2])]
     row = result.quarantined.row(0, named=True)
-    assert (row["rule"], row["value"], row["bound"]) == (JUMP, "a factor of 10 from the last good close", "within a factor of 1.492")
+    assert (row["rule"], row["value"], row["bound"]) == (JUMP, "a factor of 12 from the last good close", "within a factor of 1.492")
 
 
 def test_an_open_that_leaps_alone_is_refused():
@@ -188,7 +203,9 @@ def test_a_wild_symbol_has_a_wider_bound_than_a_calm_one():
 
 paths = st.lists(
     st.tuples(
-        st.sampled_from([0.0, 0.01, -0.01, 0.03, -0.03, 0.5, -0.5, 1.5, -1.5]), st.sampled_from("bbbbbb0-r"), st.sampled_from("aaaaaaasd")
+        st.sampled_from([0.0, 0.01, -0.01, 0.03, -0.03, 0.5, -0.5, 1.5, -1.5, math.log(2), -math.log(100)]),
+        st.sampled_from("bbbbbb0-r"),
+        st.sampled_from("aaaaaaasd"),
     ),
     min_size=WINDOW + 30,
     max_size=WINDOW + 60,
@@ -196,8 +213,8 @@ paths = st.lists(
 
 
 @settings(max_examples=15, deadline=None)
-@given(path=paths, cuts=st.sets(st.integers(1, WINDOW + 29), max_size=4))
-def test_a_gate_over_a_long_range_and_gates_night_by_night_agree(path, cuts):
+@given(path=paths, cuts=st.sets(st.integers(1, WINDOW + 29), max_size=4), repeats=st.integers(1, 3), flat_repeats=st.integers(1, MEMORY))
+def test_a_gate_over_a_long_range_and_gates_night_by_night_agree(path, cuts, repeats, flat_repeats):
     level, rows, actions = 50.0, [], []
     for day, (step, bar, action) in zip(DAYS, path, strict=False):
         if action == "s":
@@ -205,12 +222,15 @@ def test_a_gate_over_a_long_range_and_gates_night_by_night_agree(path, cuts):
         if action == "d":
             actions.append(("A", day, "dividend", None, None, None, 1, None))
         level = min(max(level * math.exp(step), 1e-3), 1e6)
-        if bar != "-":
-            high = level * (0.5 if bar == "r" else 1.0)
-            rows.append(("A", day, level, high, level, level, 0.0 if bar == "0" else 10.0))
+        if bar == "=" and rows:
+            rows.append(("A", day, *rows[-1][2:]))
+        elif bar != "-":
+            high = level * (0.5 if bar == "r" else 1.0 if bar == "0" else 1.0 + len(rows) % 2 / 100)
+            rows.append(("A", day, level, high, level, level, 0.0 if bar == "0" else 10.0 + len(rows)))
     bars = pl.DataFrame(rows, schema=RAW_BARS, orient="row")
     action_rows = pl.DataFrame(actions, schema=RAW_ACTIONS, orient="row")
-    whole = judge(bars, actions=action_rows, asked=["A"])
+    thresholds = Thresholds(quarantined_share=1.0, stale_repeats=repeats, stale_flat_repeats=flat_repeats)
+    whole = judge(bars, actions=action_rows, asked=["A"], thresholds=thresholds)
 
     tail, parts = Tail.empty(), []
     edges = [0, *sorted(cuts), *range(WINDOW + 30, len(path) + 1)]
@@ -218,17 +238,64 @@ def test_a_gate_over_a_long_range_and_gates_night_by_night_agree(path, cuts):
         start, end = DAYS[first], DAYS[after] - timedelta(days=1) if after < len(DAYS) else DAYS[-1]
         inside = pl.col("session").is_between(start, end)
         own = action_rows.filter(pl.col("ex_date").is_between(start, end))
-        part = judge(bars.filter(inside), actions=own, asked=["A"], start=start, end=end, previous=tail)
+        part = judge(bars.filter(inside), actions=own, asked=["A"], start=start, end=end, previous=tail, thresholds=thresholds)
         parts.append(part)
-        remembered = pl.col("session") >= XNYS.latest(end, WINDOW)[0]
-        jumps = part.quarantined.filter(pl.col("rule") == JUMP).select("symbol", "session", "close")
-        tail = Tail(
-            pl.concat([tail.bars, part.bars.select("symbol", "session", "close")]).filter(remembered),
-            pl.concat([tail.suspects, jumps]).filter(remembered),
-            pl.concat([tail.actions, own]).filter(pl.col("ex_date") >= XNYS.latest(end, WINDOW)[0]),
-        )
+        tail = remember(tail, part, own, end)
     assert pl.concat([part.bars for part in parts]).equals(whole.bars)
     assert pl.concat([part.quarantined for part in parts]).equals(whole.quarantined)
+
+
+def walks(seed: int, symbols: int, sessions: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Bars that random walks trade, with gaps, sessions without a trade, and recorded splits: nothing is wrong with them."""
+    rng = np.random.default_rng(seed)
+    close = 50.0 * np.exp(np.cumsum(rng.normal(0, 0.02, (symbols, sessions)), axis=1))
+    splits = rng.random((symbols, sessions)) < 0.01
+    close = np.round(close / np.cumprod(np.where(splits, rng.choice([2.0, 3.0, 7.0, 0.1], (symbols, sessions)), 1.0), axis=1), 4)
+    ratios = np.round(np.where(splits, close[:, [0, *range(sessions - 1)]] / close, 1.0), 4)
+    opened = np.round(close * np.exp(rng.normal(0, 0.005, close.shape)), 4)
+    high, low = np.maximum(opened, close) * 1.01, np.minimum(opened, close) * 0.99
+    silent = rng.random(close.shape) < 0.02
+    for prices in (opened, high, low):
+        prices[silent] = close[silent]
+    volume = np.where(silent, 0.0, rng.integers(100, 10_000_000, close.shape))
+    kept = rng.random(close.shape) < 0.98
+    names = np.array([f"S{number:03d}" for number in range(symbols)])
+    at = np.nonzero(kept)
+    columns = {"symbol": names[at[0]], "session": np.array(DAYS, "datetime64[D]")[at[1]]}
+    columns |= {name: values[at] for name, values in zip(RAW_BARS.names()[2:], (opened, high, low, close, volume), strict=True)}
+    rows = [
+        (names[s], DAYS[d], "split", None, round(10_000 * ratios[s, d]), 10_000, None, None)
+        for s, d in zip(*np.nonzero(splits), strict=True)
+    ]
+    return pl.DataFrame(columns, schema=RAW_BARS), pl.DataFrame(rows, schema=RAW_ACTIONS, orient="row").filter(pl.col("ratio_new") > 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), symbols=st.integers(1, 30), sessions=st.integers(2, 150))
+def test_bars_with_nothing_wrong_pass_every_rule(seed, symbols, sessions):
+    bars, actions = walks(seed, symbols, sessions)
+    result = judge(bars, actions=actions, asked=[f"S{number:03d}" for number in range(symbols)], thresholds=Thresholds())
+    assert (result.outcome, result.reasons) == ("pass", ())
+    assert result.bars.equals(bars)
+
+
+odd_numbers = st.sampled_from([None, math.nan, math.inf, -math.inf, -1.0, 0.0, 5e-324, 9.0, 10.0, 10.0, 10.0, 10.5, 11.0, 1e8, 1e9, 1e300])
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows=st.lists(st.tuples(*[odd_numbers] * 5), min_size=1, max_size=12))
+def test_what_the_gate_lets_through_is_what_the_table_s_schema_takes(rows):
+    # a rule of a schema that evaluates to null counts as kept there: none may
+    bars = pl.DataFrame([(f"S{at:02d}", DAYS[0], *row) for at, row in enumerate(rows)], schema=RAW_BARS, orient="row")
+    good = judge(bars).bars
+    mark = {"source": pl.lit("x"), "known_at": pl.lit(datetime(2026, 1, 2, tzinfo=UTC)).cast(pl.Datetime("us", "UTC"))}
+    table = TABLES["bars_1d"]
+    columns = list(table.columns())
+    assert table.is_valid(good.with_columns(**mark).select(columns))
+    taken, _ = table.filter(bars.with_columns(**mark).select(columns))
+    stricter = {"price too large", "spike", "moved without volume"}
+    refused_here = judge(bars).quarantined.filter(pl.col("rule").is_in(stricter))["symbol"]
+    assert set(good["symbol"]) | set(refused_here) >= set(taken["symbol"])
 
 
 def test_an_incomplete_last_session_halts_with_numbers():
@@ -248,8 +315,21 @@ def test_an_absent_last_session_halts():
     assert result.reasons == ("session 2013-06-04 has no good bar for any of 1 listed symbols",)
 
 
+def test_bars_that_stop_before_the_session_are_not_fresh_however_many_there_are():
+    symbols = [f"S{number}" for number in range(10)]
+    bars = bars_of({symbol: [10.0 + number] * 200 for number, symbol in enumerate(symbols)})
+    result = judge(bars, end=DAYS[200], listed=symbols)
+    assert (result.outcome, result.present, result.last_session_fresh) == ("halt", 0, False)
+    assert result.reasons == (f"session {DAYS[200]} has no good bar for any of 10 listed symbols",)
+    one_came = pl.concat([bars, bars_of({"S0": [10.0]}, DAYS[200:])])
+    result = judge(one_came, end=DAYS[200], listed=symbols)
+    assert (result.outcome, result.present, result.last_session_fresh) == ("halt", 1, True)
+    assert f"session {DAYS[200]} has good bars for 1 of 10 listed symbols (10.0%)" in result.reasons[0]
+
+
 def test_nothing_listed_is_complete():
     assert Completeness(DAYS[0], 0, 0).reasons(Thresholds()) == ()
+    assert [Completeness(DAYS[0], 2, present).last_session_fresh for present in (0, 1)] == [False, True]
 
 
 def test_a_quarantined_bar_does_not_count_as_present():
@@ -286,10 +366,20 @@ def test_too_many_quarantined_rows_halt():
         ("jump_floor", -1.0),
         ("same_price_share", True),
         ("quarantined_share", "0.1"),
+        ("no_volume_share", 0),
+        ("same_bar_share", 1.5),
+        ("same_leap_share", -0.1),
     ],
 )
 def test_a_threshold_that_is_no_finite_number_above_zero_is_refused(field, value):
     with pytest.raises(ConfigError, match=f"quality threshold {field} is .*must be a finite number above 0"):
+        Thresholds(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["stale_repeats", "stale_flat_repeats"])
+@pytest.mark.parametrize("value", [0, MEMORY + 1, 1.0, True, "2"])
+def test_repeats_are_counted_in_whole_numbers_that_the_memory_holds(field, value):
+    with pytest.raises(ConfigError, match=f"quality threshold {field} is {value!r}; it must be a whole number from 1 to {MEMORY}"):
         Thresholds(**{field: value})
 
 

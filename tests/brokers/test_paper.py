@@ -12,7 +12,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown, SessionError
 from grodt.orders.states import OrderState
-from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, delisting_of, dividend_of, market, order, split_of, usd
+from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, change_of, delisting_of, dividend_of, market, order, split_of, usd
 
 
 @pytest.fixture
@@ -45,6 +45,44 @@ def test_an_order_does_not_fill_in_the_session_that_decided_it(broker: PaperBrok
     assert broker.fills(0) == ()
     broker.advance(market(TUE, {"AAPL": "100"}))
     assert [fill.execution_id for fill in broker.fills(0)] == ["demo-eod-20260302-AAPL-0-1"]
+
+
+def test_a_change_of_symbol_moves_the_position_and_cancels_what_is_open_in_the_old_one(broker: PaperBroker) -> None:
+    _hold(broker, FBX=10, MTX=5, OTHER=-3)
+    sent = [broker.submit(order(symbol, 1, TUE), TUE) for symbol in ("FBX", "MTX")]
+    before = broker.cash()
+    broker.advance(market(WED, {"FBX": "90", "MTX": "100"}, change_of("FBX", WED, "MTX"), change_of("OTHER", WED, "FBX")))
+    assert broker.positions() == {"FBX": -3, "MTX": 16}
+    assert [_state(broker, each.client_order_id) for each in sent] == [
+        (OrderState.CANCELLED, "corporate action"),
+        (OrderState.FILLED, ""),
+    ]
+    assert before - broker.cash() == usd("100")
+
+
+def test_a_position_that_meets_its_opposite_under_the_new_symbol_is_flat(broker: PaperBroker) -> None:
+    _hold(broker, FBX=10, MTX=-10)
+    broker.advance(market(WED, {}, change_of("FBX", WED, "MTX")))
+    assert broker.positions() == {}
+
+
+def test_a_dividend_is_paid_under_the_symbol_it_was_declared_under(broker: PaperBroker) -> None:
+    _hold(broker, FBX=10)
+    before = broker.cash()
+    broker.advance(market(WED, {}, dividend_of("FBX", WED, "0.5", FRI), change_of("FBX", WED, "MTX")))
+    broker.advance(market(THU, {}, split_of("MTX", THU, 2, 1)))
+    assert (broker.positions(), broker.cash()) == ({"MTX": 20}, before)
+    broker.advance(market(FRI, {}))
+    assert broker.cash() - before == usd("5")
+
+
+def test_actions_of_days_without_a_session_apply_one_date_after_the_other(broker: PaperBroker) -> None:
+    _hold(broker, FBX=11)
+    before = broker.cash()
+    actions = change_of("FBX", WED, "MTX"), split_of("MTX", THU, 1, 2), dividend_of("MTX", FRI, "1")
+    broker.advance(market(FRI, {}, *actions, closes={"FBX": "12"}))
+    assert broker.positions() == {"MTX": 5}
+    assert broker.cash() - before == usd("12") + usd("5")
 
 
 def test_a_session_played_again_changes_nothing(broker: PaperBroker) -> None:

@@ -58,6 +58,10 @@ def delisting_of(symbol: str, session: date, cash: str) -> CorporateAction:
     return CorporateAction(symbol, session, "delisting", cash_per_share=micros(cash))
 
 
+def change_of(symbol: str, session: date, new: str) -> CorporateAction:
+    return CorporateAction(symbol, session, "symbol_change", new_symbol=new)
+
+
 def usd(amount: str) -> Micros:
     return micros(amount)
 

@@ -4,10 +4,11 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from rich.console import Console
 
@@ -15,11 +16,15 @@ import flows.commands.ingest
 import tasks.wiring
 from flows.progress import Progress
 from flows.server import PrefectServer
+from grodt.bars.minute_chunks import plan_minutes
+from grodt.bars.minute_ingest import MinutesReport
 from grodt.bars.source import BarSource, Fetched
 from grodt.execution.backfill import Backfilled
-from grodt.instruments import Instrument
+from grodt.execution.backfill_minutes import BackfilledMinutes
+from grodt.instruments import Instrument, Listing
+from tests.commands.minutes_file import add_minutes
 from tests.cycles.driver import Home
-from tests.cycles.small_world import FRI, NEXT_MON, SYMBOLS, TUE, XNYS, small_home
+from tests.cycles.small_world import FRI, MON, NEXT_MON, SYMBOLS, TUE, XNYS, small_home
 from tests.flows.commands import Command, Ended
 
 START, END = "2015-08-03", "2015-12-04"
@@ -65,11 +70,23 @@ class Recording:
     def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
         return self._real.unknown(symbols)
 
+    def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
+        return self._real.listings(symbols)
+
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
+        self._note(start, end)
+        return await self._real.fetch(symbols, start, end)
+
+    async def fetch_minutes(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        self._note(start, end)
+        real: Any = self._real
+        answer: pl.DataFrame = await real.fetch_minutes(symbols, start, end)
+        return answer
+
+    def _note(self, start: date, end: date) -> None:
         self.asked.append((start, end))
         if len(self.asked) - 1 == self._at:
             raise self._error
-        return await self._real.fetch(symbols, start, end)
 
 
 @contextmanager
@@ -100,6 +117,8 @@ class TestRefused:
             (("--start", "August", "--end", END), "session 'August' is not a date"),
             (("--start", START, "--end", "2015-02-30"), "session '2015-02-30' is not a date"),
             (("--start", START, "--end", END, "--book", "smal"), "book 'smal' is unknown"),
+            (("--start", START, "--end", END, "--bars", "1m"), "source 'files' has no minute bars; describe their file under `minutes`"),
+            (("--start", "August", "--end", END, "--bars", "1m"), "session 'August' is not a date"),
         ],
     )
     def test_a_range_or_book_that_is_none(self, refused: Command, home: Home, arguments: tuple[str, ...], expected: str) -> None:
@@ -138,6 +157,7 @@ def test_it_brings_in_what_is_missing_and_says_so(grodt: Command, home: Home) ->
         "healed": 0,
         "quarantined": 0,
         "reasons": [],
+        "unmerged": [],
     }
     assert home.table("bars_1d").height == ROWS
     home.run(NEXT_MON)
@@ -228,3 +248,103 @@ def test_on_a_terminal_a_bar_counts_parts_bars_and_the_time_left(monkeypatch: py
     assert "2/4" in shown.getvalue()
     assert "2,500 bars" in shown.getvalue()
     assert "bars/s" in shown.getvalue()
+
+
+class TestMinutes:
+    """`--bars 1m`, over the sessions of Thanksgiving week."""
+
+    def _ingest(self, grodt: Command, home: Home, *more: str, start: date = MON, end: date = FRI) -> Ended:
+        return _ingest(grodt, home, "--bars", "1m", *more, start=str(start), end=str(end))
+
+    def _rows(self, home: Home) -> int:
+        return home.table("bars_1m").height
+
+    def test_it_brings_in_minutes_and_says_so_and_a_second_time_nothing_is_missing(
+        self, grodt: Command, refused: Command, home: Home
+    ) -> None:
+        add_minutes(home, MON, FRI)
+        with _recording() as asked:
+            ended = self._ingest(grodt, home)
+        rows = len(SYMBOLS) * (3 * 390 + 210)
+        assert (ended.status, ended.out) == (0, f"small {MON} to {FRI}: {rows:,} minute bars came in, 0 rows were quarantined\n")
+        assert asked == [(MON, FRI)]
+        assert f"small {MON} to {FRI}  1 of 1 parts, {rows:,} bars" in ended.err
+        assert self._rows(home) == rows
+        assert home.sql("SELECT DISTINCT width, first_date, last_date FROM coverage") == [("1m", str(MON), str(FRI))]
+        before = home.everything()
+        with _recording() as asked:
+            ended = self._ingest(refused, home)
+        assert (ended.status, ended.out, asked) == (0, f"small {MON} to {FRI}: no minute bar is missing\n", [])
+        assert json.loads(self._ingest(refused, home, "--json").out)["chunks"] == 0
+        assert home.everything() == before
+
+    def test_beside_daily_bars_they_add_up_and_a_session_that_came_later_is_healed(self, grodt: Command, home: Home) -> None:
+        _ingest(grodt, home, start=str(MON), end=str(FRI))
+        add_minutes(home, MON, FRI, less={("RISE", TUE)})
+        facts = json.loads(self._ingest(grodt, home, "--json").out)
+        assert facts.pop("seconds") > 0
+        rows = len(SYMBOLS) * (3 * 390 + 210)
+        assert facts == {
+            "book": "small",
+            "start": str(MON),
+            "session": str(FRI),
+            "gap_sessions": 0,
+            "chunks": 1,
+            "rows": rows - 390,
+            "healed": 0,
+            "quarantined": 0,
+            "extended": 0,
+            "filled": 0,
+            "incomplete": 0,
+            "compared": 4 * len(SYMBOLS) - 1,
+            "identical": 4 * len(SYMBOLS) - 1,
+            "reasons": [],
+        }
+        tasks.wiring.source.cache_clear()
+        add_minutes(home, MON, FRI)
+        with _recording() as asked:
+            ended = self._ingest(grodt, home)
+        assert asked == [(TUE, TUE)]
+        assert ended.out.splitlines() == [
+            f"small {MON} to {FRI}: 390 minute bars came in, 0 rows were quarantined",
+            "gaps: 1 sessions of symbols were asked for again, minutes of 1 came in, 0 are as they were",
+            "daily bars: 1 of 1 sessions of symbols add up to the daily bar, to the last digit",
+        ]
+        assert self._rows(home) == rows
+
+    def test_interrupted_it_goes_on_where_it_stopped(self, grodt: Command, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(plan_minutes, "__kwdefaults__", {"largest": len(SYMBOLS) * 390})
+        add_minutes(home, MON, FRI)
+        with _recording(at=2, error=KeyboardInterrupt()):
+            ended = self._ingest(grodt, home)
+        assert ended.status == 130
+        held = self._rows(home)
+        assert 0 < held < len(SYMBOLS) * (3 * 390 + 210)
+        with _recording() as asked:
+            assert self._ingest(grodt, home).status == 0
+        assert asked[0][0] > MON
+        assert self._rows(home) == len(SYMBOLS) * (3 * 390 + 210)
+
+    def test_stamps_of_the_wrong_end_halt_with_the_setting_to_change(self, grodt: Command, home: Home) -> None:
+        add_minutes(home, MON, FRI, late=timedelta(minutes=1))
+        ended = self._ingest(grodt, home)
+        assert ended.status == 1
+        assert "the bars are stamped at the END of the minute and were taken for START; declare `stamps: end` of the source" in " ".join(
+            ended.err.split()
+        )
+        assert not (home.folder / "lake/bars_1m").exists()
+
+    def test_what_the_gate_noticed_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        came = MinutesReport(4, 9, 1, 2, 3, 4, 5, 8, 7, reasons=tuple(map(str, range(7))))
+        flows.commands.ingest._show("small", BackfilledMinutes(MON, FRI, 2, came), 1.0, as_json=False)
+        assert capsys.readouterr().out.splitlines() == [
+            "small 2015-11-23 to 2015-11-27: 9 minute bars came in, 2 rows were quarantined",
+            "left out: 3 rows outside the trading hours, 4 of minutes in which nobody traded",
+            "gaps: 2 sessions of symbols were asked for again, minutes of 1 came in, 1 are as they were",
+            "daily bars: 7 of 8 sessions of symbols add up to the daily bar, to the last digit",
+            "incomplete: 5 sessions of liquid symbols",
+            *(f"gate: {number}" for number in range(5)),
+            "gate: 2 more lines like these; --json has all, the table quarantine_1m each row",
+        ]
+        flows.commands.ingest._show("small", BackfilledMinutes(MON, FRI, 0, MinutesReport(1)), 1.0, as_json=False)
+        assert capsys.readouterr().out == "small 2015-11-23 to 2015-11-27: no minute bar is missing that the source has\n"

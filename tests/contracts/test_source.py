@@ -1,123 +1,26 @@
-"""What every source must do. A new source joins by adding a world to `WORLDS`.
-
-`files` and `alpaca` tell of one and the same small world, so they must also agree with each other.
-"""
+"""What every source must do. A new source joins by adding a world to `WORLDS` of source_worlds."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
-from random import Random
 
+import numpy as np
+import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from grodt.bars.alpaca import AlpacaSource
-from grodt.bars.alpaca_settings import AlpacaSettings, Credentials
-from grodt.bars.files import FilesSettings, FilesSource
 from grodt.bars.jumps import Tail
 from grodt.bars.quality import Thresholds, gate
-from grodt.bars.simulated import SimulatedSource
-from grodt.bars.source import RAW_ACTIONS, RAW_BARS, BarSource, Fetched
-from grodt.sessions import Calendar
-from tests.fakes.alpaca import KEY, SECRET, FakeAlpaca
+from grodt.bars.source import RAW_ACTIONS, RAW_BARS, RAW_MINUTES, BarSource, Fetched, MinuteSource
+from grodt.errors import ConfigError, VendorUnavailable
+from grodt.sessions import INSTANT
+from tests.contracts.source_worlds import DAY, END, MINUTES, START, SYMBOLS, WORLDS, Vendor, World, alpaca, files, yahoo
+from tests.fakes.http import Fault
 
-XNYS = Calendar("XNYS")
-DAY = timedelta(days=1)
 #: No source has it, and every one must take the question.
 NOBODY = "NOBODY.X"
-
-
-@dataclass(frozen=True)
-class World:
-    """A source, and what a test may ask of it.
-
-    Attributes:
-        fresh: makes the source anew, with nothing remembered.
-        symbols: some that it has, ascending; each has bars from `start` to `end`, and at least one an action.
-        before: the source has nothing up to this day.
-    """
-
-    fresh: Callable[[], BarSource]
-    symbols: tuple[str, ...]
-    start: date
-    end: date
-    before: date
-
-
-@contextmanager
-def _simulated(_: Path) -> Iterator[World]:
-    opened, start = date(2019, 12, 2), date(2020, 1, 2)
-    symbols = tuple(f"SIM{number:04d}" for number in (1, 2, 40, 41, 300))
-    yield World(lambda: SimulatedSource("any", 7, XNYS, 400, opened), symbols, start, date(2021, 6, 30), opened - DAY)
-
-
-START, END = date(2020, 1, 2), date(2020, 6, 30)
-SPLIT, DIVIDEND, GONE = date(2020, 3, 9), date(2020, 3, 8), date(2020, 4, 6)
-SYMBOLS = ("AAA", "BRK.B", "GONE", "ZZZ")
-
-
-def _small_bars() -> list[tuple[str, date, float, float, float, float, float]]:
-    """Prices that move a little each session; AAA splits 7:1, and GONE stops trading."""
-    rows = []
-    for number, symbol in enumerate(SYMBOLS):
-        for at, day in enumerate(XNYS.between(START, END)):
-            if symbol == "GONE" and day >= GONE:
-                continue
-            price = (100.0 + 10 * number) * (1 + 0.01 * ((at * (number + 3)) % 7))
-            price = round(price / 7 if symbol == "AAA" and day >= SPLIT else price, 4)
-            rows.append((symbol, day, price, round(price * 1.01, 4), round(price * 0.99, 4), price, 1000.0 + at))
-    return rows
-
-
-@contextmanager
-def _files(folder: Path) -> Iterator[World]:
-    lines = [",".join(str(cell) for cell in row) for row in _small_bars()]
-    (folder / "bars.csv").write_text("\n".join(["symbol,session,open,high,low,close,volume", *reversed(lines)]))
-    (folder / "splits.csv").write_text(f"symbol,ex_date,ratio_new,ratio_old\nAAA,{SPLIT},7,1\n")
-    (folder / "dividends.csv").write_text(f"symbol,ex_date,pay_date,amount\nZZZ,{DIVIDEND},2020-04-01,0.125\n")
-    settings = FilesSettings.model_validate(
-        {
-            "bars": {"path": "bars.csv"},
-            "splits": {"path": "splits.csv", "columns": {"ratio_new": "ratio_new", "ratio_old": "ratio_old"}},
-            "dividends": {"path": "dividends.csv", "columns": {"pay_date": "pay_date"}},
-            "delistings": [{"symbol": "GONE", "session": GONE, "cash_per_share": "5.37"}],
-        }
-    )
-    yield World(lambda: FilesSource("any", settings, folder), SYMBOLS, START, END, START - DAY)
-
-
-@contextmanager
-def _alpaca(_: Path) -> Iterator[World]:
-    fake = FakeAlpaca()
-    for symbol, day, *numbers in _small_bars():
-        o, h, l, c, v = numbers  # noqa: E741
-        fake.bars.setdefault(symbol, []).append((day, o, h, l, c, v))
-    for symbol in SYMBOLS:
-        fake.list_asset(symbol, status="inactive" if symbol == "GONE" else "active")
-    fake.act("forward_splits", symbol="AAA", ex_date=str(SPLIT), new_rate=7, old_rate=1, process_date=str(SPLIT))
-    dividend = {"rate": 0.125, "special": False, "foreign": False, "payable_date": "2020-04-01", "process_date": "2020-04-01"}
-    fake.act("cash_dividends", symbol="ZZZ", ex_date=str(DIVIDEND), **dividend)
-    fake.act("cash_mergers", acquiree_symbol="GONE", effective_date=str(GONE), rate=5.37, process_date=str(GONE))
-    with fake.served():
-
-        async def sleep(_: float) -> None:
-            raise AssertionError("no pause is due")
-
-        def fresh() -> AlpacaSource:
-            settings = AlpacaSettings(feed="sip", data_url=fake.url, trading_url=fake.url)
-            return AlpacaSource("any", settings, Credentials(KEY, SECRET), XNYS, random=Random(1), sleep=sleep, report=_nothing)
-
-        yield World(fresh, SYMBOLS, START, END, START - DAY)
-
-
-def _nothing(action: object) -> None:
-    raise AssertionError(f"{action} is supported")
-
-
-WORLDS = {"alpaca": _alpaca, "files": _files, "simulated": _simulated}
 
 
 @pytest.fixture(scope="module", params=sorted(WORLDS))
@@ -125,6 +28,12 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch, WORLDS[request.param](tmp_path_factory.mktemp(request.param)) as made:
         patch.setenv("NO_PROXY", "127.0.0.1")
         yield made
+        assert made.vendor is None or made.vendor.pauses == []  # no pause is due where nothing fails
+
+
+@pytest.fixture(scope="module")
+def all_minutes(world: World) -> pl.DataFrame:
+    return fetch_minutes(world.fresh(), world.symbols, *world.minutes)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +43,11 @@ def everything(world: World) -> Fetched:
 
 def fetch(source: BarSource, symbols: Sequence[str], start: date, end: date) -> Fetched:
     return asyncio.run(source.fetch(symbols, start, end))
+
+
+def fetch_minutes(source: BarSource, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+    assert isinstance(source, MinuteSource)
+    return asyncio.run(source.fetch_minutes(symbols, start, end))
 
 
 def same(left: Fetched, right: Fetched) -> None:
@@ -161,7 +75,7 @@ def test_the_columns_are_those_of_the_protocol_and_rows_are_sorted_by_symbol_and
 
 def test_there_is_something_to_compare(world: World, everything: Fetched) -> None:
     assert set(everything.bars["symbol"]) == set(world.symbols)
-    assert everything.actions.height >= 1
+    assert everything.actions.is_empty() is not world.has_actions
 
 
 def test_no_row_lies_outside_the_question(world: World, everything: Fetched) -> None:
@@ -195,7 +109,7 @@ def test_a_part_of_the_question_has_that_part_of_the_answer_in_any_order_of_aski
 
 def test_each_day_alone_gives_what_all_days_together_give(world: World, everything: Fetched) -> None:
     source = world.fresh()
-    first = everything.actions["ex_date"][0]
+    first = everything.actions["ex_date"][0] if world.has_actions else everything.bars["session"][90]
     for offset in range(-2, 3):
         day = first + offset * DAY
         same(fetch(source, world.symbols, day, day), part(everything, world.symbols, day, day))
@@ -211,16 +125,24 @@ def test_questions_at_the_same_time_do_not_disturb_each_other(world: World, ever
         same(answer, part(everything, [symbol], world.start, world.end))
 
 
-@pytest.mark.parametrize("case", ["no symbols", "backwards", "before", "weekend"])
+@pytest.mark.parametrize("case", ["no symbols", "backwards", "before"])
 def test_what_has_no_data_has_no_rows_and_the_right_columns(world: World, case: str) -> None:
     symbols, start, end = {
         "no symbols": ((), world.start, world.end),
         "backwards": (world.symbols, world.end, world.start),
         "before": (world.symbols, world.before - 30 * DAY, world.before),
-        "weekend": (world.symbols, date(2020, 2, 1), date(2020, 2, 2)),
     }[case]
     answer = fetch(world.fresh(), symbols, start, end)
     assert (answer.bars.height, answer.actions.height) == (0, 0)
+    assert (answer.bars.schema, answer.actions.schema) == (RAW_BARS, RAW_ACTIONS)
+
+
+def test_a_weekend_has_as_many_bars_as_it_has_sessions_where_the_source_trades(world: World) -> None:
+    start, end = date(2020, 2, 1), date(2020, 2, 2)
+    answer = fetch(world.fresh(), world.symbols, start, end)
+    assert sorted(answer.bars["session"].unique().to_list()) == list(world.calendar.between(start, end))
+    assert answer.bars.height == len(world.symbols) * len(world.calendar.between(start, end))
+    assert answer.actions.is_empty()
     assert (answer.bars.schema, answer.actions.schema) == (RAW_BARS, RAW_ACTIONS)
 
 
@@ -265,7 +187,7 @@ def test_the_quality_gate_takes_the_answer(world: World, everything: Fetched) ->
     fetched = part(everything, world.symbols, start, end)
     result = gate(
         fetched,
-        calendar=XNYS,
+        calendar=world.calendar,
         asked=world.symbols,
         start=start,
         end=end,
@@ -276,7 +198,128 @@ def test_the_quality_gate_takes_the_answer(world: World, everything: Fetched) ->
     assert result.bars.height + result.quarantined.height == fetched.bars.height
 
 
-def test_two_sources_of_one_world_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+# --- listings
+
+
+def test_listings_name_each_symbol_that_was_asked_for_in_order_and_no_time_twice(world: World) -> None:
+    source = world.fresh()
+    listings = source.listings(world.symbols)
+    assert {listing.symbol for listing in listings} >= set(world.symbols)
+    keys = [(listing.symbol, listing.since or date.min) for listing in listings]
+    assert keys == sorted(keys)
+    for earlier, later in pairwise(listings):
+        assert earlier.symbol != later.symbol or (earlier.until is not None and later.since is not None and earlier.until <= later.since)
+
+
+def test_listings_do_not_depend_on_the_order_of_symbols_nor_on_what_else_is_asked(world: World) -> None:
+    source = world.fresh()
+    listings = source.listings(world.symbols)
+    assert source.listings([*reversed(world.symbols), world.symbols[0]]) == listings == world.fresh().listings(world.symbols)
+    assert {listing for symbol in world.symbols for listing in source.listings([symbol])} == set(listings)
+    assert source.listings([]) == ()
+
+
+# --- minutes
+
+
+def test_minutes_have_the_columns_of_the_protocol_and_are_sorted_by_symbol_and_start(all_minutes: pl.DataFrame) -> None:
+    assert all_minutes.schema == RAW_MINUTES
+    keys = all_minutes.select("symbol", "start").rows()
+    assert keys == sorted(set(keys))
+
+
+def test_minutes_are_there_for_each_session_and_are_whole_minutes_of_its_trading_hours(world: World, all_minutes: pl.DataFrame) -> None:
+    assert (all_minutes["start"].dt.truncate("1m") == all_minutes["start"]).all()
+    sessions = world.calendar.sessions_of(all_minutes["start"].dt.replace_time_zone(None).to_numpy().astype(INSTANT))
+    assert not np.isnat(sessions).any()
+    assert np.unique(sessions).tolist() == list(world.calendar.between(*world.minutes))
+    assert len(world.calendar.between(*world.minutes)) >= 4
+    assert {world.symbols[0], world.symbols[-1]} <= set(all_minutes["symbol"]) <= set(world.symbols)
+
+
+def test_the_same_question_for_minutes_has_the_same_answer_in_any_order_of_symbols(world: World, all_minutes: pl.DataFrame) -> None:
+    source = world.fresh()
+    for symbols in (world.symbols, [*reversed(world.symbols), world.symbols[0]], [*world.symbols, NOBODY]):
+        assert_frame_equal(fetch_minutes(source, symbols, *world.minutes), all_minutes)
+
+
+def test_the_minutes_of_parts_are_those_of_the_whole(world: World, all_minutes: pl.DataFrame) -> None:
+    source = world.fresh()
+    by_session = [fetch_minutes(source, world.symbols, day, day) for day in world.calendar.between(*world.minutes)]
+    by_symbol = [fetch_minutes(source, [symbol], *world.minutes) for symbol in world.symbols]
+    assert_frame_equal(pl.concat(by_session).sort("symbol", "start"), all_minutes)
+    assert_frame_equal(pl.concat(by_symbol), all_minutes)
+
+
+@pytest.mark.parametrize("case", ["no symbols", "nobody", "backwards"])
+def test_what_has_no_minutes_has_no_rows_and_the_right_columns(world: World, case: str) -> None:
+    first, last = world.minutes
+    symbols, start, end = {
+        "no symbols": ((), first, last),
+        "nobody": ((NOBODY,), first, last),
+        "backwards": (world.symbols, last, first),
+    }[case]
+    answer = fetch_minutes(world.fresh(), symbols, start, end)
+    assert (answer.height, answer.schema) == (0, RAW_MINUTES)
+
+
+# --- what every source that asks over HTTP must do
+
+
+QUESTIONS: dict[str, Callable[[World], object]] = {
+    "daily": lambda world: fetch(world.fresh(), world.symbols[:1], world.start, world.end),
+    "minutes": lambda world: fetch_minutes(world.fresh(), world.symbols[:1], *world.minutes),
+}
+HTTP = [name for name in sorted(WORLDS) if name not in ("files", "simulated")]
+
+
+@pytest.fixture
+def vendor(world: World) -> Iterator[Vendor]:
+    assert world.vendor is not None
+    yield world.vendor
+    world.vendor.pauses.clear()
+    assert world.vendor.server.next_fault(world.vendor.bars) is None
+
+
+@pytest.mark.parametrize("world", HTTP, indirect=True)
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_answer_that_may_pass_is_waited_out_as_long_as_the_server_asks(world: World, vendor: Vendor, question: str, status: int) -> None:
+    vendor.server.fail(Fault(status, b"{}", {"Retry-After": "7"}, only=vendor.bars), Fault(status, b"{}", only=vendor.bars))
+    QUESTIONS[question](world)
+    told, own = vendor.pauses
+    assert 7 <= told <= 7.5
+    assert 0 < own <= 2
+
+
+@pytest.mark.parametrize("world", HTTP, indirect=True)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_server_that_stays_down_is_unavailable(world: World, vendor: Vendor, question: str) -> None:
+    vendor.server.fail(Fault(503, b"maintenance", {"Retry-After": "3600"}, only=vendor.bars))
+    with pytest.raises(VendorUnavailable, match=r"source 'any'.*HTTP 503.*it asks to wait 3600 s.*Run again later"):
+        QUESTIONS[question](world)
+
+
+@pytest.mark.parametrize("world", HTTP, indirect=True)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_refusal_is_not_repeated_and_names_what_to_correct(world: World, vendor: Vendor, question: str) -> None:
+    vendor.server.fail(Fault(400, b'{"message": "no such thing"}', only=vendor.bars))
+    with pytest.raises(ConfigError, match=rf"source 'any'.*{world.symbols[0]}.*no such thing.*correct the symbols or dates"):
+        QUESTIONS[question](world)
+    assert vendor.pauses == []
+
+
+# --- agreement
+
+
+def test_sources_of_one_world_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with _files(tmp_path) as files, _alpaca(tmp_path) as alpaca:
-        same(*(fetch(world.fresh(), SYMBOLS, START, END) for world in (files, alpaca)))
+    with files(tmp_path) as ours, alpaca(tmp_path) as theirs, yahoo(tmp_path) as others:
+        answers = [fetch(world.fresh(), SYMBOLS, START, END) for world in (ours, theirs, others)]
+        same(*answers[:2])
+        assert_frame_equal(answers[2].bars, answers[0].bars)  # Yahoo knows of no delisting, and of no day that money is paid
+        splits = [answer.actions.filter(pl.col("kind") == "split") for answer in answers]
+        assert_frame_equal(splits[2], splits[0])
+        minutes = [fetch_minutes(world.fresh(), SYMBOLS, *MINUTES) for world in (ours, theirs, others)]
+        assert_frame_equal(minutes[1], minutes[0])
+        assert_frame_equal(minutes[2], minutes[0])

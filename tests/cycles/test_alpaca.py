@@ -60,7 +60,7 @@ def test_a_week_over_alpaca_ends_as_the_same_week_over_files(week: Home, tmp_pat
 
 def test_a_corporate_action_that_is_not_supported_is_in_the_log_and_stops_nothing(tmp_path: Path, fake: FakeAlpaca) -> None:
     home = _home(tmp_path, fake)
-    fake.act("name_changes", old_symbol="RISE", new_symbol="RISEN", process_date=str(MON))
+    fake.act("spin_offs", source_symbol="RISE", new_symbol="RISEN", ex_date=str(MON), process_date=str(MON))
     home.run(MON)
     assert home.sql("SELECT state FROM runs") == [("done",)]
     lines = [json.loads(line) for path in (home.folder / "logs").iterdir() for line in path.read_text().splitlines()]
@@ -70,7 +70,7 @@ def test_a_corporate_action_that_is_not_supported_is_in_the_log_and_stops_nothin
         "files",
         "RISE",
         str(MON),
-        "name_changes",
+        "spin_offs",
     )
 
 

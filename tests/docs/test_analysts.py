@@ -26,7 +26,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_example_of_the_page_is_python_and_was_found() -> None:
     text = PAGE.read_text()
-    assert len(_EXAMPLE.findall(text)) == text.count("```") / 2 == 7
+    assert len(_EXAMPLE.findall(text)) == text.count("```") / 2 == 8
 
 
 def test_polars_and_pandas_read_the_table_once(names: dict[str, Any]) -> None:
@@ -49,3 +49,13 @@ def test_total_return_series_are_the_same_in_polars_pandas_and_duckdb(names: dic
 def test_the_first_cycle_knew_what_was_committed_by_then(names: dict[str, Any]) -> None:
     assert names["first"]["session"] == THU
     assert (names["then"]["session"].min(), names["then"]["session"].max()) == (MON, FRI)
+
+
+def test_minutes_are_added_up_to_hours_and_to_the_daily_bar(names: dict[str, Any]) -> None:
+    friday = names["local"].filter(session=FRI)
+    assert friday["start"].dt.strftime("%H:%M").to_list() == ["09:30", "10:30", "15:30"]
+    assert friday["volume"].to_list() == [550.0, 250.0, 200.0]
+    both = names["daily"].filter(session=FRI)
+    assert [both[name][0] for name in ("open", "high", "low", "close", "volume")] == [
+        both[f"{name}_of_minutes"][0] for name in ("open", "high", "low", "close", "volume")
+    ]

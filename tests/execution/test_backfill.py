@@ -172,10 +172,10 @@ class TestGaps:
         depot.source.left_out = {("A", GAP), ("A", next_day)}
         depot.cycle(FRI)
         depot.source.left_out = {("A", next_day)}
-        depot.source.prices = {("A", GAP): 0.1}
+        depot.source.prices = {("A", GAP): 0.3}
         first = fill(depot)
         depot.source.left_out = set()
-        depot.source.prices = {("A", GAP): 0.1, ("A", next_day): 9_999.0}
+        depot.source.prices = {("A", GAP): 0.3, ("A", next_day): 3_000.0}
         second = fill(depot)
         assert (first.quarantined, second.quarantined, len(second.reasons)) == (1, 1, 1)
         assert depot.glob("quarantine").select("symbol", "session").rows() == [("A", GAP), ("A", next_day)]

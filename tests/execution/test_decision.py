@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from grodt.bars.quality import Completeness
-from grodt.execution.decision import BookState, book_state, decide_targets, propose, reference_prices, traded_symbols
+from grodt.execution.decision import BookState, book_state, decide_targets, propose, reference_prices, restricted, traded_symbols
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.halts import halt
@@ -18,6 +18,7 @@ from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
 from grodt.targets.construction import Construction
 from grodt.targets.quantities import Targets
+from grodt.targets.universe import UniverseRules, judge
 from tests.brokers.world import BOOK, MON, TUE, WED, market
 from tests.execution.desk import Desk, Killed
 from tests.execution.stocked import KNOWN, hold
@@ -196,3 +197,17 @@ def test_a_proposal_leads_exactly_to_the_targets(close):
     untraded = asked.price_age != 0
     assert (targets.quantity[untraded] == book.position[untraded]).all()
     assert ((asked.price > 0) == (asked.price_age >= 0)).all()
+
+
+def test_what_the_universe_rules_leave_out_is_sold_and_not_bought():
+    close = np.full((3, 3), 10.0)
+    close[:, 2] = 2.0
+    panel = panel_of(close)
+    state = state_of(3, position=[100, 0, 100], in_universe=[True, False, True])
+    judged = judge(UniverseRules(price=5), panel, state.in_universe, None)
+    left = restricted(state, judged)
+    assert left.in_universe.tolist() == [True, False, False]
+    wanted = decide_targets(panel, forecasts_of([1.0, 1.0, 1.0]), left, CONSTRUCTION).quantity
+    assert wanted[0] > 0
+    assert wanted[1:].tolist() == [0, 0]
+    assert state.in_universe.tolist() == [True, False, True]

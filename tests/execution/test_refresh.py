@@ -44,6 +44,7 @@ class Depot:
         self.source = ScriptedSource("ABCD")
         self.now = datetime(2014, 1, 8, tzinfo=UTC)
         self.history_start = history_start
+        self.revisions = 0
         self.lease: Lease | None = None
         self.dead: set[str] = set()
         self.pauses: list[float] = []
@@ -75,6 +76,7 @@ class Depot:
             universe=universe or self.source.instruments,
             history_start=self.history_start,
             thresholds=LOW,
+            revisions=self.revisions,
             holder="here",
             is_alive=lambda holder: holder not in self.dead,
             now=lambda: self.now,

@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from flows.backfill import backfill
 from flows.server import PrefectServer, drain
 from grodt.errors import VendorUnavailable
+from tests.commands.minutes_file import add_minutes
 from tests.cycles.driver import Home
 from tests.cycles.small_world import MON, SYMBOLS, XNYS, small_home
 from tests.flows.test_end_of_day import _ended, _eventually, _failing, _id
@@ -45,7 +46,7 @@ def test_a_backfill_can_be_read_in_prefect_and_a_cycle_goes_on_from_it(home: Hom
     assert state.result().rows == ROWS
     run = client.read_flow_run(_id(state))
     assert run.name == f"small · {START} to {END}"
-    assert run.parameters == {"book": "small", "start": str(START), "end": str(END)}
+    assert run.parameters == {"book": "small", "start": str(START), "end": str(END), "bars": "1d"}
     task_runs = _eventually(lambda: _ended(client, FlowRunFilter(id=FlowRunFilterId(any_=[_id(state)]))), 1)
     assert [(each.name, set(each.tags)) for each in task_runs] == [
         (f"backfill · small · {END}", {"book:small", "stage:backfill", f"session:{END}"})
@@ -68,3 +69,15 @@ def test_a_source_that_does_not_answer_once_is_asked_again(home: Home) -> None:
         assert _flow(home).is_completed()
     assert made[0].left == 0
     assert home.table("bars_1d").height == ROWS
+
+
+def test_minutes_are_a_run_of_the_same_flow_that_names_them(home: Home, client: SyncPrefectClient) -> None:
+    add_minutes(home, MON, MON)
+    with home.environment():
+        state = backfill("small", MON, MON, "1m", return_state=True)
+    drain()
+    assert state.result().rows == len(SYMBOLS) * 390
+    run = client.read_flow_run(_id(state))
+    assert run.name == f"small · 1m · {MON} to {MON}"
+    assert run.parameters == {"book": "small", "start": str(MON), "end": str(MON), "bars": "1m"}
+    assert home.sql("SELECT DISTINCT run_id FROM lake_files") == [(f"small-backfill-1m-{MON}-{MON}",)]

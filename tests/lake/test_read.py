@@ -10,20 +10,23 @@ from hypothesis import strategies as st
 
 from grodt.errors import DataError
 from grodt.lake import Lake, LakeFile, Snapshot
-from grodt.lake.files import Stamp, digest, encode
+from grodt.lake.encoding import encode
+from grodt.lake.files import digest
+from grodt.lake.storage import Place
 from tests.lake.world import MONDAY, MemoryManifest, bars, spoil_unseen, write_bars
 
 SYMBOLS = ["AAA", "BBB", "CCC"]
 
 
 @pytest.fixture
-def manifest() -> MemoryManifest:
-    return MemoryManifest()
+def on_disk(tmp_path: Path, manifest: MemoryManifest) -> Lake:
+    return Lake(tmp_path, manifest)
 
 
 @pytest.fixture
-def lake(tmp_path: Path, manifest: MemoryManifest) -> Lake:
-    return Lake(tmp_path, manifest)
+def lake(shelved: Lake) -> Lake:
+    """On a folder, a store in memory, a store of files."""
+    return shelved
 
 
 def test_a_table_without_files_is_an_empty_typed_frame(lake: Lake, manifest: MemoryManifest) -> None:
@@ -69,11 +72,11 @@ def test_a_pruned_read_is_the_filtered_whole(
     assert lake.read("bars_1d", snapshot, start=first, end=last, symbols=symbols).equals(expected)
 
 
-def test_files_outside_the_range_are_not_opened(lake: Lake, manifest: MemoryManifest) -> None:
-    old, new = write_bars(lake, bars()), write_bars(lake, bars(start=date(2024, 2, 1)))
+def test_files_outside_the_range_are_not_opened(on_disk: Lake, manifest: MemoryManifest) -> None:
+    old, new = write_bars(on_disk, bars()), write_bars(on_disk, bars(start=date(2024, 2, 1)))
     snapshot = manifest.commit(old, new)
-    (lake.root / old.path).unlink()
-    assert lake.read("bars_1d", snapshot, start=date(2024, 2, 1)).height == 6
+    (on_disk.root / old.path).unlink()
+    assert on_disk.read("bars_1d", snapshot, start=date(2024, 2, 1)).height == 6
 
 
 def flip(content: bytes) -> bytes:
@@ -87,20 +90,20 @@ def flip(content: bytes) -> bytes:
     ids=["bit", "cut", "empty", "zeros"],
 )
 def test_a_damaged_file_is_named_with_both_digests_and_the_version_before_stays_readable(
-    lake: Lake, manifest: MemoryManifest, damage: Callable[[bytes], bytes]
+    on_disk: Lake, manifest: MemoryManifest, damage: Callable[[bytes], bytes]
 ) -> None:
-    old = manifest.commit(write_bars(lake, bars(close=10)))
-    file = write_bars(lake, bars(close=20))
+    old = manifest.commit(write_bars(on_disk, bars(close=10)))
+    file = write_bars(on_disk, bars(close=20))
     new = manifest.commit(file)
-    assert lake.read("bars_1d", new)["close"][0] == 20
-    path = lake.root / file.path
+    assert on_disk.read("bars_1d", new)["close"][0] == 20
+    path = on_disk.root / file.path
     path.write_bytes(damage(path.read_bytes()))
     listed = rf"expected {file.size:,} bytes with SHA-256 {file.sha256}"
     expected = rf"lake file {file.path} is altered: {listed}, found .* SHA-256 [0-9a-f]{{64}}; restore"
-    for reader in (lake, Lake(lake.root, manifest)):
+    for reader in (on_disk, Lake(on_disk.root, manifest)):
         with pytest.raises(DataError, match=expected):
             reader.read("bars_1d", new)
-    assert lake.read("bars_1d", old).equals(bars(close=10))
+    assert on_disk.read("bars_1d", old).equals(bars(close=10))
 
 
 @given(st.data())
@@ -116,37 +119,37 @@ def test_any_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, data
         Lake(root, manifest).read("bars_1d", snapshot)
 
 
-def test_missing_files_are_counted_and_the_first_is_named(lake: Lake, manifest: MemoryManifest) -> None:
-    files = [write_bars(lake, bars()), write_bars(lake, bars(["CCC"]))]
+def test_missing_files_are_counted_and_the_first_is_named(on_disk: Lake, manifest: MemoryManifest) -> None:
+    files = [write_bars(on_disk, bars()), write_bars(on_disk, bars(["CCC"]))]
     snapshot = manifest.commit(*files)
     for file in files:
-        (lake.root / file.path).unlink()
+        (on_disk.root / file.path).unlink()
     with pytest.raises(DataError, match=rf"lake file {snapshot.files[0].path} is missing: .* \(1 more files are not as listed either\)"):
-        lake.read("bars_1d", snapshot)
+        on_disk.read("bars_1d", snapshot)
 
 
-def test_a_file_with_other_columns_than_the_table_is_refused(lake: Lake, manifest: MemoryManifest) -> None:
-    file = write_bars(lake, bars())
+def test_a_file_with_other_columns_than_the_table_is_refused(on_disk: Lake, manifest: MemoryManifest) -> None:
+    file = write_bars(on_disk, bars())
     content = encode(bars().drop("close").with_columns(volume=pl.lit(1)))
-    (lake.root / file.path).write_bytes(content)
-    sha256 = digest(lake.root / file.path)
+    (on_disk.root / file.path).write_bytes(content)
+    sha256 = digest(on_disk.root / file.path)
     forged = LakeFile(**{name: getattr(file, name) for name in LakeFile.__slots__} | {"sha256": sha256, "size": len(content)})
     snapshot = manifest.commit(forged)
     with pytest.raises(
         DataError, match=rf"lake file {file.path} does not .*: column close is missing; column volume is Int32, not Float64"
     ):
-        lake.read("bars_1d", snapshot)
-    assert [finding.kind for finding in lake.verify(snapshot)] == ["altered"]
+        on_disk.read("bars_1d", snapshot)
+    assert [finding.kind for finding in on_disk.verify(snapshot)] == ["altered"]
 
 
-def test_a_checked_file_is_not_hashed_again_by_the_same_lake(lake: Lake, manifest: MemoryManifest) -> None:
-    file = write_bars(lake, bars())
+def test_a_checked_file_is_not_hashed_again_by_the_same_lake(on_disk: Lake, manifest: MemoryManifest) -> None:
+    file = write_bars(on_disk, bars())
     snapshot = manifest.commit(file)
-    lake.read("bars_1d", snapshot)
-    spoil_unseen(lake.root / file.path, "volume")
-    assert lake.read("bars_1d", snapshot, columns=["close"])["close"].to_list() == bars()["close"].to_list()
+    on_disk.read("bars_1d", snapshot)
+    spoil_unseen(on_disk.root / file.path, "volume")
+    assert on_disk.read("bars_1d", snapshot, columns=["close"])["close"].to_list() == bars()["close"].to_list()
     with pytest.raises(DataError, match="is altered"):
-        Lake(lake.root, manifest).read("bars_1d", snapshot, columns=["close"])
+        Lake(on_disk.root, manifest).read("bars_1d", snapshot, columns=["close"])
 
 
 def test_reads_see_their_snapshot_while_a_writer_replaces_the_file(lake: Lake, manifest: MemoryManifest) -> None:
@@ -170,7 +173,7 @@ class RestlessLake(Lake):
 
     times = 0
 
-    def _locate(self, files: Sequence[LakeFile]) -> list[tuple[Path, Stamp]]:
+    def _locate(self, files: Sequence[LakeFile]) -> list[Place]:
         places = super()._locate(files)
         if self.times:
             self.times -= 1
@@ -191,12 +194,12 @@ def test_a_version_renamed_into_place_between_check_and_read_is_not_taken_for_th
 class VanishingLake(Lake):
     """Someone removes what was just checked, and puts it back for the next check."""
 
-    def _locate(self, files: Sequence[LakeFile]) -> list[tuple[Path, Stamp]]:
+    def _locate(self, files: Sequence[LakeFile]) -> list[Place]:
         aside = self.root / "aside"
         if aside.exists():
             aside.rename(self.root / files[0].path)
         places = super()._locate(files)
-        places[0][0].rename(aside)
+        places[0].source.rename(aside)
         return places
 
 

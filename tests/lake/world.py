@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,9 @@ class MemoryManifest(Manifest):
     def __init__(self) -> None:
         self._commits: list[dict[str, LakeFile]] = [{}]
 
-    def commit(self, *files: LakeFile) -> Snapshot:
-        self._commits.append(self._commits[-1] | {file.path: file for file in files})
+    def commit(self, *files: LakeFile, removed: Iterable[str] = ()) -> Snapshot:
+        after = self._commits[-1] | {file.path: file for file in files}
+        self._commits.append({path: file for path, file in after.items() if path not in set(removed)})
         return self.snapshot()
 
     def snapshot(self, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:
@@ -96,8 +97,14 @@ class DyingDisk(Disk):
     def replace(self, path: Path, other: Path) -> None:
         self._step("replace", other, lambda: super(DyingDisk, self).replace(path, other))
 
+    def exchange(self, path: Path, other: Path) -> None:
+        self._step("exchange", other, lambda: super(DyingDisk, self).exchange(path, other))
+
     def remove(self, path: Path) -> None:
         self._step("remove", path, lambda: super(DyingDisk, self).remove(path))
+
+    def remove_folder(self, folder: Path) -> None:
+        self._step("remove_folder", folder, lambda: super(DyingDisk, self).remove_folder(folder))
 
     def sync_folder(self, folder: Path) -> None:
         self._step("sync_folder", folder, lambda: super(DyingDisk, self).sync_folder(folder))
@@ -135,6 +142,10 @@ class PowerlessDisk(DyingDisk):
         before = other.read_bytes() if other.exists() else None
         self.undo.append((other.parent, lambda: _put_back(other, before)))
         super().replace(path, other)
+
+    def exchange(self, path: Path, other: Path) -> None:
+        self.undo.append((other.parent, lambda: Disk().exchange(path, other) if path.exists() and other.exists() else None))
+        super().exchange(path, other)
 
     def sync_folder(self, folder: Path) -> None:
         super().sync_folder(folder)

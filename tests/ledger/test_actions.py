@@ -1,4 +1,4 @@
-"""Splits, dividends and delistings on what the book held at the close before."""
+"""Splits, dividends, delistings and changes of symbol on what the book held at the close before."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -12,6 +12,7 @@ from grodt.bars.market import SessionMarket
 from grodt.errors import DataError
 from grodt.ledger.actions import applied, apply_actions
 from grodt.ledger.fills import record_fill
+from grodt.ledger.halts import active, halt
 from grodt.ledger.postings import (
     Holding,
     balances,
@@ -20,6 +21,7 @@ from grodt.ledger.postings import (
     deposit_entry,
     deposits,
     dividend_total,
+    entries_in,
     holding,
     holdings,
     post,
@@ -45,6 +47,14 @@ def hold(tx: Write, quantity: int, price: str = "645.57", symbol: str = "AAPL") 
     one = order(symbol, Side.BUY if quantity > 0 else Side.SELL, abs(quantity))
     run = sent(tx, [one])
     record_fill(tx, fill(one, price=price, commission="0"), BOOK, run.run_id, NOW)
+
+
+def hold_all(tx: Write, **positions: tuple[int, str]) -> None:
+    """Quantity and price by symbol, out of one basket."""
+    orders = [order(symbol, Side.BUY if quantity > 0 else Side.SELL, abs(quantity)) for symbol, (quantity, _) in positions.items()]
+    run = sent(tx, orders)
+    for number, (one, (_, price)) in enumerate(zip(orders, positions.values(), strict=True), 1):
+        record_fill(tx, fill(one, number, price=price, commission="0"), BOOK, run.run_id, NOW)
 
 
 def seven_for_one(symbol: str = "AAPL") -> CorporateAction:
@@ -197,6 +207,99 @@ def test_sessions_are_applied_forward_and_before_their_fills(tx: Write) -> None:
         apply_actions(tx, BOOK, market(EX - timedelta(days=1)), "run", NOW)
 
 
+def change(symbol: str = "FBX", new: str = "MTX", session: date = EX) -> CorporateAction:
+    return CorporateAction(symbol, session, "symbol_change", new_symbol=new)
+
+
+def test_a_change_of_symbol_moves_shares_and_cost_and_nothing_else(tx: Write) -> None:
+    hold(tx, 100, "10", "FBX")
+    before = (cash(tx, BOOK), realised(tx, BOOK), commission_total(tx, BOOK))
+    assert apply_actions(tx, BOOK, market(EX, change()), "run", NOW) == 1
+    assert holdings(tx, BOOK) == {"MTX": Holding(100, micros(1000))}
+    assert holding(tx, BOOK, "FBX") == Holding(0, Micros(0))
+    assert (cash(tx, BOOK), realised(tx, BOOK), commission_total(tx, BOOK)) == before
+    (entry,) = entries_in(tx, BOOK, EX)
+    assert (entry.entry_id, entry.kind, entry.memo) == ("symbol-change:demo:FBX:2026-11-23", "symbol_change", "FBX is MTX")
+    assert apply_actions(tx, BOOK, market(EX, change()), "run", NOW) == 1
+    assert unbalanced(tx) == []
+
+
+def test_what_is_held_under_the_new_symbol_already_becomes_one_position(tx: Write) -> None:
+    hold_all(tx, FBX=(100, "10"), MTX=(50, "40"))
+    apply_actions(tx, BOOK, market(EX, change()), "run", NOW)
+    assert holdings(tx, BOOK) == {"MTX": Holding(150, micros(3000))}
+    assert realised(tx, BOOK) == 0
+
+
+@pytest.mark.parametrize(
+    ("short", "left", "gain"),
+    [(-30, Holding(70, micros(700)), "300"), (-100, None, "1000"), (-150, Holding(-50, micros(-1000)), "1000")],
+)
+def test_a_long_and_a_short_that_become_one_close_each_other(tx: Write, short: int, left: Holding | None, gain: str) -> None:
+    hold_all(tx, FBX=(100, "10"), MTX=(short, "20"))
+    apply_actions(tx, BOOK, market(EX, change()), "run", NOW)
+    assert holdings(tx, BOOK) == ({} if left is None else {"MTX": left})
+    assert holding(tx, BOOK, "MTX").cost == (left.cost if left else 0)
+    assert realised(tx, BOOK) == micros(gain)
+    assert unbalanced(tx) == []
+
+
+def test_two_companies_may_exchange_their_symbols_and_a_third_take_one_up(tx: Write) -> None:
+    hold_all(tx, A=(1, "10"), B=(2, "10"), C=(4, "10"))
+    apply_actions(tx, BOOK, market(EX, change("A", "B"), change("B", "A"), change("C", "D")), "run", NOW)
+    assert {symbol: held.quantity for symbol, held in holdings(tx, BOOK).items()} == {"A": 2, "B": 1, "D": 4}
+    apply_actions(tx, BOOK, market(AFTER, change("D", "A", AFTER), change("A", "E", AFTER)), "run", NOW)
+    assert {symbol: held.quantity for symbol, held in holdings(tx, BOOK).items()} == {"A": 4, "B": 1, "E": 2}
+
+
+def test_on_one_date_a_dividend_comes_before_a_split_and_both_before_the_change(tx: Write) -> None:
+    hold(tx, 100, "10", "FBX")
+    actions = (
+        CorporateAction("FBX", EX, "dividend", PAY, cash_per_share=micros("0.5")),
+        CorporateAction("FBX", EX, "split", ratio_new=3, ratio_old=2),
+        change(),
+    )
+    assert apply_actions(tx, BOOK, market(EX, *actions), "run", NOW) == 3
+    assert holdings(tx, BOOK) == {"MTX": Holding(150, micros(1000))}
+    assert unpaid_dividends(tx, BOOK) == (("FBX", EX, PAY, micros(50)),)
+    apply_actions(tx, BOOK, market(AFTER), "run", NOW)
+    assert receivable(tx, BOOK) == 0
+    assert balances(tx, BOOK, ("receivable",)) == {}
+
+
+def test_what_is_delisted_on_the_date_of_a_change_is_gone(tx: Write) -> None:
+    hold_all(tx, FBX=(100, "10"), MTX=(7, "10"))
+    gone = CorporateAction("FBX", EX, "delisting", cash_per_share=micros(12))
+    assert apply_actions(tx, BOOK, market(EX, change(), gone), "run", NOW) == 1
+    assert holdings(tx, BOOK) == {"MTX": Holding(7, micros(70))}
+    assert realised(tx, BOOK) == micros(200)
+
+
+def test_actions_of_days_without_a_session_apply_one_date_after_the_other(tx: Write) -> None:
+    """A change on Saturday, a split under the new symbol on Sunday whose fraction is paid at the close under the old one."""
+    hold(tx, 101, "10", "FBX")
+    saturday, sunday = EX - timedelta(days=2), EX - timedelta(days=1)
+    halved = CorporateAction("MTX", sunday, "split", ratio_new=1, ratio_old=2)
+    before = cash(tx, BOOK)
+    apply_actions(tx, BOOK, market(EX, halved, change(session=saturday), closes={"FBX": micros(12)}), "run", NOW)
+    assert holding(tx, BOOK, "MTX").quantity == 50
+    assert cash(tx, BOOK) - before == micros(12)
+
+
+def test_a_halt_of_a_symbol_holds_under_the_new_one_too(tx: Write) -> None:
+    halt(tx, scope="symbol", book=BOOK, symbol="FBX", reason="a rumour", author="ann", now=NOW)
+    halt(tx, scope="symbol", book="other", symbol="FBX", reason="theirs", author="ann", now=NOW)
+    halt(tx, scope="symbol", book=BOOK, symbol="IBM", reason="another", author="ann", now=NOW)
+    for _ in range(2):
+        apply_actions(tx, BOOK, market(EX, change()), "run", NOW)
+    held = {(each.symbol, each.reason, each.author) for each in active(tx, BOOK)}
+    assert held == {
+        ("FBX", "a rumour", "ann"),
+        ("MTX", "a rumour (of FBX before it changed its symbol)", "ann"),
+        ("IBM", "another", "ann"),
+    }
+
+
 SYMBOLS = ("A", "B")
 trades = st.tuples(
     st.just("trade"),
@@ -208,7 +311,8 @@ trades = st.tuples(
 splits = st.tuples(st.just("split"), st.sampled_from(SYMBOLS), st.integers(1, 10), st.integers(1, 10), st.integers(10_000, 10**9))
 pays = st.tuples(st.just("dividend"), st.sampled_from(SYMBOLS), st.integers(1, 10**7), st.one_of(st.none(), st.integers(-2, 3)), st.none())
 ends = st.tuples(st.just("delisting"), st.sampled_from(SYMBOLS), st.integers(0, 10**9), st.none(), st.none())
-events = st.lists(st.one_of(trades, splits, pays, ends), max_size=14)
+changes = st.tuples(st.just("symbol_change"), st.sampled_from(SYMBOLS), st.none(), st.none(), st.none())
+events = st.lists(st.one_of(trades, splits, pays, ends, changes), max_size=14)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -233,12 +337,20 @@ def test_whatever_happens_positions_and_cash_are_the_sums_of_it(ledger: Ledger, 
                 action = CorporateAction(symbol, session, "dividend", pay, cash_per_share=Micros(x))
             elif kind == "delisting":
                 action = CorporateAction(symbol, session, "delisting", cash_per_share=Micros(x))
+            elif kind == "symbol_change":
+                (other,) = set(SYMBOLS) - {symbol}
+                action = CorporateAction(symbol, session, "symbol_change", new_symbol=other)
             closes = {symbol: Micros(z or 1)}
+            value = sum(balances(tx, BOOK, ("cost", "realised")).values())
             for _ in range(2):
                 apply_actions(tx, BOOK, market(session, *([action] if action else []), closes=closes), run.run_id, NOW)
             if action is not None and kind == "split":
                 outcome = split(shares[symbol], action, closes[symbol])
                 shares[symbol], money = outcome.quantity, Micros(money + outcome.cash_in_lieu)
+            elif action is not None and kind == "symbol_change":
+                shares[action.new_symbol] += shares[symbol]
+                shares[symbol] = 0
+                assert sum(balances(tx, BOOK, ("cost", "realised")).values()) == value
             elif action is not None:
                 due.append((action.pay_date or session, entitlement(shares[symbol], action)))
                 if kind == "delisting":

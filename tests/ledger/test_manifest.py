@@ -49,6 +49,50 @@ def test_one_commit_holds_one_version_of_a_path(tx: Write) -> None:
         commit_files(tx, [lake_file(sha256="a" * 64), lake_file(sha256="b" * 64)], NOW)
 
 
+def test_a_removed_path_is_in_no_later_snapshot_and_in_every_earlier_one(ledger: Ledger, tx: Write) -> None:
+    one, other, merged = lake_file("a", "a" * 64), lake_file("b", "b" * 64), lake_file("c", "c" * 64)
+    commit_files(tx, [one, other], NOW)
+    before = snapshot(tx)
+    assert commit_files(tx, [merged], NOW + MINUTE, removed=["a", "b"]) == 2
+    assert snapshot(tx).files == (merged,)
+    assert snapshot(tx, 1) == before
+    assert snapshot_as_of(tx, NOW) == before
+    assert snapshot_as_of(tx, NOW + MINUTE).files == (merged,)
+
+
+def test_a_removed_path_may_come_back_and_go_again(tx: Write) -> None:
+    commit_files(tx, [lake_file()], NOW)
+    assert commit_files(tx, [], NOW, removed=[lake_file().path]) == 2
+    assert snapshot(tx).files == ()
+    assert commit_files(tx, [lake_file()], NOW) == 3
+    assert snapshot(tx).files == (lake_file(),)
+    assert commit_files(tx, [], NOW, removed=[lake_file().path]) == 4
+    assert [len(snapshot(tx, version).files) for version in range(5)] == [0, 1, 0, 1, 0]
+
+
+def test_removing_what_is_not_there_makes_no_version(tx: Write) -> None:
+    commit_files(tx, [lake_file()], NOW)
+    assert commit_files(tx, [], NOW, removed=["nowhere"]) == 1
+    assert commit_files(tx, [lake_file()], NOW, removed=["nowhere"]) == 1
+
+
+def test_one_commit_does_not_add_and_remove_a_path(tx: Write) -> None:
+    with pytest.raises(ValueError, match="1 files have 1 paths, 1 are removed"):
+        commit_files(tx, [lake_file()], NOW, removed=[lake_file().path])
+
+
+def test_digests_are_those_of_the_lake_now_and_versions_are_all_there_ever_were(ledger: Ledger) -> None:
+    old, new, other = lake_file(sha256="a" * 64), lake_file(sha256="b" * 64), lake_file("runs/a.parquet", "c" * 64, "runs")
+    with ledger.write() as tx:
+        commit_files(tx, [old, other], NOW)
+        commit_files(tx, [new], NOW, removed=[other.path])
+    manifest = LedgerManifest(ledger)
+    assert manifest.digests(["bars_1d", "runs"]) == {new.path: new.sha256}
+    assert manifest.digests(["runs"]) == {}
+    assert manifest.versions() == (old, new, other)
+    assert {file.path for file in manifest.snapshot(1).files} == {old.path, other.path}
+
+
 @pytest.mark.parametrize("version", [-1, 1])
 def test_a_version_that_is_not_there_is_refused(tx: Write, version: int) -> None:
     with pytest.raises(ValueError, match=f"no version {version}; its latest is 0"):
@@ -79,14 +123,19 @@ def test_an_instant_without_a_zone_is_refused(tx: Write) -> None:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(commits=st.lists(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("0123")), max_size=6))
-def test_every_version_shows_the_latest_of_each_path_at_that_commit(ledger: Ledger, commits: list[dict[str, str]]) -> None:
+@given(
+    commits=st.lists(
+        st.tuples(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("0123")), st.sets(st.sampled_from("abcd"))), max_size=6
+    )
+)
+def test_every_version_shows_the_latest_of_each_path_at_that_commit(ledger: Ledger, commits: list[tuple[dict[str, str], set[str]]]) -> None:
     with undone(ledger) as tx:
         lake: dict[str, str] = {}
         expected = {0: dict(lake)}
-        for commit in commits:
-            lake |= commit
-            version = commit_files(tx, [lake_file(path, sha * 64) for path, sha in commit.items()], NOW)
+        for commit, leaving in commits:
+            removed = leaving - commit.keys()
+            lake = {path: sha for path, sha in (lake | commit).items() if path not in removed}
+            version = commit_files(tx, [lake_file(path, sha * 64) for path, sha in commit.items()], NOW, removed=removed)
             expected[version] = dict(lake)
         for version, files in expected.items():
             assert {file.path: file.sha256[0] for file in snapshot(tx, version).files} == files

@@ -29,8 +29,12 @@ def _sessions(draw: st.DrawFn) -> list[tuple[dict[str, str], list[CorporateActio
         opens = draw(st.dictionaries(st.sampled_from(_SYMBOLS), _prices))
         closes = {symbol: draw(_prices) for symbol in _SYMBOLS}
         actions = []
-        for symbol, kind in itertools.product(_SYMBOLS, ("dividend", "split", "delisting")):
+        for symbol, kind in itertools.product(_SYMBOLS, ("dividend", "split", "delisting", "symbol_change")):
             if draw(st.integers(0, 9 if kind == "delisting" else 3)):
+                continue
+            if kind == "symbol_change":
+                name = draw(st.sampled_from([other for other in (*_SYMBOLS, "NEW") if other != symbol]))
+                actions.append(CorporateAction(symbol, session, "symbol_change", new_symbol=name))
                 continue
             if kind == "split":
                 new, old = draw(st.integers(1, 30)), draw(st.integers(1, 30))

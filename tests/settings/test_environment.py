@@ -45,6 +45,19 @@ def test_a_home_that_is_a_file_is_an_error(tmp_path):
         Environment.read({"GRODT_HOME": "home"}, tmp_path)
 
 
+def test_the_lake_is_below_the_home_unless_a_folder_or_a_url_is_named(tmp_path):
+    assert Environment.read({"GRODT_HOME": "data"}, tmp_path).lake == tmp_path / "data/lake"
+    assert Environment.read({"GRODT_LAKE": "elsewhere"}, tmp_path).lake == tmp_path / "elsewhere"
+    assert Environment.read({"GRODT_LAKE": "s3://bucket/prefix"}, tmp_path).lake == "s3://bucket/prefix"
+    assert Environment.read({"GRODT_LAKE": ""}, tmp_path).lake == tmp_path / ".grodt/lake"
+
+
+def test_a_lake_that_is_a_file_is_an_error(tmp_path):
+    (tmp_path / "lake").touch()
+    with pytest.raises(ConfigError, match=r"GRODT_LAKE names .*lake, which is no folder; name one, or a URL such as s3://bucket/prefix"):
+        Environment.read({"GRODT_LAKE": "lake"}, tmp_path)
+
+
 @pytest.mark.parametrize("text", ["2026-11-21T12:00:00Z", "2026-11-21T07:00:00-05:00"])
 def test_a_fixed_instant_is_kept_in_utc(tmp_path, text):
     assert Environment.read({"GRODT_NOW": text}, tmp_path).fixed_now == datetime(2026, 11, 21, 12, tzinfo=UTC)

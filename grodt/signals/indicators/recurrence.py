@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grodt.signals.panel import FloatArray, Panel
-from grodt.signals.parameters import require_count, require_number
 
 BoolArray = NDArray[np.bool_]
 
@@ -102,49 +101,3 @@ def price_over_average(panel: Panel, spans: tuple[int, ...], last: int) -> tuple
             out[:, step.row - start] = state
             seen[step.row - start] = count
     return out, seen
-
-
-@dataclass(frozen=True, slots=True)
-class Volatility:
-    """Volatility of log total returns, exponentially weighted, annualised with 252 sessions.
-
-    σ²_t = 252 · Σ_k λ^k r²_{t−k} / Σ_k λ^k over the returns of the listing, λ = 1 − 2 / (span + 1), the mean taken as zero
-    (J.P. Morgan/Reuters, RiskMetrics Technical Document, 1996, chapter 5). Seed: both sums start at zero, so the weights always
-    add up to one and no first value is favoured (pandas: `(r ** 2).ewm(span=…, adjust=True, ignore_na=True).mean()`). A return over
-    a gap counts as one.
-
-    Attributes:
-        span: of the average, in bars.
-        history: returns needed before there is a value.
-        floor: smallest value given, per year, so that a price that stands still does not ask for an endless position.
-    """
-
-    span: int = 60
-    history: int = 60
-    floor: float = 0.01
-
-    def __post_init__(self) -> None:
-        require_count("volatility", "span", self.span, low=2, high=2520)
-        require_count("volatility", "history", self.history, low=1, high=2520)
-        require_number("volatility", "floor", self.floor, above=0, high=1)
-
-    def evaluate(self, panel: Panel, last: int) -> FloatArray:
-        """Volatility per year of the last `last` sessions, (last, N); NaN where history is too short or there is no bar."""
-        start, width, factor = first_row(panel, last), len(panel.symbols), decay_of(self.span)
-        squares, weights, count = np.zeros(width), np.zeros(width), np.zeros(width, dtype=np.int32)
-        out = np.empty((last, width))
-        for step in steps(panel):
-            if step.any_listed:
-                for state in (squares, weights, count):
-                    state[step.listed] = 0
-            decay = step.decay(factor)
-            count += step.seen
-            weights *= decay
-            weights += step.seen
-            squares *= decay
-            squares += step.gain * step.gain
-            if step.row >= start:
-                ready = step.seen & (count >= self.history)
-                variance = np.divide(squares, weights, out=np.full(width, np.nan), where=ready)
-                np.maximum(np.sqrt(variance * SESSIONS_PER_YEAR), self.floor, out=out[step.row - start])
-        return out

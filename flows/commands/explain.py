@@ -1,0 +1,114 @@
+"""`grodt explain`: the chain from bars to position of one symbol in one session."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.options import Book, Json
+from flows.commands.tables import cell, show_json
+from flows.progress import out
+from grodt.errors import ConfigError
+from grodt.sessions import parse_session
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from grodt.reports.explanation import Explanation
+
+_NONE = "none"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    symbol: Annotated[str, typer.Argument(help="The ticker.")],
+    session: Annotated[str | None, typer.Option("--session", "-s", help="Session of the decision, YYYY-MM-DD; else the latest.")] = None,
+    book: Book = None,
+    as_json: Json = False,
+) -> None:
+    """Why the book did what it did in a symbol: bars, signals, target, each verdict, order, fills, position."""
+    from flows.desk import calendar_of, chosen_book, lake_at_home, ledger_at_home, require_traded
+    from grodt.ledger.runs import find_run, run_id, runs_of
+    from grodt.reports.explanation import as_facts
+    from grodt.reports.explanation import explain as explain_run
+    from tasks.kinds import END_OF_DAY
+    from tasks.wiring import books
+
+    day = None if session is None else parse_session(session)
+    name = chosen_book(book)
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        require_traded(tx, name, symbol)
+        run = next(iter(runs_of(tx, name, 1)), None) if day is None else find_run(tx, run_id(name, END_OF_DAY, day))
+        if run is None:
+            if day is None:
+                raise ConfigError(f"book {name} has not run yet: `grodt run --book {name}`")
+            calendar_of(name).require_session(day)
+            raise ConfigError(f"book {name} has not run for session {day}: `grodt run --book {name} --session {day}`, or name another")
+        found = explain_run(tx, lake_at_home(ledger), run, books().book(name).source, symbol)
+    if as_json:
+        show_json([as_facts(found)])
+    else:
+        out.print(_tree(found, symbol))
+
+
+def _tree(found: "Explanation", symbol: str) -> "Tree":
+    from rich.tree import Tree
+
+    run = found.run
+    tree = Tree(f"{symbol} in {run['run_id']}, {run['state']}", guide_style="dim")
+    tree.add(
+        f"run: attempt {run['attempts']}, snapshot {run['snapshot']}, configuration {run['config_hash'][:12]}, GRODT {run['code_version']}"
+    )
+    _branch(tree, "bar", [_line(bar, ("open", "high", "low", "close", "volume", "known_at", "file")) for bar in found.bars])
+    if found.quarantine:
+        _branch(tree, "quarantined", [_line(row, ("rule", "value", "bound")) for row in found.quarantine])
+    if found.actions:
+        _branch(tree, "corporate actions", [_line(row, tuple(row)) for row in found.actions])
+    _branch(tree, "signals", [f"{row['signal']}: {_line(row, ('value', 'forecast'))}" for row in found.signals])
+    wanted = ("forecast", "volatility", "target_weight", "current_quantity", "target_quantity", "reference_price")
+    _branch(tree, "target", [_line(row, wanted) for row in found.target])
+    _branch(tree, "risk", [_check(row) for row in found.checks])
+    orders = tree.add("orders" if found.orders else f"orders: {_NONE}")
+    for order in found.orders:
+        approved = f", basket {order['basket_hash'][:12]} approved by {order['approved_by'] or 'nobody yet'}"
+        at = f"{order['side']} {order['quantity']:,} at a reference of {_words(order['reference_price'])}"
+        branch = orders.add(f"{at}: {order['state']}{approved} ({order['client_order_id']})")
+        for event in order["events"]:
+            reason = f": {event['reason']}" if event["reason"] else ""
+            branch.add(f"{_words(event['at'])} {event['state']}, {event['filled_quantity']:,} filled{reason}")
+        for fill in order["fills"]:
+            price = f"{fill['quantity']:,} at {_words(fill['price'])}, commission {_words(fill['commission'])}"
+            branch.add(f"fill in session {fill['session']}: {price} ({fill['execution_id']})")
+    held = ("quantity", "average_cost", "price", "price_session", "market_value", "unrealised_profit", "weight")
+    _branch(tree, "position at the close, before these orders", [_line(row, held) for row in found.position])
+    return tree
+
+
+def _branch(tree: "Tree", title: str, lines: Iterable[str]) -> None:
+    shown = list(lines)
+    branch = tree.add(title if shown else f"{title}: {_NONE}")
+    for line in shown:
+        branch.add(line)
+
+
+def _check(row: Mapping[str, Any]) -> str:
+    about = row["symbol"] or row["scope"]
+    reason = f" ({row['reason']})" if row["reason"] else ""
+    figures = f"value {_words(row['value'])}, limit {_words(row['limit'])}, headroom {_words(row['headroom'])}"
+    return f"{row['control']:>2} {row['name']} of {about}: {row['verdict']}, {figures}{reason}"
+
+
+def _line(row: Mapping[str, Any], names: Iterable[str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {_words(row[name])}" for name in names if row[name] is not None)
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return _NONE
+    words = cell(value, 4)
+    return words.rstrip("0").rstrip(".") if isinstance(value, float | Decimal) else words

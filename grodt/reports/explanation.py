@@ -1,0 +1,164 @@
+"""Why a book did what it did in one symbol: the chain from the bars of a session to the position they led to.
+
+Everything is read where it was recorded: the bar from the very file version that the run had pinned, verdicts, orders and fills from the
+ledger, signals and targets from the tables that the run exported. Nothing is computed anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from grodt.lake import Lake, LakeFile, Snapshot
+from grodt.ledger.evidence import checks_of
+from grodt.ledger.fills import BookedFill, fills_of_order
+from grodt.ledger.manifest import snapshot
+from grodt.ledger.orders import LedgerOrder, OrderEvent, approval_of, events_of, orders_of
+from grodt.ledger.runs import Run
+from grodt.ledger.transaction import Read
+from grodt.money import decimal
+
+type Facts = dict[str, Any]
+
+_EXPORTS = ("signals", "targets", "positions")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One chain, each link as rows with the columns of its table.
+
+    Attributes:
+        run: the cycle: id, state, attempts, snapshot, hash of the configuration, version of the code.
+        bars: the bar that the run saw, with the file it stands in; none where the symbol had none.
+        quarantine: rows of that session that the gate refused.
+        actions: corporate actions with that ex date.
+        signals: value and forecast of each signal.
+        target: what was wanted; empty where the run exported nothing (it halted before).
+        checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers.
+        orders: what was sent, each with its basket, approval, events and fills.
+        position: what the book held at the close of the session, before the orders.
+    """
+
+    run: Facts
+    bars: list[Facts]
+    quarantine: list[Facts]
+    actions: list[Facts]
+    signals: list[Facts]
+    target: list[Facts]
+    checks: list[Facts]
+    orders: list[Facts]
+    position: list[Facts]
+
+
+def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str) -> Explanation:
+    """The chain of a symbol in a run.
+
+    Args:
+        tx: the ledger.
+        lake: the lake.
+        run: the cycle.
+        source: whose bars its book reads.
+        symbol: the ticker.
+
+    Raises:
+        DataError: a file of the chain is missing or altered.
+    """
+    seen = snapshot(tx, run.snapshot_version, tables=("bars_1d", "corporate_actions")) if run.snapshot_version is not None else None
+    now = snapshot(tx, tables=(*_EXPORTS, "quarantine"))
+    exported = {table: _rows(lake, now, table, run.book, run.session, symbol) for table in _EXPORTS}
+    checks = checks_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
+    return Explanation(
+        run=_run(run),
+        bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol),
+        quarantine=_rows(lake, now, "quarantine", source, run.session, symbol),
+        actions=[] if seen is None else _rows(lake, seen, "corporate_actions", source, run.session, symbol),
+        signals=exported["signals"],
+        target=exported["targets"],
+        checks=checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts(),
+        orders=[_order(tx, each) for each in orders_of(tx, run.run_id) if each.order.symbol == symbol],
+        position=exported["positions"],
+    )
+
+
+def _run(run: Run) -> Facts:
+    pinned = f"v{run.snapshot_version}-{run.snapshot_digest[:12]}" if run.snapshot_digest is not None else None
+    return {
+        "run_id": run.run_id,
+        "book": run.book,
+        "session": run.session,
+        "state": run.state,
+        "attempts": run.attempts,
+        "snapshot": pinned,
+        "config_hash": run.config_hash,
+        "code_version": run.code_version,
+    }
+
+
+def _rows(lake: Lake, seen: Snapshot, table: str, owner: str, session: date, symbol: str) -> list[Facts]:
+    found = lake.read(table, seen, source=owner, start=session, end=session, symbols=[symbol])
+    return [{name: value for name, value in row.items() if name not in ("book", "source", "symbol")} for row in found.to_dicts()]
+
+
+def _bars(lake: Lake, seen: Snapshot, source: str, session: date, symbol: str) -> list[Facts]:
+    """The bar with the path, digest and run of its file."""
+    for file in seen.of("bars_1d", source):
+        if _may_hold(file, session):
+            rows = _rows(lake, replace(seen, files=(file,)), "bars_1d", source, session, symbol)
+            if rows:
+                return [{**rows[0], "file": file.path, "sha256": file.sha256, "run_id": file.run_id}]
+    return []
+
+
+def _may_hold(file: LakeFile, session: date) -> bool:
+    return file.first_session is not None and file.last_session is not None and file.first_session <= session <= file.last_session
+
+
+def _order(tx: Read, each: LedgerOrder) -> Facts:
+    order, approval = each.order, approval_of(tx, each.basket_hash)
+    price = each.average_fill_price
+    return {
+        "client_order_id": order.client_order_id,
+        "side": str(order.side),
+        "quantity": order.quantity,
+        "reference_price": decimal(order.reference_price),
+        "state": str(each.state),
+        "filled_quantity": each.filled_quantity,
+        "average_fill_price": None if price is None else decimal(price),
+        "venue_order_id": each.venue_order_id,
+        "reason": each.reason,
+        "basket_hash": each.basket_hash,
+        "approved_by": None if approval is None else approval.by,
+        "approved_at": None if approval is None else approval.at,
+        "events": [_event(event) for event in events_of(tx, order.client_order_id)],
+        "fills": [_fill(fill) for fill in fills_of_order(tx, order.client_order_id)],
+    }
+
+
+def _event(event: OrderEvent) -> Facts:
+    return {
+        "state": str(event.state),
+        "filled_quantity": event.filled_quantity,
+        "reason": event.reason,
+        "run_id": event.run_id,
+        "at": event.at,
+    }
+
+
+def _fill(booked: BookedFill) -> Facts:
+    fill = booked.fill
+    return {
+        "execution_id": fill.execution_id,
+        "session": fill.session,
+        "quantity": fill.quantity,
+        "price": decimal(fill.price),
+        "commission": decimal(fill.commission),
+        "filled_at": fill.filled_at,
+        "run_id": booked.run_id,
+    }
+
+
+def as_facts(found: Explanation) -> Mapping[str, Any]:
+    """The chain for programs, link by link in its order."""
+    return {name: getattr(found, name) for name in Explanation.__slots__}

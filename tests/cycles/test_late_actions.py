@@ -1,0 +1,66 @@
+"""A corporate action that the source tells of after the session was settled stops the book until a person has worked it."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from grodt.errors import ReconciliationBreak
+from grodt.ledger.breaks import open_breaks, resolve_break
+from grodt.ledger.halts import rearm
+from grodt.ledger.unit import Ledger
+from tasks.wiring import source
+from tests.cycles.driver import Home
+from tests.cycles.small_world import FRI, MON, NEXT_MON, TUE, WED, small_home
+
+
+def _night(home: Home, session: date) -> None:
+    """Run the session's cycle in its own night; a process reads the source's files once, and each night has a process of its own."""
+    source.cache_clear()
+    home.now = f"{session}T23:30:00Z"
+    home.run(session)
+
+
+def _work(home: Home, now: datetime) -> None:
+    ledger = Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")
+    with ledger.write() as tx:
+        for each in open_breaks(tx, "small"):
+            resolve_break(tx, each.break_id, "the broker paid it", "ops", now)
+        rearm(tx, book="small", reason="worked", author="ops", now=now)
+    ledger.close()
+
+
+def test_a_dividend_that_comes_late_is_a_break_and_is_raised_once(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    assert home.books is not None
+    dividends = home.books.parent / "dividends.csv"
+    told = dividends.read_text()
+    dividends.write_text("".join(line for line in told.splitlines(keepends=True) if f"CASH,{WED}" not in line))
+    for session in (MON, TUE, WED):
+        _night(home, session)
+    ((shares,),) = home.sql(
+        "SELECT sum(amount) FROM postings JOIN entries USING (entry_id) WHERE account = 'position' AND symbol = 'CASH' AND session < ?",
+        str(WED),
+    )
+    assert shares > 0
+    dividends.write_text(told)
+
+    with pytest.raises(ReconciliationBreak, match=rf"1 corporate action came after its session was settled(?s:.*)CASH dividend {WED}"):
+        _night(home, FRI)
+    assert home.sql("SELECT kind, symbol, ours, theirs FROM breaks") == [("action", f"CASH dividend {WED}", 0, shares * 500_000)]
+    assert home.sql("SELECT count(*) FROM orders WHERE session = ?", str(FRI)) == [(0,)]
+    assert home.sql("SELECT reason FROM halts WHERE ended_at IS NULL") == [("reconciliation break",)]
+
+    _work(home, datetime(2015, 11, 27, 23, 45, tzinfo=UTC))
+    for session in (FRI, NEXT_MON):
+        _night(home, session)
+    assert home.sql("SELECT state FROM runs ORDER BY session") == [("done",)] * 5
+    assert home.sql("SELECT count(*) FROM breaks") == [(1,)]
+
+
+def test_a_dividend_that_is_known_in_time_is_no_break(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    for session in (MON, TUE, WED, FRI):
+        _night(home, session)
+    assert home.sql("SELECT count(*) FROM breaks") == [(0,)]
+    assert home.sql("SELECT count(*) FROM dividends") == [(1,)]
