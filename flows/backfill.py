@@ -12,12 +12,15 @@ from tasks.backfill import backfill_of, fetch_missing
 
 def _name() -> str:
     parameters = runtime.flow_run.parameters
-    kind = "" if parameters["bars"] == "1d" else f" · {parameters['bars']}"
+    kind = ("" if parameters["bars"] == "1d" else f" · {parameters['bars']}") + (" · again" if parameters["again"] else "")
     return f"{parameters['book']}{kind} · {parameters['start']} to {parameters['end']}"
 
 
 @flow(name="backfill", flow_run_name=_name)
-def backfill(book: str, start: date, end: date, bars: Width = "1d") -> Backfilled | BackfilledMinutes:
-    """Bring the lake to hold the daily (or minute) bars of the source from `start` to `end`. What is there is not asked for again."""
-    with backfill_of(book, start, end, bars) as this:
+def backfill(book: str, start: date, end: date, bars: Width = "1d", again: bool = False) -> Backfilled | BackfilledMinutes:
+    """Bring the lake to hold the daily (or minute) bars of the source from `start` to `end`.
+
+    What is there is not asked for, unless `again` says so: then what the source has corrected becomes a new version.
+    """
+    with backfill_of(book, start, end, bars, again=again) as this:
         return fetch_missing(this)

@@ -26,6 +26,7 @@ class Asked:
         session: last session.
         parts: questions to the source that are missing, as it looks before the source is ours.
         width: of the bars.
+        again: whether what is there is asked for as well.
     """
 
     book: str
@@ -33,14 +34,15 @@ class Asked:
     session: date
     parts: int
     width: Width = "1d"
+    again: bool = False
 
     def nothing(self) -> Backfilled | BackfilledMinutes:
         """The outcome where nothing is missing."""
         return Backfilled(self.start, self.session) if self.width == "1d" else BackfilledMinutes(self.start, self.session)
 
 
-def ask(name: str | None, start: date, end: date, width: Width = "1d") -> Asked:
-    """Look at what is missing before anything is asked.
+def ask(name: str | None, start: date, end: date, width: Width = "1d", *, again: bool = False) -> Asked:
+    """Look at what is to be asked before anything is.
 
     Raises:
         ConfigError: the book, its file or the range is wrong, or the source has no minutes; nothing was written.
@@ -56,19 +58,26 @@ def ask(name: str | None, start: date, end: date, width: Width = "1d") -> Asked:
         require_minutes(wiring.source(config.source, described.sources[config.source], config.exchange, folder))
     parts = data_parts(book, session)
     try:
-        chunks = _missing(parts, start, session, width)
+        chunks = _missing(parts, start, session, width, again)
     finally:
         parts.close()
     if chunks:
         importlib.import_module("flows.backfill")  # while the server starts, instead of after it is ready
-    return Asked(book, start, session, chunks, width)
+    return Asked(book, start, session, chunks, width, again)
 
 
-def _missing(parts: DataParts, start: date, session: date, width: Width) -> int:
-    """How many questions to the source are missing."""
+def _missing(parts: DataParts, start: date, session: date, width: Width, again: bool) -> int:
+    """How many questions to the source there are."""
     if width == "1d":
         daily = find_missing(
-            parts.ledger, parts.lake, parts.source, calendar=parts.calendar, universe=parts.universe, start=start, session=session
+            parts.ledger,
+            parts.lake,
+            parts.source,
+            calendar=parts.calendar,
+            universe=parts.universe,
+            start=start,
+            session=session,
+            again=again,
         )
         return len(daily.chunks)
     minutes = find_missing_minutes(
@@ -80,6 +89,7 @@ def _missing(parts: DataParts, start: date, session: date, width: Width) -> int:
         start=start,
         session=session,
         thresholds=parts.config.minute_quality,
+        again=again,
     )
     return len(minutes.chunks)
 
@@ -97,6 +107,6 @@ def run_flow(asked: Asked, progress: Progress) -> Backfilled | BackfilledMinutes
     token = counted.set(progress)
     try:
         with without_heartbeats():
-            return backfill(asked.book, asked.start, asked.session, asked.width)
+            return backfill(asked.book, asked.start, asked.session, asked.width, asked.again)
     finally:
         counted.reset(token)

@@ -31,12 +31,14 @@ class Backfill:
         start: first day.
         session: last session.
         width: of the bars.
+        again: whether what is there is asked for as well.
     """
 
     parts: DataParts
     start: date
     session: date
     width: Width = "1d"
+    again: bool = False
 
     @property
     def book(self) -> str:
@@ -47,7 +49,7 @@ class Backfill:
     def run_id(self) -> str:
         """Its id, written beside what comes in."""
         kind = "backfill" if self.width == "1d" else f"backfill-{self.width}"
-        return f"{self.book}-{kind}-{self.start}-{self.session}"
+        return f"{self.book}-{kind}{'-again' if self.again else ''}-{self.start}-{self.session}"
 
     @property
     def attempt(self) -> int:
@@ -63,7 +65,7 @@ class Backfill:
 
 
 @contextmanager
-def backfill_of(book: str, start: date, end: date, width: Width = "1d") -> Iterator[Backfill]:
+def backfill_of(book: str, start: date, end: date, width: Width = "1d", *, again: bool = False) -> Iterator[Backfill]:
     """A backfill with its parts, closed at the end.
 
     Raises:
@@ -75,7 +77,7 @@ def backfill_of(book: str, start: date, end: date, width: Width = "1d") -> Itera
     session = last_session(books(where).book(book).exchange, start, end, clock(where)())
     parts = data_parts(book, session)
     try:
-        yield Backfill(parts, start, session, width)
+        yield Backfill(parts, start, session, width, again)
     finally:
         parts.close()
 
@@ -83,12 +85,15 @@ def backfill_of(book: str, start: date, end: date, width: Width = "1d") -> Itera
 @stage("backfill")
 def fetch_missing(this: Backfill) -> Backfilled | BackfilledMinutes:
     """Bring in what the lake lacks of the range. Rows: bars that came in."""
-    return _daily(this) if this.width == "1d" else _minutes(this)
+    done = _daily(this) if this.width == "1d" else _minutes(this)
+    for refusal in done.unmerged:
+        _log.warning("the lake's files of past periods were not merged", reason=refusal)
+    return done
 
 
 def _daily(this: Backfill) -> Backfilled:
     parts = this.parts
-    done = backfill(
+    return backfill(
         parts.ledger,
         parts.lake,
         parts.source,
@@ -97,6 +102,7 @@ def _daily(this: Backfill) -> Backfilled:
         start=this.start,
         session=this.session,
         thresholds=parts.config.quality,
+        again=this.again,
         run_id=this.run_id,
         holder=process_name(),
         is_alive=is_alive,
@@ -104,9 +110,6 @@ def _daily(this: Backfill) -> Backfilled:
         sleep=time.sleep,
         progress=counted.get(),
     )
-    for refusal in done.unmerged:
-        _log.warning("the lake's files of past periods were not merged", reason=refusal)
-    return done
 
 
 def _minutes(this: Backfill) -> BackfilledMinutes:
@@ -121,6 +124,7 @@ def _minutes(this: Backfill) -> BackfilledMinutes:
         session=this.session,
         thresholds=parts.config.minute_quality,
         completeness=parts.config.quality.completeness,
+        again=this.again,
         run_id=this.run_id,
         holder=process_name(),
         is_alive=is_alive,

@@ -19,6 +19,7 @@ def send_orders(cycle: Cycle) -> int:
         cycle.lease,
         parts.broker,
         cycle.opened,
+        limits=parts.config.limits,
         now=parts.now,
         sleep=cycle.sleep,
         progress=progress,

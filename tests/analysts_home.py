@@ -2,7 +2,7 @@
 
 | committed | holds |
 |---|---|
-| `FIRST` | bars of Monday to Thursday; SIM0001's Thursday close of 50.00; its minutes of Wednesday |
+| `FIRST` | the listings of both; bars of Monday to Thursday; SIM0001's Thursday close of 50.00; its minutes of Wednesday |
 | `SECOND` | Thursday corrected to 50.50, and Friday; the 2:1 split of Thursday and a dividend, both learned late; the first cycle |
 | `THIRD` | the second cycle; SIM0001's minutes of Friday, which add up to its daily bar |
 """
@@ -16,7 +16,8 @@ from typing import Any
 
 import polars as pl
 
-from grodt.lake import Lake, LakeFile, actions_path, bars_path, export_path, minute_bars_path
+from grodt.bars.listings import UNKNOWN_SINCE
+from grodt.lake import Lake, LakeFile, actions_path, bars_path, export_path, instruments_path, minute_bars_path
 from grodt.lake.validation import types
 from grodt.ledger.manifest import LedgerManifest, commit_files
 from grodt.ledger.unit import Ledger
@@ -53,7 +54,10 @@ def make(home: Path) -> Path:
             return put("bars_1m", minute_bars_path(SOURCE, [SPLIT], session, session, 2026), _minutes(session, known_at), known_at)
 
         with ledger.write() as tx:
-            commit_files(tx, [bars(MON, THU, FIRST), minutes(WED, FIRST)], FIRST)
+            listed = [{"source": SOURCE, "instrument": s, "symbol": s, "session": UNKNOWN_SINCE, "known_at": FIRST} for s in _CLOSES]
+            commit_files(
+                tx, [bars(MON, THU, FIRST), minutes(WED, FIRST), put("instruments", instruments_path(SOURCE), listed, FIRST)], FIRST
+            )
         with ledger.write() as tx:
             actions = put("corporate_actions", actions_path(SOURCE, [SPLIT, OTHER], MON, FRI, 2026), _actions(), SECOND)
             commit_files(tx, [bars(MON, THU, SECOND), bars(FRI, FRI, SECOND), actions, *_cycle(put, THU, SECOND)], SECOND)

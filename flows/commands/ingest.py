@@ -37,6 +37,9 @@ def ingest(
     end: Annotated[str, typer.Option("--end", help="Last day, YYYY-MM-DD; sessions that are not over yet are left out.")],
     book: Book = None,
     bars: Annotated[Literal["1d", "1m"], typer.Option("--bars", help="1d: daily bars; 1m: one-minute bars.")] = "1d",
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask for what is there as well; what was corrected becomes a new version.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fetch the bars that a book's history lacks: before and after what is there, and gaps in it. What is there is not asked for."""
@@ -49,7 +52,7 @@ def ingest(
             progress.say("loading, while the Prefect server starts")
             from flows.backfilling import ask, run_flow  # brings Polars and SQLAlchemy
 
-            asked = ask(book, first, last, bars)
+            asked = ask(book, first, last, bars, again=again)
             name = f"{asked.book} {first} to {asked.session}"
             if asked.session < last:
                 progress.done(f"{asked.book}: {asked.session} is the last complete session up to {last}; it ends there")
@@ -122,10 +125,12 @@ def _daily(book: str, done: "Backfilled") -> tuple[list[str], tuple[str, ...]]:
     days = f"{book} {done.start} to {done.session}"
     if not done.chunks:
         return [f"{days}: nothing is missing"], ()
-    if done.rows or done.quarantined:
+    if done.rows or done.quarantined or done.revised:
         lines = [f"{days}: {done.rows:,} bars came in, {done.quarantined:,} rows were quarantined"]
     else:
         lines = [f"{days}: nothing is missing that the source has"]
+    if done.revised:
+        lines.append(f"revisions: {done.revised:,} bars and corporate actions differ from what was there; each is a new version")
     if done.gap_bars:
         left = done.gap_bars - done.healed
         lines.append(f"gaps: {done.gap_bars:,} bars were asked for again, {done.healed:,} came in, {left:,} are still not there")
@@ -137,12 +142,14 @@ def _minutes(book: str, done: "BackfilledMinutes") -> tuple[list[str], tuple[str
     days, came = f"{book} {done.start} to {done.session}", done.report
     if not came.chunks:
         return [f"{days}: no minute bar is missing"], ()
-    if came.rows or came.quarantined:
+    if came.rows or came.quarantined or came.revised:
         lines = [f"{days}: {came.rows:,} minute bars came in, {came.quarantined:,} rows were quarantined"]
     else:
         lines = [f"{days}: no minute bar is missing that the source has"]
     if came.extended or came.filled:
         lines.append(f"left out: {came.extended:,} rows outside the trading hours, {came.filled:,} of minutes in which nobody traded")
+    if came.revised:
+        lines.append(f"revisions: {came.revised:,} minute bars differ from what was there; each is a new version")
     if done.gap_sessions:
         lines.append(
             f"gaps: {done.gap_sessions:,} sessions of symbols were asked for again, minutes of {came.healed:,} came in, "
@@ -150,6 +157,7 @@ def _minutes(book: str, done: "BackfilledMinutes") -> tuple[list[str], tuple[str
         )
     if came.compared:
         lines.append(f"daily bars: {came.identical:,} of {came.compared:,} sessions of symbols add up to the daily bar, to the last digit")
-    if came.incomplete:
-        lines.append(f"incomplete: {came.incomplete:,} sessions of liquid symbols")
+    if came.expected:
+        cut = f"; {came.incomplete:,} sessions of them are incomplete" if came.incomplete else ""
+        lines.append(f"liquid symbols: {came.minutes / came.expected:.1%} of the minutes have a bar{cut}")
     return lines, came.reasons

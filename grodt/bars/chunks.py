@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from grodt.instruments import Instrument, Listing, one_listing_each
+from grodt.lake import LakeFile
 
 _DAY = timedelta(days=1)
 
@@ -30,6 +31,38 @@ class Chunk:
     before_coverage: bool = False
     gap: bool = False
     again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Coverage to add: those symbols have been asked for and recorded from `start` to `end`."""
+
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """One recorded chunk: what the caller commits to the manifest, in one transaction.
+
+    Attributes:
+        chunk: the question.
+        files: what was written for it, at most one per table.
+        covered: coverage it adds. A listed symbol whose last session has not come yet stays uncovered from that session on.
+        rows: good bars.
+        quarantined: rows refused.
+        reasons: why rows were refused, in words.
+        revised: bars and corporate actions that differ from what was recorded before.
+    """
+
+    chunk: Chunk
+    files: tuple[LakeFile, ...]
+    covered: tuple[Covered, ...]
+    rows: int
+    quarantined: int
+    reasons: tuple[str, ...]
+    revised: int = 0
 
 
 def plan(

@@ -62,16 +62,13 @@ def exact_sums(values: Floats, firsts: Integers) -> Floats:
 def _decimals(values: Floats) -> tuple[Integers, Integers]:
     """Decimal places of each value and its integer in units of the last of them; −1 places where it is no such decimal."""
     places, units = np.full(values.size, -1, dtype=np.int64), np.zeros(values.size, dtype=np.int64)
-    left = slice(None)
+    left, rest = np.arange(values.size), values
     for place in range(_PLACES + 1):
-        rest = values[left]
         scaled = np.rint(rest * 10.0**place)
         found = (np.abs(scaled) < _LARGEST) & (scaled / 10.0**place == rest)
-        if isinstance(left, slice):
-            left = np.arange(values.size)
         units[left[found]] = scaled[found].astype(np.int64)
         places[left[found]] = place
-        left = left[~found]
+        left, rest = left[~found], rest[~found]
         if not left.size:
             break
     return places, units

@@ -113,13 +113,18 @@ class KnownListings:
         return with_later_splits(whose, day, theirs).drop("symbol").rename({"_symbol": "symbol"}).sort("symbol", day)
 
     def require_inside(self, bars: pl.DataFrame, path: Path) -> None:
-        """Refuse bars of a symbol that the file names on days on which nothing is quoted under it.
+        """Refuse bars of a symbol that the file names on days on which nothing is quoted under it, and of one that it uses as an id.
 
         Raises:
             DataError: names the first of them.
         """
         if not self.listings:
             return
+        ids = {each.instrument for each in self.listings} - {each.symbol for each in self.listings}
+        if taken := sorted(ids.intersection(bars["symbol"].unique())):
+            raise DataError(
+                f"{path}: {taken[0]} is a symbol of its own, and the id of an instrument in {self.path}; give the instrument another id"
+            )
         table = listings_frame("", self.listings, _NO_INSTANT).select("symbol", "until", since="session")
         inside = (pl.col("session") >= pl.col("since")) & (pl.col("until").is_null() | (pl.col("session") < pl.col("until"))).fill_null(
             False

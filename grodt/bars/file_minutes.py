@@ -107,7 +107,7 @@ def _instants(table: CellTable, settings: MinutesFile) -> CellTable:
         read = stamps.cast(pl.Datetime("us", kind.time_zone))
     else:
         table.refuse(pl.lit(True), "start", "is not an instant", "map the column that has date and time")
-        return table
+        read, kind = pl.lit(None, pl.Datetime("us", "UTC")), pl.Datetime("us", "UTC")  # of a file without rows
     if isinstance(kind, pl.Datetime) and kind.time_zone is None:
         utc = read.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
         earliest = read.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")

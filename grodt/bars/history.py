@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.corporate_actions import CorporateAction, renamed
+from grodt.bars.corporate_actions import CorporateAction, by_ex_date, renamed
 from grodt.bars.listings import Listings, relabelled
 from grodt.bars.market import SessionMarket
 from grodt.lake import Lake, Snapshot
@@ -83,8 +83,9 @@ def read_markets(
                 previous_close=closes,
                 actions=tuple(sorted(actions[first:at], key=lambda action: (action.symbol, action.kind, action.ex_date))),
             )
-            changes = (action for action in actions[first:at] if action.kind == "symbol_change")
-            closes = {**renamed(closes, changes), **_by_symbol(today, "close")}
+            for of_date in by_ex_date(actions[first:at]):
+                closes = renamed(closes, of_date["symbol_change"].values())
+            closes = {**closes, **_by_symbol(today, "close")}
 
 
 def read_actions(

@@ -8,19 +8,18 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import partial
 
 import polars as pl
 
 from grodt.bars.answers import Answers
-from grodt.bars.chunks import Chunk
+from grodt.bars.chunks import Chunk, ChunkResult, Covered
 from grodt.bars.jumps import REFUSED, WINDOW, Tail
 from grodt.bars.quality import Completeness, GateResult, Thresholds, gate
-from grodt.bars.revisions import write_again
+from grodt.bars.revisions import daily_parts, write_again
 from grodt.bars.row_rules import LEAPS, STALE
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, BarSource
 from grodt.errors import DataError
-from grodt.lake import Lake, LakeFile, Manifest, Snapshot, actions_path, bars_path, quarantine_path
+from grodt.lake import Lake, Manifest, Snapshot, actions_path, bars_path, quarantine_path
 from grodt.sessions import Calendar
 
 #: Sessions for which a listed symbol that went silent is asked for again.
@@ -42,38 +41,6 @@ class GateHalt(DataError):
         super().__init__(message)
         self.reasons = reasons
         self.completeness = completeness
-
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """Coverage to add: those symbols have been asked for and recorded from `start` to `end`."""
-
-    symbols: tuple[str, ...]
-    start: date
-    end: date
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkResult:
-    """One recorded chunk: what the caller commits to the manifest, in one transaction.
-
-    Attributes:
-        chunk: the question.
-        files: what was written for it, at most one per table.
-        covered: coverage it adds. A listed symbol whose last session has not come yet stays uncovered from that session on.
-        rows: good bars.
-        quarantined: rows refused.
-        reasons: why rows were refused, in words.
-        revised: bars and corporate actions that differ from what was recorded before.
-    """
-
-    chunk: Chunk
-    files: tuple[LakeFile, ...]
-    covered: tuple[Covered, ...]
-    rows: int
-    quarantined: int
-    reasons: tuple[str, ...]
-    revised: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +123,9 @@ async def ingest(
             judged = _Judged(chunk, result, previous, known_at)
             if chunk.again:
                 standing = manifest.snapshot(tables=_TABLES)
-                news_of = partial(write_again, source=source.name, run_id=run_id, known_at=known_at)
-                revised = await asyncio.to_thread(news_of, chunk, result, lake, standing)
-                report.add(ChunkResult(chunk, revised.files, (), revised.rows, revised.quarantined, result.reasons, revised.revised))
+                parts = daily_parts(chunk, result, source=source.name, run_id=run_id, known_at=known_at)
+                revised = await asyncio.to_thread(write_again, parts, lake, standing, source=source.name, run_id=run_id, known_at=known_at)
+                report.add(revised.result(chunk, "bars_1d", "quarantine", result.reasons))
             elif chunk.gap:
                 standing = manifest.snapshot(tables=_TABLES)
                 news = await asyncio.to_thread(_news, judged, lake, standing, source.name)

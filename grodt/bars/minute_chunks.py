@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from grodt.bars.chunks import Chunk, parted, plan
+from grodt.bars.revisions import plan_again
 from grodt.sessions import Calendar
 
 #: Minute bars of one chunk at most: 500 symbols of a US exchange for five sessions.
@@ -64,6 +65,25 @@ def plan_minute_gaps(missing: pl.DataFrame, calendar: Calendar, *, largest: int 
         Chunk(part, session, session, gap=True)
         for session in sorted(by_session)
         for part in parted(by_session[session], max(1, largest // calendar.minutes_of(session)))
+    )
+
+
+def plan_minutes_again(
+    coverage: Mapping[str, tuple[date, date]],
+    symbols: Sequence[str],
+    start: date,
+    session: date,
+    calendar: Calendar,
+    *,
+    largest: int = LARGEST,
+) -> tuple[Chunk, ...]:
+    """The chunks that ask again for the minutes that are covered from `start` to `session`; arguments as of `plan_minutes`."""
+    several = max(1, largest // calendar.minutes_of(session))
+    return tuple(
+        chunk
+        for part in parted(symbols, several)
+        for first, last in windows(calendar.between(start, session), len(part), calendar, largest=largest)
+        for chunk in plan_again(coverage, part, first, last)
     )
 
 

@@ -19,7 +19,7 @@ import polars as pl
 
 from grodt.bars.minute_clock import wrong_end_of_the_minute, wrong_zone
 from grodt.bars.minute_rules import MINUTE_RULES, OUTSIDE, part_minutes
-from grodt.bars.minute_sessions import Agreement, compare_with_daily, describe_incomplete, measure_sessions
+from grodt.bars.minute_sessions import Agreement, add_up_when_moved, compare_with_daily, describe_incomplete, measure_sessions
 from grodt.bars.source import RAW_MINUTES
 from grodt.errors import ConfigError, DataError
 from grodt.sessions import INSTANT, Calendar
@@ -142,6 +142,8 @@ def gate_minutes(
     )
     measured = measure_sessions(good, calendar, silent_minutes=thresholds.silent_minutes)
     agreement = compare_with_daily(good, daily, calendar, apart=thresholds.daily_floor)
+    if agreement.compared and not agreement.identical:
+        clock += _adds_up_when_moved(good, daily, calendar, agreement)
     halts = [*clock, *_too_many_quarantined(quarantined, traded.height, thresholds), *_too_far_from_daily(agreement, thresholds)]
     return MinuteVerdict(
         bars=good,
@@ -176,6 +178,18 @@ def _without_filling(placed: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     some = (pl.col("volume") > 0).any().over("symbol", "session")
     kept = placed.filter(~(quiet & some))
     return kept, placed.height - kept.height
+
+
+def _adds_up_when_moved(good: pl.DataFrame, daily: pl.DataFrame, calendar: Calendar, agreement: Agreement) -> list[str]:
+    move = add_up_when_moved(good, daily, calendar)
+    if not move:
+        return []
+    real, setting, declared = ("END", "end", "START") if move < 0 else ("START", "start", "END")
+    return [
+        f"none of {agreement.compared} sessions adds up to its daily bar as the minutes are stamped, and moved by {move:+d} minute they "
+        f"do to the last digit: the bars are stamped at the {real} of the minute and were taken for {declared}; declare "
+        f"`stamps: {setting}` of the source"
+    ]
 
 
 def _too_many_quarantined(quarantined: pl.DataFrame, rows: int, thresholds: MinuteThresholds) -> list[str]:

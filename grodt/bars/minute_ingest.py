@@ -12,10 +12,12 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from grodt.bars.answers import Answers
-from grodt.bars.chunks import Chunk
+from grodt.bars.chunks import Chunk, ChunkResult, Covered
 from grodt.bars.files import FilesSource
-from grodt.bars.ingest import ChunkResult, Covered, GateHalt, Progress
+from grodt.bars.ingest import GateHalt, Progress
 from grodt.bars.minute_gate import MinuteThresholds, MinuteVerdict, gate_minutes
+from grodt.bars.minute_sessions import Agreement
+from grodt.bars.revisions import BAR_VALUES, Again, write_again
 from grodt.bars.source import BarSource, MinuteSource
 from grodt.errors import ConfigError
 from grodt.lake import Lake, Manifest, Snapshot, minute_bars_path, minute_quarantine_path
@@ -37,9 +39,11 @@ class MinutesReport:
         chunks: questions asked.
         rows: good bars that came in.
         healed: symbol-sessions asked for again of which some did.
+        revised: bars that differ from what was recorded before.
         quarantined: rows refused that had not been refused before.
         extended: rows outside trading hours that were left out as the book says.
         filled: rows that were left out because nobody traded.
+        minutes, expected: of liquid symbols, the minutes that have a bar, of those in which the exchange traded.
         incomplete: symbol-sessions of liquid symbols that came in cut off.
         compared: symbol-sessions whose minutes were added up and laid beside a daily bar.
         identical: of these, those that are the very same numbers.
@@ -49,9 +53,12 @@ class MinutesReport:
     chunks: int = 0
     rows: int = 0
     healed: int = 0
+    revised: int = 0
     quarantined: int = 0
     extended: int = 0
     filled: int = 0
+    minutes: int = 0
+    expected: int = 0
     incomplete: int = 0
     compared: int = 0
     identical: int = 0
@@ -139,7 +146,11 @@ async def ingest_minutes(
             if verdict.halts:
                 raise _halt(source, chunk.start, chunk.end, (*verdict.halts, *verdict.reasons))
             judged = _Judged(chunk, verdict, known_at)
-            if chunk.gap:
+            if chunk.again:
+                parts = _parts(judged, source.name, run_id)
+                revised = await asyncio.to_thread(write_again, parts, lake, standing, source=source.name, run_id=run_id, known_at=known_at)
+                tally.add(revised.result(chunk, *MINUTE_TABLES, verdict.reasons), verdict)
+            elif chunk.gap:
                 news = await asyncio.to_thread(_news, judged, lake, standing, source.name)
                 tally.add(await asyncio.to_thread(_write, news, (), lake, source.name, run_id, standing), news.verdict)
             elif listed and chunk.end == session and not chunk.before_coverage:
@@ -177,15 +188,18 @@ class _Tally:
     def add(self, result: ChunkResult, verdict: MinuteVerdict) -> None:
         self._commit(result)
         self._done += 1
-        so_far = self.report
+        so_far, liquid = self.report, verdict.sessions.filter("liquid")
         came = verdict.bars.select("symbol", "session").n_unique() if result.chunk.gap and verdict.bars.height else 0
         self.report = replace(
             so_far,
             rows=so_far.rows + result.rows,
             healed=so_far.healed + came,
+            revised=so_far.revised + result.revised,
             quarantined=so_far.quarantined + result.quarantined,
             extended=so_far.extended + verdict.extended,
             filled=so_far.filled + verdict.filled,
+            minutes=so_far.minutes + int(liquid["minutes"].sum()),
+            expected=so_far.expected + int(liquid["expected"].sum()),
             incomplete=so_far.incomplete + int(verdict.sessions["incomplete"].sum()),
             compared=so_far.compared + verdict.agreement.compared,
             identical=so_far.identical + verdict.agreement.identical,
@@ -204,7 +218,10 @@ def _news(judged: _Judged, lake: Lake, standing: Snapshot, source: str) -> _Judg
         there = lake.read(table, standing, source=source, columns=_MINUTE, start=chunk.start, end=chunk.end, symbols=symbols)
         kept.append(frame.join(there, on=_MINUTE, how="anti"))
     bars, quarantined = kept
-    news = replace(verdict, bars=bars, quarantined=quarantined, reasons=verdict.reasons if bars.height or quarantined.height else ())
+    news = replace(verdict, bars=bars, quarantined=quarantined)
+    if not bars.height and not quarantined.height:  # all of it has been told before
+        nothing = Agreement(0, 0, verdict.agreement.apart.clear())
+        news = replace(news, extended=0, filled=0, sessions=verdict.sessions.clear(), agreement=nothing, reasons=())
     return replace(judged, verdict=news)
 
 
@@ -229,6 +246,18 @@ def _write(
             frame = pl.concat([rows.select(frame.columns), frame])  # noqa: PLW2901
         files.append(lake.write(table, path, frame, source=source, known_at=known_at, run_id=run_id))
     return ChunkResult(chunk, tuple(files), covered, verdict.bars.height, verdict.quarantined.height, verdict.reasons)
+
+
+def _parts(judged: _Judged, source: str, run_id: str) -> tuple[Again, ...]:
+    """An answer that was asked for again, in parts for `write_again`."""
+    chunk, verdict = judged.chunk, judged.verdict
+    mark = pl.lit(source).alias("source"), pl.lit(judged.known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
+    where = source, chunk.symbols, chunk.start, chunk.end, chunk.start.year
+    refused = verdict.quarantined.with_columns(*mark, pl.lit(run_id).alias("run_id"))
+    return (
+        Again("bars_1m", _MINUTE, "session", BAR_VALUES, minute_bars_path(*where), verdict.bars.with_columns(mark)),
+        Again("quarantine_1m", _MINUTE, "session", (), minute_quarantine_path(*where), refused),
+    )
 
 
 def _expected(

@@ -5,6 +5,7 @@ trades, and then none for half an hour, was cut off: by an outage, a halt of tra
 *incomplete*.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +18,8 @@ from grodt.sessions import INSTANT, SESSION, Calendar
 
 #: Share of the minutes, outside its longest silence, from which on a symbol's silence means something.
 LIQUID = 0.8
+#: Sessions that add up to the last digit once the stamps are moved, from which on that is believed.
+LEAST_IDENTICAL = 2
 _MINUTE = np.timedelta64(1, "m")
 _KEY = ("symbol", "session")
 _FIELDS = ("open", "high", "low", "close", "volume")
@@ -139,6 +142,29 @@ def compare_with_daily(minutes: pl.DataFrame, daily: pl.DataFrame, calendar: Cal
         identical=int(summed.select(same.sum()).item()),
         apart=summed.filter(far).select(*_KEY, "close", pl.col("close_daily").alias("daily_close")).sort(_KEY),
     )
+
+
+def add_up_when_moved(minutes: pl.DataFrame, daily: pl.DataFrame, calendar: Calendar) -> int:
+    """By how many minutes (−1 or 1) the stamps must be moved so that the minutes add up to the daily bars; 0 where that is not so.
+
+    Numbers that are the same to the last digit in several sessions are no chance. Only this tells of a market that never closes which
+    end of the minute its bars are stamped at.
+
+    Args:
+        minutes: MINUTES, none of which adds up as it stands.
+        daily: as of `compare_with_daily`.
+        calendar: of the exchange.
+    """
+    starts = minutes["start"].dt.replace_time_zone(None).to_numpy().astype(INSTANT, copy=False)
+    for move in (-1, 1):
+        moved = starts + move * _MINUTE
+        sessions = calendar.sessions_of(moved)
+        placed = minutes.with_columns(
+            pl.Series("start", moved).dt.replace_time_zone("UTC"), pl.Series("session", sessions).cast(pl.Date)
+        ).filter(~np.isnat(sessions))
+        if compare_with_daily(placed, daily, calendar, apart=math.inf).identical >= LEAST_IDENTICAL:
+            return move
+    return 0
 
 
 def sessions_without_minutes(daily: pl.DataFrame, measured: pl.DataFrame, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:

@@ -12,14 +12,53 @@ from datetime import date, datetime
 
 import polars as pl
 
-from grodt.bars.chunks import Chunk, parted
+from grodt.bars.chunks import Chunk, ChunkResult, parted
 from grodt.bars.quality import GateResult
 from grodt.lake import Lake, LakeFile, Snapshot, actions_path, bars_path, quarantine_path
 
 _CELL = ("symbol", "session")
 _ACTION = ("symbol", "ex_date", "kind")
-_BAR_VALUES = ("open", "high", "low", "close", "volume")
+#: What of a bar a revision changes.
+BAR_VALUES = ("open", "high", "low", "close", "volume")
 _ACTION_VALUES = ("pay_date", "ratio_new", "ratio_old", "cash_per_share", "new_symbol")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Of an answer that was asked for again, the rows of one table.
+
+    Attributes:
+        table: its name.
+        key: what identifies a row, beside the source.
+        day: the column with its session or ex date.
+        values: columns that a revision changes; none: a row that stands is never changed.
+        path: where rows go that the lake lacks.
+        rows: with every column of the table, `known_at` being the instant of the answer.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    day: str
+    values: tuple[str, ...]
+    path: str
+    rows: pl.DataFrame
+
+    def standing(self, lake: Lake, snapshot: Snapshot, source: str) -> pl.DataFrame:
+        """Key and values of the rows that the lake has of the same symbols and days."""
+        columns = [*self.key, *self.values]
+        if self.rows.is_empty():
+            return self.rows.select(columns)
+        first, last = _range(self.rows, self.day)
+        symbols = self.rows["symbol"].unique().to_list()
+        return _shaped(lake.read(self.table, snapshot, source=source, columns=columns, start=first, end=last, symbols=symbols), self.rows)
+
+    def changed(self, standing: pl.DataFrame) -> pl.DataFrame:
+        """The rows that differ from the one of the same key that stands."""
+        if not self.values:
+            return self.rows.clear()
+        both = self.rows.join(standing, on=self.key, how="inner", suffix="_before", maintain_order="left")
+        differs = pl.any_horizontal(pl.col(value).ne_missing(pl.col(f"{value}_before")) for value in self.values)
+        return both.filter(differs).select(self.rows.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +67,17 @@ class Revised:
 
     Attributes:
         files: versions to commit, at most one per path.
-        rows: bars that the lake did not have.
-        revised: bars and corporate actions that differ from those it had.
-        quarantined: rows refused that had not been refused before.
+        added: by table, rows that the lake did not have.
+        revised: by table, rows that differ from those it had.
     """
 
     files: tuple[LakeFile, ...]
-    rows: int
-    revised: int
-    quarantined: int
+    added: Mapping[str, int]
+    revised: Mapping[str, int]
+
+    def result(self, chunk: Chunk, bars: str, quarantine: str, reasons: tuple[str, ...]) -> ChunkResult:
+        """The same for whoever commits it; `bars` and `quarantine` are the names of the answer's tables."""
+        return ChunkResult(chunk, self.files, (), self.added[bars], self.added[quarantine], reasons, sum(self.revised.values()))
 
 
 def plan_again(
@@ -63,81 +104,52 @@ def plan_again(
     return tuple(Chunk(part, *span, again=True) for span in sorted(together) for part in parted(together[span], largest))
 
 
-def write_again(
-    chunk: Chunk, result: GateResult, lake: Lake, standing: Snapshot, *, source: str, run_id: str, known_at: datetime
-) -> Revised:
-    """Write new versions of the files whose rows the answer revises, and what the lake lacks to the path of the chunk.
+def write_again(parts: Sequence[Again], lake: Lake, standing: Snapshot, *, source: str, run_id: str, known_at: datetime) -> Revised:
+    """Write new versions of the files whose rows an answer revises, and what the lake lacks.
 
     Args:
-        chunk: the question.
-        result: the gate's verdict on the answer.
+        parts: the answer, as the gate let it through and refused it.
         lake: where files go.
         standing: the lake as it is.
         source: who answered.
-        run_id: written beside each file and each refused row.
+        run_id: written beside each file.
         known_at: the instant of the answer.
     """
-    mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
-    bars = _Part("bars_1d", _CELL, _BAR_VALUES, result.bars.with_columns(mark))
-    actions = _Part("corporate_actions", _ACTION, _ACTION_VALUES, result.actions.with_columns(mark))
-    refused = _Part("quarantine", _CELL, (), result.quarantined.with_columns(*mark, pl.lit(run_id).alias("run_id")))
     files: list[LakeFile] = []
-    added, revised = {}, 0
-    for part, path_of in ((bars, bars_path), (actions, actions_path), (refused, quarantine_path)):
+    added, revised = {}, {}
+    for part in parts:
         old = part.standing(lake, standing, source)
         changed = part.changed(old)
         news = part.rows.join(old, on=part.key, how="anti")
         frames = _rewritten(part, changed, lake, standing, source)
         if news.height:
-            path = path_of(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year)
-            stands = frames[path] if path in frames else _at(path, part.table, lake, standing)
-            frames[path] = news if stands is None else pl.concat([_shaped(stands, news), news])
+            stands = frames[part.path] if part.path in frames else _at(part.path, part.table, lake, standing)
+            frames[part.path] = news if stands is None else pl.concat([_shaped(stands, news), news])
         files += [
             lake.write(part.table, path, frame, source=source, known_at=known_at, run_id=run_id) for path, frame in sorted(frames.items())
         ]
-        added[part.table] = news.height
-        revised += changed.height
-    return Revised(tuple(files), added["bars_1d"], revised, added["quarantine"])
+        added[part.table], revised[part.table] = news.height, changed.height
+    return Revised(tuple(files), added, revised)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The answer's rows of one table; `values` are the columns that a revision changes."""
-
-    table: str
-    key: tuple[str, ...]
-    values: tuple[str, ...]
-    rows: pl.DataFrame
-
-    def standing(self, lake: Lake, snapshot: Snapshot, source: str) -> pl.DataFrame:
-        """Key and values of the rows that the lake has of the same symbols and days."""
-        day, columns = self.key[1], [*self.key, *self.values]
-        if self.rows.is_empty():
-            return self.rows.select(columns)
-        first, last = self.rows[day].min(), self.rows[day].max()
-        symbols = self.rows["symbol"].unique().to_list()
-        assert isinstance(first, date)
-        assert isinstance(last, date)
-        return _shaped(lake.read(self.table, snapshot, source=source, columns=columns, start=first, end=last, symbols=symbols), self.rows)
-
-    def changed(self, standing: pl.DataFrame) -> pl.DataFrame:
-        """The rows that differ from the one of the same key that stands."""
-        if not self.values:
-            return self.rows.clear()
-        both = self.rows.join(standing, on=self.key, how="inner", suffix="_before", maintain_order="left")
-        differs = pl.any_horizontal(pl.col(value).ne_missing(pl.col(f"{value}_before")) for value in self.values)
-        return both.filter(differs).select(self.rows.columns)
+def daily_parts(chunk: Chunk, result: GateResult, *, source: str, run_id: str, known_at: datetime) -> tuple[Again, ...]:
+    """An answer with daily bars, as the gate judged it, in parts for `write_again`."""
+    mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
+    where = source, chunk.symbols, chunk.start, chunk.end, chunk.start.year
+    refused = result.quarantined.with_columns(*mark, pl.lit(run_id).alias("run_id"))
+    return (
+        Again("bars_1d", _CELL, "session", BAR_VALUES, bars_path(*where), result.bars.with_columns(mark)),
+        Again("corporate_actions", _ACTION, "ex_date", _ACTION_VALUES, actions_path(*where), result.actions.with_columns(mark)),
+        Again("quarantine", _CELL, "session", (), quarantine_path(*where), refused),
+    )
 
 
-def _rewritten(part: _Part, changed: pl.DataFrame, lake: Lake, standing: Snapshot, source: str) -> dict[str, pl.DataFrame]:
+def _rewritten(part: Again, changed: pl.DataFrame, lake: Lake, standing: Snapshot, source: str) -> dict[str, pl.DataFrame]:
     """By path, the rows of each file that holds a row that changed, with the change."""
     frames: dict[str, pl.DataFrame] = {}
     if changed.is_empty():
         return frames
-    days = changed[part.key[1]]
-    first, last = days.min(), days.max()
-    assert isinstance(first, date)
-    assert isinstance(last, date)
+    first, last = _range(changed, part.day)
     for file in standing.of(part.table, source):
         if file.first_session is not None and file.last_session is not None and (file.last_session < first or file.first_session > last):
             continue
@@ -146,6 +158,13 @@ def _rewritten(part: _Part, changed: pl.DataFrame, lake: Lake, standing: Snapsho
         if kept.height < rows.height:
             frames[file.path] = pl.concat([kept, changed.join(rows, on=part.key, how="semi")])
     return frames
+
+
+def _range(rows: pl.DataFrame, day: str) -> tuple[date, date]:
+    first, last = rows[day].min(), rows[day].max()
+    assert isinstance(first, date)
+    assert isinstance(last, date)
+    return first, last
 
 
 def _at(path: str, table: str, lake: Lake, standing: Snapshot) -> pl.DataFrame | None:

@@ -13,6 +13,7 @@ from grodt.bars.chunks import Chunk, other_symbols, plan
 from grodt.bars.gaps import plan_gaps
 from grodt.bars.ingest import LATE_SESSIONS, Progress
 from grodt.bars.quality import Thresholds
+from grodt.bars.revisions import plan_again
 from grodt.bars.source import BarSource
 from grodt.errors import SessionError
 from grodt.execution.compaction import compact
@@ -37,17 +38,19 @@ class Missing:
         history: days before and after the coverage.
         gap_bars: bars that would fill every gap.
         symbols: whose, ascending, with the other symbols of their instruments.
+        again: what is covered and asked for again all the same; it takes the place of the gaps.
     """
 
     gaps: tuple[Chunk, ...]
     history: tuple[Chunk, ...]
     gap_bars: int
     symbols: tuple[str, ...] = ()
+    again: tuple[Chunk, ...] = ()
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
         """All of it, in the order in which it is asked: the jump rule's memory runs forward, so gaps come first."""
-        return (*self.gaps, *self.history)
+        return (*(self.again or self.gaps), *self.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Backfilled:
         quarantined: rows refused that had not been refused before.
         reasons: why, in words.
         unmerged: why files of periods that are over were left as they are; see `compact`.
+        revised: bars and corporate actions that differ from what was recorded before.
     """
 
     start: date
@@ -75,6 +79,7 @@ class Backfilled:
     quarantined: int = 0
     reasons: tuple[str, ...] = ()
     unmerged: tuple[str, ...] = ()
+    revised: int = 0
 
 
 def last_session(calendar: Calendar, start: date, end: date, now: datetime) -> date:
@@ -104,9 +109,17 @@ def wanted_symbols(source: BarSource, universe: Universe, calendar: Calendar, st
 
 
 def find_missing(
-    ledger: Ledger, lake: Lake, source: BarSource, *, calendar: Calendar, universe: Universe, start: date, session: date
+    ledger: Ledger,
+    lake: Lake,
+    source: BarSource,
+    *,
+    calendar: Calendar,
+    universe: Universe,
+    start: date,
+    session: date,
+    again: bool = False,
 ) -> Missing:
-    """What the lake lacks of every symbol that the universe had in any session of the range.
+    """What the lake lacks of every symbol that the universe had in any session of the range; with `again`, also what it has.
 
     A gap is asked for whenever somebody asks for its range: the lake is the memory of it, so a bar that the vendor mends late comes
     in whenever that is.
@@ -116,7 +129,9 @@ def find_missing(
         covered = {symbol: days for symbol, days in coverage(tx, source.name).items() if symbol in wanted}
     gaps = _gaps(lake, ledger, source.name, calendar, covered, start, session)
     gap_bars = sum(len(chunk.symbols) * len(calendar.between(chunk.start, chunk.end)) for chunk in gaps)
-    return Missing(gaps, plan(covered, wanted, start, session, largest=LARGEST_CHUNK), gap_bars, tuple(sorted(wanted)))
+    asked_again = plan_again(covered, covered, start, session, largest=LARGEST_CHUNK) if again else ()
+    history = plan(covered, wanted, start, session, largest=LARGEST_CHUNK)
+    return Missing(gaps, history, gap_bars, tuple(sorted(wanted)), asked_again)
 
 
 def _gaps(
@@ -149,6 +164,7 @@ def backfill(
     start: date,
     session: date,
     thresholds: Thresholds,
+    again: bool = False,
     run_id: str,
     holder: str,
     is_alive: Callable[[str], bool],
@@ -167,6 +183,7 @@ def backfill(
         start: first day.
         session: last session, from `last_session`.
         thresholds: the gate's.
+        again: ask as well for what is there, and record what differs as a new version.
         run_id: written beside what comes in.
         holder, is_alive: who we are, and whether another still runs.
         now, sleep: clock and wait.
@@ -181,7 +198,7 @@ def backfill(
     filling = SourceLease(ledger, source.name, holder, is_alive, now, sleep)
     with filling:
         lake.set_aside(source.name, FILLED)
-        missing = find_missing(ledger, lake, source, calendar=calendar, universe=universe, start=start, session=session)
+        missing = find_missing(ledger, lake, source, calendar=calendar, universe=universe, start=start, session=session, again=again)
         record_listings(ledger, None, lake, source, missing.symbols, run_id=run_id, now=now)
         if not missing.chunks:
             merged = compact(ledger, None, filling, lake, source.name, session, tables=FILLED, run_id=run_id, now=now)
@@ -205,5 +222,14 @@ def backfill(
         )
         merged = compact(ledger, None, filling, lake, source.name, session, tables=FILLED, run_id=run_id, now=now)
     return Backfilled(
-        start, session, report.chunks, report.rows, missing.gap_bars, report.healed, report.quarantined, report.reasons, merged.refusals
+        start,
+        session,
+        report.chunks,
+        report.rows,
+        missing.gap_bars,
+        report.healed,
+        report.quarantined,
+        report.reasons,
+        merged.refusals,
+        report.revised,
     )

@@ -11,9 +11,9 @@ from datetime import date, datetime
 
 import polars as pl
 
-from grodt.bars.chunks import Chunk
-from grodt.bars.ingest import LATE_SESSIONS, ChunkResult, Progress
-from grodt.bars.minute_chunks import plan_minute_gaps, plan_minutes, windows
+from grodt.bars.chunks import Chunk, ChunkResult
+from grodt.bars.ingest import LATE_SESSIONS, Progress
+from grodt.bars.minute_chunks import plan_minute_gaps, plan_minutes, plan_minutes_again, windows
 from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.minute_ingest import MINUTE_TABLES, MinutesReport, ingest_minutes, require_minutes
 from grodt.bars.minute_sessions import measure_sessions, sessions_without_minutes
@@ -35,16 +35,18 @@ class MissingMinutes:
         gaps: sessions inside the coverage that are not there or cut off.
         history: days before and after the coverage.
         gap_sessions: symbol-sessions among the gaps.
+        again: what is covered and asked for again all the same; it takes the place of the gaps.
     """
 
     gaps: tuple[Chunk, ...]
     history: tuple[Chunk, ...]
     gap_sessions: int
+    again: tuple[Chunk, ...] = ()
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
         """All of it, in the order in which it is asked."""
-        return (*self.gaps, *self.history)
+        return (*(self.again or self.gaps), *self.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ def find_missing_minutes(
     start: date,
     session: date,
     thresholds: MinuteThresholds,
+    again: bool = False,
 ) -> MissingMinutes:
-    """What the lake lacks of every symbol that the universe had in any session of the range.
+    """What the lake lacks of every symbol that the universe had in any session of the range; with `again`, also what it has.
 
     Raises:
         ConfigError: the source has no minutes.
@@ -93,7 +96,8 @@ def find_missing_minutes(
         covered = {symbol: days for symbol, days in coverage(tx, source.name, "1m").items() if symbol in wanted}
     missing = _missing_sessions(ledger, lake, source.name, calendar, covered, start, session, thresholds)
     gaps = plan_minute_gaps(missing, calendar)
-    return MissingMinutes(gaps, plan_minutes(covered, wanted, start, session, calendar), missing.height)
+    asked_again = plan_minutes_again(covered, sorted(covered), start, session, calendar) if again else ()
+    return MissingMinutes(gaps, plan_minutes(covered, wanted, start, session, calendar), missing.height, asked_again)
 
 
 def _missing_sessions(
@@ -140,6 +144,7 @@ def backfill_minutes(
     session: date,
     thresholds: MinuteThresholds,
     completeness: float,
+    again: bool = False,
     run_id: str,
     holder: str,
     is_alive: Callable[[str], bool],
@@ -158,6 +163,7 @@ def backfill_minutes(
         session: last session, from `last_session`.
         thresholds: the minute gate's.
         completeness: least share of the symbols that traded in a recent session whose minutes must be whole.
+        again: ask as well for what is there, and record what differs as a new version.
         run_id: written beside what comes in.
         holder, is_alive: who we are, and whether another still runs.
         now, sleep: clock and wait.
@@ -182,7 +188,7 @@ def backfill_minutes(
     with filling:
         lake.set_aside(source.name, MINUTE_TABLES)
         missing = find_missing_minutes(
-            ledger, lake, source, calendar=calendar, universe=universe, start=start, session=session, thresholds=thresholds
+            ledger, lake, source, calendar=calendar, universe=universe, start=start, session=session, thresholds=thresholds, again=again
         )
         if not missing.chunks:
             return BackfilledMinutes(start, session)

@@ -62,6 +62,8 @@ def compact(
     snapshot = manifest.snapshot(tables=tables)
     files, into, refusals = 0, 0, list[str]()
     for period in closed_periods((file for file in snapshot.files if file.source == source), session):
+        with ledger.write(lease) as tx:
+            filling.renew(tx)
         try:
             merged = lake.compact(period, snapshot, run_id=run_id)
         except NotCompacted as refusal:

@@ -4,7 +4,7 @@ The kernel's three steps (signals, targets, risk) see nothing but this, the pane
 keeps such a state in memory calls the same steps.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,14 +15,14 @@ from grodt.bars.history import micros_of_prices
 from grodt.bars.quality import Completeness
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import open_breaks
-from grodt.ledger.halts import active
+from grodt.ledger.halts import active, last_armed
 from grodt.ledger.marks import Mark
-from grodt.ledger.orders import orders_in, orders_of
+from grodt.ledger.orders import orders_in, orders_of, traded_cycles
 from grodt.ledger.postings import holdings
-from grodt.ledger.runs import Run
+from grodt.ledger.runs import Run, unchanged_before
 from grodt.ledger.unit import Read
 from grodt.orders.order import Side
-from grodt.orders.states import IN_FLIGHT, OPEN
+from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 from grodt.risk.proposal import Proposal
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
@@ -41,27 +41,51 @@ class BookState:
 
     Attributes:
         symbols: ascending tickers: the universe and what is held.
-        position, working: int64 shares held, and in open orders, signed.
+        position: int64 shares held.
+        open_buys, open_sells: int64 shares of open orders, both ≥ 0.
         lot: int64 shares of one lot.
+        tick: int64 micros.
+        sector: the instrument's; "" where it is not known.
         shortable: bool.
         in_universe: bool, whether it may be traded at all.
         intended: bool, whether this cycle has an intent in it already.
+        halted: bool, whether a halt of the symbol is active.
+        unknown: bool, whether an order of unknown outcome is in it.
         equity, cash: micros.
-        active_halts: of the book and of all books; a symbol's halt stops that symbol's order when it is sent.
+        previous_equity, high_water_mark: micros, equity at the mark before and the highest ever.
+        active_halts: of the book and of all books.
         open_breaks: of the book.
+        cycles_traded: baskets with orders since a person last armed the book.
+        cycles_unchanged: cycles done before with this configuration and code.
+        first_basket: whether the book has never ordered.
     """
 
     symbols: tuple[str, ...]
     position: IntArray
-    working: IntArray
+    open_buys: IntArray
+    open_sells: IntArray
     lot: IntArray
+    tick: IntArray
+    sector: tuple[str, ...]
     shortable: BoolArray
     in_universe: BoolArray
     intended: BoolArray
+    halted: BoolArray
+    unknown: BoolArray
     equity: int
     cash: int
+    previous_equity: int
+    high_water_mark: int
     active_halts: int
     open_breaks: int
+    cycles_traded: int
+    cycles_unchanged: int
+    first_basket: bool
+
+    @property
+    def working(self) -> IntArray:
+        """Shares in open orders, signed."""
+        return self.open_buys - self.open_sells
 
 
 def traded_symbols(universe: Collection[Instrument], held: Collection[str]) -> tuple[str, ...]:
@@ -74,24 +98,48 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -
     book = run.book
     held = holdings(tx, book)
     intended = {each.order.symbol for each in orders_of(tx, run.run_id)}
-    working: dict[str, int] = {}
+    buys: dict[str, int] = {}
+    sells: dict[str, int] = {}
+    unknown: set[str] = set()
     for each in orders_in(tx, book, OPEN | IN_FLIGHT):
-        left = each.order.quantity - each.filled_quantity
-        working[each.order.symbol] = working.get(each.order.symbol, 0) + (left if each.order.side is Side.BUY else -left)
+        side = buys if each.order.side is Side.BUY else sells
+        side[each.order.symbol] = side.get(each.order.symbol, 0) + each.order.quantity - each.filled_quantity
+        if each.state is OrderState.UNKNOWN:
+            unknown.add(each.order.symbol)
     known: Mapping[str, Instrument] = {instrument.symbol: instrument for instrument in universe}
-    symbols = traded_symbols(universe, held.keys() | working.keys())
+    symbols = traded_symbols(universe, held.keys() | buys.keys() | sells.keys())
+    halts = active(tx, book)
+    halted = {halt.symbol for halt in halts if halt.scope == "symbol"}
+    unlisted = Instrument("?")
+
+    def integers(of: Callable[[str], int]) -> IntArray:
+        return np.array([of(symbol) for symbol in symbols], dtype=np.int64)
+
+    def flags(of: Callable[[str], bool]) -> BoolArray:
+        return np.array([of(symbol) for symbol in symbols], dtype=np.bool_)
+
     return BookState(
         symbols=symbols,
-        position=np.array([held[s].quantity if s in held else 0 for s in symbols], dtype=np.int64),
-        working=np.array([working.get(s, 0) for s in symbols], dtype=np.int64),
-        lot=np.array([known[s].lot if s in known else 1 for s in symbols], dtype=np.int64),
-        shortable=np.array([s in known and known[s].shortable for s in symbols], dtype=np.bool_),
-        in_universe=np.array([s in known for s in symbols], dtype=np.bool_),
-        intended=np.array([s in intended for s in symbols], dtype=np.bool_),
+        position=integers(lambda s: held[s].quantity if s in held else 0),
+        open_buys=integers(lambda s: buys.get(s, 0)),
+        open_sells=integers(lambda s: sells.get(s, 0)),
+        lot=integers(lambda s: known.get(s, unlisted).lot),
+        tick=integers(lambda s: known.get(s, unlisted).tick_micros),
+        sector=tuple(known.get(s, unlisted).sector for s in symbols),
+        shortable=flags(lambda s: known.get(s, unlisted).shortable),
+        in_universe=flags(lambda s: s in known),
+        intended=flags(lambda s: s in intended),
+        halted=flags(lambda s: s in halted),
+        unknown=flags(lambda s: s in unknown),
         equity=mark.equity,
         cash=mark.cash,
-        active_halts=sum(halt.scope != "symbol" for halt in active(tx, book)),
+        previous_equity=mark.equity - mark.profit,
+        high_water_mark=mark.high_water_mark,
+        active_halts=sum(halt.scope != "symbol" for halt in halts),
         open_breaks=len(open_breaks(tx, book)),
+        cycles_traded=traded_cycles(tx, book, last_armed(tx, book)),
+        cycles_unchanged=unchanged_before(tx, run),
+        first_basket=traded_cycles(tx, book) == 0,
     )
 
 
@@ -131,10 +179,31 @@ def decide_targets(panel: Panel, forecasts: Forecasts, state: BookState, constru
 
 
 def propose(
-    book: str, session: date, run_id: str, panel: Panel, targets: Targets, state: BookState, completeness: Completeness
+    book: str,
+    session: date,
+    run_id: str,
+    panel: Panel,
+    forecasts: Forecasts,
+    targets: Targets,
+    state: BookState,
+    volume: IntArray,
+    completeness: Completeness,
 ) -> Proposal:
-    """The orders that lead from what is held and working to the targets, for risk to judge."""
+    """The orders that lead from what is held and working to the targets, for risk to judge. They are market orders.
+
+    Args:
+        book, session, run_id: the cycle.
+        panel: history up to the session.
+        forecasts: for the volatility of each symbol.
+        targets: what is wanted.
+        state: what is held.
+        volume: shares traded in the last 20 sessions together; -1 not known.
+        completeness: of the session's bars.
+    """
     price, age = reference_prices(panel)
+    groups = tuple(sorted(set(state.sector) - {""}))
+    place = {group: index for index, group in enumerate(groups)}
+    nothing = np.zeros(len(state.symbols), dtype=np.int64)
     return Proposal(
         book=book,
         session=session,
@@ -142,17 +211,35 @@ def propose(
         symbols=state.symbols,
         wanted=targets.quantity - state.position - state.working,
         position=state.position,
-        working=state.working,
+        open_buys=state.open_buys,
+        open_sells=state.open_sells,
         price=np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64),
         price_age=age,
         lot=state.lot,
+        tick=state.tick,
+        priced=nothing > 0,
+        limit_price=nothing,
+        volume=volume,
+        group=np.array([place.get(sector, -1) for sector in state.sector], dtype=np.int64),
+        weight=targets.weight,
+        volatility=forecasts.volatility,
+        log_return=panel.log_return[-1],
         shortable=state.shortable,
         intended=state.intended,
+        untradable=state.halted,
+        unknown=state.unknown,
+        groups=groups,
         equity=state.equity,
         buying_power=state.cash,
+        previous_equity=state.previous_equity,
+        high_water_mark=state.high_water_mark,
         bars_expected=completeness.expected,
         bars_present=completeness.present,
         last_session_fresh=completeness.last_session_fresh,
         active_halts=state.active_halts,
         open_breaks=state.open_breaks,
+        reduce_only=0,
+        cycles_traded=state.cycles_traded,
+        cycles_unchanged=state.cycles_unchanged,
+        first_basket=state.first_basket,
     )

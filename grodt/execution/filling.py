@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, timedelta
 
-from grodt.bars.chunks import Chunk
-from grodt.bars.ingest import ChunkResult, IngestReport, Progress, ingest
+from grodt.bars.chunks import Chunk, ChunkResult
+from grodt.bars.ingest import IngestReport, Progress, ingest
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
 from grodt.errors import LeaseHeld

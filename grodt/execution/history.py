@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
+from numpy.typing import NDArray
+
 from grodt.bars.history import read_listings
 from grodt.errors import DataError
 from grodt.lake import Lake, Snapshot
 from grodt.sessions import Calendar
 from grodt.signals.panel import FloatArray, Panel, build_panel, field_array
+
+IntArray = NDArray[np.int64]
+
+#: Far above what trades anywhere, and inside 64 bits.
+_MOST_SHARES = 10**15
 
 
 def read_panel(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str]) -> Panel:
@@ -45,3 +53,20 @@ def read_turnover(
     bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=sessions[0], end=session, symbols=quoted)
     close = field_array(bars, "close", sessions, symbols, spans)
     return close * field_array(bars, "volume", sessions, symbols, spans, zero=True)
+
+
+def read_volume(
+    lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str], window: int = 20
+) -> IntArray:
+    """Shares traded in the last `window` sessions together, (N,) int64; -1 where the symbol has no bar in any of them.
+
+    Only those sessions are read. A session without a bar counts as none, and volumes before a split are in the shares of then.
+    """
+    sessions = calendar.latest(session, window)
+    listings = read_listings(lake, snapshot, source)
+    quoted, spans = listings.quoted(symbols, session), listings.spans(symbols, session)
+    columns = ["symbol", "session", "volume"]
+    bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=sessions[0], end=session, symbols=quoted)
+    volume = field_array(bars, "volume", sessions, symbols, spans, zero=True)
+    traded = np.nansum(volume, axis=0)
+    return np.where(np.isnan(volume).all(axis=0), -1, np.minimum(traded, _MOST_SHARES)).astype(np.int64)

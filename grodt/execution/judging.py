@@ -12,7 +12,7 @@ from grodt.ledger.leases import Lease
 from grodt.ledger.orders import basket_of
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket, build_basket
-from grodt.risk.assess import Assessment, assess
+from grodt.risk.assess import assess
 from grodt.risk.controls import KILL_SWITCH, RECONCILIATION
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
@@ -47,7 +47,7 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, limits: Limit
             return Judged(made, checks_of(tx, proposal.run_id))
     assessment = assess(proposal, limits)
     evidence = assessment.evidence
-    stopped = _failed_gates(assessment) <= _STOPPED_BEFORE
+    stopped = set(assessment.halting) <= _STOPPED_BEFORE
     with ledger.write(lease) as tx:
         record_checks(tx, evidence, attempt)
         if assessment.halt and not stopped:
@@ -60,9 +60,3 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, limits: Limit
         )
     basket = build_basket(assessment.approved(), book=proposal.book, kind=kind, session=proposal.session, run_id=proposal.run_id)
     return Judged(basket, evidence)
-
-
-def _failed_gates(assessment: Assessment) -> set[int]:
-    """Numbers of the controls that halt."""
-    asked = (answer.evaluation for answer in assessment.answers)
-    return {each.control.number for each in asked if each.control.failure == "halt" and not each.passed.all()}

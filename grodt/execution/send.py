@@ -13,6 +13,7 @@ from datetime import datetime
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.errors import GrodtError, HaltActive, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution.outcome import is_same, look_up, record_answer
+from grodt.execution.throttle import Throttle
 from grodt.ledger.halts import Halt, active, halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import approval_of, basket_of, orders_of, transition
@@ -21,6 +22,7 @@ from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
 from grodt.orders.states import IN_FLIGHT, OrderState
+from grodt.risk.limits import Limits
 
 #: Sends of one order in one call: the first, and one more after a confirmed "never had it".
 SENDS = 2
@@ -52,6 +54,7 @@ def send(
     broker: Broker,
     run: Run,
     *,
+    limits: Limits,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -63,12 +66,13 @@ def send(
         lease: the book's; every write checks it.
         broker: where the orders go.
         run: whose basket is sent.
+        limits: of its book, for controls 20 and 22.
         now: the clock, read once per commit.
         sleep: waits that many seconds.
         progress: told (orders dealt with, orders in the basket) after each.
 
     Raises:
-        HaltActive: a halt of the book or of everything was found; nothing was sent after it.
+        HaltActive: a halt of the book or of everything was found, or controls 20 or 22 made one; nothing was sent after it.
         OrderOutcomeUnknown: no answer, and not found by look-up; the symbol is halted.
         ReconciliationBreak: the broker has another order under our id; the symbol is halted.
         BrokerUnavailable: a look-up got no answer; calling again looks up first.
@@ -78,7 +82,8 @@ def send(
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: approval_of(tx, digest) is not None, run)
         states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
-    sending = _Sending(ledger, lease, broker, run, now, sleep, Sent(len(basket.orders)))
+        throttle = Throttle.of_run(tx, run, limits)
+    sending = _Sending(ledger, lease, broker, run, throttle, now, sleep, Sent(len(basket.orders)))
     in_flight = [order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT]
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     adopted = sending.adopt(in_flight)
@@ -108,6 +113,7 @@ class _Sending:
     lease: Lease | None
     broker: Broker
     run: Run
+    throttle: Throttle
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     sent: Sent
@@ -160,15 +166,24 @@ class _Sending:
         return not halts
 
     def _commit(self, order: Order | None) -> tuple[Halt, ...]:
-        """One transaction: the last answer; the halts that concern the order; its new state. Returns those halts."""
+        """One transaction: the last answer; the halts that concern the order, and one that controls 20 and 22 make; its new state.
+
+        Returns:
+            Those halts.
+        """
         now = self.now()
         with self.ledger.write(self.lease) as tx:
             if self.answer is not None:
                 record_answer(tx, *self.answer, self.run.run_id, now)
+            why = self.throttle.too_many_rejects() or (self.throttle.too_many_messages(now) if order is not None else "")
             halts: tuple[Halt, ...] = ()
             if order is not None:
                 halts = tuple(each for each in active(tx, self.run.book) if each.scope != "symbol" or each.symbol == order.symbol)
+            if why and all(each.scope == "symbol" for each in halts):
+                halts = (halt(tx, scope="book", book=self.run.book, reason=why, author="risk", now=now),)
+            if order is not None:
                 if not halts:
+                    self.throttle.sent(now)
                     transition(tx, order.client_order_id, OrderState.SENDING, run_id=self.run.run_id, now=now)
                 elif all(each.scope == "symbol" for each in halts):
                     reason = f"symbol halted: {halts[0].reason}"
@@ -184,6 +199,7 @@ class _Sending:
                 f"{answer.quantity} {answer.symbol} as {answer.venue_order_id}. {self._halt(order, 'another order under our id')}"
             )
         self.answer = (order, answer)
+        self.throttle.answered(rejected=answer.state is OrderState.REJECTED)
         self.sent.adopted += adopted
         if answer.state is OrderState.REJECTED:
             self.sent.rejected += 1

@@ -72,12 +72,19 @@ def closed_periods(files: Iterable[LakeFile], session: date) -> tuple[Period, ..
             continue
         months: dict[tuple[int, int], list[_Part]] = defaultdict(list)
         for first, last, file in parts:
-            month = (last.year, last.month)
-            if month == (first.year, first.month) and month < (session.year, session.month):
+            begun, ended = _sessions(first, last, file)
+            month = (ended.year, ended.month)
+            if month == (begun.year, begun.month) and month < (session.year, session.month):
                 months[month].append((first, last, file))
         for month_parts in months.values():
             periods += _merged(folder, month_parts)
     return tuple(sorted(periods, key=lambda period: period.path))
+
+
+def _sessions(first: date, last: date, file: LakeFile) -> tuple[date, date]:
+    """Its first and last session: a Monday's file was asked for from Saturday on, which may lie in the month before."""
+    begun, ended = file.first_session, file.last_session
+    return (begun, ended) if begun is not None and ended is not None and first <= begun <= ended <= last else (first, last)
 
 
 def _merged(folder: str, parts: list[_Part]) -> list[Period]:

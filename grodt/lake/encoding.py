@@ -2,8 +2,8 @@
 
 Measured on 5,000 symbols by 2,520 sessions (docs/benchmarks.md): a file of more than one row group holds calendar quarter after
 calendar quarter, in each of them symbol after symbol, so that the statistics of its row groups tell a reader of one symbol and a reader
-of one session which few of them to open. Prices and volumes are kept plain, everything else by dictionary; zstd's level 6 is
-smaller than its level 1 and no slower to read.
+of one session which few of them to open, and pages so small that a reader of one symbol unpacks little more than its rows. Prices and
+volumes are kept plain, everything else by dictionary; zstd's level 6 is smaller than its level 1 and no slower to read.
 """
 
 from collections.abc import Iterator
@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 #: A file of fewer rows is one row group.
 _ONE_GROUP_ROWS = 65_536
-#: Most rows of one row group of a larger one: a quarter of 5,000 symbols is eight of them.
-_GROUP_ROWS = 45_000
+#: Most rows of one row group of a larger one: a quarter of 5,000 symbols is four of them.
+_GROUP_ROWS = 90_000
+_PAGE_BYTES = 65_536
 _LEVEL = 6
 
 
@@ -35,6 +36,7 @@ def encode(frame: pl.DataFrame, session: str = "session") -> memoryview:
         table.schema,
         compression="zstd",
         compression_level=_LEVEL,
+        data_page_size=_PAGE_BYTES,
         use_dictionary=by_dictionary,
         write_statistics=True,
         write_page_checksum=True,

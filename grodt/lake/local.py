@@ -107,12 +107,12 @@ class LocalFolder(Storage):
 
     def arrange(self, folder: str, wanted: Mapping[str, str], new: Mapping[str, memoryview]) -> None:
         """As promised, in one step; where folders cannot be exchanged, what goes away goes first: a row may be missed for a moment."""
-        standing = set(self.standing(folder))
-        leaving = sorted(path for path in standing if path not in wanted)
-        coming = sorted(path for path in wanted if path not in standing)
         try:
             self._make_folders(self._root / folder)
             with self._one_writer():
+                standing = set(self.standing(folder))
+                leaving = sorted(path for path in standing if path not in wanted)
+                coming = sorted(path for path in wanted if path not in standing)
                 if leaving and coming and not self.why_not_compact():
                     self._exchange(folder, sorted(standing - set(leaving)), leaving, {path: wanted[path] for path in coming}, new)
                     return

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from grodt.errors import ConfigError, HaltActive
 from grodt.ledger.tables import halts
@@ -78,6 +78,13 @@ def rearm(tx: Write, *, book: str, reason: str, author: str, now: datetime) -> t
     ended = tuple(_halt(row) for row in tx.connection.execute(select(halts).where(*mine).order_by(halts.c.halt_id)))
     tx.connection.execute(update(halts).where(*mine).values(ended_at=now, end_reason=reason, end_author=author))
     return ended
+
+
+def last_armed(tx: Read, book: str) -> datetime | None:
+    """When a person last ended a halt of the book or one on all books; None where nobody has."""
+    query = select(func.max(halts.c.ended_at)).where(halts.c.book.in_([book, ""]))
+    found: datetime | None = tx.connection.execute(query).scalar_one()
+    return found
 
 
 def active(tx: Read, book: str) -> tuple[Halt, ...]:

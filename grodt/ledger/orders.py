@@ -293,6 +293,32 @@ def touched_sessions(tx: Read, book: str, run_id: str) -> set[date]:
     return set(tx.connection.execute(query).scalars())
 
 
+def traded_cycles(tx: Read, book: str, since: datetime | None = None) -> int:
+    """Baskets of a book with an order in them, of those recorded after an instant."""
+    query = select(func.count()).select_from(baskets).where(baskets.c.book == book, baskets.c.order_count > 0)
+    return int(tx.connection.execute(query if since is None else query.where(baskets.c.recorded_at > since)).scalar_one())
+
+
+def sendings(tx: Read, run_id: str, since: datetime | None = None) -> tuple[datetime, ...]:
+    """When each order of a run was marked as being sent, each time it was, of those after an instant; oldest first."""
+    query = select(order_events.c.recorded_at).where(order_events.c.run_id == run_id, order_events.c.state == OrderState.SENDING.value)
+    after = query if since is None else query.where(order_events.c.recorded_at > since)
+    return tuple(tx.connection.execute(after.order_by(order_events.c.event_id)).scalars())
+
+
+def rejects_in_a_row(tx: Read, run_id: str, since: datetime | None = None) -> int:
+    """How many of a run's orders the broker rejected with none accepted after them, of those after an instant."""
+    query = (
+        select(order_events.c.state)
+        .join(orders, orders.c.client_order_id == order_events.c.client_order_id)
+        .where(orders.c.run_id == run_id, order_events.c.run_id == run_id)
+        .where(order_events.c.state.in_([OrderState.ACCEPTED.value, OrderState.REJECTED.value]))
+    )
+    after = query if since is None else query.where(order_events.c.recorded_at > since)
+    states = list(tx.connection.execute(after.order_by(order_events.c.event_id.desc())).scalars())
+    return states.index(OrderState.ACCEPTED.value) if OrderState.ACCEPTED.value in states else len(states)
+
+
 def count_by_state(tx: Read, book: str) -> dict[OrderState, int]:
     """How many of a book's orders are in each state; states with none are absent."""
     query = select(order_status.c.state, func.count()).where(order_status.c.book == book).group_by(order_status.c.state)

@@ -206,6 +206,15 @@ def abandoned_before(tx: Read, run: Run) -> tuple[Run, ...]:
     return _runs(tx, *mine, runs.c.state == "abandoned", since)[::-1]
 
 
+def unchanged_before(tx: Read, run: Run) -> int:
+    """Done runs of its book and kind just before it that had its configuration and code: how often these have been at work."""
+    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
+    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version)
+    changed = tx.connection.execute(select(func.max(runs.c.session)).where(*mine, other)).scalar_one()
+    since = () if changed is None else (runs.c.session > changed,)
+    return int(tx.connection.execute(select(func.count()).select_from(runs).where(*mine, *since)).scalar_one())
+
+
 def runs_of(tx: Read, book: str, limit: int) -> tuple[Run, ...]:
     """The latest runs of a book, latest session first."""
     return _runs(tx, runs.c.book == book, limit=limit)

@@ -150,7 +150,7 @@ def bar_chart(names: Sequence[str], series: Sequence[tuple[str, FloatArray]], wr
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round values that enclose low and high, about `count` of them: steps of 1, 2, 2.5 or 5 times a power of ten."""
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-100):
         pad = 0.1 * abs(high) or 0.01
         low, high = low - pad, high + pad
     raw = (high - low) / (count - 1)

@@ -106,7 +106,7 @@ def record_of(
     equity: pl.DataFrame,
     *,
     fills: pl.DataFrame | None = None,
-    splits: pl.DataFrame | None = None,
+    actions: pl.DataFrame | None = None,
     benchmark: pl.DataFrame | None = None,
     benchmark_name: str = "benchmark",
     contributions: Mapping[str, FloatArray] | None = None,
@@ -122,8 +122,8 @@ def record_of(
 
     Args:
         equity: book, session, equity, gross_exposure, net_exposure, profit, as the lake's `equity` has them; of one book, ascending.
-        fills: the book's `fills`, for turnover and round trips; those outside the sessions of `equity` are an error.
-        splits: corporate actions, for round trips that a split falls into.
+        fills: the book's `fills` in any order, for turnover and round trips; those outside the sessions of `equity` are an error.
+        actions: corporate actions of the symbols, for round trips that one falls into.
         benchmark: session and value (such as an adjusted close) of every session of `equity`; more sessions do no harm.
         benchmark_name, contributions, regimes, trials, risk_free, sessions_per_year: as in `Record`.
 
@@ -149,11 +149,16 @@ def record_of(
         benchmark_name=benchmark_name,
         contributions={} if contributions is None else contributions,
         regimes=regimes,
-        trades=None if fills is None else round_trips(fills, splits).get_column("profit").to_numpy(),
+        trades=None if fills is None else round_trips(_in_time(fills), actions).get_column("profit").to_numpy(),
         trials=trials,
         risk_free=risk_free,
         sessions_per_year=sessions_per_year,
     )
+
+
+def _in_time(fills: pl.DataFrame) -> pl.DataFrame:
+    """The fills in the order they traded; the lake's stand in the order of their execution ids."""
+    return fills.sort([name for name in ("session", "filled_at") if name in fills.columns], maintain_order=True)
 
 
 def _without_flows(book: str, equity: pl.DataFrame) -> FloatArray:

@@ -41,7 +41,9 @@ def tear_sheet(record: Record, path: Path) -> Written:
     written = Written(path, path.with_suffix(".json"), path.with_suffix(".parquet"), path.with_suffix(".statistics.parquet"))
     _put(written.curves, encode(sheet.curves))
     _put(written.statistics, encode(statistics_frame(record), "first_session"))
-    _put(written.json, json.dumps(figures_of(sheet), ensure_ascii=False, indent=1, default=_day, allow_nan=False).encode() + b"\n")
+    _put(
+        written.json, json.dumps(figures_of(sheet), ensure_ascii=False, indent=1, default=date.isoformat, allow_nan=False).encode() + b"\n"
+    )
     _put(written.html, page_of(sheet).encode())
     return written
 
@@ -50,9 +52,3 @@ def _put(path: Path, content: bytes | memoryview) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     part.replace(path)
-
-
-def _day(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value)} has no place in the JSON of a tear sheet")

@@ -8,6 +8,8 @@ from grodt.replay.drawdowns import require_sessions
 from grodt.replay.returns import require_equity
 from grodt.signals.panel import FloatArray
 
+#: A position of fewer shares is what a split left over.
+_FRACTION = 1.0 - 1e-9
 _ROUND_TRIPS = {"symbol": pl.String, "opened": pl.Date, "closed": pl.Date, "fills": pl.UInt32, "profit": pl.Float64}
 
 
@@ -36,20 +38,22 @@ def turnover(fills: pl.DataFrame, equity: pl.DataFrame) -> FloatArray:
     return out / np.concatenate((value[:1], value[:-1]))
 
 
-def round_trips(fills: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.DataFrame:
+def round_trips(fills: pl.DataFrame, actions: pl.DataFrame | None = None) -> pl.DataFrame:
     """Trades from flat to flat: what each brought.
 
-    The profit of a trade is the cash of its fills, Σ (sold − bought) less commissions; dividends and borrow costs are not in it. A fill
-    that turns a position around ends one trade and begins another, and its price and commission are shared by quantity. What is still
-    open at the end is no trade yet. After a split less than one share that is left counts as flat: it was paid out in cash.
+    The profit of a trade is the cash of its fills, Σ (sold − bought) less commissions; dividends, borrow costs and cash for fractions are
+    not in it. A fill that turns a position around ends one trade and begins another, and its price and commission are shared by quantity.
+    What is still open at the end is no trade yet. Corporate actions take effect before the fills of their ex date: a split changes the
+    shares, less than one share that it leaves counting as flat; a delisting closes the trade at its final value; a change of symbol
+    goes on under the new one.
 
     Args:
-        fills: symbol, session, side (buy or sell), quantity > 0, price and commission, as the lake's `fills` of one book has them;
-            in the order they traded, sorted by session.
-        splits: symbol, ex_date, ratio_new, ratio_old of each split; other kinds of action, if there is a `kind`, are left out.
+        fills: symbol, session, side (buy or sell), quantity > 0, price and commission, as the lake's `fills` of one book has them; in
+            the order they traded, sorted by session.
+        actions: symbol, ex_date, kind, ratio_new, ratio_old, cash_per_share, new_symbol, as the lake's `corporate_actions` has them.
 
     Returns:
-        symbol, opened, closed, fills, profit; sorted by closed, then symbol.
+        symbol (the last it had), opened, closed, fills (a delisting is one), profit; sorted by closed, then symbol.
 
     Raises:
         DataError: fills that are not sorted by session, or a quantity that is not positive.
@@ -62,15 +66,17 @@ def round_trips(fills: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.D
         return pl.DataFrame(schema=_ROUND_TRIPS)
     sign = pl.when(pl.col("side").cast(pl.String) == "buy").then(1.0).otherwise(-1.0)
     signed = fills.select(
-        "symbol",
+        pl.col("symbol").cast(pl.String),
         "session",
         pl.col("price", "commission").cast(pl.Float64),
         shares=sign * pl.col("quantity"),
-        factor=pl.Series(_later_splits(fills, splits)),
+        factor=pl.lit(1.0),  # shares of the last day that one share of the fill has become
+        before=pl.col("session"),  # corporate actions after that day change what was filled
     )
-    held = signed.with_columns(scaled=pl.col("shares") * pl.col("factor")).with_columns(after=pl.col("scaled").cum_sum().over("symbol"))
-    # A share of the fill's day is `factor` shares of the last day: less than that cannot be sold.
-    flat = pl.col("after").abs() < (1 - 1e-9) * pl.col("factor")
+    signed = _acted(signed, actions).with_columns(scaled=pl.col("shares") * pl.col("factor"))
+    held = signed.sort("before", maintain_order=True).with_columns(after=pl.col("scaled").cum_sum().over("symbol"))
+    # Less than one share of the fill's day, which is `factor` shares of the last day, cannot be sold.
+    flat = pl.col("after").abs() < _FRACTION * pl.col("factor")
     known = held.with_columns(after=pl.when(flat).then(0.0).otherwise(pl.col("after")))
     known = known.with_columns(before=pl.col("after").shift(1, fill_value=0.0).over("symbol")).with_row_index("row")
     turned = known.filter(pl.col("before").sign() * pl.col("after").sign() < 0)
@@ -92,13 +98,35 @@ def round_trips(fills: pl.DataFrame, splits: pl.DataFrame | None = None) -> pl.D
     return trades.filter("done").sort("closed", "symbol", "trade").select(pl.col(name).cast(dtype) for name, dtype in _ROUND_TRIPS.items())
 
 
-def _later_splits(fills: pl.DataFrame, splits: pl.DataFrame | None) -> FloatArray:
-    """Shares of the last day that a share of the fill's session has become, (rows,)."""
-    factor = np.ones(fills.height)
-    if splits is None:
-        return factor
-    wanted = splits.filter(pl.col("kind").cast(pl.String) == "split") if "kind" in splits.columns else splits
-    symbol, session = fills.get_column("symbol").to_numpy(), fills.get_column("session").to_numpy().astype("datetime64[D]")
-    for name, ex_date, new, old in wanted.select("symbol", "ex_date", "ratio_new", "ratio_old").iter_rows():
-        factor[(symbol == name) & (session < np.datetime64(ex_date))] *= new / old
-    return factor
+def _acted(signed: pl.DataFrame, actions: pl.DataFrame | None) -> pl.DataFrame:
+    """The fills after all corporate actions, with one more for each delisting of what was held.
+
+    Of one ex date, a delisting pays on the shares before a split, and the symbol changes last: the rule of `grodt.ledger.actions`.
+    """
+    if actions is None:
+        return signed
+    order = pl.Enum(["delisting", "split", "symbol_change"])
+    wanted = actions.filter(pl.col("kind").cast(pl.String).is_in(order.categories)).with_columns(pl.col("kind").cast(pl.String).cast(order))
+    symbol, factor = signed.get_column("symbol").to_numpy().astype(object), signed.get_column("factor").to_numpy().copy()
+    shares, before = signed.get_column("shares").to_numpy(), signed.get_column("before").to_numpy().astype("datetime64[D]")
+    names, closed = set(symbol.tolist()), list[dict[str, object]]()
+    for action in wanted.sort("ex_date", "kind", "symbol").iter_rows(named=True):
+        if action["symbol"] not in names:
+            continue
+        rows = (symbol == action["symbol"]) & (before < np.datetime64(action["ex_date"]))
+        if action["kind"] == "split":
+            factor[rows] *= action["ratio_new"] / action["ratio_old"]
+        elif action["kind"] == "symbol_change":
+            symbol[rows] = action["new_symbol"]
+            names.add(action["new_symbol"])
+        elif abs(held := float((shares * factor)[rows].sum())) > _FRACTION:
+            closed.append({"session": action["ex_date"], "price": float(action["cash_per_share"]), "commission": 0.0})
+            symbol, factor = np.append(symbol, action["symbol"]), np.append(factor, 1.0)
+            shares, before = np.append(shares, -held), np.append(before, np.datetime64(action["ex_date"]) - np.timedelta64(1, "D"))
+    rest = pl.DataFrame(closed, schema=signed.select("session", "price", "commission").schema)
+    return pl.concat([signed.select(rest.columns), rest]).with_columns(
+        pl.Series("symbol", symbol.tolist(), dtype=pl.String),
+        pl.Series("shares", shares),
+        pl.Series("factor", factor),
+        pl.Series("before", before, dtype=pl.Date),
+    )

@@ -2,21 +2,25 @@
 
 The order is fixed:
 
-1. The book: 24 data complete and fresh, 29 kill switch, 31 reconciliation. Then 13 basket value, over the basket *as proposed*, so
-   that a swapped quantity and notional is not clipped into looking fine. A failure of any halts: nothing is approved; the
-   rest is asked all the same and recorded.
-2. Each order that is wanted (not zero): 1, 6, 2, 3, then 16 for sells (clips to what is held), then 18.
-3. Each order that opens or adds to a position: 9, which clips to the cap. A *reducing* order, one that brings a position with its
-   open orders towards zero and not past it, is not asked 9, 15 or 11: it may always shrink what is there.
-4. Cumulative, for orders that open or add: 15 (buys) and 11. Approved reductions come first: their buys spend, their sells do not
-   replenish, and both lower gross exposure. Then the others by descending value (micros, after clips), then by symbol. An
-   order that does not fit either control is refused whole and takes no room, so a smaller one after it may still pass.
+1. The book: 24 data complete and fresh, 26 scale, 29 kill switch, 31 reconciliation, 21 repeated execution. Then 13 basket value and
+   14 turnover, over the basket *as proposed*, so that a swapped quantity and notional is not clipped into looking fine; 14 is not
+   asked of a book's first basket. A failure of any halts: nothing is approved; the rest is asked all the same and recorded. Then 28
+   daily loss and drawdown, whose failure lets the book only reduce, and 33 new strategy, whose failure reduces caps 9 and 11.
+2. Each order that is wanted (not zero): 1, 17, 30, 6, 5 where it carries a limit price, 7, 2, 3, 18, 23. They refuse it.
+3. 28 where the book may only reduce (clips to the close), 16 for sells (clips to what is held), 4 (clips to the share of volume).
+4. Each order that opens or adds to a position: 8, 9, and 33 where caps are reduced, which clip to the cap. A *reducing* order, one that
+   brings a position with its open orders towards zero and not past it, is asked nothing from here on: it may always shrink what is
+   there.
+5. Cumulative, for orders that open or add: 10 where groups have caps (clips), 15 (buys), 11 and 12. Approved reductions come first:
+   their buys spend, their sells do not replenish, and both change exposure. Then the others by descending value (micros, after
+   clips), then by symbol. An order that does not fit is refused whole and takes no room, so a smaller one after it may still pass.
+   Last, 11 and 12 of what is left of the basket.
 
 A control is asked even of an order that an earlier one refused, at the size that was left, so that every question has its row;
 such an order takes no room. An order is approved if no control refused it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -24,11 +28,13 @@ import polars as pl
 from grodt.money import Micros
 from grodt.risk import controls
 from grodt.risk.approved import Approved, _approve
-from grodt.risk.controls import Evaluation
+from grodt.risk.asking import Orders, ask_each
+from grodt.risk.controls import Control, Evaluation
 from grodt.risk.evidence import Answered, rows
-from grodt.risk.exact import MOST_QUANTITY, NOTHING, BoolArray, ExactArray, IntArray, budget, exact, roomy, total, values
+from grodt.risk.exact import MOST_QUANTITY, NOTHING, BoolArray, ExactArray, IntArray, budget, budgets, exact, reduced_share, total, values
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
+from grodt.risk.turns import Queue, Room, caps_of_groups, take_in_turn
 
 __all__ = ["Assessment", "Proposal", "assess"]
 
@@ -41,12 +47,16 @@ class Assessment:
         proposal: what was asked.
         quantity: int64 (N,), signed shares approved; 0 where none was wanted or none passed, and everywhere after a halt.
         halt: why the book must be halted, "" if it need not be.
+        halting: numbers of the controls that halt it.
+        reduce_only: why the book may only reduce, "" if it may do more.
         answers: every evaluation, in the order asked.
     """
 
     proposal: Proposal
     quantity: IntArray
     halt: str
+    halting: tuple[int, ...]
+    reduce_only: str
     answers: tuple[Answered, ...]
 
     @property
@@ -67,30 +77,6 @@ class Assessment:
         )
 
 
-@dataclass(slots=True, eq=False)
-class _Orders:
-    """Wanted orders while they are asked about: n of the proposal's N symbols."""
-
-    places: IntArray
-    quantity: IntArray
-    answers: list[Answered]
-    alive: BoolArray = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.alive = np.ones(len(self.places), dtype=np.bool_)
-
-    def ask(self, evaluation: Evaluation, which: IntArray | None = None) -> None:
-        """Record an answer and take its consequence. `which`: the orders it was asked of; None for all."""
-        at = np.arange(len(self.places)) if which is None else which
-        self.answers.append(Answered(evaluation, self.places[at]))
-        left = evaluation.quantity
-        if left is None:
-            self.alive[at] &= evaluation.passed
-        else:
-            self.alive[at] &= left != 0
-            self.quantity[at] = np.where(left != 0, left, self.quantity[at])
-
-
 def assess(proposal: Proposal, limits: Limits) -> Assessment:
     """Ask every control about a proposal. A pure function: the same proposal and limits give the same answers.
 
@@ -98,142 +84,148 @@ def assess(proposal: Proposal, limits: Limits) -> Assessment:
         The assessment. Each approved quantity has the sign of the wanted one and is no larger. After a halt there is none.
     """
     asked = proposal
-    price_known = np.maximum(asked.price, 0)
+    price = np.maximum(asked.price, 0)
     # The one most negative int64 has no absolute value; nothing near these sizes passes control 2.
     wanted = np.clip(asked.wanted, -MOST_QUANTITY, MOST_QUANTITY)
+    places = np.flatnonzero(wanted)
+    low, high = asked.low, asked.high
+    orders = Orders(places, wanted[places], low[places], high[places], [])
+    gates = _gates(asked, limits, wanted, price, places[~orders.reduces])
+    loss = controls.loss(
+        asked.equity,
+        asked.previous_equity,
+        asked.high_water_mark,
+        daily=limits.daily_loss,
+        drawdown=limits.drawdown,
+        latched=asked.reduce_only,
+    )
+    new = controls.new_configuration(asked.cycles_unchanged, limits.new_cycles)
+    orders.answers += [Answered(one) for one in (*gates, loss, new)]
+    reduce_only, reduced = not loss.passed[0], not new.passed[0]
+    ask_each(orders, asked, limits, reduce_only=reduce_only, new=reduced)
+    _ask_in_turn(orders, asked, limits, price, reduced=reduced)
+
+    failed = [gate for gate in gates if not gate.passed[0]]
+    quantity = np.zeros(len(asked.symbols), dtype=np.int64)
+    if not failed:
+        quantity[places] = np.where(orders.alive, orders.quantity, 0)
+    return Assessment(
+        proposal,
+        quantity,
+        "; ".join(map(_why, failed)),
+        tuple(gate.control.number for gate in failed),
+        _why(loss) if reduce_only else "",
+        tuple(orders.answers),
+    )
+
+
+def _gates(asked: Proposal, limits: Limits, wanted: IntArray, price: IntArray, adds: IntArray) -> tuple[Evaluation, ...]:
+    """What halts the book: step 1. `adds`: places of orders that open or add."""
+    traded = asked.cycles_traded + bool(wanted.any()) if asked.cycles_traded >= 0 else -1
     gates = (
         controls.data_complete(asked.bars_expected, asked.bars_present, asked.last_session_fresh, limits.completeness),
+        controls.scale(
+            asked.weight,
+            asked.volatility[adds],
+            asked.log_return[adds],
+            weights=limits.weights_sum,
+            low=limits.volatility_low,
+            high=limits.volatility_high,
+            returns=limits.return_high,
+        ),
         controls.kill_switch(asked.active_halts),
         controls.reconciliation(asked.open_breaks),
-        controls.basket_value(wanted, price_known, asked.equity, limits.basket_value),
+        controls.repeated_execution(traded, limits.armed_cycles),
+        controls.basket_value(wanted, price, asked.equity, limits.basket_value),
     )
-    places = np.flatnonzero(wanted)
-    orders = _Orders(places, wanted[places], [Answered(gate) for gate in gates])
-    symbols = [asked.symbols[place] for place in places.tolist()] if limits.overrides else [""] * len(places)
-    quantity_limit, value_limit, weight_limit = (limits.of(name, symbols) for name in ("order_quantity", "order_value", "symbol_weight"))
-    price = price_known[places]
-    low = (asked.position + np.minimum(asked.working, 0))[places]
-    high = (asked.position + np.maximum(asked.working, 0))[places]
-
-    orders.ask(controls.limit_exists(quantity_limit, value_limit, weight_limit))
-    orders.ask(controls.reference_price(price, asked.price_age[places], limits.price_age))
-    orders.ask(controls.order_quantity(orders.quantity, quantity_limit))
-    orders.ask(controls.order_value(orders.quantity, price, value_limit))
-    sells = np.flatnonzero(orders.quantity < 0)
-    shortable = asked.shortable[places]
-    orders.ask(controls.short_permission(orders.quantity[sells], low[sells], shortable[sells], quantity_limit[sells]), sells)
-    orders.ask(controls.duplicate_intent(asked.intended[places]))
-    adds = np.flatnonzero(~_reduces(orders.quantity, low, high))
-    lot = asked.lot[places]
-    orders.ask(
-        controls.symbol_weight(
-            orders.quantity[adds],
-            low=low[adds],
-            high=high[adds],
-            price=price[adds],
-            lot=lot[adds],
-            equity=asked.equity,
-            limit=weight_limit[adds],
-        ),
-        adds,
-    )
-    _ask_in_turn(orders, asked, limits, price_known)
-
-    halt = "; ".join(_why(gate) for gate in gates if not gate.passed[0])
-    quantity = np.zeros(len(asked.symbols), dtype=np.int64)
-    if not halt:
-        quantity[places] = np.where(orders.alive, orders.quantity, 0)
-    return Assessment(proposal, quantity, halt, tuple(orders.answers))
+    return gates if asked.first_basket else (*gates, controls.turnover(wanted, price, asked.equity, limits.turnover))
 
 
-def _reduces(quantity: IntArray, low: IntArray, high: IntArray) -> BoolArray:
-    """Whether an order brings what is held, its open orders on the same side done, towards zero and not past it."""
-    long = (quantity < 0) & (low > 0) & (low + quantity >= 0)
-    short = (quantity > 0) & (high < 0) & (high + quantity <= 0)
-    return np.asarray(long | short)
-
-
-def _ask_in_turn(orders: _Orders, asked: Proposal, limits: Limits, price_known: IntArray) -> None:
-    """Controls 15 and 11: step 4 of the module's order, then what gross exposure the basket leaves."""
-    low = asked.position + np.minimum(asked.working, 0)
-    high = asked.position + np.maximum(asked.working, 0)
-    worst = np.maximum(np.abs(low), np.abs(high))
-    open_buys = np.maximum(asked.working, 0)
-    gross_known = not ((worst > 0) & (price_known == 0)).any()
-    buys_known = not ((open_buys > 0) & (price_known == 0)).any()
-
-    at, quantity, price = orders.places, orders.quantity, price_known[orders.places]
-    after = np.maximum(np.abs(low[at] + quantity), np.abs(high[at] + quantity))
-    change = values(after, price) - values(worst[at], price)
-    value = values(quantity, price)
-    buy = np.where(quantity > 0, value, 0)
-
-    reduces = _reduces(quantity, low[at], high[at])
-    first = reduces & orders.alive
-    spent = total(values(open_buys, price_known)) + total(buy[first])
-    gross = total(values(worst, price_known)) + total(change[first])
-
+def _ask_in_turn(orders: Orders, asked: Proposal, limits: Limits, price: IntArray, *, reduced: bool) -> None:
+    """Controls 10, 15, 11 and 12: step 5 of the module's order, then what exposure the basket leaves."""
+    at, reduces = orders.places, orders.reduces
+    room, known = _room(orders, asked, limits, price, reduces & orders.alive, reduced=reduced)
     adds = np.flatnonzero(~reduces)
-    turn = adds[np.argsort(-value[adds], kind="stable")]
+    value = values(orders.quantity[adds], price[at[adds]])
+    turn = adds[np.argsort(-value, kind="stable")]
+    symbols = at[turn]
+    last = len(asked.groups)
+    group = np.where(asked.group[symbols] < 0, last, asked.group[symbols])
+    wanted = orders.quantity[turn]
+    queue = Queue(wanted, orders.low[turn], orders.high[turn], price[symbols], asked.lot[symbols], group, orders.alive[turn])
+    taken = take_in_turn(queue, room)
+
+    priced = price[symbols] > 0
+    if room.groups:
+        cap = np.array([*limits.of_groups(asked.groups), np.nan])[group]
+        usable = priced & (np.array(room.most_of_groups, dtype=np.int64)[group] != NOTHING)
+        orders.ask(controls.group_weight(taken.in_group, usable, asked.equity, cap, wanted, taken.quantity), turn)
+    buys = np.flatnonzero(wanted > 0)
+    orders.ask(controls.buying_power(taken.spent[buys], priced[buys] & known.buys, room.spendable), turn[buys])
+    share = limits.gross_exposure * limits.new_share if reduced else limits.gross_exposure
+
+    def gross(micros: ExactArray, sure: BoolArray, control: Control) -> Evaluation:
+        return controls.gross_exposure(micros, sure, equity=asked.equity, most=room.most_gross, limit=share, control=control)
+
+    def net(micros: ExactArray, before: ExactArray, sure: BoolArray, control: Control) -> Evaluation:
+        limit = limits.net_exposure
+        return controls.net_exposure(micros, before, sure, equity=asked.equity, most=room.most_net, limit=limit, control=control)
+
+    orders.ask(gross(taken.gross, priced & known.exposure, controls.GROSS_EXPOSURE), turn)
+    orders.ask(net(taken.net, taken.net_before, priced & known.exposure, controls.NET_EXPOSURE), turn)
+    left, sure = taken.left, np.array([known.exposure])
+    rest = np.array([left.gross, max(abs(left.net_low), abs(left.net_high)), 0], dtype=object)
+    orders.answers.append(Answered(gross(rest[:1], sure, controls.GROSS_OF_BASKET)))
+    orders.answers.append(Answered(net(rest[1:2], rest[2:], sure, controls.NET_OF_BASKET)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Whether every holding, and every open buy, has a price."""
+
+    exposure: bool
+    buys: bool
+
+
+def _room(orders: Orders, asked: Proposal, limits: Limits, price: IntArray, first: BoolArray, *, reduced: bool) -> tuple[Room, _Known]:
+    """What holdings, open orders and the reductions that were approved first leave for the orders that add."""
+    low, high = asked.low, asked.high
+    worst = np.maximum(np.abs(low), np.abs(high))
+    unpriced = (worst > 0) & (price == 0)
+    known = _Known(exposure=not unpriced.any(), buys=not ((asked.open_buys > 0) & (price == 0)).any())
+    shrunk = orders.places[first]
+    quantity = orders.quantity[first]
+    low, high = low.copy(), high.copy()
+    low[shrunk] += quantity
+    high[shrunk] += quantity
+    after = np.maximum(np.abs(low), np.abs(high))
+    exposure = values(after, price)
+    buys = total(values(asked.open_buys, price)) + total(values(quantity, price[shrunk])[quantity > 0])
     buffer = exact(limits.cash_buffer)
-    spendable = budget(asked.buying_power, 1 - buffer if buffer is not None and buffer < 1 else None)
-    most = budget(asked.equity, exact(limits.gross_exposure))
-    spent_with, gross_with, taken = _take_in_turn(
-        buy[turn],
-        change[turn],
-        orders.alive[turn],
-        spent=spent,
-        gross=gross,
-        spendable=spendable if buys_known else NOTHING,
-        most=most if gross_known else NOTHING,
+    by = exact(limits.new_share) if reduced else exact(1.0)
+    groups: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    if limits.group_weight:
+        used = tuple(total(exposure[asked.group == place]) for place in range(len(asked.groups)))
+        usable = np.array([not unpriced[asked.group == place].any() for place in range(len(asked.groups))], dtype=np.bool_)
+        groups = caps_of_groups(budgets(asked.equity, limits.of_groups(asked.groups)), used, usable)
+    room = Room(
+        spent=buys,
+        spendable=budget(asked.buying_power, 1 - buffer if buffer is not None and buffer < 1 else None) if known.buys else NOTHING,
+        gross=total(exposure),
+        most_gross=budget(asked.equity, reduced_share(exact(limits.gross_exposure), by)) if known.exposure else NOTHING,
+        net_low=_signed(low, price),
+        net_high=_signed(high, price),
+        most_net=budget(asked.equity, exact(limits.net_exposure)) if known.exposure else NOTHING,
+        groups=groups[0],
+        most_of_groups=groups[1],
     )
-    priced = price[turn] > 0
-    buys = np.flatnonzero(quantity[turn] > 0)
-    orders.ask(controls.buying_power(spent_with[buys], priced[buys] & buys_known, spendable), turn[buys])
-    orders.ask(controls.gross_exposure(gross_with, priced & gross_known, asked.equity, limits.gross_exposure), turn)
-    left = np.array([gross + total(change[turn][taken])], dtype=object)
-    known = np.array([gross_known])
-    rest = controls.gross_exposure(left, known, asked.equity, limits.gross_exposure, controls.GROSS_OF_BASKET)
-    orders.answers.append(Answered(rest))
+    return room, known
 
 
-def _take_in_turn(
-    buy: ExactArray, change: ExactArray, alive: BoolArray, *, spent: int, gross: int, spendable: int, most: int
-) -> tuple[ExactArray, ExactArray, BoolArray]:
-    """Buying power spent and gross exposure with each order in its turn, and which were taken: those alive that fit both.
-
-    All orders are added up at once; only from the first that does not fit are they taken one at a time.
-
-    Args:
-        buy: (n,) micros an order spends; 0 for a sell.
-        change: (n,) micros it adds to gross exposure.
-        alive: (n,) whether it can still be approved; if not it takes no room.
-        spent: micros spent before the first.
-        gross: micros of gross exposure before the first.
-        spendable: micros that may be spent, asked of buys.
-        most: micros of gross exposure at most.
-    """
-    buy, change = roomy(buy, spent), roomy(change, gross)
-    buys = np.where(alive, buy, 0)
-    changes = np.where(alive, change, 0)
-    spent_with = spent + np.cumsum(buys) - buys + buy
-    gross_with = gross + np.cumsum(changes) - changes + change
-    taken = alive & ((buy == 0) | (spent_with <= spendable)) & (gross_with <= most)
-    refused = np.flatnonzero(alive & ~taken)
-    if len(refused) == 0:
-        return spent_with, gross_with, taken
-    start = int(refused[0])
-    spent, gross = int(spent_with[start] - buy[start]), int(gross_with[start] - change[start])
-    spent_list, gross_list, taken_list = spent_with.tolist(), gross_with.tolist(), taken.tolist()
-    for place, (one_buy, one_change, one_alive) in enumerate(
-        zip(buy[start:].tolist(), change[start:].tolist(), alive[start:].tolist(), strict=True), start
-    ):
-        spent_list[place], gross_list[place] = spent + one_buy, gross + one_change
-        fits = one_alive and (one_buy == 0 or spent + one_buy <= spendable) and gross + one_change <= most
-        taken_list[place] = fits
-        if fits:
-            spent, gross = spent + one_buy, gross + one_change
-    return np.array(spent_list, dtype=buy.dtype), np.array(gross_list, dtype=change.dtype), np.array(taken_list, dtype=np.bool_)
+def _signed(shares: IntArray, price: IntArray) -> int:
+    """Σ shares · price in micros."""
+    size = values(shares, price)
+    return total(size[shares > 0]) - total(size[shares < 0])
 
 
 def _why(gate: Evaluation) -> str:

@@ -58,8 +58,28 @@ def budget(amount: int, share: Fraction | None) -> int:
     return min(math.floor(share * amount), _MOST_BUDGET)
 
 
-def budgets(amount: int, shares: FloatArray) -> IntArray:
-    """`budget` for each of the shares, (N,) int64."""
+def budgets(amount: int, shares: FloatArray, reduced: float = 1.0) -> IntArray:
+    """`budget` for each of the shares, of each of which only the share `reduced` may be used, (N,) int64."""
+    by = exact(reduced)
+    if len(shares) and (shares == shares[0]).all():
+        return np.full(len(shares), budget(amount, reduced_share(exact(float(shares[0])), by)), dtype=np.int64)
     different, places = np.unique(shares, return_inverse=True)
-    each = [budget(amount, exact(share)) for share in different.tolist()]
+    each = [budget(amount, reduced_share(exact(share), by)) for share in different.tolist()]
     return np.array(each, dtype=np.int64)[places.reshape(-1)]
+
+
+def reduced_share(share: Fraction | None, by: Fraction | None) -> Fraction | None:
+    """A share of a share; None where either is."""
+    return None if share is None or by is None else share * by
+
+
+def floors(amounts: IntArray, share: float, parts: int = 1) -> IntArray:
+    """floor(amount · share / parts) of amounts ≥ 0, exact; `NOTHING` everywhere where the share is no finite number above zero."""
+    part = exact(share)
+    if part is None:
+        return np.full(len(amounts), NOTHING, dtype=np.int64)
+    over, under = part.numerator, part.denominator * parts
+    if over * int(amounts.max(initial=1)) <= _MOST_BUDGET and under <= _MOST_BUDGET:
+        return np.asarray(amounts * over // under)
+    exactly: ExactArray = np.minimum(amounts.astype(object) * over // under, _MOST_BUDGET)
+    return exactly.astype(np.int64)

@@ -1,4 +1,7 @@
-"""The limits of a book, and of single symbols in it. Every limit must be configured: there is no default and no "off"."""
+"""The limits of a book, and of single symbols in it. Every limit must be configured: there is no default and no "off".
+
+Two are lists that may be empty, and then say so in the books file: the restricted symbols, and the groups that have a cap.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -47,13 +50,32 @@ class _Bound:
 _BOUNDS: dict[str, _Bound] = {
     "order_quantity": _Bound(MOST_SHARES, "shares of one order", "50000", whole=True),
     "order_value": _Bound(MOST_USD, "USD of one order", "150000"),
+    "volume_share": _Bound(1.0, "share of the average daily volume in one order; 0.01 is a hundredth", "0.01"),
+    "collar": _Bound(1.0, "distance of a limit price from its reference; 0.05 is a twentieth", "0.05", below=True),
+    "collar_sigmas": _Bound(100, "the same distance in σ of a session, where that is more", "3"),
     "price_age": _Bound(250, "sessions since the reference price", "1", whole=True),
+    "symbol_position": _Bound(MOST_SHARES, "shares of one symbol", "100000", whole=True),
     "symbol_weight": _Bound(1.0, "share of equity in one symbol; 0.1 is a tenth, not 10", "0.10"),
     "gross_exposure": _Bound(20.0, "Σ abs(value) over equity; 1 is fully invested, not 100", "1.0"),
+    "net_exposure": _Bound(20.0, "abs(Σ value) over equity; 1 is fully invested, not 100", "1.0"),
     "basket_value": _Bound(20.0, "Σ order value over equity; 1 is all of it, not 100", "1.0"),
+    "turnover": _Bound(20.0, "Σ order value over equity in any but the first basket; 1 is all of it, not 100", "0.8"),
     "cash_buffer": _Bound(1.0, "share of buying power that is left alone; 0.01 is a hundredth", "0.01", below=True),
     "completeness": _Bound(1.0, "share of the universe that must have a bar; 0.95, not 95", "0.95"),
+    "weights_sum": _Bound(20.0, "Σ abs(target weight); 1 is fully invested, not 100", "1.0"),
+    "volatility_low": _Bound(10.0, "least median σ per year; 0.05 is five percent", "0.05"),
+    "volatility_high": _Bound(10.0, "largest median σ per year; 1 is a hundred percent", "1.0"),
+    "return_high": _Bound(1.0, "largest median abs(return) of a session; 0.2 is a fifth", "0.2"),
+    "daily_loss": _Bound(1.0, "loss since the last mark over that mark; 0.05 is a twentieth", "0.05", below=True),
+    "drawdown": _Bound(1.0, "loss since the high-water mark over it; 0.2 is a fifth", "0.2", below=True),
+    "armed_cycles": _Bound(10**6, "cycles that may trade before a person arms the book again", "250", whole=True),
+    "new_cycles": _Bound(250, "cycles under reduced caps after a change", "3", whole=True),
+    "new_share": _Bound(1.0, "share of caps 9 and 11 that is left in them", "0.5"),
+    "cycle_messages": _Bound(10**6, "orders sent in one cycle", "500", whole=True),
+    "minute_messages": _Bound(10**6, "orders sent in any 60 seconds of a cycle", "500", whole=True),
+    "rejects_in_a_row": _Bound(10**6, "rejects by the broker in a row that halt", "5", whole=True),
 }
+_GROUP = _Bound(20.0, "share of equity in the group; 0.3 is three tenths, not 30", "0.3")
 
 
 def _require(name: str, value: object, path: str) -> None:
@@ -73,6 +95,7 @@ class SymbolLimits:
     Attributes:
         order_quantity: shares of one order.
         order_value: USD of one order.
+        symbol_position: shares held.
         symbol_weight: share of equity.
     """
 
@@ -80,6 +103,7 @@ class SymbolLimits:
 
     order_quantity: StrictInt | None = None
     order_value: StrictFloat | None = None
+    symbol_position: StrictInt | None = None
     symbol_weight: StrictFloat | None = None
 
     def __post_init__(self) -> None:
@@ -96,12 +120,28 @@ class Limits:
     Attributes:
         order_quantity: Qmax of control 2, shares of one order.
         order_value: Nmax of control 3, USD of one order.
+        volume_share: α of control 4, share of the average daily volume over 20 sessions in one order.
+        collar, collar_sigmas: b and k of control 5; the wider of the two bounds a limit price.
         price_age: T of control 6: sessions that the reference price may be old; 0 would be the session's own close, so at least 1.
+        symbol_position: Pmax of control 8, shares.
         symbol_weight: w of control 9, share of equity in one symbol.
+        group_weight: w_g of control 10 by group (an instrument's sector), share of equity; "*" is each group that is not named. Empty:
+            no group has a cap, and control 10 is not asked.
         gross_exposure: G of control 11, Σ abs(value) / equity.
+        net_exposure: n of control 12, abs(Σ value) / equity.
         basket_value: k of control 13, Σ order value / equity.
+        turnover: τ of control 14, the same of every basket but a book's first.
         cash_buffer: h of control 15, share of buying power that is left alone.
+        restricted: symbols that control 17 refuses; may be empty.
         completeness: c of control 24, share of the universe that must have a bar.
+        weights_sum: W of control 26, Σ abs(target weight).
+        volatility_low, volatility_high: its range of the median σ per year of what is bought or shorted.
+        return_high: its bound of the median abs(return) of the same in the session.
+        daily_loss, drawdown: d and D of control 28.
+        armed_cycles: K of control 21, cycles that trade before a person must arm the book again.
+        new_cycles, new_share: N of control 33, and the share of caps 9 and 11 that a new configuration has in its first N cycles.
+        cycle_messages, minute_messages: M of control 20, orders sent in one cycle, and in any 60 seconds of it.
+        rejects_in_a_row: K of control 22: that many rejects by the broker in a row halt.
         overrides: limits of single symbols, by ticker.
 
     Raises:
@@ -112,29 +152,79 @@ class Limits:
 
     order_quantity: StrictInt
     order_value: StrictFloat
+    volume_share: StrictFloat
+    collar: StrictFloat
+    collar_sigmas: StrictFloat
     price_age: StrictInt
+    symbol_position: StrictInt
     symbol_weight: StrictFloat
+    group_weight: Mapping[str, StrictFloat]
     gross_exposure: StrictFloat
+    net_exposure: StrictFloat
     basket_value: StrictFloat
+    turnover: StrictFloat
     cash_buffer: StrictFloat
+    restricted: tuple[str, ...]
     completeness: StrictFloat
+    weights_sum: StrictFloat
+    volatility_low: StrictFloat
+    volatility_high: StrictFloat
+    return_high: StrictFloat
+    daily_loss: StrictFloat
+    drawdown: StrictFloat
+    armed_cycles: StrictInt
+    new_cycles: StrictInt
+    new_share: StrictFloat
+    cycle_messages: StrictInt
+    minute_messages: StrictInt
+    rejects_in_a_row: StrictInt
     overrides: Mapping[str, SymbolLimits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _BOUNDS:
             _require(name, getattr(self, name), f"limits.{name}")
+        if self.volatility_low >= self.volatility_high:
+            raise ConfigError(
+                f"limit volatility_low is {self.volatility_low!r} and volatility_high {self.volatility_high!r}; the first must be below "
+                f"the second"
+            )
+        self._require_groups()
+        self._require_symbols()
+
+    def _require_groups(self) -> None:
+        caps: object = self.group_weight
+        if not isinstance(caps, Mapping):
+            given = "missing" if caps is None else repr(caps)
+            raise ConfigError(
+                f"limit group_weight is {given}; it must be a mapping of groups to shares of equity: write "
+                f"`limits.group_weight: {{}}` in the books file where no group has a cap"
+            )
+        for group, share in caps.items():
+            if not isinstance(group, str) or not group or not _GROUP.accepts(share):
+                raise ConfigError(
+                    f"limit group_weight of {group!r} is {share!r}; it must be a group's name with {_GROUP.text} ({_GROUP.meaning})"
+                )
+
+    def _require_symbols(self) -> None:
+        listed: object = self.restricted
+        if not isinstance(listed, tuple) or any(not isinstance(symbol, str) or not symbol for symbol in listed):
+            given = "missing" if listed is None else repr(listed)
+            raise ConfigError(
+                f"limit restricted is {given}; it must be a list of tickers: write `limits.restricted: []` in the books file where no "
+                f"symbol is restricted"
+            )
         for symbol, limits in self.overrides.items():
             if not isinstance(limits, SymbolLimits) or not symbol:
                 raise ConfigError(
                     f"limits.overrides of {symbol!r} is {limits!r}; "
-                    f"write a ticker with order_quantity, order_value or symbol_weight below it"
+                    f"write a ticker with order_quantity, order_value, symbol_position or symbol_weight below it"
                 )
 
     def of(self, name: str, symbols: Sequence[str]) -> FloatArray:
         """One limit for each of the symbols, (N,) float64; NaN where it is not a number, which no control passes.
 
         Args:
-            name: order_quantity, order_value or symbol_weight.
+            name: order_quantity, order_value, symbol_position or symbol_weight.
             symbols: ascending tickers, N.
         """
         found = np.full(len(symbols), getattr(self, name), dtype=np.float64)
@@ -145,3 +235,8 @@ class Limits:
                 if own is not None and symbol in place:
                     found[place[symbol]] = own
         return found
+
+    def of_groups(self, groups: Sequence[str]) -> FloatArray:
+        """The cap of each group, (G,) float64; NaN where there is none or it is not a number, which control 10 does not pass."""
+        others = self.group_weight.get("*", math.nan)
+        return np.array([self.group_weight.get(group, others) if group else math.nan for group in groups], dtype=np.float64)

@@ -6,13 +6,39 @@ from datetime import date
 import numpy as np
 
 from grodt.errors import DataError
-from grodt.risk.exact import BoolArray, IntArray
+from grodt.risk.exact import BoolArray, FloatArray, IntArray
 
 #: Shares held or on order in one symbol; more is a mistake of whoever counted them.
 _MOST_HELD = 10**15
 _INT64_MAX = 2**63 - 1
-_INTEGERS = ("wanted", "position", "working", "price", "price_age", "lot")
-_FLAGS = ("shortable", "intended")
+_INTEGERS = (
+    "wanted",
+    "position",
+    "open_buys",
+    "open_sells",
+    "price",
+    "price_age",
+    "lot",
+    "tick",
+    "limit_price",
+    "volume",
+    "group",
+)
+_FLOATS = ("weight", "volatility", "log_return")
+_FLAGS = ("shortable", "intended", "priced", "untradable", "unknown")
+_COUNTS = (
+    "equity",
+    "buying_power",
+    "previous_equity",
+    "high_water_mark",
+    "bars_expected",
+    "bars_present",
+    "active_halts",
+    "open_breaks",
+    "reduce_only",
+    "cycles_traded",
+    "cycles_unchanged",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,25 +46,41 @@ class Proposal:
     """Orders of one cycle before risk has seen them. Arrays are aligned to `symbols`, shape (N,).
 
     Every symbol that is held or has an open order belongs in it, whether or not an order is wanted, since exposure and open
-    buys are summed over all of them.
+    buys are summed over all of them. What is not known says so (NaN, -1, 0 as below) and fails the control that needs it.
 
     Attributes:
         book, session, run_id: the cycle.
         symbols: ascending tickers, each once.
         wanted: int64, signed shares of the order; 0 for none.
         position: int64, signed shares held.
-        working: int64, signed shares of open orders.
+        open_buys, open_sells: int64, shares of open orders that buy and that sell, both ≥ 0.
         price: int64 micros, last close known; 0 where there never was one.
         price_age: int64, sessions since that close; 0 is this session's, -1 none.
         lot: int64, shares of one lot, at least 1.
+        tick: int64 micros, grid of limit prices, at least 1.
+        priced: bool, whether the order carries a limit price.
+        limit_price: int64 micros, that price; not read where there is none.
+        volume: int64, shares traded in the last 20 sessions together; -1 not known.
+        group: int64, place of the symbol's group in `groups`; -1 not known.
+        weight: float64, target weight; NaN not known.
+        volatility: float64, σ per year; NaN not known.
+        log_return: float64, of the session; NaN not known.
         shortable: bool, whether it may be sold short.
         intended: bool, whether this cycle already has an intent in the symbol.
+        untradable: bool, whether the symbol is halted or inactive.
+        unknown: bool, whether an order of unknown outcome is in the symbol.
+        groups: names of groups.
         equity: NAV in micros; at or below zero every value over equity is unknown.
         buying_power: micros, before open buys are taken from it.
+        previous_equity, high_water_mark: micros, NAV at the mark before and the highest ever; at or below zero not known.
         bars_expected, bars_present: symbols of the universe, and those of them with a bar of the session.
         last_session_fresh: whether the last bar is of the session the calendar expects.
         active_halts: halts of the book and above it.
         open_breaks: reconciliation breaks not resolved.
+        reduce_only: switches to reduce-only that nobody has ended.
+        cycles_traded: cycles that ordered since a person last armed the book; -1 not known.
+        cycles_unchanged: cycles done before this one with the same configuration and code; -1 not known.
+        first_basket: whether the book has never ordered, which excepts it from control 14.
 
     Raises:
         ValueError: shapes, types or symbols are not as above: a mistake of the caller.
@@ -51,24 +93,52 @@ class Proposal:
     symbols: tuple[str, ...]
     wanted: IntArray
     position: IntArray
-    working: IntArray
+    open_buys: IntArray
+    open_sells: IntArray
     price: IntArray
     price_age: IntArray
     lot: IntArray
+    tick: IntArray
+    priced: BoolArray
+    limit_price: IntArray
+    volume: IntArray
+    group: IntArray
+    weight: FloatArray
+    volatility: FloatArray
+    log_return: FloatArray
     shortable: BoolArray
     intended: BoolArray
+    untradable: BoolArray
+    unknown: BoolArray
+    groups: tuple[str, ...]
     equity: int
     buying_power: int
+    previous_equity: int
+    high_water_mark: int
     bars_expected: int
     bars_present: int
     last_session_fresh: bool
     active_halts: int
     open_breaks: int
+    reduce_only: int
+    cycles_traded: int
+    cycles_unchanged: int
+    first_basket: bool
+
+    @property
+    def low(self) -> IntArray:
+        """Position with open sells done."""
+        return self.position - self.open_sells
+
+    @property
+    def high(self) -> IntArray:
+        """Position with open buys done."""
+        return self.position + self.open_buys
 
     def __post_init__(self) -> None:
         if any(left >= right for left, right in zip(self.symbols, self.symbols[1:], strict=False)) or "" in self.symbols:
             raise ValueError(f"proposal of run {self.run_id}: symbols must be tickers, ascending, each once")
-        for names, dtype in ((_INTEGERS, np.int64), (_FLAGS, np.bool_)):
+        for names, dtype in ((_INTEGERS, np.int64), (_FLOATS, np.float64), (_FLAGS, np.bool_)):
             for name in names:
                 array = getattr(self, name)
                 if array.shape != (len(self.symbols),) or array.dtype != dtype:
@@ -76,18 +146,29 @@ class Proposal:
                         f"proposal of run {self.run_id}: {name} is {array.dtype} of shape {array.shape}; "
                         f"it must be {np.dtype(dtype)} of shape ({len(self.symbols)},)"
                     )
-        for name in ("equity", "buying_power", "bars_expected", "bars_present", "active_halts", "open_breaks"):
+        for name in _COUNTS:
             number = getattr(self, name)
             if isinstance(number, bool) or not isinstance(number, int):
                 raise ValueError(f"proposal of run {self.run_id}: {name} is {number!r}; it must be a whole number (money in micros)")
-        if not isinstance(self.last_session_fresh, bool):
-            raise ValueError(f"proposal of run {self.run_id}: last_session_fresh is {self.last_session_fresh!r}; it must be true or false")
-        if (self.lot < 1).any():
-            raise ValueError(f"proposal of run {self.run_id}: lot of {self.symbols[int(np.argmax(self.lot < 1))]} is below 1")
+        for name in ("last_session_fresh", "first_basket"):
+            flag = getattr(self, name)
+            if not isinstance(flag, bool):
+                raise ValueError(f"proposal of run {self.run_id}: {name} is {flag!r}; it must be true or false")
+        for name in ("lot", "tick"):
+            self._require_least(name, 1)
+        for name in ("open_buys", "open_sells"):
+            self._require_least(name, 0)
+        if ((self.group < -1) | (self.group >= len(self.groups))).any():
+            raise ValueError(f"proposal of run {self.run_id}: a group is no place in its {len(self.groups)} groups, and not -1")
         self._require_possible()
 
+    def _require_least(self, name: str, least: int) -> None:
+        below = getattr(self, name) < least
+        if below.any():
+            raise ValueError(f"proposal of run {self.run_id}: {name} of {self.symbols[int(np.argmax(below))]} is below {least}")
+
     def _require_possible(self) -> None:
-        for name in ("position", "working"):
+        for name in ("position", "open_buys", "open_sells"):
             shares = getattr(self, name)
             beyond = (shares > _MOST_HELD) | (shares < -_MOST_HELD)
             if beyond.any():

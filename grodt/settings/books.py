@@ -368,7 +368,9 @@ def _mistakes(error: ValidationError) -> str:
             continue  # an item that is wrong is not counted, and so the list is called short besides
         place = ".".join(str(part) for part in _place(mistake["loc"]))
         words = _WORDS.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
-        given = f" (given: {mistake['input']!r})" if not isinstance(mistake["input"], dict | list | BaseModel) else ""
+        # What stands under a key that we do not know is not repeated: it may be a secret that was written in the wrong place.
+        told = mistake["type"] != "extra_forbidden" and not isinstance(mistake["input"], dict | list | BaseModel)
+        given = f" (given: {mistake['input']!r})" if told else ""
         lines.append(f"  {place}: {words}{given}" if place else f"  {words}")
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from grodt.bars.ingest import ChunkResult
+from grodt.bars.chunks import ChunkResult
 from grodt.lake import LakeFile, Snapshot
 
 

@@ -137,6 +137,7 @@ def test_columns_are_mapped_and_dates_read_by_their_format(tmp_path: Path) -> No
         ("meta,,2014-06-11,", r"line 2, column 'symbol': None is empty"),
         ("meta,FBX,yesterday,", r"line 2, column 'since': 'yesterday' is not a date"),
         ("meta,FBX,,2014-06-10\nfabrix,FBX,2014-06-17,", r"bars.csv: FBX has a bar on 2014-06-10, outside each of its listings"),
+        ("PLAIN,FBX,,\nPLAIN,MTX,2014-06-11,", r"PLAIN is a symbol of its own, and the id of an instrument in .*another id"),
         ("meta,MTX,2014-06-12,", r"MTX has a bar on 2014-06-11, outside each of its listings"),
     ],
 )  # fmt: skip

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grodt.bars.chunks import Chunk, plan, symbols_to_ask
-from grodt.bars.ingest import ChunkResult, Covered, GateHalt, IngestReport, ingest, measure_completeness
+from grodt.bars.chunks import Chunk, ChunkResult, Covered, plan, symbols_to_ask
+from grodt.bars.ingest import GateHalt, IngestReport, ingest, measure_completeness
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
 from grodt.errors import DataError, VendorUnavailable

@@ -117,6 +117,23 @@ class TestCrypto:
         assert all(time(16, 48) <= since.time() <= time(16, 53) for since in cut["silent_from"])
         assert "session 2018-04-04 is incomplete for 4 of 4 liquid symbols: BTCEUR (949 of 1440 minutes" in verdict.reasons[0]
 
+    @pytest.mark.parametrize(("late", "real"), [(1, "END"), (-1, "START")])
+    def test_the_wrong_end_of_the_minute_shows_beside_the_daily_bars_though_the_market_never_closes(self, late: int, real: str) -> None:
+        daily = pl.read_parquet(CRYPTO_BARS / "trades_hour_daily.parquet").filter(market="coinbase", res="daily", symbol="BTCUSD")
+        daily = daily.with_columns(pl.col("ts_utc").dt.date().alias("session")).select(RAW_BARS.names())
+        start, end = date(2016, 10, 7), date(2016, 10, 9)
+        bars = crypto_minutes("coinbase").filter(symbol="BTCUSD").filter(pl.col("start").dt.date().is_between(start, end))
+
+        def judged(answer: pl.DataFrame) -> MinuteVerdict:
+            return gate_minutes(answer, calendar=ALWAYS, asked=["BTCUSD"], start=start, end=end, daily=daily, thresholds=MinuteThresholds())
+
+        right = judged(bars)
+        assert (right.halts, right.agreement.identical) == ((), 3)
+        found = judged(bars.with_columns(start=pl.col("start") + pl.duration(minutes=late)))
+        assert len(found.halts) == 1
+        assert "none of 3 sessions adds up to its daily bar as the minutes are stamped" in found.halts[0]
+        assert f"the bars are stamped at the {real} of the minute" in found.halts[0]
+
     def test_minutes_in_which_nobody_traded_are_no_fault(self) -> None:
         verdict = self._judged("coinbase", date(2016, 10, 7), date(2016, 10, 9))
         assert (verdict.halts, verdict.reasons) == ((), ())

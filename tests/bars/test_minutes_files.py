@@ -125,6 +125,13 @@ def test_a_column_that_is_no_instant_is_named(tmp_path: Path) -> None:
         fetch(source(tmp_path, path="minutes.parquet"))
 
 
+def test_a_file_without_rows_has_no_minutes(tmp_path: Path) -> None:
+    assert fetch(source(tmp_path)).schema == RAW_MINUTES
+    empty = pl.DataFrame(schema={**RAW_MINUTES, "start": pl.Null(), "volume": pl.Null()})
+    empty.write_parquet(tmp_path / "minutes.parquet")
+    assert fetch(source(tmp_path, path="minutes.parquet")).schema == RAW_MINUTES
+
+
 def test_odd_rows_are_left_to_the_gate(tmp_path: Path) -> None:
     rows = "A,2014-06-10 09:30,1,1,1,1,1\n" * 2 + "A,2014-06-10 03:00,-1,0,0,0,-5\n"
     got = fetch(source(tmp_path, rows))

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grodt.bars.chunks import Chunk
+from grodt.bars.chunks import Chunk, ChunkResult, Covered
 from grodt.bars.files import FilesSettings, FilesSource
-from grodt.bars.ingest import ChunkResult, Covered, GateHalt
+from grodt.bars.ingest import GateHalt
 from grodt.bars.minute_chunks import plan_minute_gaps, plan_minutes, windows
 from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.minute_ingest import MinutesReport, ingest_minutes, require_minutes
@@ -180,7 +180,7 @@ class TestRecording:
     def test_minutes_go_to_one_file_of_a_chunk_with_session_source_and_instant(self, world: World) -> None:
         report = world.run([WEEK])
         bars = world.read()
-        assert report == MinutesReport(chunks=1, rows=4 * 3 * 390)
+        assert report == MinutesReport(chunks=1, rows=4680, minutes=4680, expected=4680)
         assert bars.height == report.rows
         assert bars.select("source", "known_at").unique().rows() == [("vendor", NOW)]
         assert bars.filter(symbol="A", session=TUE)["start"].to_list() == [at(TUE, minute) for minute in range(390)]

@@ -45,6 +45,26 @@ books:
       basket_value: 1.5
       cash_buffer: 0.01
       completeness: 0.90
+      volume_share: 0.05
+      collar: 0.05
+      collar_sigmas: 3
+      symbol_position: 100000
+      group_weight: {{}}
+      net_exposure: 0.98
+      turnover: 1.0
+      restricted: []
+      weights_sum: 1.0
+      volatility_low: 0.05
+      volatility_high: 1.5
+      return_high: 0.20
+      daily_loss: 0.05
+      drawdown: 0.25
+      armed_cycles: 1000
+      new_cycles: 3
+      new_share: 0.95
+      cycle_messages: {4 * symbols}
+      minute_messages: {4 * symbols}
+      rejects_in_a_row: 10
     schedule: {{cron: "30 17 * * 1-5", latest_start_minutes: 600}}
 """
     )

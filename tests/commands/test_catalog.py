@@ -66,7 +66,7 @@ def test_programs_get_the_same_of_one_table(grodt: Command, home: Home) -> None:
     assert (row["table"], row["key"]) == ("corporate_actions", ["source", "symbol", "ex_date", "kind"])
     cash = next(column for column in row["columns"] if column["name"] == "cash_per_share")
     assert (cash["type"], cash["unit"], cash["nullable"], cash["key"]) == ("decimal(24, 6)", "USD", True, False)
-    assert [rule["name"] for rule in row["rules"]] == ["split_has_a_ratio", "cash_is_given"]
+    assert [rule["name"] for rule in row["rules"]] == ["split_has_a_ratio", "cash_is_given", "new_symbol_is_given"]
     assert [(part["of"], part["rows"]) for part in row["parts"]] == [("demo", 2)]
     assert row["rows"] == 2
 
@@ -81,7 +81,7 @@ def test_the_page_needs_no_home_and_is_printed_as_it_is(grodt: Command, tmp_path
 def test_a_table_that_is_not_there_is_refused_with_the_nearest(grodt: Command, home: Home) -> None:
     ended = grodt(home, "catalog", "bars_d")
     assert (ended.status, ended.out) == (2, "")
-    assert "there is no table 'bars_d'; did you mean bars_1d?" in " ".join(ended.err.split())
+    assert "there is no table 'bars_d'; did you mean bars_1d or bars_1m?" in " ".join(ended.err.split())
     assert "there is no table 'zzz'; the lake has bars_1d" in " ".join(grodt(home, "catalog", "zzz").err.split())
 
 

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.cycles.small_world import FRI, MON, NEXT_MON, SYMBOLS, TUE, XNYS, sma
 from tests.flows.commands import Command, Ended
 
 START, END = "2015-08-03", "2015-12-04"
+WHOLE = "liquid symbols: 100.0% of the minutes have a bar"
 #: Bars of `small_world` from START to END: GONE leaves on 1 December, REST has none on 30 November.
 ROWS = len(SYMBOLS) * len(XNYS.between(date(2015, 8, 3), date(2015, 12, 4))) - 4 - 1
 
@@ -158,6 +160,7 @@ def test_it_brings_in_what_is_missing_and_says_so(grodt: Command, home: Home) ->
         "quarantined": 0,
         "reasons": [],
         "unmerged": [],
+        "revised": 0,
     }
     assert home.table("bars_1d").height == ROWS
     home.run(NEXT_MON)
@@ -266,7 +269,7 @@ class TestMinutes:
         with _recording() as asked:
             ended = self._ingest(grodt, home)
         rows = len(SYMBOLS) * (3 * 390 + 210)
-        assert (ended.status, ended.out) == (0, f"small {MON} to {FRI}: {rows:,} minute bars came in, 0 rows were quarantined\n")
+        assert (ended.status, ended.out) == (0, f"small {MON} to {FRI}: {rows:,} minute bars came in, 0 rows were quarantined\n{WHOLE}\n")
         assert asked == [(MON, FRI)]
         assert f"small {MON} to {FRI}  1 of 1 parts, {rows:,} bars" in ended.err
         assert self._rows(home) == rows
@@ -289,15 +292,19 @@ class TestMinutes:
             "start": str(MON),
             "session": str(FRI),
             "gap_sessions": 0,
+            "unmerged": [],
             "chunks": 1,
             "rows": rows - 390,
             "healed": 0,
             "quarantined": 0,
             "extended": 0,
             "filled": 0,
+            "minutes": rows - 390,
+            "expected": rows - 390,
             "incomplete": 0,
             "compared": 4 * len(SYMBOLS) - 1,
             "identical": 4 * len(SYMBOLS) - 1,
+            "revised": 0,
             "reasons": [],
         }
         tasks.wiring.source.cache_clear()
@@ -309,6 +316,7 @@ class TestMinutes:
             f"small {MON} to {FRI}: 390 minute bars came in, 0 rows were quarantined",
             "gaps: 1 sessions of symbols were asked for again, minutes of 1 came in, 0 are as they were",
             "daily bars: 1 of 1 sessions of symbols add up to the daily bar, to the last digit",
+            WHOLE,
         ]
         assert self._rows(home) == rows
 
@@ -335,16 +343,41 @@ class TestMinutes:
         assert not (home.folder / "lake/bars_1m").exists()
 
     def test_what_the_gate_noticed_is_shown(self, capsys: pytest.CaptureFixture[str]) -> None:
-        came = MinutesReport(4, 9, 1, 2, 3, 4, 5, 8, 7, reasons=tuple(map(str, range(7))))
+        came = MinutesReport(chunks=4, rows=9, healed=1, quarantined=2, extended=3, filled=4, reasons=tuple(map(str, range(7))))
+        came = replace(came, minutes=995, expected=1_000, incomplete=5, compared=8, identical=7)
         flows.commands.ingest._show("small", BackfilledMinutes(MON, FRI, 2, came), 1.0, as_json=False)
         assert capsys.readouterr().out.splitlines() == [
             "small 2015-11-23 to 2015-11-27: 9 minute bars came in, 2 rows were quarantined",
             "left out: 3 rows outside the trading hours, 4 of minutes in which nobody traded",
             "gaps: 2 sessions of symbols were asked for again, minutes of 1 came in, 1 are as they were",
             "daily bars: 7 of 8 sessions of symbols add up to the daily bar, to the last digit",
-            "incomplete: 5 sessions of liquid symbols",
+            "liquid symbols: 99.5% of the minutes have a bar; 5 sessions of them are incomplete",
             *(f"gate: {number}" for number in range(5)),
             "gate: 2 more lines like these; --json has all, the table quarantine_1m each row",
         ]
         flows.commands.ingest._show("small", BackfilledMinutes(MON, FRI, 0, MinutesReport(1)), 1.0, as_json=False)
         assert capsys.readouterr().out == "small 2015-11-23 to 2015-11-27: no minute bar is missing that the source has\n"
+
+
+def test_what_is_there_is_asked_for_again_and_a_correction_becomes_a_new_version(grodt: Command, home: Home) -> None:
+    assert home.books is not None
+    _ingest(grodt, home)
+    before = home.table("bars_1d")
+    file = home.books.parent / "bars.csv"
+    line = next(line for line in file.read_text().splitlines() if line.startswith(f"RISE,{TUE}"))
+    *cells, volume = line.split(",")
+    file.write_text(file.read_text().replace(line, ",".join([*cells, str(int(volume) + 7)])))
+    tasks.wiring.source.cache_clear()
+    home.now = "2015-12-06T12:00:00Z"
+    assert "revisions" not in _ingest(grodt, home).out
+    ended = _ingest(grodt, home, "--again")
+    assert ended.status == 0, ended.err
+    assert "revisions: 1 bars and corporate actions differ from what was there; each is a new version" in ended.out.splitlines()
+    after = home.table("bars_1d")
+    (changed,) = after.join(before, on=after.columns, how="anti").to_dicts()
+    assert (changed["symbol"], changed["session"], changed["volume"]) == ("RISE", TUE, int(volume) + 7)
+    assert changed["known_at"].isoformat() == "2015-12-06T12:00:00+00:00"
+    assert after.height == before.height
+    assert grodt(home, "verify").status == 0
+    ended = _ingest(grodt, home, "--again")
+    assert ended.out.splitlines()[0] == f"small {START} to {END}: nothing is missing that the source has"

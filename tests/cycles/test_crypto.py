@@ -59,7 +59,11 @@ books:
     construction:
       {{volatility_target: 0.25, weight_cap: 0.20, gross_cap: 0.90, no_trade_band: 0, long_only: true}}
     limits: {{order_quantity: 100000, order_value: 60000, price_age: 1, symbol_weight: 0.35, gross_exposure: 0.98, basket_value: 1.5,
-      cash_buffer: 0.01, completeness: 0.9}}
+      cash_buffer: 0.01, completeness: 0.9,
+      volume_share: 1.0, collar: 0.05, collar_sigmas: 3, symbol_position: 100000000, group_weight: {{}},
+      net_exposure: 2.0, turnover: 2.5, restricted: [],
+      weights_sum: 2.0, volatility_low: 0.01, volatility_high: 10.0, return_high: 0.3, daily_loss: 0.3, drawdown: 0.7, armed_cycles: 10000,
+      new_cycles: 1, new_share: 1.0, cycle_messages: 1000, minute_messages: 100000, rejects_in_a_row: 20}}
     schedule: {{cron: "15 0 * * *", latest_start_minutes: 60}}
 """
 

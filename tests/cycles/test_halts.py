@@ -67,13 +67,23 @@ def test_a_halt_after_orders_were_made_keeps_them_from_being_sent_and_rearming_s
     assert home.sql("SELECT state FROM order_status WHERE client_order_id LIKE '%20151123%'") == [("filled",)] * 5
 
 
-def test_a_halted_symbol_is_left_out_and_the_others_are_sent(home: Home) -> None:
+def test_a_halted_symbol_is_not_even_ordered_and_the_others_are_sent(home: Home) -> None:
     home.run(MON)
     _halt(home, "symbol", "TWIN")
     home.run(TUE)
     states = dict(home.sql("SELECT symbol, state FROM orders NATURAL JOIN order_status WHERE session = ?", str(TUE)))
-    assert states["TWIN"] == "cancelled"
-    assert {state for symbol, state in states.items() if symbol != "TWIN"} == {"accepted"}
+    assert "TWIN" not in states
+    assert set(states.values()) == {"accepted"}
+    query = "SELECT verdict FROM risk_checks WHERE run_id = 'small-eod-2015-11-24' AND control = 17 AND symbol = 'TWIN'"
+    assert home.sql(query) == [("reject",)]
+
+
+def test_a_symbol_that_is_halted_once_it_is_ordered_is_cancelled(home: Home) -> None:
+    home.run(MON)
+    home.run(TUE, watch=lambda _session, stage, text: _halt(home, "symbol", "TWIN") if (stage, text) == ("send", "") else None)
+    states = dict(home.sql("SELECT symbol, state FROM orders NATURAL JOIN order_status WHERE session = ?", str(TUE)))
+    assert states.pop("TWIN") == "cancelled"
+    assert set(states.values()) == {"accepted"}
 
 
 def test_a_broker_that_holds_something_else_halts_the_book_before_it_decides(home: Home) -> None:

@@ -142,7 +142,11 @@ books:
       {{volatility_target: 0.1, weight_cap: 0.08, gross_cap: {0.9 if long_only else 1.4}, no_trade_band: 0.002, long_only: {long_only}}}
     limits:
       {{order_quantity: 50000, order_value: 150000, price_age: 1, symbol_weight: 0.1, gross_exposure: 1.6, basket_value: 2.5,
-        cash_buffer: 0.01, completeness: 0.9}}
+        cash_buffer: 0.01, completeness: 0.9,
+        volume_share: 0.5, collar: 0.05, collar_sigmas: 3, symbol_position: 100000, group_weight: {{}},
+        net_exposure: 1.6, turnover: 2.5, restricted: [],
+        weights_sum: 2.0, volatility_low: 0.01, volatility_high: 2.0, return_high: 0.3, daily_loss: 0.3, drawdown: 0.7, armed_cycles: 10000,
+        new_cycles: 1, new_share: 1.0, cycle_messages: 1000, minute_messages: 100000, rejects_in_a_row: 20}}
     schedule: {{cron: "30 17 * * 1-5", latest_start_minutes: 600}}
 """
 

@@ -26,7 +26,7 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_example_of_the_page_is_python_and_was_found() -> None:
     text = PAGE.read_text()
-    assert len(_EXAMPLE.findall(text)) == text.count("```") / 2 == 8
+    assert len(_EXAMPLE.findall(text)) == text.count("```") / 2 == 9
 
 
 def test_polars_and_pandas_read_the_table_once(names: dict[str, Any]) -> None:
@@ -59,3 +59,9 @@ def test_minutes_are_added_up_to_hours_and_to_the_daily_bar(names: dict[str, Any
     assert [both[name][0] for name in ("open", "high", "low", "close", "volume")] == [
         both[f"{name}_of_minutes"][0] for name in ("open", "high", "low", "close", "volume")
     ]
+
+
+def test_a_company_s_rows_come_with_its_id(names: dict[str, Any]) -> None:
+    companies = names["companies"].sort("instrument", "day")
+    assert companies["instrument"].to_list() == [SPLIT] * 5 + [OTHER] * 4
+    assert companies.filter(instrument=SPLIT)["close"].to_list() == [100, 102, 101, 101, 102]

@@ -25,6 +25,7 @@ from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.reconciliation import Reconciled, reconcile
 from tests.brokers.world import BOOK, MON, order, usd
+from tests.risk.proposals import limits
 
 CASH = usd("1000000")
 TERMS = FillTerms.of(5.0, 1.0)
@@ -192,8 +193,8 @@ class Desk:
                 approve_basket(tx, basket.hash, "automatic", self.now())
         return basket
 
-    def send(self, run: Run) -> Sent:
-        return send(self.ledger, None, self.broker, run, now=self.now, sleep=self.pauses.append)
+    def send(self, run: Run, **bounds: int) -> Sent:
+        return send(self.ledger, None, self.broker, run, limits=limits(**bounds), now=self.now, sleep=self.pauses.append)
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:
         return settle(self.ledger, None, self.broker, self.advance, markets, run=run, now=self.now)

@@ -243,7 +243,7 @@ class TestWorkers:
         assert (done.chunks, done.healed) == (4, 2)
         rows, kept = whole.glob().drop("known_at"), whole.read(lambda tx: coverage(tx, "scripted"))
         refused = whole.glob("quarantine").drop("known_at")
-        assert len(fuse.steps) == 3 * (1 + 4 + 1)
+        assert len(fuse.steps) == 3 * (1 + 4 + 2 + 1)  # the lease, each chunk, what is merged afterwards, the lease
         for at in range(len(fuse.steps)):
             depot = prepared(f"killed-{at}", Fuse(at=at))
             with pytest.raises(Killed):

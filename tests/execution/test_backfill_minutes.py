@@ -11,6 +11,7 @@ import pytest
 
 from grodt.bars.chunks import Chunk
 from grodt.bars.ingest import GateHalt
+from grodt.bars.minute_chunks import plan_minutes_again
 from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.minute_ingest import MinutesReport
 from grodt.errors import ConfigError, LeaseHeld, VendorUnavailable
@@ -43,7 +44,7 @@ class Depot:
         self.dead: set[str] = set()
         self.progress: list[tuple[int, int, int]] = []
 
-    def fill(self, start: date = MON, session: date = WED, **thresholds: Any) -> BackfilledMinutes:
+    def fill(self, start: date = MON, session: date = WED, *, again: bool = False, **thresholds: Any) -> BackfilledMinutes:
         return backfill_minutes(
             self.ledger,
             self.lake,
@@ -54,6 +55,7 @@ class Depot:
             session=session,
             thresholds=MinuteThresholds(**thresholds),
             completeness=0.9,
+            again=again,
             run_id="demo-backfill-1m",
             holder="here",
             is_alive=lambda holder: holder not in self.dead,
@@ -99,7 +101,7 @@ def depot(tmp_path: Path, template: Path) -> Iterator[Depot]:
 
 def test_an_empty_lake_is_filled_and_a_second_time_nothing_is_missing(depot: Depot) -> None:
     done = depot.fill()
-    assert done == BackfilledMinutes(MON, WED, 0, MinutesReport(chunks=1, rows=3 * 3 * 390))
+    assert done == BackfilledMinutes(MON, WED, 0, MinutesReport(chunks=1, rows=3510, minutes=3510, expected=3510))
     assert done.rows == depot.glob().height == 3 * 3 * 390
     assert depot.covered() == dict.fromkeys("ABC", (MON, WED))
     assert depot.progress == [(1, 1, done.rows)]
@@ -248,3 +250,45 @@ def test_refused_rows_name_the_run(depot: Depot) -> None:
     done = depot.fill()
     assert done.report.quarantined == 1
     assert depot.glob("quarantine_1m").select("start", "run_id").rows() == [(XNYS.closes_at(MON), "demo-backfill-1m")]
+
+
+class Correcting(MinuteVendor):
+    """It gives the first bar of A a larger volume from some day on."""
+
+    more_volume = 0.0
+
+    async def fetch_minutes(self, symbols: Any, start: date, end: date) -> pl.DataFrame:
+        answer = await super().fetch_minutes(symbols, start, end)
+        first = (pl.col("symbol") == "A") & (pl.col("start") == XNYS.opens_at(TUE))
+        return answer.with_columns(volume=pl.when(first).then(pl.col("volume") + self.more_volume).otherwise("volume"))
+
+
+def test_what_is_there_is_asked_for_again_and_a_correction_becomes_a_new_version(depot: Depot) -> None:
+    depot.source = Correcting("ABC")
+    depot.source.left_out = {("B", TUE): range(100, 105)}
+    depot.fill()
+    before = depot.glob()
+    depot.source.more_volume, depot.source.left_out = 9.0, {}
+    then, depot.now = depot.now, datetime(2016, 1, 4, tzinfo=UTC)
+    done: list[BackfilledMinutes] = []
+    assert depot.asked(lambda: done.append(depot.fill(again=True))) == [Chunk(("A", "B", "C"), MON, WED)]
+    assert (done[0].report.rows, done[0].report.revised) == (5, 1)
+    after = depot.glob()
+    changed = after.join(before, on=after.columns, how="anti")
+    assert changed.height == 6
+    assert set(changed["known_at"]) == {depot.now}
+    assert set(before["known_at"]) == {then}
+    revised = changed.join(before, on=["symbol", "start"]).select("symbol", "volume", pl.col("volume_right") + 9.0).rows()
+    assert [(symbol, volume == old) for symbol, volume, old in revised] == [("A", True)]
+    assert depot.fill(again=True).report.revised == 0
+    assert depot.covered() == dict.fromkeys("ABC", (MON, WED))
+
+
+def test_asking_again_is_cut_to_fit_in_memory() -> None:
+    covered = {"A": (MON, WED), "B": (TUE, WED)}
+    chunks = plan_minutes_again(covered, ["A", "B", "C"], MON, WED, XNYS, largest=2 * 390)
+    assert chunks == (
+        Chunk(("A",), MON, MON, again=True),
+        Chunk(("A", "B"), TUE, TUE, again=True),
+        Chunk(("A", "B"), WED, WED, again=True),
+    )

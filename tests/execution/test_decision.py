@@ -1,5 +1,6 @@
 """What a decision is taken on."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from grodt.bars.quality import Completeness
 from grodt.execution.decision import BookState, book_state, decide_targets, propose, reference_prices, restricted, traded_symbols
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
-from grodt.ledger.halts import halt
+from grodt.ledger.halts import halt, rearm
 from grodt.ledger.marks import Mark
-from grodt.ledger.runs import Run
+from grodt.ledger.orders import transition
+from grodt.ledger.runs import Run, close_run
 from grodt.money import Micros, micros
+from grodt.orders.states import OrderState
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
 from grodt.targets.construction import Construction
@@ -35,11 +38,28 @@ def mark(equity: str = "1000", cash: str = "900") -> Mark:
 
 def state_of(count: int, **changed: Any) -> BookState:
     """A flat book of 100,000 USD, all of whose symbols are in the universe."""
-    arrays: dict[str, Any] = {name: np.zeros(count, dtype=np.int64) for name in ("position", "working")}
-    arrays |= {"lot": np.ones(count, dtype=np.int64), "in_universe": np.ones(count, dtype=np.bool_)}
-    arrays |= {name: np.zeros(count, dtype=np.bool_) for name in ("shortable", "intended")}
+    if "working" in changed:
+        working = np.array(changed.pop("working"))
+        changed |= {"open_buys": np.maximum(working, 0), "open_sells": np.maximum(-working, 0)}
+    arrays: dict[str, Any] = {name: np.zeros(count, dtype=np.int64) for name in ("position", "open_buys", "open_sells")}
+    arrays |= {name: np.ones(count, dtype=np.int64) for name in ("lot", "tick")} | {"in_universe": np.ones(count, dtype=np.bool_)}
+    arrays |= {name: np.zeros(count, dtype=np.bool_) for name in ("shortable", "intended", "halted", "unknown")}
+    sector = changed.pop("sector", ("",) * count)
     arrays |= {name: np.array(value) for name, value in changed.items()}
-    return BookState(symbols=tickers(count), equity=micros(100_000), cash=micros(90_000), active_halts=0, open_breaks=0, **arrays)
+    return BookState(
+        symbols=tickers(count),
+        sector=sector,
+        equity=micros(100_000),
+        cash=micros(90_000),
+        previous_equity=micros(99_000),
+        high_water_mark=micros(110_000),
+        active_halts=0,
+        open_breaks=0,
+        cycles_traded=4,
+        cycles_unchanged=3,
+        first_basket=False,
+        **arrays,
+    )
 
 
 def forecasts_of(combined: list[float], volatility: float = 0.2) -> Forecasts:
@@ -130,6 +150,58 @@ def test_halts_of_the_book_and_of_all_count_and_those_of_a_symbol_do_not(desk, r
     assert state(desk, run).active_halts == 2
 
 
+def test_a_halted_symbol_is_marked(desk, run):
+    with desk.real_ledger.write() as tx:
+        halt(tx, scope="symbol", book=BOOK, symbol="IBM", reason="unknown", author="execution", now=KNOWN)
+    assert state(desk, run).halted.tolist() == [False, False, True, False]
+
+
+def test_an_order_of_unknown_outcome_marks_its_symbol(desk, run):
+    assert not state(desk, run).unknown.any()
+    with desk.real_ledger.write() as tx:
+        transition(tx, "demo-eod-20260302-AAPL-0", OrderState.UNKNOWN, run_id=run.run_id, now=KNOWN)
+    assert state(desk, run).unknown.tolist() == [True, False, False, False]
+
+
+def test_losses_are_measured_from_the_mark_before_and_the_highest(desk, run):
+    with desk.real_ledger.read() as tx:
+        found = book_state(tx, run, replace(mark(), profit=micros(-50), high_water_mark=micros(1200)), UNIVERSE)
+    assert (found.equity, found.previous_equity, found.high_water_mark) == (micros(1000), micros(1050), micros(1200))
+
+
+def test_cycles_that_traded_are_counted_from_the_last_arming(desk, run):
+    assert (state(desk, run).cycles_traded, state(desk, run).first_basket) == (1, False)
+    with desk.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, reason="ours", author="ops", now=desk.now())
+        rearm(tx, book=BOOK, reason="looked at it", author="ops", now=desk.now())
+    assert (state(desk, run).cycles_traded, state(desk, run).first_basket) == (0, False)
+
+
+def test_a_book_that_has_never_ordered_is_at_its_first_basket(desk):
+    run = desk.open(MON)
+    assert state(desk, run).first_basket
+    desk.decide(run, {})
+    assert (state(desk, run).first_basket, state(desk, run).cycles_traded) == (True, 0)
+
+
+def test_cycles_done_with_the_same_configuration_are_counted_back_to_the_last_change(desk):
+    def close(run: Run) -> None:
+        with desk.real_ledger.write() as tx:
+            close_run(tx, run.run_id, "done", desk.now())
+
+    first = desk.open(MON)
+    assert state(desk, first).cycles_unchanged == 0
+    close(first)
+    second = desk.open(TUE)
+    assert state(desk, second).cycles_unchanged == 1
+    assert state(desk, replace(second, config_hash="other")).cycles_unchanged == 0
+    assert state(desk, replace(second, code_version="other")).cycles_unchanged == 0
+    close(second)
+    third = desk.open(WED)
+    assert state(desk, third).cycles_unchanged == 2
+    assert state(desk, first).cycles_unchanged == 0  # only earlier sessions count
+
+
 def test_open_breaks_count(desk, run):
     with desk.real_ledger.write() as tx:
         record_breaks(tx, BOOK, MON, [Break("cash", "", 1, 2), Break("position", "AAPL", 1, 2)], run.run_id, KNOWN)
@@ -168,18 +240,35 @@ def test_a_forecast_for_what_left_the_universe_is_not_followed_and_stays_in_the_
 
 def test_a_proposal_asks_for_what_is_missing_after_holdings_and_open_orders():
     book = state_of(
-        3, position=[0, 50, 0], working=[150, 0, 0], in_universe=[True, False, True], lot=[1, 1, 10], intended=[False, True, False]
+        3,
+        position=[0, 50, 0],
+        working=[150, 0, 0],
+        in_universe=[True, False, True],
+        lot=[1, 1, 10],
+        intended=[False, True, False],
+        sector=("tech", "", "oil"),
+        halted=[False, False, True],
+        unknown=[False, True, False],
     )
     close = np.tile(np.array([100.0, 10.25, 20.0]), (10, 1))
     close[:, 2] = NAN
     close[-2:, 1] = NAN
     panel = panel_of(close)
     targets = decide(panel, forecasts_of([1.0, 1.0, 1.0]), book)
-    asked = propose(BOOK, MON, "run", panel, targets, book, Completeness(MON, 3, 2))
+    forecasts = forecasts_of([1.0, 1.0, 1.0])
+    volume = np.array([20_000, -1, 5], dtype=np.int64)
+    asked = propose(BOOK, MON, "run", panel, forecasts, targets, book, volume, Completeness(MON, 3, 2))
     assert asked.wanted.tolist() == [50, 0, 0]
     assert asked.price.tolist() == [micros(100), micros("10.25"), 0]
     assert asked.price_age.tolist() == [0, 2, -1]
-    assert (asked.position.tolist(), asked.working.tolist()) == ([0, 50, 0], [150, 0, 0])
+    assert (asked.position.tolist(), asked.open_buys.tolist(), asked.open_sells.tolist()) == ([0, 50, 0], [150, 0, 0], [0, 0, 0])
+    assert (asked.groups, asked.group.tolist()) == (("oil", "tech"), [1, -1, 0])
+    assert (asked.untradable.tolist(), asked.unknown.tolist()) == ([False, False, True], [False, True, False])
+    assert (asked.volume.tolist(), asked.volatility.tolist(), asked.priced.any()) == ([20_000, -1, 5], [0.2, 0.2, 0.2], False)
+    np.testing.assert_array_equal(asked.log_return, panel.log_return[-1])
+    np.testing.assert_array_equal(asked.weight, targets.weight)
+    assert (asked.previous_equity, asked.high_water_mark) == (micros(99_000), micros(110_000))
+    assert (asked.cycles_traded, asked.cycles_unchanged, asked.first_basket) == (4, 3, False)
     assert (asked.lot.tolist(), asked.intended.tolist()) == ([1, 1, 10], [False, True, False])
     assert (asked.equity, asked.buying_power) == (micros(100_000), micros(90_000))
     assert (asked.bars_expected, asked.bars_present, asked.last_session_fresh) == (3, 2, True)
@@ -191,9 +280,10 @@ def test_a_proposal_leads_exactly_to_the_targets(close):
     count = close.shape[1]
     book = state_of(count, position=np.arange(count) * 3, working=np.arange(count)[::-1] - 2)
     panel = panel_of(close)
-    targets = decide(panel, forecasts_of([1.0 - 0.3 * place for place in range(count)]), book)
-    asked = propose(BOOK, WED, "run", panel, targets, book, Completeness(WED, count, count))
-    assert (asked.position + asked.working + asked.wanted == targets.quantity).all()
+    forecasts = forecasts_of([1.0 - 0.3 * place for place in range(count)])
+    targets = decide(panel, forecasts, book)
+    asked = propose(BOOK, WED, "run", panel, forecasts, targets, book, np.full(count, 10**6), Completeness(WED, count, count))
+    assert (asked.position + asked.open_buys - asked.open_sells + asked.wanted == targets.quantity).all()
     untraded = asked.price_age != 0
     assert (targets.quantity[untraded] == book.position[untraded]).all()
     assert ((asked.price > 0) == (asked.price_age >= 0)).all()

@@ -47,7 +47,7 @@ class Changing(ScriptedSource):
     def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
         if self.fails:
             raise VendorUnavailable("no answer")
-        first = (Listing("one", "A", None, self.change),)
+        first: tuple[Listing, ...] = (Listing("one", "A", None, self.change),)
         first += (Listing("one", "D", self.change),) if self.change else ()
         first += (Listing("two", "A", self.reused),) if self.reused else ()
         rest = tuple(Listing(symbol, symbol) for symbol in sorted(set(symbols) - {"A", "D"}))
@@ -70,7 +70,7 @@ def depot(tmp_path: Path, template: Path) -> Iterator[Changed]:
 
 
 def _listed(depot: Changed) -> list[tuple[str, str, date, date | None, datetime]]:
-    frame = pl.read_parquet(depot.lake.root / "instruments/**/*.parquet")
+    frame = pl.read_parquet(f"{depot.lake.root}/instruments/**/*.parquet")
     return frame.select("instrument", "symbol", "session", "until", "known_at").sort("instrument", "session").rows()
 
 

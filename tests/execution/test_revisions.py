@@ -12,6 +12,7 @@ from grodt.bars.revisions import plan_again
 from grodt.errors import HaltActive
 from grodt.ledger.manifest import LedgerManifest, coverage, snapshot_as_of
 from tests.execution.desk import Fuse, Killed
+from tests.execution.test_backfill import fill
 from tests.execution.test_refresh import FRI, MON, START, TUE, XNYS, Depot
 
 DAY = timedelta(days=1)
@@ -186,3 +187,15 @@ def test_a_kill_at_any_commit_ends_where_the_undisturbed_run_ends(tmp_path: Path
         assert depot.glob().equals(want), at
         assert depot.lake.verify(LedgerManifest(depot.real_ledger).snapshot()) == []
         depot.close()
+
+
+def test_a_backfill_asks_again_for_any_session_when_it_is_told_to(nights):
+    nights.cycle(FRI)
+    nights.depot.source.prices[("A", date(2013, 3, 4))] = 10.5
+    nights.depot.now = night(MON)
+    plain, again = fill(nights.depot, START), fill(nights.depot, START, again=True)
+    assert (plain.chunks, plain.revised) == (0, 0)
+    assert (again.rows, again.revised, again.gap_bars) == (0, 1, 0)
+    rows = nights.depot.glob().filter((pl.col("symbol") == "A") & (pl.col("session") == date(2013, 3, 4)))
+    assert rows.select("close", "known_at").row(0) == (10.5, night(MON))
+    assert fill(nights.depot, START, again=True).revised == 0

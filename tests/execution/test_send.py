@@ -1,7 +1,7 @@
 """Sending: once each, in order, with the intent committed first, and nothing after a halt."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,14 +9,16 @@ from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, DataError, GrodtError, HaltActive, LeaseHeld, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution import Sent, send
 from grodt.execution.outcome import LOOK_UP_PAUSE_SECONDS
+from grodt.execution.throttle import Throttle
 from grodt.ledger.halts import active, halt, rearm
 from grodt.ledger.leases import acquire
-from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket
+from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket, rejects_in_a_row
 from grodt.ledger.runs import Run
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 from tests.brokers.world import BOOK, MON, TUE, market, order, usd
 from tests.execution.desk import Desk, make_basket
+from tests.risk.proposals import limits
 
 _APPROVED, _ACCEPTED, _CANCELLED, _UNKNOWN = OrderState.APPROVED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.UNKNOWN
 
@@ -63,7 +65,16 @@ def test_there_is_one_commit_before_each_send_and_one_after(desk: Desk, run: Run
 def test_progress_is_told_order_by_order(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 10, "IBM": 20})
     told: list[tuple[int, int]] = []
-    send(desk.ledger, None, desk.broker, run, now=desk.now, sleep=desk.pauses.append, progress=lambda *each: told.append(each))
+    send(
+        desk.ledger,
+        None,
+        desk.broker,
+        run,
+        limits=limits(),
+        now=desk.now,
+        sleep=desk.pauses.append,
+        progress=lambda *each: told.append(each),
+    )
     assert told == [(1, 2), (2, 2)]
 
 
@@ -190,7 +201,7 @@ def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> No
 
     desk.decide(run, {"AAPL": 30})
     with pytest.raises(ReconciliationBreak, match="we sent buy 30 AAPL, the broker has buy 31 AAPL as paper-1"):
-        send(desk.ledger, None, Confused(), run, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
+        send(desk.ledger, None, Confused(), run, limits=limits(), now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
     assert _states(desk, run) == {"AAPL": _UNKNOWN}
     with desk.real_ledger.read() as tx:
         assert [each.symbol for each in active(tx, BOOK)] == ["AAPL"]
@@ -207,7 +218,7 @@ def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run:
 
     desk.broker.before_send = take_over
     with pytest.raises(LeaseHeld, match="taken over by second"):
-        send(desk.ledger, lease, desk.broker, run, now=desk.now, sleep=desk.pauses.append)
+        send(desk.ledger, lease, desk.broker, run, limits=limits(), now=desk.now, sleep=desk.pauses.append)
     assert len(desk.broker.sends) == 1
     assert desk.send(run) == Sent(orders=2, accepted=2, adopted=1)
 
@@ -224,3 +235,80 @@ def test_what_the_broker_filled_before_we_heard_of_it_is_adopted_and_booked(desk
     assert (settled.adopted, settled.fills) == (1, 1)
     assert desk.reconcile(tuesday).positions == 1
     assert usd("997000") > desk.paper.cash() > usd("996900")
+
+
+# -- controls 20 and 22
+
+
+def _book_halts(desk: Desk) -> list[str]:
+    with desk.real_ledger.read() as tx:
+        return [each.reason for each in active(tx, BOOK) if each.scope == "book"]
+
+
+def test_the_message_beyond_a_cycle_s_limit_halts_the_book_and_is_not_sent(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it .*messages_above_limit: .*\(control 20: limit 2\)"):
+        desk.send(run, cycle_messages=2)
+    assert len(desk.broker.sends) == 2
+    assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _ACCEPTED, "MSFT": _APPROVED}
+    assert [reason.split(":")[0] for reason in _book_halts(desk)] == ["messages_above_limit"]
+    with pytest.raises(HaltActive):
+        desk.send(run)
+
+
+def test_messages_are_counted_across_restarts_and_anew_after_a_person_armed_the_book(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    desk.broker.before_send = lambda number: _halt(desk, "book") if number == 1 else None
+    with pytest.raises(HaltActive, match="storm"):
+        desk.send(run)
+    desk.broker.before_send = lambda number: None
+    with desk.real_ledger.read() as tx:
+        throttle = Throttle.of_run(tx, run, limits(cycle_messages=2))
+    assert throttle.too_many_messages(desk.now())
+    with desk.real_ledger.write() as tx:
+        rearm(tx, book=BOOK, reason="looked at it", author="ops", now=desk.now())
+    assert desk.send(run, cycle_messages=2) == Sent(orders=3, accepted=1, already=2)
+
+
+def test_a_minute_has_its_own_limit_which_passes_with_it() -> None:
+    start = datetime(2026, 3, 2, 15, tzinfo=UTC)
+    throttle = Throttle(limits(minute_messages=2, cycle_messages=9), [start, start + timedelta(seconds=30)])
+    assert "control 20: limit 2" in throttle.too_many_messages(start + timedelta(seconds=59))
+    assert throttle.too_many_messages(start + timedelta(seconds=60)) == ""
+    throttle.sent(start + timedelta(seconds=60))
+    assert throttle.too_many_messages(start + timedelta(seconds=89))
+
+
+def test_everbright_2013_an_order_resubmitted_under_its_id_is_a_message_each_time(desk: Desk, run: Run) -> None:
+    """A function that resubmitted what it thought was missing bought 23 billion in two minutes."""
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    desk.broker.lose_before.add(0)
+    with pytest.raises(HaltActive, match="messages_above_limit"):
+        desk.send(run, cycle_messages=2)
+    assert desk.broker.sends == ["demo-eod-20260302-AAPL-0"] * 2
+
+
+def test_so_many_rejects_in_a_row_halt_the_book(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 1_000_000, "IBM": 900_000, "MSFT": 800_000, "TWTR": 1})
+    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it .*rejects_in_a_row: .*\(control 22: limit 1\)"):
+        desk.send(run, rejects_in_a_row=2)
+    assert len(desk.broker.sends) == 2
+    with desk.real_ledger.read() as tx:
+        assert Throttle.of_run(tx, run, limits(rejects_in_a_row=2)).too_many_rejects()
+    with desk.real_ledger.write() as tx:
+        rearm(tx, book=BOOK, reason="more money", author="ops", now=desk.now())
+    assert desk.send(run, rejects_in_a_row=2) == Sent(orders=4, accepted=1, rejected=1, already=2)
+
+
+def test_the_last_order_s_reject_halts_too_though_nothing_is_left_to_send(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 1_000_000})
+    assert desk.send(run, rejects_in_a_row=1) == Sent(orders=1, rejected=1)
+    assert [reason.split(":")[0] for reason in _book_halts(desk)] == ["rejects_in_a_row"]
+
+
+def test_an_accepted_order_ends_a_row_of_rejects(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 1_000_000, "IBM": 1})
+    desk.send(run, rejects_in_a_row=2)
+    with desk.real_ledger.read() as tx:
+        assert rejects_in_a_row(tx, run.run_id) == 0
+    assert _book_halts(desk) == []

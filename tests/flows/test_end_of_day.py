@@ -25,7 +25,7 @@ from flows.end_of_day import end_of_day
 from flows.server import PrefectServer, drain
 from grodt.bars.source import BarSource, Fetched
 from grodt.errors import DataError, VendorUnavailable
-from grodt.instruments import Instrument
+from grodt.instruments import Instrument, Listing
 from grodt.ledger.halts import halt
 from grodt.ledger.unit import Ledger
 from tests.cycles.driver import Home
@@ -145,6 +145,9 @@ class Failing:
 
     def unknown(self, symbols: Sequence[str]) -> tuple[str, ...]:
         return self._real.unknown(symbols)
+
+    def listings(self, symbols: Sequence[str]) -> tuple[Listing, ...]:
+        return self._real.listings(symbols)
 
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         self.asked += 1

@@ -1,9 +1,10 @@
 """Merging the files of periods that are over."""
 
 import errno
+import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
-from grodt.lake import Lake, LakeFile, NotCompacted, Period, bars_path, closed_periods
+from grodt.lake import Lake, LakeFile, NotCompacted, Period, actions_path, bars_path, closed_periods
+from grodt.lake.encoding import encode
 from grodt.lake.files import Disk
 from grodt.lake.local import LocalFolder
 from grodt.lake.paths import days_of
+from grodt.lake.validation import types
 from tests.lake.shelves import FolderShelf, Shelf, lake_on, rows_standing, shelf_of
 from tests.lake.world import KNOWN_AT, DyingDisk, Killed, MemoryManifest, PowerlessDisk, bars, write_bars
 
@@ -72,6 +75,25 @@ class TestPeriods:
         files = [("2024-01-01", "2024-05-10"), ("2024-05-13", "2024-05-13"), ("2024-05-14", "2024-05-14")]
         assert self.of(*files, session="2024-06-03") == [["2024-05-13_2024-05-13", "2024-05-14_2024-05-14"]]
         assert len(self.of(*files, session="2025-01-02")[0]) == 3
+
+    def test_a_file_that_was_asked_for_over_the_end_of_a_month_is_of_the_month_of_its_sessions(self):
+        saturday, monday, tuesday = date(2024, 8, 31), date(2024, 9, 2), date(2024, 9, 3)
+        files = [
+            LakeFile("bars_1d", bars_path("demo", ["A"], first, last, 2024), "a" * 64, 10, 10, last, last, 2, "demo", KNOWN_AT, "run")
+            for first, last in ((saturday, monday), (tuesday, tuesday))
+        ]
+        assert closed_periods(files, date(2024, 9, 30)) == ()
+        (period,) = closed_periods(files, date(2024, 10, 1))
+        assert days_of(period.path) == ("bars_1d/demo/2024", saturday, tuesday)
+
+    def test_a_file_with_dates_that_were_not_asked_for_goes_by_what_was(self):
+        odd = LakeFile(
+            "quarantine",
+            bars_path("demo", ["A"], DAYS[0], DAYS[0], 2024).replace("bars_1d", "quarantine"),
+            *("a" * 64, 10, 10, date(1970, 1, 1), date(1970, 1, 1), 2, "demo", KNOWN_AT, "run"),
+        )
+        (period,) = closed_periods([odd, replace(odd, path=odd.path.replace("-01-02-", "-01-03-"))], date(2024, 2, 1))
+        assert len(period.files) == 2
 
     def test_one_file_alone_is_left_as_it_is(self):
         assert self.of(("2023-01-01", "2023-12-31"), ("2024-01-02", "2024-01-02"), session="2024-02-01") == []
@@ -149,6 +171,40 @@ class TestMerging:
         assert rows_standing(shelf).equals(pl.concat([rows, late]))
         assert shelved.read("bars_1d", manifest.snapshot(5)).equals(rows)
         assert shelved.verify(manifest.snapshot()) == []
+
+    def test_files_of_an_earlier_schema_are_merged_with_null_in_the_columns_that_they_lack(
+        self, shelf: Shelf, shelved: Lake, manifest: MemoryManifest
+    ):
+        row = {
+            "source": "demo",
+            "symbol": "AAA",
+            "kind": "split",
+            "pay_date": None,
+            "ratio_new": 2,
+            "ratio_old": 1,
+            "cash_per_share": None,
+            "new_symbol": None,
+            "known_at": KNOWN_AT,
+        }
+        rows = [pl.DataFrame([{**row, "ex_date": day}], schema=types("corporate_actions")) for day in DAYS[:2]]
+        paths = [actions_path("demo", ["AAA"], day, day, 2024) for day in DAYS[:2]]
+        content = bytes(encode(rows[0].drop("new_symbol").cast({"kind": pl.String}), "ex_date"))
+        shelf.put(paths[0], content)
+        new = shelved.write("corporate_actions", paths[1], rows[1], source="demo", known_at=KNOWN_AT, run_id="r")
+        old = replace(
+            new,
+            path=paths[0],
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+            schema_version=1,
+            first_session=DAYS[0],
+            last_session=DAYS[0],
+        )
+        manifest.commit(old, new)
+        merged = merge(shelved, manifest)
+        assert merged.schema_version == 2
+        assert shelved.read("corporate_actions", manifest.snapshot()).equals(pl.concat(rows))
+        assert shelved.read("corporate_actions", manifest.snapshot(1)).equals(pl.concat(rows))
 
     def test_a_row_that_is_in_two_files_is_named_and_nothing_is_merged(self, shelf: Shelf, shelved: Lake, manifest: MemoryManifest):
         for symbols in (["AAA"], ["AAA", "BBB"]):
@@ -270,6 +326,16 @@ class TestSteps:
             assert rows_standing(shelf).equals(rows)
             assert lake_on(shelf, manifest).verify(manifest.snapshot()) == []
         pytest.fail("it never came to an end")
+
+    def test_two_folders_trade_names_and_one_that_is_not_there_is_an_error(self, tmp_path: Path):
+        one, other = tmp_path / "one", tmp_path / "other"
+        for folder in (one, other):
+            folder.mkdir()
+            (folder / folder.name).touch()
+        Disk().exchange(one, other)
+        assert ((one / "other").exists(), (other / "one").exists()) == (True, True)
+        with pytest.raises(FileNotFoundError):
+            Disk().exchange(one, tmp_path / "nowhere")
 
     def test_where_folders_cannot_be_exchanged_nothing_is_merged_and_why_is_said(self, tmp_path: Path):
         class NoExchange(Disk):

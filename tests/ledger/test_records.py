@@ -5,13 +5,15 @@ from math import nan
 
 import polars as pl
 import pytest
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import insert
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from grodt.errors import ConfigError, DataError
 from grodt.lake.tables import RiskChecks
 from grodt.ledger.breaks import Break, open_breaks, record_breaks, resolve_break
 from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.marks import Mark, latest_mark, mark_of, record_mark
+from grodt.ledger.tables import risk_checks
 from grodt.ledger.unit import Write
 from grodt.money import Micros, micros
 from tests.ledger.facts import checks
@@ -53,6 +55,38 @@ def test_what_is_no_number_is_kept_as_null(tx: Write) -> None:
     record_checks(tx, checks(run.run_id, value=nan), 1)
     record_checks(tx, checks(run.run_id, value=None), 1)
     assert checks_of(tx, run.run_id)["value"].to_list() == [0.25, None]
+
+
+def test_evidence_of_more_rows_than_one_statement_takes_comes_back_as_it_was(tx: Write) -> None:
+    run = started(tx)
+    one = checks(run.run_id).filter(symbol="AAPL")
+    symbols = pl.Series("symbol", [f"S{place:05d}" for place in range(12_345)], dtype=pl.String())
+    places = pl.int_range(len(symbols)).cast(pl.Float64)
+    many = symbols.to_frame().join(one.drop("symbol"), how="cross").select(one.columns)
+    even = places % 2 == 0
+    many = many.with_columns(
+        value=pl.when(places % 7 == 0).then(None).otherwise(places / 3),
+        limit=pl.lit(5_000.0),
+        headroom=pl.when(places % 7 == 0).then(None).when(even).then(5_000.0 - places / 3).otherwise(None),
+        reason=pl.when(places % 5 == 0).then(pl.format("because of {}", places)).otherwise(pl.lit("")),
+    )
+    record_checks(tx, many, 1)
+    assert checks_of(tx, run.run_id).equals(RiskChecks.cast(many).sort("control", "scope", "symbol"))
+    record_checks(tx, many, 1)
+    assert count(tx, "risk_checks") == 12_345
+
+
+def test_the_table_s_own_checks_hold_again_after_evidence_was_recorded(tx: Write) -> None:
+    run = started(tx)
+    record_checks(tx, checks(run.run_id), 1)
+    with pytest.raises(IntegrityError, match=r"CHECK constraint failed: .*scope_known"):
+        tx.connection.execute(
+            insert(risk_checks).values(
+                run_id=run.run_id, attempt=9, control=1, scope="galaxy", symbol="", name="", verdict="pass", reason=""
+            )
+        )
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        record_checks(tx, checks(run.run_id).with_columns(scope=pl.lit("galaxy")), 2)
 
 
 def test_evidence_of_no_run_or_of_two_is_refused(tx: Write) -> None:

@@ -1,6 +1,7 @@
 """The record: what it refuses, and how the lake's tables fill it."""
 
 import math
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,25 @@ def test_fills_and_a_benchmark_come_in_by_session() -> None:
     assert course.benchmark.tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(DataError, match="index has no value in 2020-01-02 and 0 further sessions"):
         record_of(table, benchmark=index.gather([0, 2, 3]), benchmark_name="index")
+
+
+def test_fills_are_taken_in_the_order_they_traded() -> None:
+    at = [datetime(2020, 1, 2, 15, minute, tzinfo=UTC) for minute in (2, 1, 3)]
+    fills = pl.DataFrame(
+        {
+            "symbol": ["A"] * 3,
+            "session": [date(2020, 1, 2)] * 3,
+            "side": ["sell", "buy", "buy"],
+            "quantity": [5, 5, 9],
+            "price": [12.0, 10.0, 1.0],
+            "notional": [60.0, 50.0, 9.0],
+            "commission": [0.0] * 3,
+            "filled_at": at,
+        }
+    )
+    trades = record_of(equity_table(["1000", "1010"], ["0", "10"]), fills=fills).trades
+    assert trades is not None
+    assert trades.tolist() == [10.0]
 
 
 def test_rows_of_several_books_of_none_or_with_nulls_are_errors() -> None:

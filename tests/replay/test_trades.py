@@ -72,16 +72,46 @@ def test_two_turns_in_a_row_are_three_trades() -> None:
     assert round_trips(fills(*rows)).get_column("profit").to_list() == [2.0, 1.0, -1.0]
 
 
+def actions(*rows: tuple[str, int, str, int | None, int | None, str | None, str | None]) -> pl.DataFrame:
+    names = ("symbol", "ex_date", "kind", "ratio_new", "ratio_old", "cash_per_share", "new_symbol")
+    columns = {name: [DAY[row[i]] if name == "ex_date" else row[i] for row in rows] for i, name in enumerate(names)}  # type: ignore[call-overload]
+    schema = {"ex_date": pl.Date, "ratio_new": pl.Int64, "ratio_old": pl.Int64, "cash_per_share": pl.String, "new_symbol": pl.String}
+    return pl.DataFrame(columns, schema_overrides=schema).with_columns(pl.col("cash_per_share").cast(pl.Decimal(24, 6)))
+
+
 def test_a_split_inside_a_trade_closes_it_all_the_same() -> None:
-    rows = (("A", 0, "buy", 15, 30.0, 0), ("A", 3, "sell", 22, 21.0, 0), ("A", 4, "buy", 10, 20.0, 0), ("A", 5, "sell", 10, 21.0, 0))
-    actions = pl.DataFrame(
-        {"symbol": ["A", "A"], "ex_date": [DAY[2], DAY[2]], "kind": ["split", "dividend"], "ratio_new": [3, None], "ratio_old": [2, None]}
-    )
-    found = round_trips(fills(*rows), actions)  # 15 become 22.5, the half share is paid out in cash
+    traded = fills(("A", 0, "buy", 15, 30.0, 0), ("A", 3, "sell", 22, 21.0, 0), ("A", 4, "buy", 10, 20.0, 0), ("A", 5, "sell", 10, 21.0, 0))
+    split = actions(("A", 2, "split", 3, 2, None, None), ("A", 2, "dividend", None, None, "0.5", None), ("Z", 2, "split", 9, 1, None, None))
+    found = round_trips(traded, split)  # 15 become 22.5, the half share is paid out in cash
     assert found.get_column("profit").to_list() == [22 * 21 - 450, 10]
-    assert round_trips(fills(*rows), actions.filter(pl.col("kind") == "split").drop("kind")).equals(found)
     assert found.get_column("closed").to_list() == [DAY[3], DAY[5]]
-    assert round_trips(fills(*rows)).get_column("profit").to_list() != [22 * 21 - 450, 10]
+    assert round_trips(traded).get_column("profit").to_list() != [22 * 21 - 450, 10]
+
+
+def test_a_split_takes_effect_before_the_fills_of_its_ex_date() -> None:
+    traded = fills(("A", 0, "buy", 10, 30.0, 0), ("A", 2, "sell", 20, 16.0, 0))
+    assert round_trips(traded, actions(("A", 2, "split", 2, 1, None, None))).rows() == [("A", DAY[0], DAY[2], 2, 20.0)]
+
+
+def test_a_delisting_ends_the_trade_at_its_final_value_before_a_split_of_the_same_day() -> None:
+    traded = fills(("A", 0, "buy", 10, 30.0, 1.0), ("B", 0, "sell", 5, 8.0, 0), ("A", 4, "buy", 3, 5.0, 0), ("A", 5, "sell", 3, 6.0, 0))
+    ends = actions(
+        ("A", 2, "split", 2, 1, None, None),
+        ("A", 2, "delisting", None, None, "12.5", None),
+        ("B", 3, "delisting", None, None, "0", None),
+        ("A", 3, "delisting", None, None, "99", None),  # nothing is held any more
+    )
+    assert round_trips(traded, ends).rows() == [
+        ("A", DAY[0], DAY[2], 2, -176.0),
+        ("B", DAY[0], DAY[3], 2, 40.0),
+        ("A", DAY[4], DAY[5], 2, 3.0),
+    ]
+
+
+def test_a_trade_goes_on_under_a_new_symbol() -> None:
+    traded = fills(("A", 0, "buy", 10, 3.0, 0), ("N", 3, "sell", 20, 2.0, 0), ("A", 4, "buy", 1, 7.0, 0), ("A", 5, "sell", 1, 8.0, 0))
+    found = round_trips(traded, actions(("A", 1, "symbol_change", None, None, None, "N"), ("N", 2, "split", 2, 1, None, None)))
+    assert found.rows() == [("N", DAY[0], DAY[3], 2, 10.0), ("A", DAY[4], DAY[5], 2, 1.0)]
 
 
 def test_no_fill_is_no_trade() -> None:

@@ -1,5 +1,8 @@
 """From a run's end to the lake and the ledger, together."""
 
+from dataclasses import replace
+
+import numpy as np
 import polars as pl
 import pytest
 
@@ -10,6 +13,7 @@ from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.runs import attempts_of, close_run
 from grodt.money import decimal, micros
 from grodt.reports.export import close, prepare
+from grodt.targets.universe import Eligibility
 from tests.brokers.world import MON, TUE, WED
 from tests.execution.desk import Desk, Killed
 from tests.reports.cycles import NOW, Cycles
@@ -34,6 +38,21 @@ def test_every_frame_is_valid_by_its_table_s_schema(cycles):
     for (table, _), frame in exported.frames.items():
         TABLES[table].validate(frame, cast=False)
         assert frame.columns == TABLES[table].column_names(), table
+
+
+def test_what_the_universe_rules_said_is_a_table_of_a_book_that_has_them(cycles):
+    run, decided = cycles.decided(MON, {"AAPL": 10})
+    verdict = np.array([True, False])
+    price, volume = np.array([100.0, np.nan]), np.array([5e6, np.nan])
+    judged = Eligibility(decided.targets.symbols, verdict, ("", "price: it was never traded"), price, np.array([9, 0]), volume)
+    exported = prepare(cycles.ledger, run, replace(decided, judged=(judged, ("one", "two"))), NOW)
+    cycles.close(run, exported)
+    frame = glob(cycles, "universe")
+    assert frame.columns == TABLES["universe"].column_names()
+    assert frame.select(pl.exclude("book", "session", "run_id")).rows() == [
+        ("AAPL", "one", True, "", 100.0, 9, 5e6),
+        ("IBM", "two", False, "price: it was never traded", None, 0, None),
+    ]
 
 
 def test_a_run_exports_its_own_session_and_what_moved_of_earlier_ones(cycles):

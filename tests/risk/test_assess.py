@@ -8,20 +8,9 @@ import pytest
 
 from grodt.errors import DataError
 from grodt.lake.tables import RiskChecks
-from grodt.risk.assess import Assessment, assess
+from grodt.risk.assess import assess
 from grodt.risk.limits import SymbolLimits
-from tests.risk.proposals import USD, limits, proposal
-
-
-def verdicts(found: Assessment, control: int) -> dict[str, str]:
-    """Verdict of a control by symbol ("" for book and basket)."""
-    rows = found.evidence.filter(pl.col("control") == control)
-    return dict(zip(rows["symbol"], rows["verdict"], strict=True))
-
-
-def row(found: Assessment, control: int, symbol: str = "") -> dict[str, Any]:
-    """The one row of a control for a symbol."""
-    return found.evidence.row(by_predicate=(pl.col("control") == control) & (pl.col("symbol") == symbol), named=True)
+from tests.risk.proposals import USD, limits, proposal, row, verdicts
 
 
 def test_orders_inside_every_limit_are_approved_as_wanted() -> None:
@@ -36,19 +25,44 @@ def test_every_question_has_a_row_and_zero_orders_have_none() -> None:
     found = assess(proposal([100, -50, 0], position=[0, 80, 10]), limits())
     RiskChecks.validate(found.evidence)
     asked = found.evidence.select("control", "scope", "symbol").rows()
-    assert asked == [
-        (24, "book", ""),
-        (29, "book", ""),
-        (31, "book", ""),
-        (13, "basket", ""),
-        *[(control, "order", symbol) for control in (1, 6, 2, 3) for symbol in ("S0", "S1")],
-        (16, "order", "S1"),
-        *[(18, "order", symbol) for symbol in ("S0", "S1")],
-        (9, "symbol", "S0"),
-        (15, "order", "S0"),
-        (11, "order", "S0"),
-        (11, "basket", ""),
+    each = [
+        (1, "order"),
+        (17, "order"),
+        (30, "symbol"),
+        (6, "order"),
+        (7, "order"),
+        (2, "order"),
+        (3, "order"),
+        (18, "order"),
+        (23, "order"),
     ]
+    assert asked == [
+        *[(control, "book", "") for control in (24, 26, 29, 31, 21)],
+        *[(control, "basket", "") for control in (13, 14)],
+        *[(control, "book", "") for control in (28, 33)],
+        *[(control, scope, symbol) for control, scope in each for symbol in ("S0", "S1")],
+        (16, "order", "S1"),
+        *[(4, "order", symbol) for symbol in ("S0", "S1")],
+        *[(control, scope, "S0") for control, scope in ((8, "symbol"), (9, "symbol"), (15, "order"), (11, "order"), (12, "order"))],
+        *[(control, "basket", "") for control in (11, 12)],
+    ]
+
+
+def test_what_is_asked_only_sometimes_has_its_place_too() -> None:
+    asked = proposal(
+        [100, -50],
+        position=[0, 80],
+        limit_price=[10, None],
+        group=[0, 0],
+        groups=("tech",),
+        previous_equity=200_000 * USD,
+        cycles_unchanged=0,
+    )
+    found = assess(asked, limits(group_weight={"tech": 1.0})).evidence
+    assert found.filter(symbol="S0")["control"].to_list() == [1, 17, 30, 6, 5, 7, 2, 3, 18, 23, 28, 4, 8, 9, 33, 10, 15, 11, 12]
+    assert found.filter(symbol="S1")["control"].to_list() == [1, 17, 30, 6, 7, 2, 3, 18, 23, 28, 16, 4]
+    first = assess(proposal([100], first_basket=True), limits()).evidence
+    assert first.filter(symbol="")["control"].to_list() == [24, 26, 29, 31, 21, 13, 28, 33, 11, 12]
 
 
 def test_a_row_says_value_limit_and_headroom() -> None:
@@ -75,7 +89,7 @@ def test_no_orders_at_all_is_a_pass_with_evidence() -> None:
         assert found.approved() == ()
         assert found.halt == ""
         RiskChecks.validate(found.evidence)
-        assert found.evidence["control"].to_list() == [24, 29, 31, 13, 11]
+        assert found.evidence["control"].to_list() == [24, 26, 29, 31, 21, 13, 14, 28, 33, 11, 12]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +112,9 @@ def test_a_gate_that_fails_halts_and_the_rest_is_asked_all_the_same(changed: dic
     assert f"control {control}" in found.halt
     assert row(found, control)["verdict"] == "halt"
     assert row(found, control)["reason"].startswith(code)
-    assert len(found.evidence) == len(assess(proposal([101, -50], position=[0, 80]), limits()).evidence)
+    usual = assess(proposal([101, -50], position=[0, 80]), limits()).evidence
+    # without equity the book may also only reduce, which is asked of each order
+    assert found.evidence.filter(pl.col("control") != 28).height == usual.filter(pl.col("control") != 28).height
 
 
 def test_two_failing_gates_are_both_named() -> None:
@@ -115,13 +131,18 @@ def test_a_sale_of_more_than_is_held_is_clipped_to_the_close() -> None:
     assert row(found, 16, "S0")["headroom"] == -43
 
 
-def test_open_sales_count_as_sold_and_open_buys_do_not_count_as_held() -> None:
-    found = assess(proposal([-100, -100], position=[90, 90], working=[-40, 40]), limits())
-    assert found.quantity.tolist() == [-50, -90]
+def test_open_sales_count_as_sold() -> None:
+    assert assess(proposal([-100], position=[90], working=[-40]), limits()).quantity.tolist() == [-50]
+
+
+def test_an_order_against_an_open_one_is_refused_even_where_it_reduces() -> None:
+    found = assess(proposal([-50, 50, 50], position=[90, 0, 0], working=[40, -40, 40], shortable=[True] * 3), limits())
+    assert found.quantity.tolist() == [0, 0, 50]
+    assert verdicts(found, 23) == {"S0": "reject", "S1": "reject", "S2": "pass"}
 
 
 def test_a_buy_above_the_cap_is_clipped_to_whole_lots_of_it() -> None:
-    found = assess(proposal([1_500], lot=[7]), limits(symbol_weight=0.1))  # the cap is 1,000 shares: 142 lots of 7
+    found = assess(proposal([1_505], lot=[7]), limits(symbol_weight=0.1))  # the cap is 1,000 shares: 142 lots of 7
     assert found.quantity.tolist() == [994]
     assert verdicts(found, 9) == {"S0": "clip"}
 
@@ -249,8 +270,8 @@ def test_a_proposal_of_the_wrong_shape_or_type_is_a_mistake_of_its_caller(change
 def test_impossible_holdings_and_money_are_refused_with_the_next_step() -> None:
     with pytest.raises(DataError, match=r"position of S1 is 1000000000000001 shares.*`grodt positions`"):
         proposal([0, 0], position=[0, 10**15 + 1])
-    with pytest.raises(DataError, match="working of S0"):
-        proposal([0], working=[-(2**63)])
+    with pytest.raises(DataError, match="open_sells of S0"):
+        proposal([0], working=[-(2**63 - 1)])
     with pytest.raises(DataError, match="buying_power of"):
         proposal([0], buying_power=2**63)
 

@@ -90,3 +90,39 @@ def test_the_largest_order_that_any_limit_can_allow_fits_the_arithmetic() -> Non
     found = assess(proposal([2**62], price=[9.2e12]), limits(order_quantity=10**12, order_value=1e12))
     assert not found.quantity.any()
     assert not np.isinf(found.evidence["value"].drop_nulls().to_numpy()).any()
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01])
+def test_axa_rosenberg_volatilities_read_in_the_wrong_unit_halt_the_book(factor: float) -> None:
+    """A decimal was read as a percentage, and a model all but lost its risk factors for two years."""
+    found = assess(proposal([10, 20, 30], volatility=[0.2 * factor, 0.3 * factor, 0.4 * factor]), limits())
+    assert found.halt.startswith("scale_wrong")
+    assert not found.quantity.any()
+    assert assess(proposal([10, 20, 30], volatility=[0.2, 0.3, 0.4]), limits()).quantity.tolist() == [10, 20, 30]
+
+
+def test_axa_rosenberg_weights_read_as_percentages_halt_the_book() -> None:
+    found = assess(proposal([10, 20], weight=[40.0, 60.0]), limits())
+    assert found.halt.startswith("scale_wrong")
+
+
+def test_everbright_2013_a_basket_resubmitted_whole_is_refused_whole() -> None:
+    """Every order of it is intended already, and nothing goes out a second time."""
+    found = assess(proposal([100] * 50, intended=[True] * 50), limits())
+    assert not found.quantity.any()
+    assert found.evidence.filter(control=18)["verdict"].to_list() == ["reject"] * 50
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["net_exposure", "turnover", "volume_share", "symbol_position", "daily_loss", "drawdown", "armed_cycles"])
+def test_hanmag_2013_any_other_limit_spoiled_in_memory_approves_nothing_that_adds_either(name: str, value: float) -> None:
+    spoiled = limits()
+    object.__setattr__(spoiled, name, value)
+    assert not assess(proposal([10, 20]), spoiled).quantity.any()
+
+
+def test_knight_2012_a_version_that_its_book_does_not_know_trades_under_reduced_caps() -> None:
+    """One of eight hosts ran old code. Here a version new to the book has reduced caps; that it refuses altogether is not built yet."""
+    bound = limits(symbol_weight=0.1, new_share=0.1)
+    assert assess(proposal([1_000], cycles_unchanged=0), bound).quantity.tolist() == [100]
+    assert assess(proposal([1_000], cycles_unchanged=9), bound).quantity.tolist() == [1_000]

@@ -11,7 +11,7 @@ from grodt.errors import ConfigError
 from grodt.risk.limits import Limits, SymbolLimits
 from tests.risk.proposals import WIDE, limits
 
-NAMES = sorted(WIDE)
+NAMES = sorted(WIDE.keys() - {"group_weight", "restricted"})
 NEVER = [None, 0, 0.0, -1, -0.5, float("nan"), float("inf"), float("-inf"), True, False, "5", Decimal(1), [1]]
 
 
@@ -40,6 +40,19 @@ def test_a_limit_that_is_missing_zero_negative_nan_infinite_or_no_number_is_refu
         ("basket_value", 100),
         ("cash_buffer", 1.0),
         ("completeness", 95),
+        ("volume_share", 10),
+        ("collar", 5),
+        ("net_exposure", 100),
+        ("turnover", 80),
+        ("weights_sum", 98),
+        ("volatility_high", 40),
+        ("return_high", 20),
+        ("daily_loss", 5),
+        ("daily_loss", 1.0),
+        ("drawdown", 20),
+        ("new_share", 50),
+        ("new_cycles", 0.5),
+        ("symbol_position", 1.5),
     ],
 )
 def test_a_limit_outside_its_bound_such_as_a_percentage_is_refused(name: str, value: float) -> None:
@@ -53,6 +66,37 @@ def test_the_example_a_message_tells_to_write_is_accepted() -> None:
             limits(**{name: None})
         example = str(refusal.value).split(f"`limits.{name}: ")[1].split("`")[0]
         limits(**{name: float(example) if "." in example else int(example)})
+
+
+@pytest.mark.parametrize("value", [None, 5, True, "tech", [("tech", 0.3)]])
+def test_groups_must_be_stated_even_where_none_has_a_cap(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"limit group_weight is .*write `limits\.group_weight: \{\}`"):
+        limits(group_weight=value)
+
+
+@pytest.mark.parametrize("share", [None, 0, -1, float("nan"), float("inf"), True, "0.3", 30])
+def test_a_cap_of_a_group_is_held_to_its_bound(share: Any) -> None:
+    with pytest.raises(ConfigError, match=r"limit group_weight of 'tech' is .*0\.3 is three tenths, not 30"):
+        limits(group_weight={"tech": share})
+    with pytest.raises(ConfigError, match="limit group_weight of ''"):
+        limits(group_weight={"": 0.3})
+
+
+def test_a_group_has_its_own_cap_or_that_of_all_others_and_an_unknown_one_has_none() -> None:
+    own = limits(group_weight={"tech": 0.3, "*": 0.5})
+    np.testing.assert_array_equal(own.of_groups(["tech", "oil", ""]), [0.3, 0.5, np.nan])
+    np.testing.assert_array_equal(limits(group_weight={"tech": 0.3}).of_groups(["oil", "tech"]), [np.nan, 0.3])
+
+
+@pytest.mark.parametrize("value", [None, 5, "AAPL", ["AAPL"], ("",), (True,)])
+def test_restricted_symbols_must_be_stated_even_where_there_are_none(value: Any) -> None:
+    with pytest.raises(ConfigError, match=r"limit restricted is .*write `limits\.restricted: \[\]`"):
+        limits(restricted=value)
+
+
+def test_a_range_that_is_turned_round_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"volatility_low is 0\.5 and volatility_high 0\.5; the first must be below"):
+        limits(volatility_low=0.5, volatility_high=0.5)
 
 
 def test_an_override_replaces_the_limits_it_names_for_its_symbol_alone() -> None:

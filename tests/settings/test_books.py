@@ -59,13 +59,13 @@ def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
     [
         # keys
         ("sourses", {}, "sourses: unknown key"),
-        ("books.demo.capitol", 5, "books.demo.capitol: unknown key (given: 5)"),
-        ("books.demo.limits.leverage", 5, "books.demo.limits.leverage: unknown key (given: 5)"),
-        ("books.demo.limits.overrides", {"AAPL": {"price": 1}}, "books.demo.limits.overrides.AAPL.price: unknown key (given: 1)"),
-        ("books.demo.construction.leverage", 5, "books.demo.construction.leverage: unknown key (given: 5)"),
-        ("books.demo.quality.jumps", 5, "books.demo.quality.jumps: unknown key (given: 5)"),
-        ("books.demo.broker.fee", 5, "books.demo.broker.fee: unknown key (given: 5)"),
-        ("sources.demo.sead", 5, "sources.demo.sead: unknown key (given: 5)"),
+        ("books.demo.capitol", 5, "books.demo.capitol: unknown key"),
+        ("books.demo.limits.leverage", 5, "books.demo.limits.leverage: unknown key"),
+        ("books.demo.limits.overrides", {"AAPL": {"price": 1}}, "books.demo.limits.overrides.AAPL.price: unknown key"),
+        ("books.demo.construction.leverage", 5, "books.demo.construction.leverage: unknown key"),
+        ("books.demo.quality.jumps", 5, "books.demo.quality.jumps: unknown key"),
+        ("books.demo.broker.fee", 5, "books.demo.broker.fee: unknown key"),
+        ("sources.demo.sead", 5, "sources.demo.sead: unknown key"),
         ("books.demo.calendar", REMOVED, "books.demo.calendar: missing"),
         ("sources.demo.seed", REMOVED, "sources.demo.seed: missing"),
         ("books.demo.construction.weight_cap", REMOVED, "books.demo.construction.weight_cap: missing"),
@@ -165,7 +165,12 @@ def test_a_mistake_is_one_error_with_file_place_and_value(tmp_path, place, value
 
 
 @pytest.mark.parametrize(
-    "name", ["order_quantity", "order_value", "price_age", "symbol_weight", "gross_exposure", "basket_value", "cash_buffer", "completeness"]
+    "name",
+    [
+        *["order_quantity", "order_value", "price_age", "symbol_weight", "gross_exposure", "basket_value", "cash_buffer", "completeness"],
+        *["volume_share", "collar", "symbol_position", "net_exposure", "turnover", "weights_sum", "volatility_low", "volatility_high"],
+        *["return_high", "daily_loss", "drawdown", "armed_cycles", "new_cycles", "new_share", "cycle_messages", "rejects_in_a_row"],
+    ],
 )
 @pytest.mark.parametrize("value", [REMOVED, None, 0, -1, float("nan"), float("inf"), float("-inf"), "much", "5", True, [5], 1e300])
 def test_a_limit_that_is_missing_or_no_number_above_zero_is_refused(tmp_path, name, value):
@@ -175,6 +180,20 @@ def test_a_limit_that_is_missing_or_no_number_above_zero_is_refused(tmp_path, na
     assert name in first
     assert not rest
     assert "missing" in text if value is REMOVED else ("nan" if value != value else str(value).rstrip("0")[:4]) in text  # noqa: PLR0124
+
+
+@pytest.mark.parametrize("name", ["group_weight", "restricted"])
+@pytest.mark.parametrize("value", [REMOVED, None, 5, True, "much"])
+def test_a_list_of_limits_that_is_not_stated_is_refused(tmp_path, name, value):
+    text = mistake(tmp_path, edited({f"books.demo.limits.{name}": value}))
+    assert text.strip(":\n").splitlines()[0].startswith("  books.demo.limits")
+    assert name in text
+
+
+def test_groups_and_restricted_symbols_are_read_as_they_stand(tmp_path):
+    changed = {"books.demo.limits.group_weight": {"*": 1, "energy": 0.25}, "books.demo.limits.restricted": ["SIM0001"]}
+    bound = load(tmp_path, edited(changed)).book("demo").limits
+    assert (dict(bound.group_weight), bound.restricted) == ({"*": 1.0, "energy": 0.25}, ("SIM0001",))
 
 
 def test_a_limit_of_one_symbol_is_bound_as_the_book_s_own(tmp_path):
@@ -317,3 +336,12 @@ def test_relative_paths_are_kept_as_written_so_that_the_hash_is_the_same_in_ever
     (tmp_path / "a").mkdir()
     text = US_DAILY.read_text()
     assert load(tmp_path / "a", text).config_hash("us") == load_books(US_DAILY).config_hash("us")
+
+
+def test_what_stands_under_an_unknown_key_is_not_repeated(tmp_path: Path) -> None:
+    text = US_DAILY.read_text().replace("    kind: files", "    kind: files\n    api_secret: hunter2", 1)
+    path = tmp_path / "books.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="api_secret: unknown key") as caught:
+        load_books(path)
+    assert "hunter2" not in str(caught.value)

@@ -25,7 +25,7 @@ def test_rules_stand_beside_the_candidates(tmp_path):
     ("given", "said"),
     [
         ({}, f"{RULES}: universe rules: none is given; give one of listing, price, age, dollar_volume, largest, or leave `rules` out"),
-        ({"volume": 5}, f"{RULES}.volume: unknown key (given: 5)"),
+        ({"volume": 5}, f"{RULES}.volume: unknown key"),
         ({"price": -1}, f"{RULES}: universe rules: price is -1.0; it must be a finite number > 0"),
         ({"price": True}, f"{RULES}: price is True; it must be a number"),
         ({"price": "5"}, f"{RULES}: price is '5'; it must be a number"),

@@ -16,7 +16,7 @@ LONGEST = 10_000
 def sma(values: FloatArray, window: int, listed: BoolArray | None = None) -> FloatArray:
     """Simple moving average: the mean of the last `window` values, the bar's own included.
 
-    First value at bar window − 1. (Textbook; TA-Lib SMA and Stock.Indicators GetSma agree.)
+    First value at bar window − 1. (Textbook; TA-Lib SMA and Stock.Indicators agree.)
 
     Args:
         values: (T, N), NaN where there is no bar.
@@ -35,7 +35,7 @@ def sma(values: FloatArray, window: int, listed: BoolArray | None = None) -> Flo
 def ema(values: FloatArray, span: int, listed: BoolArray | None = None) -> FloatArray:
     """Exponential moving average, E_t = λ E_{t−1} + (1 − λ) x_t with λ = 1 − 2 / (span + 1).
 
-    Seed: the simple mean of the first `span` values, at bar span − 1, the first with a value. (TA-Lib EMA and Stock.Indicators GetEma
+    Seed: the simple mean of the first `span` values, at bar span − 1, the first with a value. (TA-Lib EMA and Stock.Indicators
     agree; pandas `ewm(span, adjust=False)` seeds with the first value and differs until the seed has faded, by λ^n.)
 
     Args:
@@ -51,7 +51,7 @@ def wilder(values: FloatArray, length: int, listed: BoolArray | None = None) -> 
     """Wilder's smoothing, W_t = W_{t−1} + (x_t − W_{t−1}) / length: an exponential average of span 2 · length − 1.
 
     Seed: the simple mean of the first `length` values, at bar length − 1, the first with a value. (Wilder, New Concepts in Technical
-    Trading Systems, 1978; Stock.Indicators GetSmma.)
+    Trading Systems, 1978.)
 
     Args:
         values: (T, N), NaN where there is no bar.
@@ -72,7 +72,7 @@ def simple_average(dense: FloatArray, out: FloatArray, window: int) -> None:
     out[: window - 1] = np.nan
     for sums in window_sums((dense,), window):
         part = out[sums.rows]
-        np.multiply(sums.terms[:, 0], 1.0 / window, out=part)
+        np.multiply(sums.terms[0], 1.0 / window, out=part)
         part += dense[sums.seam]
 
 

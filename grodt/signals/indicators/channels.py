@@ -1,5 +1,6 @@
 """Channels around a price: Bollinger, Donchian, Keltner."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from grodt.signals.indicators.decay import averaged, chunks
 from grodt.signals.indicators.dense import Columns, evaluate
 from grodt.signals.indicators.ranges import average_true_range
 from grodt.signals.indicators.recurrence import BoolArray, decay_of
-from grodt.signals.indicators.windows import window_extremes, window_variances
+from grodt.signals.indicators.windows import window_extremes, window_squares
 from grodt.signals.panel import FloatArray
 from grodt.signals.parameters import require_count, require_number
 
@@ -33,7 +34,7 @@ def bollinger(close: FloatArray, window: int = 20, deviations: float = 2.0, list
     """Bollinger bands: the simple average of the last `window` closes ± `deviations` of their *population* standard deviation.
 
     The bar's own close is included. First value at bar window − 1. (Bollinger, Bollinger on Bollinger Bands, 2001; TA-Lib BBANDS and
-    Stock.Indicators GetBollingerBands agree; a spreadsheet's STDEV, over window − 1, does not.)
+    Stock.Indicators agree; a spreadsheet's STDEV, over window − 1, does not.)
 
     Args:
         close: (T, N), NaN where there is no bar.
@@ -49,11 +50,11 @@ def bollinger(close: FloatArray, window: int = 20, deviations: float = 2.0, list
         for out in outs:
             out[: window - 1] = np.nan
         upper, middle, lower = outs
-        for sums, variance in window_variances(dense, window, less=0):
-            half = np.sqrt(variance, out=variance)
-            np.multiply(half, deviations, out=half)
+        for sums, squares in window_squares(dense, window):
+            half = np.sqrt(squares, out=squares)
+            np.multiply(half, deviations / math.sqrt(window), out=half)
             centre = middle[sums.rows]
-            np.multiply(sums.terms[:, 0], 1.0 / window, out=centre)
+            np.multiply(sums.terms[0], 1.0 / window, out=centre)
             centre += dense[sums.seam]
             np.add(centre, half, out=upper[sums.rows])
             np.subtract(centre, half, out=lower[sums.rows])
@@ -64,9 +65,8 @@ def bollinger(close: FloatArray, window: int = 20, deviations: float = 2.0, list
 def donchian(high: FloatArray, low: FloatArray, window: int = 20, listed: BoolArray | None = None) -> Band:
     """Donchian channel: highest high and lowest low of the `window` bars *before* this one, and the middle between them.
 
-    The bar itself is excluded, so that a breakout is a price outside the channel. First value at bar `window`. (Donchian's four-week rule,
-    "High Finance in Copper", Financial Analysts Journal 16, 1960; Stock.Indicators GetDonchian agrees; TA-Lib MAX and MIN include the
-    bar: theirs of the bar before is ours.)
+    The bar itself is excluded, so that a breakout is a price outside the channel. First value at bar `window`. (Richard Donchian's
+    four-week rule, about 1960; Stock.Indicators agrees; TA-Lib MAX and MIN include the bar: theirs of the bar before is ours.)
 
     Args:
         high, low: (T, N), NaN where there is no bar; low ≤ high.
@@ -100,7 +100,7 @@ def keltner(
     """Keltner channel: `ema(span)` of the close ± `multiplier` · `atr(length)`.
 
     The bar itself is included. First value where both have one, at bar max(span − 1, length). (Keltner, How to Make Money in Commodities,
-    1960, in the form with average true range of Raschke, "Keltner Channel", 1990s; Stock.Indicators GetKeltner agrees.)
+    1960, in the form that Linda Raschke made common, with exponential average and average true range; Stock.Indicators agrees.)
 
     Args:
         high, low, close: (T, N), NaN where there is no bar; low ≤ high.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from grodt.signals.indicators.decay import first_rows
 from grodt.signals.indicators.recurrence import BoolArray
 from grodt.signals.panel import FloatArray, Panel
 
@@ -71,8 +72,10 @@ def _holed(arrays: Columns, listed: BoolArray | None) -> BoolArray:
     length, width = arrays[0].shape
     again: BoolArray = np.zeros(width, dtype=np.bool_)
     if listed is not None:
-        again |= np.count_nonzero(listed, axis=0) > 1
-        again |= listed[1:].any(axis=0) & _barred([one[0] for one in arrays])
+        marked = np.flatnonzero(listed[1:].any(axis=0))
+        last = length - 1 - np.argmax(np.take(listed, marked, axis=1)[::-1], axis=0)
+        first = np.max([first_rows(np.take(one, marked, axis=1)) for one in arrays], axis=0)
+        again[marked] = last > first
     # A sum is NaN wherever a term is.
     if not any(np.isnan(np.add.reduce(one, axis=0)).any() for one in arrays):
         return again

@@ -18,8 +18,8 @@ def rsi(close: FloatArray, length: int = 14, listed: BoolArray | None = None) ->
     """Relative strength index, 100 · G / (G + L), G and L being Wilder's smoothing of gains and of losses from close to close.
 
     Seed: the means of the first `length` changes, at bar length, the first with a value. Only gains give exactly 100, only losses 0; a
-    price that has stood still since its listing has no relative strength and NaN (TA-Lib gives 0, Stock.Indicators 100). (Wilder, New
-    Concepts in Technical Trading Systems, 1978; TA-Lib RSI and Stock.Indicators GetRsi agree otherwise.)
+    price that has stood still since its listing has no relative strength and NaN (TA-Lib gives 0). (Wilder, New
+    Concepts in Technical Trading Systems, 1978; TA-Lib RSI and Stock.Indicators agree otherwise.)
 
     Args:
         close: (T, N), NaN where there is no bar.
@@ -71,7 +71,7 @@ def macd(close: FloatArray, fast: int = 12, slow: int = 26, signal: int = 9, lis
 
     Seeds: each average with the mean of its own first values, the signal line with the mean of the first `signal` differences. First
     difference at bar slow − 1, first signal at bar slow + signal − 2. (Appel, Technical Analysis: Power Tools for Active Investors, 2005;
-    Stock.Indicators GetMacd agrees. TA-Lib MACD starts both averages at one bar, so it agrees only once the seed has faded.)
+    Stock.Indicators agrees. TA-Lib MACD starts both averages at one bar, so it agrees only once the seed has faded.)
 
     Args:
         close: (T, N), NaN where there is no bar.
@@ -97,7 +97,7 @@ def macd(close: FloatArray, fast: int = 12, slow: int = 26, signal: int = 9, lis
 def roc(values: FloatArray, length: int, skip: int = 0, listed: BoolArray | None = None) -> FloatArray:
     """Rate of change in percent, 100 · (x_{t−skip} / x_{t−length} − 1); with length 252 and skip 21 it is 12-1 momentum.
 
-    Bars are counted, not sessions. First value at bar `length`. (Textbook; TA-Lib ROC and Stock.Indicators GetRoc agree for skip 0;
+    Bars are counted, not sessions. First value at bar `length`. (Textbook; TA-Lib ROC and Stock.Indicators agree for skip 0;
     Jegadeesh and Titman, Journal of Finance 48, 1993, for momentum.)
 
     Args:
@@ -128,7 +128,7 @@ def volume_ratio(volume: FloatArray, window: int = 20, listed: BoolArray | None 
     """Volume over the mean volume of the `window` bars before it.
 
     The bar's own volume is left out of the mean, so that a surge is not measured by itself. First value at bar `window`; NaN where
-    nothing was traded in those bars. (Relative volume as in Granville, New Key to Stock Market Profits, 1963, on the bars before.)
+    nothing was traded in those bars. (Textbook relative volume.)
 
     Args:
         volume: (T, N), NaN where there is no bar; ≥ 0.
@@ -142,7 +142,7 @@ def volume_ratio(volume: FloatArray, window: int = 20, listed: BoolArray | None 
         out[:window] = np.nan
         for sums in window_sums((dense[:-1],), window):
             rows = slice(sums.rows.start + 1, sums.rows.stop + 1)
-            mean = sums.terms[:, 0]
+            mean = sums.terms[0]
             mean *= 1.0 / window
             mean += dense[sums.seam]
             np.copyto(mean, np.nan, where=mean <= 0.0)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grodt.signals.indicators.averages import LONGEST, wilder_decay
-from grodt.signals.indicators.decay import chunks, first_rows, picked, smoothed
+from grodt.signals.indicators.decay import chunks, first_rows, picked, smoothed, spare
 from grodt.signals.indicators.dense import Columns, evaluate
 from grodt.signals.indicators.recurrence import BoolArray
 from grodt.signals.panel import FloatArray
@@ -23,8 +23,9 @@ def true_range(high: FloatArray, low: FloatArray, close: FloatArray, listed: Boo
     """
 
     def kernel(inputs: Columns, outs: Columns) -> None:
-        for rows in chunks(0, len(outs[0]), outs[0].shape[1]):
-            fill_true_range(inputs, rows, None, outs[0][rows])
+        (out,), room = outs, spare(outs[0].shape)
+        for rows in chunks(0, len(out), out.shape[1]):
+            fill_true_range(inputs, rows, None, out[rows], room)
 
     return evaluate(kernel, (high, low, close), 1, listed)[0]
 
@@ -33,7 +34,7 @@ def atr(high: FloatArray, low: FloatArray, close: FloatArray, length: int = 14, 
     """Average true range: Wilder's smoothing of the true range.
 
     Seed: the mean of the first `length` true ranges, of bars 1 to length, at bar length, the first with a value; bar 0 has no true range
-    and counts for nothing. (Wilder, 1978; TA-Lib ATR and Stock.Indicators GetAtr agree.)
+    and counts for nothing. (Wilder, 1978; TA-Lib ATR and Stock.Indicators agree.)
 
     Args:
         high, low, close: (T, N), NaN where there is no bar; low ≤ high.
@@ -50,9 +51,10 @@ def atr(high: FloatArray, low: FloatArray, close: FloatArray, length: int = 14, 
 
 def average_true_range(prices: Columns, out: FloatArray, length: int) -> None:
     """`atr` of dense columns; prices are high, low, close."""
+    room = spare(out.shape)
 
     def fill(rows: slice, columns: NDArray[np.int64] | None, weight: float, terms: FloatArray) -> None:
-        fill_true_range(prices, rows, columns, terms[:, 0])
+        fill_true_range(prices, rows, columns, terms[:, 0], room)
         terms *= weight
 
     first = first_rows(prices[2]) + 1
@@ -60,12 +62,16 @@ def average_true_range(prices: Columns, out: FloatArray, length: int) -> None:
         pass
 
 
-def fill_true_range(prices: Columns, rows: slice, columns: NDArray[np.int64] | None, out: FloatArray) -> None:
-    """True range of these rows: the greater of high and previous close, less the lesser of low and previous close."""
+def fill_true_range(prices: Columns, rows: slice, columns: NDArray[np.int64] | None, out: FloatArray, room: FloatArray) -> None:
+    """True range of these rows: the greater of high and previous close, less the lesser of low and previous close.
+
+    `room` is `spare` of the whole shape; it is used for all columns, picked ones bring their own.
+    """
     low, high = max(rows.start, 1), rows.stop
     out[: low - rows.start] = np.nan
     out = out[low - rows.start :]
     highs, lows, _ = (picked(one, slice(low, high), columns) for one in prices)
     previous = picked(prices[2], slice(low - 1, high - 1), columns)
     np.minimum(lows, previous, out=out)
-    np.subtract(np.maximum(highs, previous), out, out=out)
+    greater = np.maximum(highs, previous, out=room[: len(out)] if columns is None else None)
+    np.subtract(greater, out, out=out)

@@ -1,12 +1,14 @@
 """Statistics over the last bars: standard deviation, z-score, rank, beta."""
 
+import math
+
 import numpy as np
 
 from grodt.signals.indicators.averages import LONGEST
 from grodt.signals.indicators.decay import chunks
 from grodt.signals.indicators.dense import Columns, evaluate
 from grodt.signals.indicators.recurrence import BoolArray
-from grodt.signals.indicators.windows import window_sums, window_variances
+from grodt.signals.indicators.windows import window_squares, window_sums
 from grodt.signals.panel import FloatArray
 from grodt.signals.parameters import require_count
 
@@ -18,7 +20,7 @@ def standard_deviation(values: FloatArray, window: int, *, sample: bool = False,
     """Standard deviation of the last `window` values, the bar's own included.
 
     *Population* (over window) unless `sample` (over window − 1) is asked for. First value at bar window − 1; values that stand still have
-    exactly 0. (Textbook; TA-Lib STDDEV and Stock.Indicators GetStdDev agree with the population form, pandas `rolling.std` with the
+    exactly 0. (Textbook; TA-Lib STDDEV and Stock.Indicators agree with the population form, pandas `rolling.std` with the
     sample form.)
 
     Args:
@@ -31,23 +33,24 @@ def standard_deviation(values: FloatArray, window: int, *, sample: bool = False,
 
     def kernel(inputs: Columns, outs: Columns) -> None:
         (dense,), (out,) = inputs, outs
-        deviation(dense, out, window, int(sample))
+        deviation(dense, out, window, 1.0 / math.sqrt(window - int(sample)))
 
     return evaluate(kernel, (values,), 1, listed)[0]
 
 
-def deviation(dense: FloatArray, out: FloatArray, window: int, less: int) -> None:
-    """`standard_deviation` of dense columns."""
+def deviation(dense: FloatArray, out: FloatArray, window: int, scale: float) -> None:
+    """√(Σ (x − mean)²) · scale of dense columns."""
     out[: window - 1] = np.nan
-    for sums, variance in window_variances(dense, window, less):
-        np.sqrt(variance, out=out[sums.rows])
+    for sums, squares in window_squares(dense, window):
+        np.sqrt(squares, out=squares)
+        np.multiply(squares, scale, out=out[sums.rows])
 
 
 def z_score(values: FloatArray, window: int, *, sample: bool = False, listed: BoolArray | None = None) -> FloatArray:
     """(x − mean) / standard deviation of the last `window` values, the bar's own included.
 
-    Conventions as in `standard_deviation`. First value at bar window − 1; NaN where the values stand still. (Textbook; Stock.Indicators
-    GetStdDev's z-score agrees.)
+    Conventions as in `standard_deviation`. First value at bar window − 1; NaN where the values stand still. (Textbook; Stock.Indicators'
+    z-score agrees.)
 
     Args:
         values: (T, N), NaN where there is no bar.
@@ -60,13 +63,14 @@ def z_score(values: FloatArray, window: int, *, sample: bool = False, listed: Bo
     def kernel(inputs: Columns, outs: Columns) -> None:
         (dense,), (out,) = inputs, outs
         out[: window - 1] = np.nan
-        for sums, variance in window_variances(dense, window, int(sample)):
-            part, mean = out[sums.rows], sums.terms[:, 0]
+        scale = math.sqrt(window - int(sample))
+        for sums, squares in window_squares(dense, window):
+            part, mean = out[sums.rows], sums.terms[0]
             mean *= 1.0 / window
             np.subtract(dense[sums.rows], dense[sums.seam], out=part)
             part -= mean
-            part /= np.sqrt(variance, out=variance)
-            np.copyto(part, np.nan, where=variance == 0.0)
+            part /= np.sqrt(squares, out=squares)  # 0 / 0 where the values stand still
+            part *= scale
 
     return evaluate(kernel, (values,), 1, listed)[0]
 

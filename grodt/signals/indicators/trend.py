@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grodt.signals.indicators.averages import LONGEST, wilder_decay
-from grodt.signals.indicators.decay import averaged, first_rows, picked, smoothed
+from grodt.signals.indicators.decay import averaged, first_rows, picked, smoothed, spare
 from grodt.signals.indicators.dense import Columns, evaluate
 from grodt.signals.indicators.ranges import fill_true_range
 from grodt.signals.indicators.recurrence import BoolArray
@@ -38,7 +38,7 @@ def adx(high: FloatArray, low: FloatArray, close: FloatArray, length: int = 14, 
     greater than the rise of the high, else 0. ±DI = 100 · W(±DM) / W(true range), W being Wilder's smoothing. Seeds: the means of the
     first `length` movements, of bars 1 to length, at bar length (+DI, −DI, DX); the mean of the first `length` DX at bar 2 · length − 1
     (ADX). Where nothing has moved at all, DI and DX are 0: there is no direction. (Wilder, New Concepts in Technical Trading Systems, 1978;
-    Stock.Indicators GetAdx agrees. TA-Lib sums the first length − 1 movements only, so it agrees once the seed has faded.)
+    Stock.Indicators agrees. TA-Lib sums the first length − 1 movements only, so it agrees once the seed has faded.)
 
     Args:
         high, low, close: (T, N), NaN where there is no bar; low ≤ high.
@@ -49,9 +49,10 @@ def adx(high: FloatArray, low: FloatArray, close: FloatArray, length: int = 14, 
 
     def kernel(inputs: Columns, outs: Columns) -> None:
         close, (plus, minus, dx, average) = inputs[2], outs
+        room = spare(close.shape)
 
         def fill(rows: slice, columns: NDArray[np.int64] | None, weight: float, terms: FloatArray) -> None:
-            _fill_movements(inputs, rows, columns, terms)
+            _fill_movements(inputs, rows, columns, terms, room)
             terms *= weight
 
         first, decay = first_rows(close) + 1, wilder_decay(length)
@@ -62,9 +63,9 @@ def adx(high: FloatArray, low: FloatArray, close: FloatArray, length: int = 14, 
     return DirectionalMovement(*evaluate(kernel, (high, low, close), 4, listed))
 
 
-def _fill_movements(prices: Columns, rows: slice, columns: NDArray[np.int64] | None, terms: FloatArray) -> None:
+def _fill_movements(prices: Columns, rows: slice, columns: NDArray[np.int64] | None, terms: FloatArray, room: FloatArray) -> None:
     """True range, +DM and −DM of these rows, (rows, 3, N)."""
-    fill_true_range(prices, rows, columns, terms[:, 0])
+    fill_true_range(prices, rows, columns, terms[:, 0], room)
     low = max(rows.start, 1)
     terms[: low - rows.start] = np.nan
     terms = terms[low - rows.start :]

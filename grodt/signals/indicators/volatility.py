@@ -101,8 +101,7 @@ def realised_volatility(
 
     def kernel(inputs: Columns, outs: Columns) -> None:
         (dense,), (out,) = inputs, outs
-        deviation(dense, out, window, less=1)
-        out *= math.sqrt(periods)
+        deviation(dense, out, window, math.sqrt(periods / (window - 1)))
 
     return evaluate(kernel, (log_return,), 1, listed)[0]
 

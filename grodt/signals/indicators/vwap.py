@@ -17,7 +17,7 @@ def session_vwap(
 
     Typical price is (high + low + close) / 3. Both sums start at zero in each session, and where a symbol is listed anew; the bar itself is
     included. NaN where there is no bar or nothing has been traded in the session yet. (Berkowitz, Logue and Noser, "The Total Cost of
-    Transactions on the NYSE", Journal of Finance 43, 1988; Stock.Indicators GetVwap agrees.)
+    Transactions on the NYSE", Journal of Finance 43, 1988; Stock.Indicators agrees.)
 
     Args:
         high, low, close, volume: (T, N) of minute bars, say; NaN where there is no bar.
@@ -39,7 +39,7 @@ def anchored_vwap(
     """Volume-weighted average price since an anchor, such as a low or a report of earnings; as `session_vwap` otherwise.
 
     NaN before the anchor; its own bar is the first that counts. (Shannon, Maximum Trading Gains with Anchored VWAP, 2023; Stock.Indicators
-    GetVwap with a start date agrees.)
+    with a start date agrees.)
 
     Args:
         high, low, close, volume: (T, N), NaN where there is no bar.

@@ -26,7 +26,7 @@ class Sums:
     Attributes:
         rows: of the dense columns.
         seam: row of the values that were subtracted.
-        terms: (rows, terms, N), valid until the next one; the reader may use it up.
+        terms: (terms, rows, N), valid until the next one; the reader may use it up.
     """
 
     rows: slice
@@ -46,49 +46,55 @@ def window_sums(inputs: Sequence[FloatArray], window: int, products: Sequence[tu
     if length < window:
         return
     count = len(inputs) + len(products)
-    ending, forward = np.empty((window, count, width)), np.empty((count, width))
-    room = np.empty((next(chunks(0, window, count * width)).stop, count, width))
+    # Each term in a plane of its own: what runs over several rows of it runs over neighbouring numbers.
+    ending, forward = np.empty((count, window, width)), np.empty((count, width))
+    room = np.empty((count, next(chunks(0, window, count * width)).stop, width))
 
     def fill(rows: slice, seam: int, out: FloatArray) -> None:
         for place, one in enumerate(inputs):
-            np.subtract(one[rows], one[seam], out=out[:, place])
+            np.subtract(one[rows], one[seam], out=out[place])
         for place, (left, right) in enumerate(products, start=len(inputs)):
-            np.multiply(out[:, left], out[:, right], out=out[:, place])
+            np.multiply(out[left], out[right], out=out[place])
 
+    add = np.add
+    parts = list(chunks(0, window, count * width))
     for start in range(0, length - window + 1, window):
         seam = start + window - 1
-        for rows in reversed(list(chunks(0, window, count * width))):
-            fill(slice(start + rows.start, start + rows.stop), seam, ending[rows])
-            for row in range(min(rows.stop, window - 1) - 1, rows.start - 1, -1):
-                np.add(ending[row], ending[row + 1], out=ending[row])
+        for rows in reversed(parts):
+            fill(slice(start + rows.start, start + rows.stop), seam, ending[:, rows])
+            stop = min(rows.stop, window - 1)  # the last row is zero: the value at the seam less itself
+            for plane in ending:
+                after = plane[stop]
+                for row in plane[rows.start : stop][::-1]:
+                    add(row, after, row)
+                    after = row
         forward.fill(0.0)
         for rows in chunks(0, min(window, length - seam), count * width):
-            out, ends = room[: rows.stop - rows.start], slice(seam + rows.start, seam + rows.stop)
+            out, ends = room[:, : rows.stop - rows.start], slice(seam + rows.start, seam + rows.stop)
             fill(ends, seam, out)
-            before = forward
-            for row in out:
-                np.add(row, before, out=row)
-                before = row
-            np.copyto(forward, before)
-            np.add(out, ending[rows], out=out)
+            for place, plane in enumerate(out):
+                before = forward[place]
+                for row in plane:
+                    add(row, before, row)
+                    before = row
+                forward[place] = before
+            np.add(out, ending[:, rows], out=out)
             yield Sums(ends, seam, out)
 
 
-def window_variances(values: FloatArray, window: int, less: int) -> Iterator[tuple[Sums, FloatArray]]:
-    """The windows' sums, and Σ (x − mean)² / (window − less) in the place of the second; never below zero."""
+def window_squares(values: FloatArray, window: int) -> Iterator[tuple[Sums, FloatArray]]:
+    """The windows' sums, and Σ (x − mean)² in the place of the second; never below zero."""
     width = values.shape[1]
     spare = np.empty((0, width))
     for sums in window_sums((values,), window, ((0, 0),)):
-        first, second = sums.terms[:, 0], sums.terms[:, 1]
+        first, second = sums.terms
         if len(spare) < len(first):
             spare = np.empty((len(first), width))
         squared = spare[: len(first)]
         np.multiply(first, first, out=squared)
         squared *= 1.0 / window
         np.subtract(second, squared, out=second)
-        np.maximum(second, 0.0, out=second)
-        second *= 1.0 / (window - less)
-        yield sums, second
+        yield sums, np.maximum(second, 0.0, out=second)
 
 
 def window_extremes(values: FloatArray, window: int, extreme: np.ufunc, out: FloatArray) -> None:

@@ -1,5 +1,6 @@
 """The indicators once more, for one listing's bars, in plain Python: exact fractions for sums, one window after the other."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -60,7 +61,7 @@ def wilder(values: Sequence[float], length: int) -> Values:
 
 
 def rsi(close: Sequence[float], length: int) -> Values:
-    changes = [after - before for before, after in zip(close, close[1:], strict=False)]
+    changes = [after - before for before, after in itertools.pairwise(close)]
     gains, losses = (wilder([max(sign * change, 0.0) for change in changes], length) for sign in (1, -1))
     return [NAN, *(100 * gain / (gain + loss) if gain + loss else NAN for gain, loss in zip(gains, losses, strict=True))]
 
@@ -154,7 +155,7 @@ def beta(returns: Sequence[float], index: Sequence[float], window: int) -> Value
 
 
 def log_returns(close: Sequence[float]) -> Values:
-    return [NAN, *(math.log(after / before) for before, after in zip(close, close[1:], strict=False))]
+    return [NAN, *(math.log(after / before) for before, after in itertools.pairwise(close))]
 
 
 def realised(returns: Sequence[float], window: int) -> Values:

@@ -96,6 +96,21 @@ def test_so_it_is_on_panels_wider_and_longer_than_the_slices_it_works_in(name: s
     _agree(some, name)
 
 
+@pytest.mark.parametrize("name", INDICATORS)
+def test_so_it_is_where_few_of_many_symbols_have_a_gap_a_second_listing_or_come_late(name: str) -> None:
+    made = world(8, 60, 24)
+    for column, rows in ((3, slice(20, 25)), (9, slice(0, 17)), (17, slice(31, 32)), (20, slice(44, 60))):
+        for field in ("high", "low", "close", "volume"):
+            getattr(made, field)[rows, column] = np.nan
+    made.listed[30, [5, 17]] = True
+    made.listed[0] = True
+    made.log_return[:] = ind.log_returns(made.close, made.listed)
+    _agree(made, name)
+    for column in (3, 5, 9, 17, 20):
+        alone = np.array(INDICATORS[name](made.columns(slice(column, column + 1))))
+        np.testing.assert_array_equal(np.array(INDICATORS[name](made))[:, :, column : column + 1], alone)
+
+
 @settings(max_examples=25)
 @given(made=worlds(), data=st.data())
 def test_vwap_is_what_plain_python_makes_of_each_session_and_listing(made: World, data: st.DataObject) -> None:

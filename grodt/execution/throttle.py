@@ -1,0 +1,69 @@
+"""Controls 20 and 22 while a basket is sent: how many messages went out, and how many came back rejected in a row.
+
+Both are counted from the ledger, so that a restart forgets nothing, and from the last time a person armed the book.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from grodt.ledger.halts import last_armed
+from grodt.ledger.orders import rejects_in_a_row, sendings
+from grodt.ledger.runs import Run
+from grodt.ledger.unit import Read
+from grodt.risk.controls import MESSAGE_WINDOW_SECONDS, Evaluation, consecutive_rejects, messages
+from grodt.risk.limits import Limits
+
+_WINDOW = timedelta(seconds=MESSAGE_WINDOW_SECONDS)
+
+
+class Throttle:
+    """What one run has sent and heard, against its book's limits."""
+
+    def __init__(self, limits: Limits, sent: Iterable[datetime] = (), rejects: int = 0) -> None:
+        """For `of_run`, and tests.
+
+        Args:
+            limits: of the book.
+            sent: instants of the messages so far, ascending.
+            rejects: the last so many answers were rejections.
+        """
+        self._limits = limits
+        self._recent = deque(sent)
+        self._total = len(self._recent)
+        self._rejects = rejects
+
+    @classmethod
+    def of_run(cls, tx: Read, run: Run, limits: Limits) -> "Throttle":
+        """As the ledger has it."""
+        armed = last_armed(tx, run.book)
+        return cls(limits, sendings(tx, run.run_id, armed), rejects_in_a_row(tx, run.run_id, armed))
+
+    def sent(self, now: datetime) -> None:
+        """One more message went out."""
+        self._recent.append(now)
+        self._total += 1
+
+    def answered(self, *, rejected: bool) -> None:
+        """The broker's answer to one."""
+        self._rejects = self._rejects + 1 if rejected else 0
+
+    def too_many_rejects(self) -> str:
+        """Why the book must halt (control 22), "" if it need not."""
+        return _why(consecutive_rejects(self._rejects, self._limits.rejects_in_a_row))
+
+    def too_many_messages(self, now: datetime) -> str:
+        """Why the book must halt rather than send one more (control 20), "" if it need not."""
+        while self._recent and self._recent[0] <= now - _WINDOW:
+            self._recent.popleft()
+        return _why(messages(self._total + 1, len(self._recent) + 1, self._limits.cycle_messages, self._limits.minute_messages))
+
+
+def _why(asked: Evaluation) -> str:
+    if asked.passed[0]:
+        return ""
+    control, limit = asked.control, float(asked.limit[0])
+    bound = "none" if np.isnan(limit) else f"{limit:.0f}"
+    return f"{control.code}: {control.words} (control {control.number}: limit {bound})"

@@ -1,0 +1,87 @@
+"""Incidents of others as whole cycles, and which control stopped them. What a proposal alone shows is in tests/risk/test_incidents.py."""
+
+import re
+
+import pytest
+
+from grodt.errors import ConfigError, HaltActive
+from tests.cycles.driver import Home
+from tests.cycles.small_world import MON, TUE, WEEK, books_text
+
+
+def _with(home: Home, **limits: str) -> Home:
+    assert home.books is not None
+    home.books.write_text(books_text(**limits))
+    return home
+
+
+def _verdicts(home: Home, verdict: str) -> set[tuple[int, str]]:
+    return set(home.sql("SELECT control, scope FROM risk_checks WHERE verdict = ?", verdict))
+
+
+def _halted(home: Home, control: int, sent: int = 0) -> None:
+    """One halt by risk, whose evidence names the control; so many orders reached the broker; the next cycle does not open."""
+    ((author, reason),) = home.sql("SELECT author, reason FROM halts WHERE ended_at IS NULL")
+    assert author == "risk"
+    assert f"(control {control}: " in reason
+    assert home.broker("SELECT count(*) FROM orders") == [(sent,)]
+    with pytest.raises(HaltActive, match=re.escape(f"control {control}")):
+        home.run(TUE)
+
+
+def test_citi_2022_a_basket_out_of_all_proportion_to_the_book_is_refused_whole(home: Home) -> None:
+    with pytest.raises(HaltActive, match="basket_above_limit"):
+        _with(home, basket_value="0.001").run(MON)
+    assert _verdicts(home, "halt") == {(13, "basket")}
+    _halted(home, 13)
+
+
+def test_axa_rosenberg_volatilities_outside_their_declared_range_halt_the_book(home: Home) -> None:
+    """As if they came in another unit than the limits are written in."""
+    with pytest.raises(HaltActive, match="scale_wrong"):
+        _with(home, volatility_low="1.5", volatility_high="9.0").run(MON)
+    assert _verdicts(home, "halt") == {(26, "book")}
+    _halted(home, 26)
+
+
+def test_everbright_2013_a_cycle_that_sends_too_much_is_stopped_on_its_way(home: Home) -> None:
+    with pytest.raises(HaltActive, match="messages_above_limit"):
+        _with(home, cycle_messages="2").run(MON)
+    _halted(home, 20, sent=2)
+
+
+@pytest.mark.parametrize("value", ["0", ".nan", "-1"])
+def test_hanmag_2013_a_zero_or_nan_parameter_is_refused_before_anything_is_opened(home: Home, value: str) -> None:
+    with pytest.raises(ConfigError, match="drawdown"):
+        _with(home, drawdown=value).run(MON)
+    assert not home.folder.joinpath("ledger.db").exists() or home.sql("SELECT count(*) FROM orders") == [(0,)]
+
+
+def test_a_book_that_lost_too_much_only_sells_what_it_holds_and_buys_again_when_it_may(home: Home) -> None:
+    """The marks say so: commission and slippage of the first fills are a loss beyond one in a million."""
+    home.run(MON)
+    _with(home, daily_loss="0.000001").run(*WEEK[1:])
+    lost = {session for (session,) in home.sql("SELECT session FROM marks WHERE profit < 0 AND session > ?", str(MON))}
+    assert lost
+    query = "SELECT substr(run_id, -10) FROM risk_checks WHERE control = 28 AND scope = 'book' AND verdict = 'halt'"
+    tripped = {session for (session,) in home.sql(query)}
+    assert lost <= tripped
+    assert home.sql("SELECT count(*) FROM halts") == [(0,)]
+    buys = {session for (session,) in home.sql("SELECT session FROM orders WHERE side = 'buy' AND session > ?", str(MON))}
+    assert not buys & tripped
+
+
+def test_a_book_whose_arming_has_run_out_waits_for_a_person(home: Home) -> None:
+    _with(home, armed_cycles="1").run(MON)
+    with pytest.raises(HaltActive, match="armed_too_long"):
+        home.run(TUE)
+    assert home.sql("SELECT state FROM runs ORDER BY session") == [("done",), ("halted",)]
+
+
+def test_a_changed_configuration_trades_under_reduced_caps_and_the_evidence_says_so(home: Home) -> None:
+    home.run(MON)
+    _with(home, new_share="0.9").run(TUE)
+    query = "SELECT value, verdict FROM risk_checks WHERE control = 33 AND scope = 'book' ORDER BY run_id"
+    assert home.sql(query) == [(1.0, "alert"), (1.0, "alert")]
+    home.run(WEEK[2])
+    assert home.sql(query)[2] == (0.0, "pass")
