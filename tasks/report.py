@@ -1,13 +1,22 @@
 """report: show the run to people, export it to the lake, close it."""
 
+from datetime import timedelta
+
 from grodt.execution.marking import Marked
+from grodt.replay.book import record_of_book
+from grodt.replay.tear_sheet import tear_sheet
 from grodt.reports.export import Decided, Exported, close, prepare
 from grodt.reports.summary import summary
+from grodt.signals.indicators import SESSIONS_PER_YEAR
 from grodt.targets.quantities import Targets
 from tasks.artifacts import publish
 from tasks.cycle import Cycle
 from tasks.signals import Opinion
 from tasks.stage import stage
+
+_YEAR = timedelta(days=364)
+#: More sessions than this in a year are those of a venue that never closes.
+_DAYS_OF_AN_EXCHANGE = 300
 
 
 @stage("report", timeout_seconds=900)
@@ -17,10 +26,31 @@ def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets) -> 
     decided = Decided(marked.mark, dict(marked.holdings), dict(marked.closes), opinion.forecasts, targets, opinion.judged)
     exported = prepare(parts.ledger, cycle.opened, decided, parts.now())
     file = parts.where.report_file(cycle.book, cycle.session)
-    links = {"Parquet": str(parts.where.lake), "Ledger": str(parts.where.ledger_file), "Report": str(file)}
+    sheet = parts.where.tear_sheet_file(cycle.book)
+    links = {"Parquet": str(parts.where.lake), "Ledger": str(parts.where.ledger_file), "Report": str(file), "Tear sheet": str(sheet)}
     text = summary(cycle.book, exported, snapshot=cycle.data.id, links=links)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
+    _write_tear_sheet(cycle)
     publish(cycle.book, exported, text)
     close(parts.ledger, cycle.lease, parts.lake, cycle.opened, exported, parts.now())
     return exported
+
+
+def _write_tear_sheet(cycle: Cycle) -> None:
+    """Bring the book's tear sheet up to this session."""
+    parts = cycle.parts
+    year = parts.calendar.between(max(cycle.session - _YEAR, parts.calendar.bounds()[0]), cycle.session)
+    per_year = 365.0 if len(year) > _DAYS_OF_AN_EXCHANGE else float(SESSIONS_PER_YEAR)
+    with parts.ledger.read() as tx:
+        record = record_of_book(
+            tx,
+            parts.lake,
+            cycle.data,
+            source=parts.config.source,
+            book=cycle.book,
+            session=cycle.session,
+            sessions_per_year=per_year,
+        )
+    if record is not None:
+        tear_sheet(record, parts.where.tear_sheet_file(cycle.book))

@@ -104,4 +104,5 @@ def _say_where(asked: "Asked") -> None:
     out.print(f"Parquet     {where.lake}", soft_wrap=True)
     out.print(f"Ledger      {where.ledger_file}", soft_wrap=True)
     out.print(f"Report      {where.report_file(asked.book, asked.sessions[-1])}", soft_wrap=True)
+    out.print(f"Tear sheet  {where.tear_sheet_file(asked.book)}", soft_wrap=True)
     out.print(f"Prefect UI  {home}uv run grodt ui", soft_wrap=True)

@@ -28,15 +28,13 @@ _COLUMNS: dict[str, Any] = {
     "run_id": pl.String(),
 }
 _KEY = ["control", "scope", "symbol"]
-#: What most rows of a control have in common, so that a statement inserts them together.
-_SAME = ["control", "scope", "name", "verdict"]
 #: Columns that a run has once.
 _OF_RUN = ("book", "session", "run_id")
-#: Rows of one statement: with 5 values each it stays below the number of values that SQLite takes in one.
-_CHUNK = 5_000
+#: Rows of one statement. Fewer cost more calls; more cost more parsing of statements of ever new lengths.
+_CHUNK = 1_000
 _INSERT = (
     "INSERT INTO risk_checks (run_id, attempt, control, scope, name, verdict, symbol, value, bound, headroom, reason) "
-    "SELECT ?, ?, ?, ?, ?, ?, column1, column2, column3, {rest} FROM (VALUES {rows})"
+    "SELECT ?, ?, ?, ?, ?, ?, {columns} FROM (VALUES {rows})"
 )
 #: What most rows of a control have in common, so that a statement inserts them together.
 _SAME = ["control", "scope", "name", "verdict", "plain"]
@@ -72,18 +70,29 @@ def record_checks(tx: Write, frame: pl.DataFrame, attempt: int) -> None:
         raise DataError(
             f"attempt {attempt} of run {run.run_id} has left other evidence: its input changed on the way; run it again as a new attempt"
         )
+    parts = clean.with_columns(plain=_PLAIN).partition_by(_SAME, as_dict=True, maintain_order=True)
     with _checked_already(tx):
-        for same, part in clean.sort(_KEY).with_columns(plain=_PLAIN).partition_by(_SAME, as_dict=True, maintain_order=True).items():
-            *shared, plain = same
-            names = ("symbol", "value", "limit") if plain else ("symbol", "value", "limit", "headroom", "reason")
-            rest = "column3 - column2, ''" if plain else "column4, column5"
-            for chunk in part.select(names).iter_slices(_CHUNK):
-                values: list[Any] = [None] * (chunk.width * chunk.height)
-                for place, column in enumerate(chunk.get_columns()):
-                    values[place :: chunk.width] = column.to_list()
-                row = f"({','.join('?' * chunk.width)})"
-                statement = _INSERT.format(rest=rest, rows=",".join([row] * chunk.height))
-                tx.connection.exec_driver_sql(statement, (run.run_id, attempt, *shared, *values))
+        for same, part in sorted(parts.items()):  # as the table keeps them: rows that come in its order go in fastest
+            for chunk in (part if part["symbol"].is_sorted() else part.sort("symbol")).iter_slices(_CHUNK):
+                _insert(tx, (run.run_id, attempt, *same[:-1]), chunk, plain=bool(same[-1]))
+
+
+def _insert(tx: Write, shared: tuple[Any, ...], chunk: pl.DataFrame, *, plain: bool) -> None:
+    """Insert rows of one control. What is the same in all of them is handed over once, and the headroom of plain ones not at all."""
+    columns = [chunk[name] for name in ("symbol", "value", "limit", "headroom", "reason")]
+    once = {column.name: column[0] for column in columns[1:] if column.eq_missing(column[0]).all()}
+    each = [column for column in columns if column.name not in once and not (plain and column.name == "headroom")]
+    expression = {column.name: f"column{place}" for place, column in enumerate(each, 1)} | dict.fromkeys(once, "?")
+    constants = [once[column.name] for column in columns if column.name in once]
+    if "headroom" not in expression:
+        expression["headroom"] = f"{expression['limit']} - {expression['value']}"
+        constants = [once[name] for name in ("value", "limit", "limit", "value", "reason") if name in once]
+    values: list[Any] = [None] * (len(each) * chunk.height)
+    for place, column in enumerate(each):
+        values[place :: len(each)] = column.to_list()
+    row = f"({','.join('?' * len(each))})"
+    text = ", ".join(expression[column.name] for column in columns)
+    tx.connection.exec_driver_sql(_INSERT.format(columns=text, rows=",".join([row] * chunk.height)), (*shared, *constants, *values))
 
 
 @contextmanager

@@ -111,6 +111,13 @@ def fills_of_order(tx: Read, client_order_id: str) -> tuple[BookedFill, ...]:
     return _fills(tx, fills.c.client_order_id == client_order_id)
 
 
+def traded_until(tx: Read, book: str, session: date) -> list[tuple[date, str, str, int, Micros, Micros, Micros]]:
+    """Session, symbol, side, quantity, price, notional and commission of a book's fills up to a session, in the order they traded."""
+    columns = (fills.c.session, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.notional, fills.c.commission)
+    query = select(*columns).where(fills.c.book == book, fills.c.session <= session).order_by(fills.c.session, fills.c.number)
+    return [tuple(row) for row in tx.connection.execute(query)]
+
+
 def fill_sessions(tx: Read, run_id: str) -> set[date]:
     """Sessions of the fills that a run booked: those whose export is stale."""
     return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())

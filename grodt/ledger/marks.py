@@ -77,6 +77,12 @@ def mark_of(tx: Read, book: str, session: date) -> Mark | None:
     return _first(tx, marks.c.book == book, marks.c.session == session)
 
 
+def marks_until(tx: Read, book: str, session: date) -> tuple[Mark, ...]:
+    """The marks of a book up to and including a session, oldest first."""
+    query = select(marks).where(marks.c.book == book, marks.c.session <= session).order_by(marks.c.session)
+    return tuple(_mark(row) for row in tx.connection.execute(query))
+
+
 def _first(tx: Read, *where: ColumnElement[bool]) -> Mark | None:
     row = tx.connection.execute(select(marks).where(*where).order_by(marks.c.session.desc()).limit(1)).first()
     return None if row is None else _mark(row)

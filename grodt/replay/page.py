@@ -15,6 +15,8 @@ from grodt.replay.style import STYLE
 from grodt.signals.panel import FloatArray
 
 _TILES = ("annual_return", "annual_volatility", "sharpe", "max_drawdown", "calmar", "hit_rate")
+#: A return of a few sessions is not stated per year (as GIPS has it); nor is what is made of it.
+_TILES_UNDER_A_YEAR = ("total_return", "annual_volatility", "sharpe", "max_drawdown", "hit_rate")
 _PARTS = (
     "sessions",
     "total_return",
@@ -55,13 +57,14 @@ def page_of(sheet: Sheet) -> str:
         _section("Definitions", _definitions()),
     ]
     measured = f" · against {escape(record.benchmark_name)}" if record.benchmark is not None else ""
+    tiles = _TILES if sheet.book.sessions >= record.sessions_per_year else _TILES_UNDER_A_YEAR
     rate = f"{record.risk_free:.2%} risk-free · {record.sessions_per_year:g} sessions per year"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{name} · tear sheet</title><style>{STYLE}</style></head>\n<body><main>"
         f"<header><h1>{name}</h1><p>{first} to {last} · {sheet.book.sessions:,} sessions{measured} · {rate}</p></header>\n"
-        f'<div class="tiles">{"".join(_tile(sheet.book, each) for each in _TILES)}</div>\n'
+        f'<div class="tiles">{"".join(_tile(sheet.book, each) for each in tiles)}</div>\n'
         + "\n".join(sections)
         + "\n</main></body></html>\n"
     )

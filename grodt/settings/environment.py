@@ -84,6 +84,10 @@ class Environment:
         """The report of one cycle."""
         return self.reports / book / f"{session}.md"
 
+    def tear_sheet_file(self, book: str) -> Path:
+        """The book's tear sheet, up to its last cycle; its numbers stand beside it."""
+        return self.reports / book / "tear-sheet.html"
+
     def broker_file(self, book: str) -> Path:
         """The paper broker's own book for one of ours."""
         return self.home / "brokers" / f"paper-{book}.db"

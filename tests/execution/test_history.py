@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grodt.errors import DataError
-from grodt.execution.history import read_panel
+from grodt.execution.history import read_panel, read_volume
 from grodt.lake import Lake, Snapshot
 from grodt.ledger.manifest import LedgerManifest
 from grodt.sessions import Calendar
@@ -53,3 +53,12 @@ def test_what_a_session_saw_is_the_same_when_more_has_come(stocked, session):
 def test_a_source_without_bars_up_to_the_session_is_an_error(stocked, source, session):
     with pytest.raises(DataError, match=f"source {source} has no bars up to {session}; check its history and the universe"):
         read_panel(*stocked, source, XNYS, session, ["A"])
+
+
+def test_volume_is_summed_over_the_window_and_not_known_without_a_bar_in_it(stocked):
+    volume = read_volume(*stocked, SOURCE, XNYS, THU, ["A", "B", "NONE"], 4)
+    (one,) = set(read_volume(*stocked, SOURCE, XNYS, MON, ["A"], 1).tolist())
+    assert one > 0
+    assert volume.tolist() == [3 * one, 2 * one, -1]  # A has no bar on Wednesday, and December is not in the window
+    assert read_volume(*stocked, SOURCE, XNYS, THU, ["A", "B"], 1).tolist() == [one, -1]
+    assert volume.dtype == np.int64

@@ -46,7 +46,7 @@ def test_a_backfill_can_be_read_in_prefect_and_a_cycle_goes_on_from_it(home: Hom
     assert state.result().rows == ROWS
     run = client.read_flow_run(_id(state))
     assert run.name == f"small · {START} to {END}"
-    assert run.parameters == {"book": "small", "start": str(START), "end": str(END), "bars": "1d"}
+    assert run.parameters == {"book": "small", "start": str(START), "end": str(END), "bars": "1d", "again": False}
     task_runs = _eventually(lambda: _ended(client, FlowRunFilter(id=FlowRunFilterId(any_=[_id(state)]))), 1)
     assert [(each.name, set(each.tags)) for each in task_runs] == [
         (f"backfill · small · {END}", {"book:small", "stage:backfill", f"session:{END}"})
@@ -79,5 +79,5 @@ def test_minutes_are_a_run_of_the_same_flow_that_names_them(home: Home, client: 
     assert state.result().rows == len(SYMBOLS) * 390
     run = client.read_flow_run(_id(state))
     assert run.name == f"small · 1m · {MON} to {MON}"
-    assert run.parameters == {"book": "small", "start": str(MON), "end": str(MON), "bars": "1m"}
+    assert run.parameters == {"book": "small", "start": str(MON), "end": str(MON), "bars": "1m", "again": False}
     assert home.sql("SELECT DISTINCT run_id FROM lake_files") == [(f"small-backfill-1m-{MON}-{MON}",)]

@@ -177,3 +177,13 @@ def test_a_real_stock_over_eleven_years(tmp_path: Path) -> None:
     assert found.total_return == pytest.approx(bars.get_column("close")[-1] / bars.get_column("close")[0] - 1)
     assert found.max_drawdown == pytest.approx(float((bars.get_column("close") / bars.get_column("close").cum_max() - 1).min()))  # type: ignore[arg-type]
     assert "2008" in read(tear_sheet(course, tmp_path / "msft.html").html).text
+
+
+@pytest.mark.parametrize(("sessions", "first"), [(6, "Total return"), (253, "Annual return"), (252, "Total return")])
+def test_the_return_of_less_than_a_year_is_not_stated_per_year(tmp_path: Path, sessions: int, first: str) -> None:
+    days = np.datetime64("2024-01-01") + np.arange(sessions)
+    rising = Record("book", days, 1e6 * np.cumprod(np.full(sessions, 1.001)))
+    page = tear_sheet(rising, tmp_path / "sheet.html").html.read_text()
+    tiles = page[page.index('class="tiles"') : page.index("<section>")]
+    assert re.findall(r"<span>(.*?)</span>", tiles)[0] == first
+    assert ("Calmar" in tiles) == (first == "Annual return")

@@ -97,7 +97,8 @@ def symbol_weight(
 def group_weight(gross: ExactArray, known: BoolArray, equity: int, limit: FloatArray, asked: IntArray, allowed: IntArray) -> Evaluation:
     """Control 10, asked of orders that open or add to a position. Σ |value in the group| / NAV ≤ w_g, cumulative in the basket.
 
-    Clips to the room that the group has left. Source: FIA best practices 2024, limits per product group.
+    Clips to the room that the group has left. An order that only lowers what an overfull group may come to passes, and its limit is then
+    what it leaves. Source: FIA best practices 2024, limits per product group.
 
     Args:
         gross: micros of Σ |value| in the order's group with open orders, orders taken before it, and the order itself.
@@ -109,7 +110,8 @@ def group_weight(gross: ExactArray, known: BoolArray, equity: int, limit: FloatA
     """
     able = known & np.isfinite(limit) & (equity > 0)
     value = np.where(able, gross.astype(np.float64) / (equity or 1), np.nan)
-    return Evaluation(GROUP_WEIGHT, value, limit, able & (asked == allowed), np.where(able, allowed, 0))
+    passed = able & (asked == allowed)
+    return Evaluation(GROUP_WEIGHT, value, np.where(passed, np.fmax(limit, value), limit), passed, np.where(able, allowed, 0))
 
 
 def buying_power(spent: ExactArray, known: BoolArray, limit: int) -> Evaluation:
