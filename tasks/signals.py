@@ -8,7 +8,7 @@ from grodt.bars.history import read_listings
 from grodt.execution.decision import BookState, book_state, restricted
 from grodt.execution.history import read_panel, read_turnover
 from grodt.execution.marking import Marked
-from grodt.signals.forecasts import Forecasts, forecast_session
+from grodt.signals.forecasts import Forecasts, fields_of, forecast_session
 from grodt.signals.panel import Panel
 from grodt.targets.universe import Eligibility, UniverseRules, judge
 from tasks.cycle import Cycle
@@ -41,14 +41,15 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
     parts = cycle.parts
     with parts.ledger.read() as tx:
         state = book_state(tx, cycle.opened, marked.mark, parts.universe(cycle.session))
-    panel = read_panel(parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, state.symbols)
-    forecasts = forecast_session(panel, parts.config.weighted_signals())
-    rules = parts.config.universe.rules
-    if rules is None:
-        return Opinion(state, panel, forecasts)
-    judged, instruments = judge_universe(cycle, rules, panel, state)
-    cycle.tell("signals", f"{np.count_nonzero(judged.eligible)} of {np.count_nonzero(state.in_universe)} candidates may be traded")
-    return Opinion(restricted(state, judged), panel, forecasts, (judged, instruments))
+    specs, rules = parts.config.weighted_signals(), parts.config.universe.rules
+    place = (parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session)
+    panel = read_panel(*place, state.symbols, fields_of(specs))
+    judged = None if rules is None else judge_universe(cycle, rules, panel, state)
+    if judged is not None:
+        cycle.tell("signals", f"{np.count_nonzero(judged[0].eligible)} of {np.count_nonzero(state.in_universe)} candidates may be traded")
+        state = restricted(state, judged[0])
+    panel = panel.of_members(state.in_universe[None])
+    return Opinion(state, panel, forecast_session(panel, specs), judged)
 
 
 def judge_universe(cycle: Cycle, rules: UniverseRules, panel: Panel, state: BookState) -> tuple[Eligibility, tuple[str, ...]]:

@@ -18,12 +18,21 @@ IntArray = NDArray[np.int64]
 _MOST_SHARES = 10**15
 
 
-def read_panel(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str]) -> Panel:
+def read_panel(
+    lake: Lake,
+    snapshot: Snapshot,
+    source: str,
+    calendar: Calendar,
+    session: date,
+    symbols: Sequence[str],
+    fields: Sequence[str] = (),
+) -> Panel:
     """Everything the source has up to the session, as arrays.
 
     It begins at the source's first session, not at a moving distance: recurrences start there, and only so does a session have
     the same values whether it is reached tonight or in a replay. A symbol's column is the history of the instrument that it stands
-    for in the session: with what was quoted under earlier symbols, without what was another company's.
+    for in the session: with what was quoted under earlier symbols, without what was another company's. `fields` are those of
+    `grodt.signals.panel.FIELDS` that the signals read.
 
     Raises:
         DataError: the snapshot has no bars of the source.
@@ -34,9 +43,10 @@ def read_panel(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, 
         raise DataError(f"source {source} has no bars up to {session}; check its history and the universe of the book")
     listings = read_listings(lake, snapshot, source)
     quoted = listings.quoted(symbols, session)
-    bars = lake.read("bars_1d", snapshot, source=source, columns=["symbol", "session", "close"], end=session, symbols=quoted)
+    columns = ["symbol", "session", "close", *fields]
+    bars = lake.read("bars_1d", snapshot, source=source, columns=columns, end=session, symbols=quoted)
     actions = lake.read("corporate_actions", snapshot, source=source, end=session, symbols=quoted)
-    return build_panel(bars, actions, calendar.between(first, session), symbols, listings.spans(symbols, session))
+    return build_panel(bars, actions, calendar.between(first, session), symbols, listings.spans(symbols, session), fields)
 
 
 def read_turnover(

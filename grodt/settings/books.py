@@ -7,7 +7,7 @@ in one place. Unknown keys are errors.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from importlib import resources
@@ -45,14 +45,11 @@ from grodt.money import Micros, micros
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
-from grodt.signals.ewma_crossover import EwmaCrossover
 from grodt.signals.forecasts import Signal, require_weights
-from grodt.signals.momentum import Momentum
+from grodt.signals.registry import build_signal
 from grodt.targets.construction import Construction
 from grodt.targets.universe import UniverseRules
 
-#: Signals by their name in the books file.
-SIGNALS: dict[str, type[Momentum] | type[EwmaCrossover]] = {"momentum": Momentum, "ewma_crossover": EwmaCrossover}
 #: Fits 64 bits of micros with room for what it may grow to.
 MOST_CAPITAL = Decimal(10**12)
 
@@ -196,14 +193,7 @@ class SignalConfig(_Strict):
         Raises:
             ConfigError: the signal or a parameter is unknown, or a parameter is out of range.
         """
-        if self.signal not in SIGNALS:
-            raise ConfigError(f"signal {self.signal!r} is unknown; there are {', '.join(sorted(SIGNALS))}")
-        chosen = SIGNALS[self.signal]
-        known = [field.name for field in fields(chosen)]
-        unknown = sorted(set(self.parameters).difference(known))
-        if unknown:
-            raise ConfigError(f"signal {self.signal} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
-        return chosen(**self.parameters)  # type: ignore[arg-type]
+        return build_signal(self.signal, self.parameters)
 
 
 class ScheduleConfig(_Strict):

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from grodt.signals.indicators import SESSIONS_PER_YEAR, decay_of, price_over_average
+from grodt.signals.indicators import decay_of, price_over_average
 from grodt.signals.panel import FloatArray, Panel
 from grodt.signals.parameters import require_count, require_name, require_number
 from grodt.signals.signal import MEAN_ABSOLUTE_NORMAL, SignalOutput, capped
@@ -27,6 +28,8 @@ class EwmaCrossover:
         cap: largest absolute forecast.
         name: of the signal.
     """
+
+    fields: ClassVar[tuple[str, ...]] = ()
 
     fast: int = 16
     slow: int = 64
@@ -56,6 +59,6 @@ class EwmaCrossover:
         (fast, slow), seen = price_over_average(panel, (self.fast, self.slow), len(volatility))
         value = np.subtract(slow, fast, out=slow)
         value /= volatility  # NaN where there is no bar
-        value *= math.sqrt(SESSIONS_PER_YEAR)
+        value *= math.sqrt(panel.rows_per_year)
         value[seen < self.history - 1] = np.nan
         return SignalOutput(value, capped(value, self.scale, self.cap))

@@ -8,11 +8,11 @@ import numpy as np
 
 from grodt.errors import ConfigError
 from grodt.signals.indicators import Volatility
-from grodt.signals.panel import FloatArray, Panel
+from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.signals.parameters import require_number
 from grodt.signals.signal import Signal
 
-__all__ = ["Forecasts", "Signal", "combine", "forecast_session", "require_weights"]
+__all__ = ["ForecastHistory", "Forecasts", "Signal", "combine", "fields_of", "forecast_session", "forecast_sessions", "require_weights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +36,63 @@ class Forecasts:
     volatility: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class ForecastHistory:
+    """Forecasts of R sessions in a row; see `Forecasts`.
+
+    Attributes:
+        symbols, signals: as there.
+        value, forecast: (S, R, N), or (S, 0, N) where they were not to be kept.
+        combined, volatility: (R, N).
+    """
+
+    symbols: tuple[str, ...]
+    signals: tuple[str, ...]
+    value: FloatArray
+    forecast: FloatArray
+    combined: FloatArray
+    volatility: FloatArray
+
+    def at(self, row: int) -> Forecasts:
+        """Those of one session."""
+        return Forecasts(self.symbols, self.signals, self.value[:, row], self.forecast[:, row], self.combined[row], self.volatility[row])
+
+
 def forecast_session(panel: Panel, specs: Sequence[tuple[Signal, float]], volatility: Volatility | None = None) -> Forecasts:
-    """Every signal in the panel's last session, and their combination.
+    """Every signal in the panel's last session, and their combination; arguments and errors as for `forecast_sessions`."""
+    return forecast_sessions(panel, specs, 1, volatility).at(0)
+
+
+def forecast_sessions(
+    panel: Panel, specs: Sequence[tuple[Signal, float]], last: int, volatility: Volatility | None = None, *, keep: bool = True
+) -> ForecastHistory:
+    """Every signal in the panel's last sessions, and their combination. A session has the same forecasts whatever `last` is.
 
     Args:
-        panel: history up to the session of the decision.
+        panel: history up to the session of the last decision.
         specs: (signal, weight) pairs; see `combine`.
+        last: how many sessions.
         volatility: how volatility is estimated, for the signals and for the targets alike; None: its defaults.
+        keep: whether each signal's own values and forecasts are wanted, or their combination alone.
 
     Raises:
         ConfigError: no signal, a name used twice, or a weight out of bounds.
-        ValueError: the panel has no session.
+        ValueError: the panel has fewer sessions, or none.
     """
     signals = tuple(signal.name for signal, _ in specs)
     weights = require_weights(signals, [weight for _, weight in specs])
-    sigma = (volatility or Volatility()).evaluate(panel, 1)
-    outputs = [signal.evaluate(panel, sigma) for signal, _ in specs]
-    forecast = np.stack([output.forecast[0] for output in outputs])
-    value = np.stack([output.value[0] for output in outputs])
-    return Forecasts(panel.symbols, signals, value, forecast, combine(forecast, weights), sigma[0])
+    sigma = (volatility or Volatility()).evaluate(panel, last)
+    kept = (len(specs), last if keep else 0, len(panel.symbols))
+    value, forecast = np.empty(kept), np.empty(kept)
+    total = math.fsum(weights)
+    combined, known = np.zeros(sigma.shape), np.zeros(sigma.shape, dtype=np.bool_)
+    for place, ((signal, _), weight) in enumerate(zip(specs, weights, strict=True)):
+        output = signal.evaluate(panel, sigma)
+        if keep:
+            value[place], forecast[place] = output.value, output.forecast
+        _add(combined, known, output.forecast, weight / total)
+    combined[~known] = np.nan
+    return ForecastHistory(panel.symbols, signals, value, forecast, combined, sigma)
 
 
 def combine(forecast: FloatArray, weights: Sequence[float]) -> FloatArray:
@@ -70,11 +108,20 @@ def combine(forecast: FloatArray, weights: Sequence[float]) -> FloatArray:
     total = math.fsum(weights)
     combined, known = np.zeros(forecast.shape[1:]), np.zeros(forecast.shape[1:], dtype=np.bool_)
     for one, weight in zip(forecast, weights, strict=True):
-        seen = ~np.isnan(one)
-        combined += np.where(seen, one, 0.0) * (weight / total)
-        known |= seen
+        _add(combined, known, one, weight / total)
     combined[~known] = np.nan
     return combined
+
+
+def _add(combined: FloatArray, known: BoolArray, forecast: FloatArray, share: float) -> None:
+    seen = ~np.isnan(forecast)
+    combined += np.where(seen, forecast, 0.0) * share
+    known |= seen
+
+
+def fields_of(specs: Sequence[tuple[Signal, float]]) -> tuple[str, ...]:
+    """What the signals read of a panel beside closes and returns, each once."""
+    return tuple(sorted({name for signal, _ in specs for name in signal.fields}))
 
 
 def require_weights(signals: Sequence[str], weights: Sequence[float]) -> tuple[float, ...]:

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from grodt.signals.indicators import SESSIONS_PER_YEAR, first_row, steps
+from grodt.signals.indicators import first_row, steps
 from grodt.signals.panel import FloatArray, Panel
 from grodt.signals.parameters import require_count, require_name, require_number
 from grodt.signals.signal import MEAN_ABSOLUTE_NORMAL, SignalOutput, capped
@@ -28,6 +29,8 @@ class Momentum:
         cap: largest absolute forecast.
         name: of the signal.
     """
+
+    fields: ClassVar[tuple[str, ...]] = ()
 
     lookback: int = 252
     skip: int = 21
@@ -62,7 +65,7 @@ class Momentum:
                 then, now = ring[(step.row + 1) % len(ring)], ring[(step.row - self.skip) % len(ring)]
                 np.subtract(now, then, out=growth[step.row - start], where=ready)
         forecast = growth / volatility
-        scale = 1.0 / (math.sqrt((self.lookback - self.skip) / SESSIONS_PER_YEAR) * MEAN_ABSOLUTE_NORMAL)
+        scale = 1.0 / (math.sqrt((self.lookback - self.skip) / panel.rows_per_year) * MEAN_ABSOLUTE_NORMAL)
         return SignalOutput(_simple(growth), capped(forecast, scale, self.cap))
 
 

@@ -1,8 +1,8 @@
 """What a signal sees."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -13,7 +13,11 @@ from grodt.bars.listings import Span, relabelled
 from grodt.errors import DataError
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 _IntArray = NDArray[np.int64]
+
+#: What a signal may ask for beside closes and returns: raw prices in currency units, and shares traded.
+FIELDS = ("open", "high", "low", "volume")
 
 #: Rows scattered at a time; bounds the temporaries of `build_panel`.
 _SLICE = 1_000_000
@@ -26,34 +30,137 @@ _KIND_ORDER = {"dividend": 0, "split": 1, "delisting": 2}
 class Panel:
     """History of one universe up to a session: per field an array of shape (sessions, symbols), NaN where there is no bar.
 
+    A row is a session, or in an intraday panel a bar of one. What is said of sessions holds for rows.
+
     Attributes:
-        sessions: ascending sessions, the last one is the decision's. Length T.
+        sessions: the session of each row, ascending; the last one is the decision's. Length T.
         symbols: ascending tickers. Length N.
         close: raw closes, currency units, (T, N).
         log_return: log total return of each bar over the symbol's *previous bar*, splits and dividends included, (T, N); NaN
             where there is no bar, and at a symbol's first bar. It is a local quantity, so a longer history never changes it.
             A bar without a return is therefore the first of a listing, and signals start a symbol anew there.
+        fields: raw `open`, `high`, `low` (currency units) and `volume` (shares), (T, N), those that were asked for.
+        members: whether the book may trade a symbol, (M, N) of the last M sessions; None: whatever has a bar. What compares symbols
+            with each other compares members.
+        ends: instant at which each row's bar ends, (T,) datetime64[us] in UTC; None where a row is a session.
+        rows_per_year: rows that make a year, by which variances become annual ones.
     """
 
     sessions: tuple[date, ...]
     symbols: tuple[str, ...]
     close: FloatArray
     log_return: FloatArray
+    fields: Mapping[str, FloatArray] = field(default_factory=dict)
+    members: BoolArray | None = None
+    ends: NDArray[np.datetime64] | None = None
+    rows_per_year: float = 252.0
+    _levels: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         shape = (len(self.sessions), len(self.symbols))
-        for field in ("close", "log_return"):
-            array: FloatArray = getattr(self, field)
+        for name, array in {"close": self.close, "log_return": self.log_return, **self.fields}.items():
             if array.shape != shape:
-                raise ValueError(f"panel field {field} has shape {array.shape}, not {shape}")
+                raise ValueError(f"panel field {name} has shape {array.shape}, not {shape}")
+        if self.members is not None and (self.members.shape[1:] != shape[1:] or len(self.members) > shape[0]):
+            raise ValueError(f"a panel's members have shape {self.members.shape}; they must be of its last sessions, {shape}")
+        if self.ends is not None and self.ends.shape != shape[:1]:
+            raise ValueError(f"a panel of {shape[0]} rows has {self.ends.shape} ends")
 
     def until(self, count: int) -> "Panel":
-        """The first `count` sessions of it."""
-        return Panel(self.sessions[:count], self.symbols, self.close[:count], self.log_return[:count])
+        """The first `count` rows of it. Members must be known of all rows, or not at all.
+
+        Raises:
+            ValueError: members are known of its last rows only.
+        """
+        if self.members is not None and len(self.members) != len(self.sessions):
+            raise ValueError(f"members are known of {len(self.members)} of {len(self.sessions)} rows, so the panel cannot be cut")
+        return replace(
+            self,
+            sessions=self.sessions[:count],
+            close=self.close[:count],
+            log_return=self.log_return[:count],
+            fields={name: array[:count] for name, array in self.fields.items()},
+            members=None if self.members is None else self.members[:count],
+            ends=None if self.ends is None else self.ends[:count],
+        )
+
+    def of_members(self, members: BoolArray) -> "Panel":
+        """The same panel with other members."""
+        same = replace(self, members=members)
+        same._levels.update(self._levels)
+        return same
+
+    def members_of(self, last: int) -> BoolArray:
+        """Members of the last rows that have a bar there, (last, N).
+
+        Raises:
+            ValueError: they are not known of as many.
+        """
+        barred: BoolArray = ~np.isnan(self.close[len(self.close) - last :])
+        if self.members is None:
+            return barred
+        if len(self.members) < last:
+            raise ValueError(f"members are known of the last {len(self.members)} rows, and {last} are asked for")
+        return np.asarray(barred & self.members[len(self.members) - last :])
+
+    def raw(self, name: str) -> FloatArray:
+        """A field as traded, (T, N).
+
+        Raises:
+            ValueError: the panel was made without it; a signal names what it reads in `fields`.
+        """
+        if name == "close":
+            return self.close
+        if name not in self.fields:
+            raise ValueError(f"field {name!r} was not asked for; name it in the signal's `fields`, of {', '.join(FIELDS)}")
+        return self.fields[name]
+
+    def adjusted(self, name: str = "close") -> FloatArray:
+        """A price of total return, (T, N), NaN where there is no bar: grown from the listing's first close by its log returns.
+
+        Splits and dividends show in it as what a holder made of them. It starts at the first bar, so later ones never rewrite it.
+        Of `open`, `high` and `low` it is the raw price times adjusted close over raw close. Not to be written to.
+
+        Raises:
+            ValueError: see `raw`; a volume has no such price.
+        """
+        if name == "volume":
+            raise ValueError("a volume has no total return; use raw('volume') times raw('close') where shares must compare over splits")
+        raw = self.raw(name)
+        if name not in self._levels:
+            self._levels[name] = _grown(self) if name == "close" else raw * (self.adjusted() / self.close)
+        return self._levels[name]
+
+    @property
+    def starts(self) -> _IntArray:
+        """Row of the first bar of each session, ascending."""
+        if self.ends is None:
+            return np.arange(len(self.sessions), dtype=np.int64)
+        return np.array([row for row, day in enumerate(self.sessions) if row == 0 or day != self.sessions[row - 1]], dtype=np.int64)
+
+
+def _grown(panel: Panel) -> FloatArray:
+    """Row by row, so that a row's arithmetic is the same however many there are."""
+    out = np.empty_like(panel.close)
+    level = np.zeros(len(panel.symbols))
+    for row, (today, change) in enumerate(zip(panel.close, panel.log_return, strict=True)):
+        new = np.isnan(change)
+        level += np.where(new, 0.0, change)
+        first = new & ~np.isnan(today)
+        if first.any():
+            level[first] = np.log(today[first])
+        np.exp(level, out=out[row])
+        out[row, np.isnan(today)] = np.nan
+    return out
 
 
 def build_panel(
-    bars: pl.DataFrame, actions: pl.DataFrame, sessions: Sequence[date], symbols: Sequence[str], spans: Sequence[Span] = ()
+    bars: pl.DataFrame,
+    actions: pl.DataFrame,
+    sessions: Sequence[date],
+    symbols: Sequence[str],
+    spans: Sequence[Span] = (),
+    fields: Sequence[str] = (),
 ) -> Panel:
     """Bars and corporate actions in long form as a panel.
 
@@ -71,16 +178,17 @@ def build_panel(
         symbols: the panel's symbols, ascending.
         spans: what the histories of those symbols consist of that have changed or come from another instrument, from
             `Listings.spans`; the others are plain.
+        fields: which columns of the bars beside close the panel has, of `FIELDS`.
 
     Raises:
-        DataError: a close, split ratio or dividend is not a finite number above zero, or a symbol has two bars in one session.
+        DataError: a price, volume, split ratio or dividend is not a finite number above zero, or a symbol has two bars in one session.
         ValueError: `sessions` or `symbols` are not strictly ascending.
     """
     close = field_array(bars, "close", sessions, symbols, spans)
     days, names = _days_of(sessions), tuple(symbols)
-    return Panel(
-        tuple(sessions), names, close, _total_returns(close, relabelled(_named(actions), "ex_date", spans, actions=True), days, names)
-    )
+    others = {name: field_array(bars, name, sessions, symbols, spans, zero=name == "volume") for name in fields}
+    returns = _total_returns(close, relabelled(_named(actions), "ex_date", spans, actions=True), days, names)
+    return Panel(tuple(sessions), names, close, returns, others)
 
 
 def field_array(

@@ -38,6 +38,11 @@ class Signal(Protocol):
         """Sessions a symbol must have been listed before there is a value, the session itself included."""
         ...
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What it reads of the panel beside `close` and `log_return`, of `grodt.signals.panel.FIELDS`."""
+        ...
+
     def evaluate(self, panel: Panel, volatility: FloatArray) -> SignalOutput:
         """The signal in the panel's last R sessions.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grodt.errors import DataError
 from grodt.signals.panel import FloatArray, Panel, build_panel
-from tests.signals.worlds import SHARED, actions, closes, long_bars, panel_of, same, tickers, weekdays
+from tests.signals.worlds import SHARED, actions, closes, long_bars, panel_of, random_closes, same, tickers, weekdays
 
 DAYS = weekdays(6)
 
@@ -181,3 +181,52 @@ def test_on_real_bars_the_total_return_runs_through_splits_and_dividends() -> No
     assert held > log(14 * panel.close[-1, aapl] / 21.28)
     assert held == pytest.approx(log(14 * panel.close[-1, aapl] / 21.28), abs=0.1)
     assert panel_of(panel.close).log_return[split_row, aapl] < -1.9
+
+
+def _whole(seed: int) -> Panel:
+    close = random_closes(seed, 80, 4, gaps=0.05)
+    bars = long_bars(close, weekdays(80), tickers(4)).with_columns(open=pl.col("close") * 0.99, volume=pl.lit(1000.0))
+    splits = actions(("S0001", weekdays(80)[40], "split", 2, 1, None), ("S0002", weekdays(80)[50], "dividend", None, None, "0.1"))
+    return build_panel(bars, splits, weekdays(80), tickers(4), fields=("open", "volume"))
+
+
+def test_an_adjusted_close_begins_at_the_first_close_and_grows_by_the_total_returns() -> None:
+    panel = _whole(5)
+    price = panel.adjusted()
+    for column in range(4):
+        barred = np.flatnonzero(~np.isnan(panel.close[:, column]))
+        assert price[barred[0], column] == pytest.approx(panel.close[barred[0], column], rel=1e-12)
+        np.testing.assert_allclose(np.diff(np.log(price[barred, column])), panel.log_return[barred[1:], column], atol=1e-12)
+    np.testing.assert_array_equal(np.isnan(price), np.isnan(panel.close))
+
+
+def test_an_adjusted_open_stands_to_the_adjusted_close_as_the_raw_ones_do() -> None:
+    panel = _whole(6)
+    np.testing.assert_allclose(panel.adjusted("open") / panel.adjusted(), panel.raw("open") / panel.close, rtol=1e-12)
+
+
+def test_adjusted_prices_of_a_prefix_are_the_prefix_of_the_adjusted_prices_bit_for_bit() -> None:
+    panel = _whole(7)
+    for count in (1, 39, 41, 80):
+        for name in ("close", "open"):
+            assert same(panel.until(count).adjusted(name), panel.adjusted(name)[:count].copy())
+
+
+def test_what_a_signal_did_not_ask_for_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="field 'high' was not asked for; name it in the signal's `fields`, of open, high, low, volume"):
+        _whole(8).raw("high")
+    with pytest.raises(ValueError, match="a volume has no total return"):
+        _whole(8).adjusted("volume")
+
+
+def test_members_are_those_with_a_bar_that_the_book_may_trade() -> None:
+    panel = panel_of(np.array([[1.0, 2.0, 3.0], [1.0, np.nan, 3.0]]))
+    assert panel.members_of(1).tolist() == [[True, False, True]]
+    last = panel.of_members(np.array([[True, True, False]]))
+    assert last.members_of(1).tolist() == [[True, False, False]]
+    with pytest.raises(ValueError, match="members are known of the last 1 rows, and 2 are asked for"):
+        last.members_of(2)
+    with pytest.raises(ValueError, match="the panel cannot be cut"):
+        last.until(1)
+    with pytest.raises(ValueError, match=r"members have shape \(1, 2\)"):
+        panel.of_members(np.array([[True, True]]))

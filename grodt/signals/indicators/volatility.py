@@ -17,7 +17,7 @@ from grodt.signals.parameters import require_count, require_number
 
 @dataclass(frozen=True, slots=True)
 class Volatility:
-    """Volatility of log total returns, exponentially weighted, annualised with 252 sessions.
+    """Volatility of log total returns, exponentially weighted, annualised with the panel's rows of a year, 252 sessions.
 
     σ²_t = 252 · Σ_k λ^k r²_{t−k} / Σ_k λ^k over the returns of the listing, λ = 1 − 2 / (span + 1), the mean taken as zero
     (J.P. Morgan/Reuters, RiskMetrics Technical Document, 1996, chapter 5). Seed: both sums start at zero, so the weights always
@@ -57,7 +57,7 @@ class Volatility:
             if step.row >= start:
                 ready = step.seen & (count >= self.history)
                 variance = np.divide(squares, weights, out=np.full(width, np.nan), where=ready)
-                np.maximum(np.sqrt(variance * SESSIONS_PER_YEAR), self.floor, out=out[step.row - start])
+                np.maximum(np.sqrt(variance * panel.rows_per_year), self.floor, out=out[step.row - start])
         return out
 
 
