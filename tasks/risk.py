@@ -20,7 +20,7 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     state = opinion.state
     volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
-    proposal = propose(*identity, opinion.panel, opinion.forecasts, targets, state, volume, cycle.completed)
+    proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed)
     judged = judge(parts.ledger, cycle.lease, proposal, parts.config.limits, kind=END_OF_DAY, attempt=cycle.attempt, now=parts.now())
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grodt.bars.history import read_listings
-from grodt.execution.decision import BookState, book_state, restricted
+from grodt.execution.decision import BookState, Closes, book_state, closes_of, restricted
 from grodt.execution.history import read_panel, read_turnover
 from grodt.execution.marking import Marked
 from grodt.signals.forecasts import Forecasts, fields_of, forecast_session
@@ -17,7 +17,7 @@ from tasks.stage import stage
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Opinion:
-    """What the signals said, of which book and history.
+    """What the signals said, of which book at which closes.
 
     Attributes:
         state: the book; in its universe is what the book's rules leave of the candidates.
@@ -25,7 +25,7 @@ class Opinion:
     """
 
     state: BookState
-    panel: Panel
+    closes: Closes
     forecasts: Forecasts
     judged: tuple[Eligibility, tuple[str, ...]] | None = None
 
@@ -49,7 +49,7 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
         cycle.tell("signals", f"{np.count_nonzero(judged[0].eligible)} of {np.count_nonzero(state.in_universe)} candidates may be traded")
         state = restricted(state, judged[0])
     panel = panel.of_members(state.in_universe[None])
-    return Opinion(state, panel, forecast_session(panel, specs), judged)
+    return Opinion(state, closes_of(panel), forecast_session(panel, specs), judged)
 
 
 def judge_universe(cycle: Cycle, rules: UniverseRules, panel: Panel, state: BookState) -> tuple[Eligibility, tuple[str, ...]]:

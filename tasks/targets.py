@@ -10,6 +10,6 @@ from tasks.stage import stage
 @stage("targets", timeout_seconds=300)
 def compute_targets(cycle: Cycle, opinion: Opinion) -> Targets:
     """Weights from the forecasts, quantities from the weights. Rows: symbols wanted."""
-    targets = decide_targets(opinion.panel, opinion.forecasts, opinion.state, cycle.parts.config.construction)
+    targets = decide_targets(opinion.closes, opinion.forecasts, opinion.state, cycle.parts.config.construction)
     cycle.tell("targets", f"{targets.rows} symbols wanted")
     return targets

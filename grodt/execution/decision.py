@@ -148,8 +148,25 @@ def restricted(state: BookState, judged: Eligibility) -> BookState:
     return replace(state, in_universe=state.in_universe & judged.eligible)
 
 
-def reference_prices(panel: Panel) -> tuple[FloatArray, IntArray]:
-    """Last close known of each symbol, and its age in sessions (0: the panel's last session; NaN and −1 where there never was one)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Closes:
+    """What a decision reads of the market at the close of its session; arrays of shape (N,).
+
+    Attributes:
+        price: last close known, currency units; NaN where there never was one.
+        micros: the same, int64; 0 where there never was one.
+        age: sessions since that close; 0: of the decision's session, −1: there never was one.
+        returns: log total returns of the sessions up to the decision's, (sessions, N); NaN where there is none.
+    """
+
+    price: FloatArray
+    micros: IntArray
+    age: IntArray
+    returns: FloatArray
+
+
+def closes_of(panel: Panel) -> Closes:
+    """The last close known of each symbol at the panel's last session."""
     price = np.full(len(panel.symbols), np.nan)
     age = np.full(len(panel.symbols), -1, dtype=np.int64)
     for back, closes in enumerate(panel.close[::-1]):  # backwards: nearly every symbol has a bar in the last session
@@ -157,22 +174,22 @@ def reference_prices(panel: Panel) -> tuple[FloatArray, IntArray]:
         price[found], age[found] = closes[found], back
         if (age >= 0).all():
             break
-    return price, age
+    micros = np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64)
+    return Closes(price, micros, age, panel.log_return)
 
 
-def decide_targets(panel: Panel, forecasts: Forecasts, state: BookState, construction: Construction) -> Targets:
+def decide_targets(closes: Closes, forecasts: Forecasts, state: BookState, construction: Construction) -> Targets:
     """Targets of the session. What has no bar in it may not trade and keeps its quantity; what left the universe is sold."""
-    price, age = reference_prices(panel)
     outside = np.where(state.in_universe, forecasts.combined, np.nan)
     considered = Forecasts(forecasts.symbols, forecasts.signals, forecasts.value, forecasts.forecast, outside, forecasts.volatility)
     return target_quantities(
         considered,
-        returns=panel.log_return,
-        price=price,
+        returns=closes.returns,
+        price=closes.price,
         position=state.position,
         lot=state.lot,
         equity=state.equity / 1e6,
-        tradable=age == 0,
+        tradable=closes.age == 0,
         shortable=state.shortable,
         construction=construction,
     )
@@ -182,7 +199,7 @@ def propose(
     book: str,
     session: date,
     run_id: str,
-    panel: Panel,
+    closes: Closes,
     forecasts: Forecasts,
     targets: Targets,
     state: BookState,
@@ -193,14 +210,13 @@ def propose(
 
     Args:
         book, session, run_id: the cycle.
-        panel: history up to the session.
+        closes: of the session.
         forecasts: for the volatility of each symbol.
         targets: what is wanted.
         state: what is held.
         volume: shares traded in the last 20 sessions together; -1 not known.
         completeness: of the session's bars.
     """
-    price, age = reference_prices(panel)
     groups = tuple(sorted(set(state.sector) - {""}))
     place = {group: index for index, group in enumerate(groups)}
     nothing = np.zeros(len(state.symbols), dtype=np.int64)
@@ -213,8 +229,8 @@ def propose(
         position=state.position,
         open_buys=state.open_buys,
         open_sells=state.open_sells,
-        price=np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64),
-        price_age=age,
+        price=closes.micros,
+        price_age=closes.age,
         lot=state.lot,
         tick=state.tick,
         priced=nothing > 0,
@@ -223,7 +239,7 @@ def propose(
         group=np.array([place.get(sector, -1) for sector in state.sector], dtype=np.int64),
         weight=targets.weight,
         volatility=forecasts.volatility,
-        log_return=panel.log_return[-1],
+        log_return=closes.returns[-1],
         shortable=state.shortable,
         intended=state.intended,
         untradable=state.halted,

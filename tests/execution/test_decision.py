@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 
 from grodt.bars.quality import Completeness
-from grodt.execution.decision import BookState, book_state, decide_targets, propose, reference_prices, restricted, traded_symbols
+from grodt.execution.decision import BookState, book_state, closes_of, decide_targets, propose, restricted, traded_symbols
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.halts import halt, rearm
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import transition
 from grodt.ledger.runs import Run, close_run
-from grodt.money import Micros, micros
+from grodt.money import Micros, micros, micros_from_float
 from grodt.orders.states import OrderState
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
@@ -69,7 +69,9 @@ def forecasts_of(combined: list[float], volatility: float = 0.2) -> Forecasts:
 
 @given(closes(longest=40))
 def test_reference_prices_are_those_of_a_naive_search(close):
-    price, age = reference_prices(panel_of(close))
+    found = closes_of(panel_of(close))
+    price, age = found.price, found.age
+    assert found.micros.tolist() == [0 if np.isnan(each) else micros_from_float(each) for each in price]
     for column in range(close.shape[1]):
         expected = (NAN, -1)
         for back, one in enumerate(close[::-1, column]):
@@ -216,7 +218,7 @@ def flat_panel(prices: list[float], missing_today: tuple[int, ...] = ()) -> Pane
 
 
 def decide(panel: Panel, forecasts: Forecasts, book: BookState) -> Targets:
-    return decide_targets(panel, forecasts, book, CONSTRUCTION)
+    return decide_targets(closes_of(panel), forecasts, book, CONSTRUCTION)
 
 
 def test_what_is_wanted_is_bought_and_what_left_the_universe_is_sold():
@@ -257,7 +259,7 @@ def test_a_proposal_asks_for_what_is_missing_after_holdings_and_open_orders():
     targets = decide(panel, forecasts_of([1.0, 1.0, 1.0]), book)
     forecasts = forecasts_of([1.0, 1.0, 1.0])
     volume = np.array([20_000, -1, 5], dtype=np.int64)
-    asked = propose(BOOK, MON, "run", panel, forecasts, targets, book, volume, Completeness(MON, 3, 2))
+    asked = propose(BOOK, MON, "run", closes_of(panel), forecasts, targets, book, volume, Completeness(MON, 3, 2))
     assert asked.wanted.tolist() == [50, 0, 0]
     assert asked.price.tolist() == [micros(100), micros("10.25"), 0]
     assert asked.price_age.tolist() == [0, 2, -1]
@@ -282,7 +284,7 @@ def test_a_proposal_leads_exactly_to_the_targets(close):
     panel = panel_of(close)
     forecasts = forecasts_of([1.0 - 0.3 * place for place in range(count)])
     targets = decide(panel, forecasts, book)
-    asked = propose(BOOK, WED, "run", panel, forecasts, targets, book, np.full(count, 10**6), Completeness(WED, count, count))
+    asked = propose(BOOK, WED, "run", closes_of(panel), forecasts, targets, book, np.full(count, 10**6), Completeness(WED, count, count))
     assert (asked.position + asked.open_buys - asked.open_sells + asked.wanted == targets.quantity).all()
     untraded = asked.price_age != 0
     assert (targets.quantity[untraded] == book.position[untraded]).all()
@@ -297,7 +299,7 @@ def test_what_the_universe_rules_leave_out_is_sold_and_not_bought():
     judged = judge(UniverseRules(price=5), panel, state.in_universe, None)
     left = restricted(state, judged)
     assert left.in_universe.tolist() == [True, False, False]
-    wanted = decide_targets(panel, forecasts_of([1.0, 1.0, 1.0]), left, CONSTRUCTION).quantity
+    wanted = decide_targets(closes_of(panel), forecasts_of([1.0, 1.0, 1.0]), left, CONSTRUCTION).quantity
     assert wanted[0] > 0
     assert wanted[1:].tolist() == [0, 0]
     assert state.in_universe.tolist() == [True, False, True]
