@@ -200,6 +200,17 @@ def test_an_adjusted_close_begins_at_the_first_close_and_grows_by_the_total_retu
     np.testing.assert_array_equal(np.isnan(price), np.isnan(panel.close))
 
 
+def test_an_adjusted_price_is_the_raw_one_until_a_corporate_action_and_equal_prices_stay_equal() -> None:
+    close = np.array([10.0, 12.0, 11.0, 12.0, 6.0, 5.5, 6.0])[:, None]
+    bars = long_bars(close, weekdays(7), ("A",)).with_columns(high=pl.col("close"))
+    panel = build_panel(bars, actions(("A", weekdays(7)[4], "split", 2, 1, None)), weekdays(7), ("A",), fields=("high",))
+    price, high = panel.adjusted()[:, 0], panel.adjusted("high")[:, 0]
+    assert price[:4].tolist() == [10.0, 12.0, 11.0, 12.0]
+    assert price[4:] == pytest.approx([12.0, 11.0, 12.0], rel=1e-14)
+    assert price[4] == price[6]
+    assert same(high, price)
+
+
 def test_an_adjusted_open_stands_to_the_adjusted_close_as_the_raw_ones_do() -> None:
     panel = _whole(6)
     np.testing.assert_allclose(panel.adjusted("open") / panel.adjusted(), panel.raw("open") / panel.close, rtol=1e-12)
