@@ -9,7 +9,7 @@ import numpy as np
 
 from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
 from grodt.bars.market import SessionMarket
-from grodt.brokers.fills import FillTerms, fill_at_open
+from grodt.brokers.fills import FillTerms, fill_session
 from grodt.errors import DataError, SessionError
 from grodt.money import Micros
 
@@ -109,7 +109,8 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
         return
     signed = np.array([quantity if side == "buy" else -quantity for _, _, side, quantity in traded], dtype=np.int64)
     opens = np.array([market.open[symbol] for _, symbol, _, _ in traded], dtype=np.int64)
-    prices, commissions = (array.tolist() for array in fill_at_open(signed, opens, terms))
+    fills = fill_session(signed, opens, terms)
+    prices, commissions = fills.price.tolist(), fills.commission.tolist()
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM fills").fetchone()
     filled_at = market.opens_at.astimezone(UTC).isoformat()
     connection.executemany(
