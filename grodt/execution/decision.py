@@ -7,6 +7,7 @@ keeps such a state in memory calls the same steps.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,12 +179,21 @@ def closes_of(panel: Panel) -> Closes:
     return Closes(price, micros, age, panel.log_return)
 
 
-def decide_targets(closes: Closes, forecasts: Forecasts, state: BookState, construction: Construction) -> Targets:
-    """Targets of the session. What has no bar in it may not trade and keeps its quantity; what left the universe is sold."""
-    outside = np.where(state.in_universe, forecasts.combined, np.nan)
-    considered = Forecasts(forecasts.symbols, forecasts.signals, forecasts.value, forecasts.forecast, outside, forecasts.volatility)
+def decide_targets(
+    closes: Closes, forecasts: Forecasts, state: BookState, construction: Construction, *, rebalances: bool = True
+) -> Targets:
+    """Targets of the session. What has no bar in it may not trade and keeps its quantity; what left the universe is sold.
+
+    Args:
+        closes: of the session.
+        forecasts: of the session.
+        state: what is held.
+        construction: the parameters.
+        rebalances: whether the book trades to its targets in this session; see `grodt.targets.rebalancing`.
+    """
+    place, groups = groups_of(state.sector) if construction.group_cap else (None, ())
     return target_quantities(
-        considered,
+        forecasts,
         returns=closes.returns,
         price=closes.price,
         position=state.position,
@@ -192,7 +202,19 @@ def decide_targets(closes: Closes, forecasts: Forecasts, state: BookState, const
         tradable=closes.age == 0,
         shortable=state.shortable,
         construction=construction,
+        eligible=state.in_universe,
+        group=place,
+        groups=groups,
+        rebalances=rebalances,
     )
+
+
+@lru_cache(maxsize=4)
+def groups_of(sector: tuple[str, ...]) -> tuple[IntArray, tuple[str, ...]]:
+    """Index of each symbol's sector among the sectors, −1 where it has none, (N,), and the sectors, ascending. Not to be written to."""
+    groups = tuple(sorted(set(sector) - {""}))
+    place = {group: index for index, group in enumerate(groups)}
+    return np.array([place.get(name, -1) for name in sector], dtype=np.int64), groups
 
 
 def propose(
@@ -217,8 +239,7 @@ def propose(
         volume: shares traded in the last 20 sessions together; -1 not known.
         completeness: of the session's bars.
     """
-    groups = tuple(sorted(set(state.sector) - {""}))
-    place = {group: index for index, group in enumerate(groups)}
+    group, groups = groups_of(state.sector)
     nothing = np.zeros(len(state.symbols), dtype=np.int64)
     return Proposal(
         book=book,
@@ -236,7 +257,7 @@ def propose(
         priced=nothing > 0,
         limit_price=nothing,
         volume=volume,
-        group=np.array([place.get(sector, -1) for sector in state.sector], dtype=np.int64),
+        group=group,
         weight=targets.weight,
         volatility=forecasts.volatility,
         log_return=closes.returns[-1],

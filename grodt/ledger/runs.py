@@ -206,6 +206,13 @@ def abandoned_before(tx: Read, run: Run) -> tuple[Run, ...]:
     return _runs(tx, *mine, runs.c.state == "abandoned", since)[::-1]
 
 
+def done_before(tx: Read, run: Run) -> date | None:
+    """The last session before it in which a run of its book and kind was done; None: there is none."""
+    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
+    last: date | None = tx.connection.execute(select(func.max(runs.c.session)).where(*mine)).scalar_one()
+    return last
+
+
 def unchanged_before(tx: Read, run: Run) -> int:
     """Done runs of its book and kind just before it that had its configuration and code: how often these have been at work."""
     mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")

@@ -1,6 +1,7 @@
 """Bounds of a parameter, checked once where it is built."""
 
 import math
+from collections.abc import Sequence
 
 from grodt.errors import ConfigError
 
@@ -35,6 +36,26 @@ def require_count(owner: str, name: str, value: int, *, low: int, high: int) -> 
     """
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigError(f"{owner}: {name} is {value!r}; it must be a whole number from {low} to {high}")
+
+
+def require_choice(owner: str, name: str, value: str, choices: Sequence[str]) -> None:
+    """Refuse a parameter that is none of the words it may be.
+
+    Raises:
+        ConfigError: names parameter, value and choices.
+    """
+    if value not in choices:
+        raise ConfigError(f"{owner}: {name} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def require_flag(owner: str, name: str, value: bool) -> None:
+    """Refuse a parameter that is neither true nor false.
+
+    Raises:
+        ConfigError: names parameter and value.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{owner}: {name} is {value!r}; it must be true or false")
 
 
 def require_name(owner: str, value: str) -> None:

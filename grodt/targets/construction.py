@@ -1,36 +1,97 @@
 """How forecasts become a portfolio: the parameters."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Strict
 
 from grodt.errors import ConfigError
-from grodt.signals.parameters import require_count, require_number
+from grodt.signals.panel import FloatArray
+from grodt.signals.parameters import require_choice, require_count, require_flag, require_number
+
+Sizing = Literal["inverse_volatility", "equal_weight"]
+Covariance = Literal["returns", "ewma", "shrunk"]
+Rebalance = Literal["session", "week", "month"]
+
+SIZINGS = ("inverse_volatility", "equal_weight")
+COVARIANCES = ("returns", "ewma", "shrunk")
+REBALANCES = ("session", "week", "month")
 
 
 @dataclass(frozen=True, slots=True)
 class Construction:
-    """Parameters of portfolio construction. Weights are fractions of equity: 0.05 is five per cent.
+    """Parameters of portfolio construction. Weights are fractions of equity: 0.05 is five per cent. `docs/targets.md` has each formula.
 
     Attributes:
-        volatility_target: expected volatility of the book per year, 0.10 for ten per cent.
+        volatility_target: expected volatility of the book per year, 0.10 for ten per cent. None: the book is not scaled, and starts
+            from a gross weight of `gross_cap`.
         weight_cap: largest absolute weight of one symbol.
         gross_cap: largest sum of absolute weights; 1 is a book without leverage.
         no_trade_band: a change of weight smaller than this is not traded.
         long_only: never hold less than zero.
         history: sessions of returns over which the book's expected volatility is taken.
+        sizing: what weights start from; see `grodt.targets.sizing`.
+        covariance: how the book's expected volatility is taken; see `grodt.targets.book_volatility`.
+        span: of the exponential weights of covariance `ewma`, in sessions; 33 is close to RiskMetrics' decay of 0.94.
+        group_cap: largest sum of absolute weights of an instrument's sector, by its name; "*" is each one that is not named. Symbols
+            without a sector have no such cap.
+        dollar_neutral: long and short sides are held to the same gross weight; the larger one is scaled down to the smaller.
+        trade_share: share of the way from the weight held to the one wanted that is traded at once, 1 all of it; see
+            `grodt.targets.turnover`.
+        turnover_penalty: how far, in weight, a trade stops short of the weight wanted, as costs in proportion to its size ask for.
+        rebalance: whether the book trades towards its targets in every session, or in the first one of a week or month; see
+            `grodt.targets.rebalancing`.
     """
 
-    volatility_target: float
+    volatility_target: float | None
     weight_cap: float
     gross_cap: float
     no_trade_band: float
     long_only: bool
     history: int = 60
+    sizing: Sizing = "inverse_volatility"
+    covariance: Covariance = "returns"
+    span: int = 33
+    group_cap: Mapping[str, Annotated[float, Strict()]] = field(default_factory=dict)
+    dollar_neutral: bool = False
+    trade_share: float = 1.0
+    turnover_penalty: float = 0.0
+    rebalance: Rebalance = "session"
 
     def __post_init__(self) -> None:
-        require_number("construction", "volatility_target", self.volatility_target, above=0, high=1)
+        if self.volatility_target is not None:
+            require_number("construction", "volatility_target", self.volatility_target, above=0, high=1)
         require_number("construction", "gross_cap", self.gross_cap, above=0, high=10)
         require_number("construction", "weight_cap", self.weight_cap, above=0, high=self.gross_cap)
         require_number("construction", "no_trade_band", self.no_trade_band, low=0, high=self.weight_cap / 2)
+        require_flag("construction", "long_only", self.long_only)
         require_count("construction", "history", self.history, low=2, high=2520)
-        if not isinstance(self.long_only, bool):
-            raise ConfigError(f"construction: long_only is {self.long_only!r}; it must be true or false")
+        require_choice("construction", "sizing", self.sizing, SIZINGS)
+        require_choice("construction", "covariance", self.covariance, COVARIANCES)
+        require_count("construction", "span", self.span, low=2, high=2520)
+        require_flag("construction", "dollar_neutral", self.dollar_neutral)
+        require_number("construction", "trade_share", self.trade_share, above=0, high=1)
+        require_number("construction", "turnover_penalty", self.turnover_penalty, low=0, high=self.weight_cap / 2)
+        require_choice("construction", "rebalance", self.rebalance, REBALANCES)
+        self._require_group_caps()
+        if self.dollar_neutral and self.long_only:
+            raise ConfigError("construction: dollar_neutral is true and long_only too; a book without shorts has no other side: drop one")
+
+    def _require_group_caps(self) -> None:
+        caps: object = self.group_cap
+        if not isinstance(caps, Mapping):
+            raise ConfigError(
+                f"construction: group_cap is {caps!r}; it must be a mapping of sectors to shares of equity, such as "
+                f'{{"*": 0.3, Energy: 0.2}}, or be left out'
+            )
+        for group, cap in caps.items():
+            if not isinstance(group, str) or not group:
+                raise ConfigError(f'construction: group_cap names {group!r}; it must name a sector, or "*" for each that is not named')
+            require_number("construction", f"group_cap of {group!r}", cap, above=0, high=self.gross_cap)
+
+    def group_caps(self, groups: Sequence[str]) -> FloatArray:
+        """The cap of each group, (G,); infinite where it has none."""
+        others = self.group_cap.get("*", np.inf)
+        return np.array([self.group_cap.get(group, others) for group in groups], dtype=np.float64)

@@ -1,25 +1,20 @@
-"""Forecasts to weights to whole lots, for one session. Floats become integers here and nowhere else in the kernel."""
+"""Forecasts to weights to whole lots, for one session."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grodt.errors import DataError
 from grodt.money import MICROS_PER_UNIT
 from grodt.signals.forecasts import Forecasts
-from grodt.signals.indicators import SESSIONS_PER_YEAR, BoolArray
-from grodt.signals.panel import FloatArray
+from grodt.signals.panel import BoolArray, FloatArray
+from grodt.targets.book_volatility import expected_volatility
+from grodt.targets.caps import Caps, IntArray, balanced
 from grodt.targets.construction import Construction
-
-IntArray = NDArray[np.int64]
-
-#: Scaling to the gross cap stops this far short of it, relatively, so that rounding cannot lift the sum over it.
-_HAIR = 2.0**-40
-#: Sizes before the caps, and the book's scale, stop here: far outside any book, well inside floats.
-_FAR = 1e6
-#: Floats from here on are no int64.
-_INT64_END = 2.0**63
+from grodt.targets.rounding import whole_lots
+from grodt.targets.sizing import FAR, Opinions, needs_volatility, sizes
+from grodt.targets.turnover import inside_band, partial_trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +52,42 @@ def target_quantities(
     tradable: BoolArray,
     shortable: BoolArray,
     construction: Construction,
+    eligible: BoolArray | None = None,
+    group: IntArray | None = None,
+    groups: Sequence[str] = (),
+    rebalances: bool = True,
 ) -> Targets:
     """The quantities a book wants, from the forecasts of one session.
 
     In this order:
 
-    1. weight_i = forecast_i · (volatility_target / σ_i) / n over the n tradable symbols that have forecast, volatility and price;
-       below zero becomes zero when long only, and in a symbol that may not be sold short: a hedge that nobody will sell is
-       none, so the rest must not be sized as if it were there. A tradable symbol without any of the three gets zero: it is left.
-    2. The book is scaled by volatility_target / its expected volatility, the annualised root mean square of the last `history`
-       sessions' portfolio returns `returns @ weight` (a missing return counts as zero). A book without such returns is not scaled.
-    3. Each weight is held within ±weight_cap.
-    4. If Σ abs(weight) exceeds what untradable holdings leave of gross_cap, all are scaled down to it. Nothing lost to a cap is
-       handed to others, so a capped book is less volatile than its target.
+    1. Weights by the construction's sizing; see `grodt.targets.sizing`. Below zero becomes zero when long only, and in a symbol that may
+       not be sold short: a hedge that nobody will sell is none, so the rest must not be sized as if it were there. A tradable
+       symbol without forecast, price, or the volatility its sizing needs, gets zero: it is left. If dollar neutral, the larger
+       side is scaled down to the smaller.
+    2. The book is scaled by volatility_target / its expected volatility over the last `history` sessions of `returns`; see
+       `grodt.targets.book_volatility`. A book without such returns, or without a target, is not scaled.
+    3. Each weight is held within ±weight_cap, then each group within what untradable holdings leave of its cap, then, if dollar neutral,
+       the larger side to the smaller, then all within what is left of gross_cap. Nothing lost to a cap is handed to others, so
+       a capped book is less volatile than its target.
+    4. Turnover penalty: a part of the way from the weight held to that one; see `grodt.targets.turnover`. What is left by 1 is left whole.
+       Caps are applied once more, since a holding may have grown over them.
     5. No-trade band: where abs(weight − weight held) < no_trade_band the quantity is kept. Not kept are an exit to zero, a holding
-       over weight_cap and a short where 1 allows none. If kept holdings lift the book over gross_cap, those above their
-       target are traded after all. So both caps hold at the end.
+       over weight_cap and a short where 1 allows none. If kept holdings lift the book or a group over its cap, those above their
+       target are traded after all. So all caps hold at the end.
     6. Whole lots, towards zero; see `whole_lots`.
 
+    Where the session is none to rebalance in, forecasts are not looked at and quantities are kept, but for three: what is not eligible
+    is left, a short that is not allowed is bought back, and a holding over weight_cap is cut to it. Group and gross weights, which
+    drift with every price, wait for the rebalance.
+
     A symbol that may not trade, or has no price, keeps its quantity whatever its size. It alone may stand over a cap or,
-    where 1 allows no short, below zero; its weight counts towards gross_cap where it has a price.
+    where 1 allows no short, below zero; its weight counts towards gross_cap and its group where it has a price.
+
+    The result is a pure function of the arguments. A symbol that holds nothing and has no forecast changes no bit of the others.
 
     Args:
-        forecasts: of the session, N symbols.
+        forecasts: of the session, N symbols; only `symbols`, `combined` and `volatility` are read.
         returns: log returns up to the session, (at least `history` where there are so many, N); NaN where there is none.
         price: reference price, currency units, (N,); anything but a finite number of at least a micro is no price.
         position: whole shares held, (N,).
@@ -88,126 +96,104 @@ def target_quantities(
         tradable: listed and with a bar in the session, (N,).
         shortable: whether it may be sold short, (N,).
         construction: the parameters.
+        eligible: whether the book may hold it at all, (N,); what is not is left in any session. None: all.
+        group: index of each symbol's group in `groups`, (N,), −1 where it has none; read where a group has a cap.
+        groups: names of the groups.
+        rebalances: whether the book trades to its targets in this session; see `grodt.targets.rebalancing`.
 
     Raises:
         DataError: equity is not a finite number above zero, returns are out of all range, or a target does not fit 64 bits of micros.
-        ValueError: shapes differ, or a lot is below 1.
+        ValueError: shapes differ, a lot is below 1, or groups have caps and `group` is not given.
     """
     width = len(forecasts.symbols)
     arrays = {"price": price, "position": position, "lot": lot, "tradable": tradable, "shortable": shortable}
+    if eligible is not None:
+        arrays["eligible"] = eligible
+    if group is not None:
+        arrays["group"] = group
     for name, array in arrays.items():
         if array.shape != (width,):
             raise ValueError(f"{name} has shape {array.shape}, not ({width},)")
     if returns.ndim != 2 or returns.shape[1] != width:
         raise ValueError(f"returns have shape {returns.shape}, not (sessions, {width})")
-    if (lot < 1).any():
+    if width and lot.min() < 1:
         raise ValueError(f"{forecasts.symbols[int((lot < 1).argmax())]}: lot {lot[lot < 1][0]} must be at least 1")
     if not 0 < equity < np.inf:
         raise DataError(f"equity {equity} is not a finite number > 0; a book is sized by its equity: check marks and deposits")
+    if construction.group_cap and group is None:
+        raise ValueError("groups have caps, so the group of each symbol must be given")
 
-    known_price = np.where((price >= 1.0 / MICROS_PER_UNIT) & (price < np.inf), price, np.nan)
-    priced = ~np.isnan(known_price)
-    free = tradable & priced
-    held = np.where(priced, position * np.where(priced, price, 0.0) / equity, 0.0)
-    room = max(0.0, construction.gross_cap - _gross(held[~free]))
+    priced = (price >= 1.0 / MICROS_PER_UNIT) & (price < np.inf)
+    known_price = np.where(priced, price, np.nan)
+    free = priced & tradable
+    followed = free if eligible is None else free & eligible
+    if rebalances:
+        usable = _usable(forecasts, followed, construction)
+        at = np.flatnonzero((usable & (forecasts.combined != 0.0)) | (position != 0))
+    else:
+        at = np.flatnonzero(position)
 
-    may_short = np.zeros_like(shortable) if construction.long_only else shortable
+    shares, price_at = position[at], known_price[at]
+    held = shares * price_at / equity
+    held[np.isnan(held)] = 0.0
+    may_short = np.zeros(len(at), dtype=np.bool_) if construction.long_only else shortable[at]
+    locked = ~free[at]
+    if rebalances:
+        caps = _caps(construction, None if group is None else group[at], groups).holding(np.where(locked, held, 0.0))
+        opinions = Opinions(forecasts.combined[at], forecasts.volatility[at], usable[at], may_short, returns[-construction.history :], at)
+        wanted, keep = _rebalanced(opinions, int(np.count_nonzero(usable)), held, caps, construction)
+    else:
+        wanted = np.minimum(np.maximum(held, -construction.weight_cap), construction.weight_cap)
+        wanted[~followed[at] | ~(may_short | (held >= 0.0))] = 0.0
+        keep = wanted == held
+    keep |= locked
 
-    wanted = _scaled(_raw_weights(forecasts, free, may_short, construction), returns, construction)
-    wanted = _capped(wanted, construction.weight_cap, room)
-    keep = ~free | _inside_band(wanted, held, free, may_short, room, construction)
-    weight = np.where(keep, held, wanted)
-    lots = whole_lots(np.where(keep, 0.0, wanted), known_price, lot, equity, forecasts.symbols)
-    return Targets(forecasts.symbols, weight, np.where(keep, position, lots), position.copy(), known_price)
+    lots = whole_lots(np.where(keep, 0.0, wanted), price_at, lot[at], equity, forecasts.symbols, at)
+    weight, quantity = np.zeros(width), np.zeros(width, dtype=np.int64)
+    weight[at] = np.where(keep, held, wanted)
+    quantity[at] = np.where(keep, shares, lots)
+    return Targets(forecasts.symbols, weight, quantity, position.copy(), known_price)
 
 
-def _raw_weights(forecasts: Forecasts, free: BoolArray, may_short: BoolArray, construction: Construction) -> FloatArray:
-    forecast, volatility = forecasts.combined, forecasts.volatility
-    usable = free & np.isfinite(forecast) & (volatility > 0) & (volatility < np.inf)
-    count = max(1, int(np.count_nonzero(usable)))
-    weight = np.zeros(len(free))
-    with np.errstate(over="ignore"):
-        sizes = np.minimum(construction.volatility_target / volatility[usable], _FAR)
-    weight[usable] = forecast[usable] * sizes / count
-    return np.clip(weight, np.where(may_short, -_FAR, 0.0), _FAR)
+def _usable(forecasts: Forecasts, followed: BoolArray, construction: Construction) -> BoolArray:
+    """Where there is all that the sizing needs, (N,)."""
+    usable: BoolArray = followed & np.isfinite(forecasts.combined)
+    if needs_volatility(construction):
+        usable &= (forecasts.volatility > 0) & (forecasts.volatility < np.inf)
+    return usable
 
 
-def _scaled(weight: FloatArray, returns: FloatArray, construction: Construction) -> FloatArray:
-    expected = expected_volatility(weight, returns[-construction.history :])
+def _caps(construction: Construction, group: IntArray | None, groups: Sequence[str]) -> Caps:
+    if not construction.group_cap:
+        group = None
+    return Caps(construction.weight_cap, construction.gross_cap, group, construction.group_caps(groups))
+
+
+def _rebalanced(opinions: Opinions, count: int, held: FloatArray, caps: Caps, construction: Construction) -> tuple[FloatArray, BoolArray]:
+    """Weights wanted, and where the quantity is kept instead, (K,) each."""
+    weight = sizes(opinions, count, caps, construction)
+    if construction.dollar_neutral:
+        weight = balanced(weight)
+    aim = caps.applied(_scaled(weight, opinions, construction), construction.dollar_neutral)
+    if construction.trade_share == 1.0 and construction.turnover_penalty == 0.0:
+        wanted, keep = aim, np.zeros(len(aim), dtype=np.bool_)
+    else:
+        wanted = np.where(opinions.usable, partial_trade(aim, held, construction), 0.0)
+        wanted = caps.applied(np.where(opinions.may_short, wanted, np.maximum(wanted, 0.0)), neutral=False)
+        keep = wanted == held
+    if construction.no_trade_band > 0.0:
+        keep |= inside_band(wanted, aim, held, opinions.may_short, caps, construction.no_trade_band)
+    return wanted, keep
+
+
+def _scaled(weight: FloatArray, opinions: Opinions, construction: Construction) -> FloatArray:
+    target = construction.volatility_target
+    if target is None:
+        return weight
+    expected = expected_volatility(weight, opinions.returns, construction.covariance, construction.span, opinions.columns)
     if not np.isfinite(expected):
         raise DataError(f"the book's expected volatility is {expected}: a return is out of all range; run `grodt verify` on the bars")
     if expected == 0.0:
         return weight
     with np.errstate(over="ignore"):
-        return weight * min(float(np.divide(construction.volatility_target, expected)), _FAR)
-
-
-def expected_volatility(weight: FloatArray, returns: FloatArray) -> float:
-    """Annualised root mean square of the portfolio returns `returns @ weight`, missing returns counted as zero.
-
-    The sum runs over the symbols with a weight, in one fixed order, not through a matrix library whose order depends on its
-    threads; so a replay gives the same bits, even where its universe has more symbols that hold nothing.
-
-    Args:
-        weight: (N,).
-        returns: (sessions, N).
-    """
-    held = weight != 0.0
-    if not len(returns) or not held.any():
-        return 0.0
-    known = returns[:, held]
-    with np.errstate(over="ignore", invalid="ignore"):
-        portfolio = np.multiply(np.where(np.isnan(known), 0.0, known), weight[held]).sum(axis=1)
-        return float(np.sqrt((portfolio * portfolio).sum() / len(portfolio) * SESSIONS_PER_YEAR))
-
-
-def _gross(weight: FloatArray) -> float:
-    """Σ abs(weight) over those that are not zero, so that symbols without a weight never change its last bit."""
-    return float(np.abs(weight[weight != 0.0]).sum())
-
-
-def _capped(weight: FloatArray, weight_cap: float, room: float) -> FloatArray:
-    capped = np.clip(weight, -weight_cap, weight_cap)
-    gross = _gross(capped)
-    return capped * (room / gross * (1.0 - _HAIR)) if gross > room else capped
-
-
-def _inside_band(
-    wanted: FloatArray, held: FloatArray, free: BoolArray, may_short: BoolArray, room: float, construction: Construction
-) -> BoolArray:
-    keep: BoolArray = free & (np.abs(wanted - held) < construction.no_trade_band)
-    keep &= (wanted != 0.0) & (np.abs(held) <= construction.weight_cap)
-    keep &= may_short | (held >= 0.0)
-    if _gross(np.where(keep, held, wanted)[free]) > room:
-        keep &= np.abs(held) <= np.abs(wanted)
-    return keep
-
-
-def whole_lots(weight: FloatArray, price: FloatArray, lot: IntArray, equity: float, symbols: tuple[str, ...]) -> IntArray:
-    """Shares of the largest whole number of lots whose value does not exceed the weight's value; signed like the weight.
-
-    The rule of the crossing: value (weight · equity) and price are each rounded half-even to whole micros, and from there on it is
-    integer division, towards zero. So 0.57 of 10,000 at 100 is 57 shares although 0.57 · 10000 / 100 is 56.99999999999999 in
-    floats, and quantity · price never exceeds the value, to the micro. Where weight or price is missing or zero the answer is 0.
-
-    Args:
-        weight: (N,), finite.
-        price: currency units, (N,); NaN where there is none.
-        lot: shares per lot, (N,).
-        equity: currency units.
-        symbols: names for the error.
-
-    Raises:
-        DataError: a value or price does not fit 64 bits of micros.
-    """
-    value = np.rint(np.abs(weight) * equity * MICROS_PER_UNIT)
-    cost = np.rint(np.where(np.isnan(price), 0.0, price) * MICROS_PER_UNIT)
-    for name, array in (("target value", value), ("price", cost)):
-        outside = ~(array < _INT64_END)
-        if outside.any():
-            at = int(outside.argmax())
-            raise DataError(f"{symbols[at]}: {name} {array[at] / MICROS_PER_UNIT:g} does not fit 64 bits of micros; check equity and price")
-    value_micros, cost_micros = value.astype(np.int64), cost.astype(np.int64)
-    shares = np.floor_divide(value_micros, cost_micros, out=np.zeros_like(value_micros), where=cost_micros > 0)
-    shares -= shares % lot
-    return np.where(weight < 0, -shares, shares)
+        return weight * min(float(np.divide(target, expected)), FAR)

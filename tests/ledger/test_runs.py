@@ -11,6 +11,7 @@ from grodt.ledger.runs import (
     abandoned_before,
     attempts_of,
     close_run,
+    done_before,
     end_attempt,
     find_run,
     latest_done,
@@ -209,3 +210,18 @@ def test_the_stage_that_closes_a_run_is_done_with_it_and_what_it_says_afterwards
     end_running_stages(tx, run.run_id, 7, NOW + MINUTE)
     stage_ended(tx, run.run_id, 1, "report", 1, "failed", 0, "too late", NOW + MINUTE)
     assert {(each.stage, each.outcome, each.rows) for each in stages_of(tx, run.run_id)} == {("send", "failed", 0), ("report", "done", 7)}
+
+
+def test_the_session_in_which_a_book_was_done_last_before_a_run(tx: Write) -> None:
+    first, second = started(tx), started(tx, session=NEXT)
+    assert done_before(tx, second) is None
+    close_run(tx, first.run_id, "done", NOW)
+    assert done_before(tx, second) == SESSION
+    assert done_before(tx, first) is None
+
+
+@pytest.mark.parametrize("state", ["halted", "abandoned"])
+def test_a_run_that_was_not_done_is_not_the_last_one(tx: Write, state: str) -> None:
+    first, second = started(tx), started(tx, session=NEXT)
+    close_run(tx, first.run_id, state, NOW)
+    assert done_before(tx, second) is None

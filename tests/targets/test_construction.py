@@ -20,7 +20,7 @@ def test_the_bounds_themselves_are_allowed() -> None:
         ("volatility_target", 0.0, "> 0 and <= 1"),
         ("volatility_target", 10, "> 0 and <= 1"),
         ("volatility_target", float("nan"), "> 0 and <= 1"),
-        ("volatility_target", None, "> 0 and <= 1"),
+        ("volatility_target", "0.1", "> 0 and <= 1"),
         ("gross_cap", float("inf"), "> 0 and <= 10"),
         ("gross_cap", -1.0, "> 0 and <= 10"),
         ("weight_cap", 1.5, "> 0 and <= 1"),

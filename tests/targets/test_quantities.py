@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from grodt.errors import DataError
 from grodt.money import micros, micros_from_float
 from grodt.signals.forecasts import Forecasts
+from grodt.targets.book_volatility import expected_volatility
 from grodt.targets.construction import Construction
-from grodt.targets.quantities import Targets, expected_volatility, target_quantities, whole_lots
+from grodt.targets.quantities import Targets, target_quantities
+from grodt.targets.rounding import whole_lots
 
 NAN = float("nan")
 PLAIN = Construction(volatility_target=0.1, weight_cap=1.0, gross_cap=10.0, no_trade_band=0.0, long_only=False)
