@@ -18,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     StrictFloat,
     StrictInt,
     StrictStr,
@@ -46,12 +47,15 @@ from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
 from grodt.signals.forecasts import Signal, require_weights
-from grodt.signals.registry import build_signal
+from grodt.signals.plugins.kind import Kind
+from grodt.signals.registry import find_signal
 from grodt.targets.construction import Construction
 from grodt.targets.universe import UniverseRules
 
 #: Fits 64 bits of micros with room for what it may grow to.
 MOST_CAPITAL = Decimal(10**12)
+#: What validation is told of the file: the folder where its relative paths start.
+FOLDER = "folder"
 
 
 class _Strict(BaseModel):
@@ -176,16 +180,32 @@ class PaperConfig(_Strict):
 
 
 class SignalConfig(_Strict):
-    """One signal of a book, its weight in the combined forecast and its parameters."""
+    """One signal of a book, its weight in the combined forecast and its parameters.
+
+    Attributes:
+        signal: its name: one of GRODT's, of an installed package, or of the file.
+        weight: in the combined forecast.
+        parameters: those that are not at their defaults.
+        file: a Python file of one's own that has it; a relative path starts at the books file's folder.
+    """
 
     signal: str
     weight: Number = Field(gt=0)
     parameters: dict[str, StrictInt | StrictFloat | StrictStr] = Field(default_factory=dict)
+    file: str | None = Field(default=None, min_length=1)
+    _kind: Kind = PrivateAttr()
 
     @model_validator(mode="after")
-    def _can_be_built(self) -> Self:
+    def _can_be_built(self, info: ValidationInfo) -> Self:
+        folder = (info.context or {}).get(FOLDER)
+        self._kind = of_this_place(lambda: find_signal(self.signal, self.file, folder))
         of_this_place(self.build)
         return self
+
+    @property
+    def identity(self) -> str | None:
+        """What changes with the code of a signal that is not GRODT's own; None for those that are."""
+        return None if self._kind.origin is None else self._kind.origin.identity
 
     def build(self) -> Signal:
         """The signal with these parameters.
@@ -193,7 +213,7 @@ class SignalConfig(_Strict):
         Raises:
             ConfigError: the signal or a parameter is unknown, or a parameter is out of range.
         """
-        return build_signal(self.signal, self.parameters)
+        return self._kind.build(self.parameters)
 
 
 class ScheduleConfig(_Strict):
@@ -302,11 +322,12 @@ class Books(_Strict):
         return self.books[name]
 
     def config_hash(self, name: str) -> str:
-        """SHA-256 over what decides the book's orders: the book and its source, without the schedule."""
+        """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals, without the schedule."""
         book = self.book(name)
         content = {
             "book": book.model_dump(mode="json", exclude={"schedule"}),
             "source": self.sources[book.source].model_dump(mode="json"),
+            "signals": [signal.identity for signal in book.signals],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
@@ -329,9 +350,9 @@ def load_books(path: Path | None) -> Books:
     if isinstance(books, dict):
         content["books"] = {name: {"name": name, **book} if isinstance(book, dict) else book for name, book in books.items()}
     try:
-        return Books.model_validate(content)
+        return Books.model_validate(content, context={FOLDER: path.resolve().parent if path else Path.cwd()})
     except ValidationError as error:
-        raise ConfigError(f"{origin}:\n{_mistakes(error)}") from None
+        raise ConfigError(f"{origin}:\n{_mistakes(error)}") from _cause(error)
 
 
 def _parsed(text: str, origin: str) -> Any:
@@ -363,6 +384,12 @@ def _mistakes(error: ValidationError) -> str:
         given = f" (given: {mistake['input']!r})" if told else ""
         lines.append(f"  {place}: {words}{given}" if place else f"  {words}")
     return "\n".join(lines)
+
+
+def _cause(error: ValidationError) -> BaseException | None:
+    """What somebody's own code raised, if that is a mistake."""
+    raised = [mistake.get("ctx", {}).get("error") for mistake in error.errors(include_url=False)]
+    return next((each.__cause__ for each in raised if isinstance(each, ValueError) and each.__cause__ is not None), None)
 
 
 def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:

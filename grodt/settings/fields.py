@@ -67,4 +67,4 @@ def of_this_place[R](call: Callable[[], R]) -> R:
     try:
         return call()
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error)) from error.__cause__
