@@ -92,9 +92,7 @@ def read_actions(
     lake: Lake, snapshot: Snapshot, source: str, start: date, end: date, *, symbols: Sequence[str] | None = None
 ) -> tuple[CorporateAction, ...]:
     """Corporate actions with `start` ≤ ex date ≤ `end`, by ex date, symbol and kind."""
-    frame = lake.read("corporate_actions", snapshot, source=source, start=start, end=end, symbols=symbols)
-    rows = frame.with_columns(pl.col("kind").cast(pl.String)).sort("ex_date", "symbol", "kind").iter_rows(named=True)
-    return tuple(_action(row) for row in rows)
+    return actions_of(lake.read("corporate_actions", snapshot, source=source, start=start, end=end, symbols=symbols))
 
 
 def read_known_actions(lake: Lake, snapshot: Snapshot, source: str, start: date, end: date) -> tuple[tuple[CorporateAction, datetime], ...]:
@@ -165,6 +163,27 @@ def micros_of_prices(prices: NDArray[np.float64]) -> list[Micros]:
         Micros(int(m)) if simple else micros_from_float(price)
         for m, simple, price in zip(whole.tolist(), exact.tolist(), prices.tolist(), strict=True)
     ]
+
+
+def micros_array(prices: NDArray[np.float64]) -> NDArray[np.int64]:
+    """`micros_of_prices` of an array of any shape, 0 where there is no price.
+
+    Raises:
+        ValueError: a price is infinite or leaves int64.
+    """
+    whole = np.rint(prices * MICROS_PER_UNIT)
+    exact = (np.abs(whole) < 10**15) & (whole / MICROS_PER_UNIT == prices)
+    micros = np.where(exact, whole, 0.0).astype(np.int64)
+    odd = ~exact & ~np.isnan(prices)
+    if odd.any():
+        micros[odd] = [micros_from_float(price) for price in prices[odd].tolist()]
+    return micros
+
+
+def actions_of(frame: pl.DataFrame) -> tuple[CorporateAction, ...]:
+    """Rows of `corporate_actions` as actions, by ex date, symbol and kind."""
+    rows = frame.with_columns(pl.col("kind").cast(pl.String)).sort("ex_date", "symbol", "kind").iter_rows(named=True)
+    return tuple(_action(row) for row in rows)
 
 
 def _by_symbol(frame: pl.DataFrame, column: str) -> dict[str, Micros]:

@@ -166,16 +166,25 @@ class Closes:
     returns: FloatArray
 
 
-def closes_of(panel: Panel) -> Closes:
-    """The last close known of each symbol at the panel's last session."""
-    price = np.full(len(panel.symbols), np.nan)
-    age = np.full(len(panel.symbols), -1, dtype=np.int64)
-    for back, closes in enumerate(panel.close[::-1]):  # backwards: nearly every symbol has a bar in the last session
+def last_known(close: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Price, micros and age of `Closes` at the last of the sessions.
+
+    Args:
+        close: raw closes, (sessions, N), NaN where there is no bar.
+    """
+    price = np.full(close.shape[1], np.nan)
+    age = np.full(close.shape[1], -1, dtype=np.int64)
+    for back, closes in enumerate(close[::-1]):  # backwards: nearly every symbol has a bar in the last session
         found = (age < 0) & ~np.isnan(closes)
         price[found], age[found] = closes[found], back
         if (age >= 0).all():
             break
-    micros = np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64)
+    return price, np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64), age
+
+
+def closes_of(panel: Panel) -> Closes:
+    """The last close known of each symbol at the panel's last session."""
+    price, micros, age = last_known(panel.close)
     return Closes(price, micros, age, panel.log_return)
 
 

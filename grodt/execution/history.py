@@ -14,6 +14,8 @@ from grodt.signals.panel import FloatArray, Panel, build_panel, field_array
 
 IntArray = NDArray[np.int64]
 
+#: Sessions over which volume is added up.
+VOLUME_SESSIONS = 20
 #: Far above what trades anywhere, and inside 64 bits.
 _MOST_SHARES = 10**15
 
@@ -66,7 +68,7 @@ def read_turnover(
 
 
 def read_volume(
-    lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str], window: int = 20
+    lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str], window: int = VOLUME_SESSIONS
 ) -> IntArray:
     """Shares traded in the last `window` sessions together, (N,) int64; -1 where the symbol has no bar in any of them.
 
@@ -78,5 +80,28 @@ def read_volume(
     columns = ["symbol", "session", "volume"]
     bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=sessions[0], end=session, symbols=quoted)
     volume = field_array(bars, "volume", sessions, symbols, spans, zero=True)
-    traded = np.nansum(volume, axis=0)
-    return np.where(np.isnan(volume).all(axis=0), -1, np.minimum(traded, _MOST_SHARES)).astype(np.int64)
+    sums: IntArray = volume_sums(volume, 1, window)[0]
+    return sums
+
+
+def volume_sums(volume: FloatArray, last: int, window: int) -> IntArray:
+    """Shares traded in the `window` sessions up to each of the last `last`, (last, N) int64; −1 where there is no bar in any of them.
+
+    Added up from the oldest session to the newest, so a session has the same sum however many are asked for.
+
+    Args:
+        volume: (sessions, N), NaN where there is no bar.
+        last: how many sessions are wanted.
+        window: sessions of a sum; where there are fewer, it is over those.
+    """
+    width = volume.shape[1]
+    missing = max(0, last + window - 1 - len(volume))
+    rows = np.concatenate((np.full((missing, width), np.nan), volume)) if missing else volume
+    start = len(rows) - last
+    traded, known = np.zeros((last, width)), np.zeros((last, width), dtype=np.bool_)
+    for back in range(window - 1, -1, -1):
+        own = rows[start - back : start - back + last]
+        present = ~np.isnan(own)
+        np.add(traded, own, out=traded, where=present)
+        known |= present
+    return np.where(known, np.minimum(traded, _MOST_SHARES), -1).astype(np.int64)

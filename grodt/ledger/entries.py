@@ -125,10 +125,7 @@ def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
         held: the symbol's position just before the fill.
     """
     signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
-    closing = min(fill.quantity, abs(held.quantity)) if signed * held.quantity < 0 else 0
-    opening = signed + closing if signed < 0 else signed - closing
-    relieved = _share_of(held.cost, closing, abs(held.quantity))
-    added = opening * fill.price - relieved
+    added = cost_added(held, signed, fill.price)
     paid = signed * fill.price
     lines = _lines(
         ("position", SHARES, fill.symbol, signed),
@@ -140,6 +137,19 @@ def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
     )
     memo = f"{fill.side} {fill.quantity} {fill.symbol}"
     return Entry(f"fill:{fill.execution_id}", "fill", book, fill.session, memo, lines)
+
+
+def cost_added(held: Holding, signed: int, price: int) -> int:
+    """What a fill adds to a position's cost, micros: the price of what it opens, less the cost of what it closes.
+
+    Args:
+        held: the position just before the fill.
+        signed: shares, < 0 sold.
+        price: micros.
+    """
+    closing = min(abs(signed), abs(held.quantity)) if signed * held.quantity < 0 else 0
+    opening = signed + closing if signed < 0 else signed - closing
+    return opening * price - _share_of(held.cost, closing, abs(held.quantity))
 
 
 def split_id(book: str, action: CorporateAction) -> str:

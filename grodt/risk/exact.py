@@ -6,6 +6,7 @@ around, so such a product is made of Python integers instead (dtype object): slo
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def total(amounts: ExactArray) -> int:
     return int(amounts.sum()) if len(amounts) else 0
 
 
+@lru_cache(maxsize=512)  # the limits of a book, asked again and again
 def exact(share: float) -> Fraction | None:
     """A configured share as the decimal it was written as (0.1 is a tenth); None when it is no finite number above zero."""
     number = float(share)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -39,6 +41,11 @@ _COUNTS = (
     "cycles_traded",
     "cycles_unchanged",
 )
+
+
+@lru_cache(maxsize=8)  # a replay asks of the same symbols in every session
+def _are_ascending(symbols: tuple[str, ...]) -> bool:
+    return "" not in symbols and all(left < right for left, right in pairwise(symbols))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +143,7 @@ class Proposal:
         return self.position + self.open_buys
 
     def __post_init__(self) -> None:
-        if any(left >= right for left, right in zip(self.symbols, self.symbols[1:], strict=False)) or "" in self.symbols:
+        if not _are_ascending(self.symbols):
             raise ValueError(f"proposal of run {self.run_id}: symbols must be tickers, ascending, each once")
         for names, dtype in ((_INTEGERS, np.int64), (_FLOATS, np.float64), (_FLAGS, np.bool_)):
             for name in names:

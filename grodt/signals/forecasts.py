@@ -54,7 +54,9 @@ class ForecastHistory:
     volatility: FloatArray
 
     def at(self, row: int) -> Forecasts:
-        """Those of one session."""
+        """Those of one session; where each signal's own were not kept, of no signal."""
+        if not self.value.shape[1]:
+            return Forecasts(self.symbols, (), self.value[:0, 0:0], self.forecast[:0, 0:0], self.combined[row], self.volatility[row])
         return Forecasts(self.symbols, self.signals, self.value[:, row], self.forecast[:, row], self.combined[row], self.volatility[row])
 
 

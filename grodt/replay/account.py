@@ -1,0 +1,148 @@
+"""The book of a replay: shares, cash and dividends owed, as the ledger and the broker both would have them.
+
+Corporate actions follow the rule of `grodt.ledger.actions`, through the same functions. What positions cost decides nothing, so it is
+worked out afterwards, from what was kept of each event (`grodt.replay.costs`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+
+from grodt.bars.corporate_actions import CorporateAction, by_ex_date, entitlement, split
+from grodt.errors import DataError
+from grodt.ledger.entries import has_fraction, is_paid_at_once
+from grodt.money import Micros
+from grodt.replay.history import IntArray
+from grodt.risk.exact import values
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A corporate action on a holding.
+
+    Attributes:
+        row: of the session.
+        action: with labels for symbols.
+        column: of its symbol.
+        quantity: shares before it.
+        price: last close before it in micros, for a fraction of a split.
+    """
+
+    row: int
+    action: CorporateAction
+    column: int
+    quantity: int
+    price: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """A dividend that is past its ex date and not yet paid; micros, negative when short."""
+
+    pay_date: date
+    amount: int
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """Shares by column, and money in micros.
+
+    Attributes:
+        position: (N,) int64.
+        cash: micros.
+        owed: dividends not yet paid.
+        applied: what corporate actions have done so far.
+    """
+
+    position: IntArray
+    cash: int
+    owed: list[Owed] = field(default_factory=list)
+    applied: list[Applied] = field(default_factory=list)
+
+    @property
+    def receivable(self) -> int:
+        """Dividends owed, micros."""
+        return sum(each.amount for each in self.owed)
+
+    def act(self, row: int, actions: Sequence[CorporateAction], columns: Mapping[str, int], price: IntArray) -> None:
+        """Apply the corporate actions of a session, before its fills.
+
+        Args:
+            row: of the session.
+            actions: of the session, their symbols being labels.
+            columns: column of each label.
+            price: last close before the session, micros, (N,).
+
+        Raises:
+            DataError: a split leaves a fraction of a share and no close before it is known.
+        """
+        for of_date in by_ex_date(actions):
+            before = {label: int(self.position[columns[label]]) for kind in of_date.values() for label in kind if label in columns}
+            for kind in ("dividend", "split", "delisting"):
+                for label, action in of_date[kind].items():
+                    if before.get(label):
+                        self._apply(row, action, columns[label], before[label], Micros(int(price[columns[label]])))
+            self._rename(row, of_date["symbol_change"].values(), columns)
+
+    def pay(self, session: date) -> None:
+        """Turn dividends whose pay date has come into cash."""
+        if any(each.pay_date <= session for each in self.owed):
+            self.cash += sum(each.amount for each in self.owed if each.pay_date <= session)
+            self.owed = [each for each in self.owed if each.pay_date > session]
+
+    def fill(self, columns: IntArray, quantity: IntArray, price: IntArray, commission: IntArray) -> None:
+        """Book fills.
+
+        Args:
+            columns: (n,), each once.
+            quantity: signed shares.
+            price, commission: micros.
+        """
+        self.position[columns] += quantity
+        size = values(quantity, price)
+        bought = quantity > 0
+        self.cash -= int(size[bought].sum()) - int(size[~bought].sum()) + int(commission.sum())
+
+    def value(self, price: IntArray) -> tuple[int, int]:
+        """Σ shares · price and Σ abs(shares · price) in micros, at those prices."""
+        held = np.flatnonzero(self.position)
+        shares = self.position[held]
+        size = values(shares, price[held])
+        gross = int(size.sum()) if len(size) else 0
+        short = int(size[shares < 0].sum()) if len(size) and (shares < 0).any() else 0
+        return gross - 2 * short, gross
+
+    def _apply(self, row: int, action: CorporateAction, column: int, entitled: int, price: Micros) -> None:
+        now = int(self.position[column])
+        self.applied.append(Applied(row, action, column, now, price))
+        if action.kind == "dividend":
+            amount = int(entitlement(entitled, action))
+            if is_paid_at_once(action):
+                self.cash += amount
+            elif amount and action.pay_date is not None:
+                self.owed.append(Owed(action.pay_date, amount))
+        elif action.kind == "split":
+            if price < 1 and has_fraction(now, action):
+                raise DataError(
+                    f"{action.symbol} {action.ex_date}: the {action.ratio_new}:{action.ratio_old} split leaves a fraction of a share and "
+                    "no close before it is known to pay it at; ingest the bars before it, then replay again"
+                )
+            outcome = split(now, action, price)
+            self.position[column] = outcome.quantity
+            self.cash += outcome.cash_in_lieu
+        else:
+            self.cash += entitlement(entitled, action)
+            self.position[column] = 0
+
+    def _rename(self, row: int, changes: Iterable[CorporateAction], columns: Mapping[str, int]) -> None:
+        """Shares go to the column that stands for the new symbol, all changes at once. A change within a column is none."""
+        moving = [change for change in changes if change.symbol in columns]
+        left = {change.symbol: int(self.position[columns[change.symbol]]) for change in moving}
+        for change in moving:
+            self.position[columns[change.symbol]] -= left[change.symbol]
+        for change in moving:
+            if left[change.symbol]:
+                self.applied.append(Applied(row, change, columns[change.symbol], left[change.symbol], Micros(0)))
+                self.position[columns[change.new_symbol]] += left[change.symbol]

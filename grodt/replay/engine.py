@@ -1,0 +1,416 @@
+"""History through the kernel, session by session: settle, mark, targets, every risk control, orders, fills.
+
+The steps are those of a live cycle and so are the functions: `decide_targets`, `propose`, `assess`, `fill_session`, the corporate
+actions of the ledger. Orders decided at a session's close fill in the next session. Where risk halts the book, nothing is ordered in
+that session, the halt is kept, and the replay goes on as if a person had looked at it and re-armed the book before the next session.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import numpy as np
+
+from grodt.bars.quality import Completeness
+from grodt.brokers.fills import FillTerms, fill_session
+from grodt.errors import DataError
+from grodt.execution.decision import BookState, Closes, decide_targets, propose
+from grodt.money import Micros
+from grodt.orders.borrowing import borrow_cost
+from grodt.replay.account import Account
+from grodt.replay.history import Candidates, History, IntArray
+from grodt.replay.working import Batch, Filled, Reached, Working
+from grodt.risk.assess import Assessment, assess
+from grodt.risk.exact import values
+from grodt.risk.glance import passes_at_a_glance
+from grodt.risk.limits import Limits
+from grodt.signals.forecasts import ForecastHistory, Forecasts
+from grodt.signals.panel import FloatArray
+from grodt.targets.construction import Construction
+from grodt.targets.quantities import Targets
+from grodt.targets.rebalancing import rebalances
+
+KIND = "eod"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is replayed.
+
+    Attributes:
+        book: its name.
+        capital: starting cash in micros, brought in before the first session.
+        construction, limits: the book's.
+        terms: what trading costs.
+    """
+
+    book: str
+    capital: Micros
+    construction: Construction
+    limits: Limits
+    terms: FillTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A session in which risk stopped the book."""
+
+    session: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """What one session decided, for those who keep it.
+
+    Attributes:
+        row: of the session.
+        candidates: what could be traded.
+        state: the book.
+        closes, forecasts, targets: what it was decided on, and what was wanted.
+        assessment: every control's answer; None where all of them were seen to pass at a glance and no evidence was asked for.
+    """
+
+    row: int
+    candidates: Candidates
+    state: BookState
+    closes: Closes
+    forecasts: Forecasts
+    targets: Targets
+    assessment: Assessment | None
+
+
+class Recorder(Protocol):
+    """Keeps what a replay passes by."""
+
+    def begun(self, course: "Course") -> None:
+        """The course, before its first session; it is filled in as the replay goes on."""
+        ...
+
+    def marked(self, row: int, position: IntArray, micros: IntArray, age: IntArray, equity: int) -> None:
+        """The book after a session's fills: shares, last closes in micros and their age, (N,) each; valid until it returns."""
+        ...
+
+    def decided(self, decision: Decision) -> None:
+        """What the session decided; its arrays are valid until it returns."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Course:
+    """What a replay came to; arrays of shape (R,), money in int64 micros at each session's close.
+
+    Attributes:
+        plan, history: what was replayed.
+        cash, receivable, positions_value: what equity consists of.
+        gross, net: Σ abs(value) and Σ value over equity.
+        held: positions at the close.
+        traded: value of the session's fills, buys and sells both.
+        commission, borrow: costs booked in the session, beside what slippage and impact took in the price.
+        orders: every order and fill.
+        account: the book at the end, with what corporate actions did to it.
+        halts: sessions in which risk stopped it.
+    """
+
+    plan: Plan
+    history: History
+    cash: IntArray
+    receivable: IntArray
+    positions_value: IntArray
+    gross: FloatArray
+    net: FloatArray
+    held: IntArray
+    traded: IntArray
+    commission: IntArray
+    borrow: IntArray
+    account: Account
+    orders: Working = field(default_factory=Working)
+    halts: list[Halted] = field(default_factory=list)
+
+    @property
+    def equity(self) -> IntArray:
+        """Equity at each close, micros."""
+        return self.cash + self.receivable + self.positions_value
+
+
+def replay(
+    history: History,
+    forecasts: ForecastHistory,
+    plan: Plan,
+    *,
+    recorder: Recorder | None = None,
+    evidence: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Course:
+    """Take a book through the sessions of a history.
+
+    Args:
+        history: the past.
+        forecasts: of its sessions and columns, from `forecast_sessions` over its panel.
+        plan: the book.
+        recorder: keeps what tables are made of.
+        evidence: whether every control's answer is wanted; without it, a basket that passes them at a glance is not asked one by one.
+        progress: told (sessions done, sessions) now and then.
+
+    Raises:
+        DataError: equity is not above zero, a held symbol was never priced, or what the kernel refuses.
+        ValueError: forecasts are not of the history's sessions and columns.
+    """
+    shape = (len(history.sessions), len(history.panel.symbols))
+    if forecasts.combined.shape != shape or forecasts.symbols != history.panel.symbols:
+        raise ValueError(f"forecasts are of shape {forecasts.combined.shape}; they must be of the history's sessions and columns, {shape}")
+    going = _Going(history, forecasts, plan, recorder, evidence)
+    for row in range(shape[0]):
+        going.session(row)
+        if row % 50 == 0:
+            progress(row, shape[0])
+    progress(shape[0], shape[0])
+    return going.course
+
+
+class _Going:
+    """A replay on its way."""
+
+    def __init__(self, history: History, forecasts: ForecastHistory, plan: Plan, recorder: Recorder | None, evidence: bool) -> None:
+        count, width = len(history.sessions), len(history.panel.symbols)
+
+        def zeros() -> IntArray:
+            return np.zeros(count, dtype=np.int64)
+
+        self.history, self.forecasts, self.plan, self.recorder, self.evidence = history, forecasts, plan, recorder, evidence
+        self.account = Account(np.zeros(width, dtype=np.int64), int(plan.capital))
+        self.course = Course(
+            plan,
+            history,
+            zeros(),
+            zeros(),
+            zeros(),
+            np.zeros(count),
+            np.zeros(count),
+            zeros(),
+            zeros(),
+            zeros(),
+            zeros(),
+            self.account,
+        )
+        self.orders = self.course.orders
+        if recorder is not None:
+            recorder.begun(self.course)
+        self.columns = {label: column for column, label in enumerate(history.panel.symbols)}
+        self.price, self.micros, self.age = history.closes_before()
+        self.next_candidates = 0
+        self.candidates = history.candidates[0]
+        self.flags = np.zeros(width, dtype=np.bool_)
+        self.nothing = np.zeros(width, dtype=np.int64)
+        self.high_water = 0
+        self.before = 0
+        self.decided: date | None = None
+        self.traded_before = self.traded_since_armed = self.unchanged = 0
+
+    # one session
+
+    def session(self, row: int) -> None:
+        candidates = self.history.candidates
+        if self.next_candidates < len(candidates) and candidates[self.next_candidates].start == row:
+            self.candidates = candidates[self.next_candidates]
+            self.next_candidates += 1
+        self._settle(row)
+        equity = self._mark(row)
+        self._decide(row, equity)
+        self.before = equity
+
+    def _settle(self, row: int) -> None:
+        history, account, session = self.history, self.account, self.history.sessions[row]
+        if self.plan.terms.borrow_bps and row:
+            nights = (session - history.sessions[row - 1]).days
+            cost = borrow_cost(account.position, self.micros, nights, self.plan.terms.borrow_bps)
+            self.course.borrow[row] = cost.sum()
+            account.cash -= int(self.course.borrow[row])
+        if row in history.actions:
+            account.act(row, history.actions[row], self.columns, self.micros)
+        account.pay(session)
+        if row in history.cancels:
+            self.orders.cancel(history.cancels[row])
+        self._fill(row)
+
+    def _fill(self, row: int) -> None:
+        """Fill open orders in the session, and let expire what is left of those whose time has come."""
+        terms = self.plan.terms
+        prices = (self.history.open if terms.fill_at == "open" else self.history.close)[row]
+        working = [(batch, places) for batch, places in self.orders.open() if batch.row < row]
+        if not working:
+            return
+        columns = np.concatenate([batch.columns[places] for batch, places in working])
+        left = np.concatenate(
+            [np.sign(batch.quantity[places]) * (np.abs(batch.quantity[places]) - batch.filled[places]) for batch, places in working]
+        )
+        price = prices[columns]
+        wanted = np.where(price > 0, left, 0)
+        liquidity = self.history.liquidity
+        found = fill_session(
+            wanted,
+            price,
+            terms,
+            symbol=columns if len(working) > 1 else None,
+            volume=None if liquidity is None else liquidity.volume[row, columns],
+            average_value=None if liquidity is None else liquidity.average_value[row, columns],
+            volatility=None if liquidity is None else liquidity.volatility[row, columns],
+        )
+        start = 0
+        for batch, places in working:
+            part = slice(start, start + len(places))
+            start += len(places)
+            self._book(row, batch, places, found.quantity[part], found.price[part], found.commission[part])
+
+    def _book(self, row: int, batch: Batch, places: IntArray, quantity: IntArray, price: IntArray, commission: IntArray) -> None:
+        traded = np.flatnonzero(quantity)
+        if len(traded):
+            at, shares, paid = places[traded], quantity[traded], price[traded]
+            fees = commission[traded]
+            batch.filled[at] += np.abs(shares)
+            batch.notional[at] += np.abs(shares) * paid
+            self.account.fill(batch.columns[at], shares, paid, fees)
+            self.course.traded[row] += values(shares, paid).sum()
+            self.course.commission[row] += fees.sum()
+            self.orders.filled.append(Filled(row, batch, at, shares, paid, fees))
+        done = batch.filled[places] == np.abs(batch.quantity[places])
+        rest = Reached.EXPIRED if row - batch.row > self.plan.terms.carry_sessions else Reached.PARTIALLY_FILLED
+        batch.state[places] = np.where(
+            done, Reached.FILLED, rest if rest is Reached.EXPIRED else np.where(batch.filled[places] > 0, rest, Reached.ACCEPTED)
+        )
+
+    def _mark(self, row: int) -> int:
+        """Value the book at the session's closes; returns equity in micros."""
+        history, course = self.history, self.course
+        close, micros = history.panel.close[history.first_row + row], history.close[row]
+        barred = micros > 0
+        np.copyto(self.price, close, where=barred)
+        np.copyto(self.micros, micros, where=barred)
+        self.age += self.age >= 0
+        self.age[barred] = 0
+        net, gross = self.account.value(self.micros)
+        receivable = self.account.receivable
+        equity = self.account.cash + receivable + net
+        session = history.sessions[row]
+        held = np.flatnonzero((self.account.position != 0) & (self.age < 0))
+        if len(held):
+            raise DataError(
+                f"replay of book {self.plan.book}, session {session}: {history.panel.symbols[held[0]]} is held and was never priced; "
+                "ingest its bars, or give its delisting with the final value a share"
+            )
+        if equity <= 0:
+            raise DataError(
+                f"replay of book {self.plan.book}, session {session}: equity is {equity / 1e6:,.2f} USD, not above zero; the book is "
+                "lost: end the replay before it, or lower its leverage"
+            )
+        course.cash[row], course.receivable[row], course.positions_value[row] = self.account.cash, receivable, net
+        course.gross[row], course.net[row] = gross / equity, net / equity
+        course.held[row] = np.count_nonzero(self.account.position)
+        self.high_water = max(self.high_water, equity)
+        if self.recorder is not None:
+            self.recorder.marked(row, self.account.position, self.micros, self.age, equity)
+        return equity
+
+    def _decide(self, row: int, equity: int) -> None:
+        history, plan, candidates = self.history, self.plan, self.candidates
+        member = candidates.listed if history.members is None else candidates.listed & history.members[row]
+        buys, sells = self.orders.sides(len(self.nothing)) if self.orders.live else (self.nothing, self.nothing)
+        state = BookState(
+            symbols=history.panel.symbols,
+            position=self.account.position,
+            open_buys=buys,
+            open_sells=sells,
+            lot=candidates.lot,
+            tick=candidates.tick,
+            sector=candidates.sector,
+            shortable=candidates.shortable,
+            in_universe=member,
+            intended=self.flags,
+            halted=self.flags,
+            unknown=self.flags,
+            equity=equity,
+            cash=self.account.cash,
+            previous_equity=self.before or int(plan.capital),
+            high_water_mark=self.high_water,
+            active_halts=0,
+            open_breaks=0,
+            cycles_traded=self.traded_since_armed,
+            cycles_unchanged=self.unchanged,
+            first_basket=self.traded_before == 0,
+        )
+        known = history.first_row + row + 1
+        closes = Closes(self.price, self.micros, self.age, history.panel.log_return[:known])
+        forecasts = self.forecasts.at(row)
+        session = history.sessions[row]
+        due = rebalances(plan.construction.rebalance, session, self.decided)
+        targets = decide_targets(closes, forecasts, state, plan.construction, rebalances=due)
+        expected = int(np.count_nonzero(candidates.listed))
+        present = int(np.count_nonzero(candidates.listed & (self.age == 0)))
+        run_id = f"{plan.book}-{KIND}-{session}"
+        proposal = propose(
+            plan.book, session, run_id, closes, forecasts, targets, state, history.volume[row], Completeness(session, expected, present)
+        )
+        assessment = None if not self.evidence and passes_at_a_glance(proposal, plan.limits) else assess(proposal, plan.limits)
+        if self.recorder is not None:
+            self.recorder.decided(Decision(row, candidates, state, closes, forecasts, targets, assessment))
+        if assessment is not None and assessment.halt:
+            self._halt(session, assessment.halt)
+            return
+        approved = proposal.wanted if assessment is None else assessment.quantity
+        self.unchanged += 1
+        self.decided = session
+        if approved.any():
+            self.traded_before += 1
+            self.traded_since_armed += 1
+            self._send(row, session, approved)
+
+    def _halt(self, session: date, reason: str) -> None:
+        self.course.halts.append(Halted(session, reason))
+        self.traded_since_armed = 0
+
+    def _send(self, row: int, session: date, approved: IntArray) -> None:
+        """Send orders as a basket is sent: sells first, then by value, then by symbol; the paper broker takes or refuses them."""
+        columns = np.flatnonzero(approved)
+        quantity, reference = approved[columns], self.micros[columns]
+        tickers = self.candidates.tickers
+        order = np.lexsort(
+            (
+                _ranks([tickers[column] for column in columns.tolist()]),
+                -(np.abs(quantity) * reference),
+                quantity > 0,
+            )
+        )
+        limits = self.plan.limits
+        most = min(limits.cycle_messages, limits.minute_messages)
+        sent = order[:most]
+        batch = Batch(row, columns[sent], quantity[sent], reference[sent])
+        self._take(batch)
+        if len(order) > len(sent):
+            self._halt(session, f"messages_above_limit: {len(order)} orders, and {most} may be sent (control 20)")
+        self.orders.add(batch)
+
+    def _take(self, batch: Batch) -> None:
+        """What the paper broker would refuse: sells beyond what is held and free, and buys beyond the cash that is free."""
+        sells = batch.quantity < 0
+        if self.plan.construction.long_only and sells.any():
+            selling = self.orders.sides(len(self.nothing))[1] if self.orders.live else self.nothing
+            free = (self.account.position - selling)[batch.columns]
+            batch.state[sells & (-batch.quantity > free)] = Reached.REJECTED
+        taken = batch.state != Reached.REJECTED
+        value = np.abs(batch.quantity) * batch.reference
+        free_cash = self.account.cash - self.orders.reserved() + int(value[sells & taken].sum())
+        buys = np.flatnonzero(~sells)
+        if int(value[buys].sum()) > free_cash:
+            for place in buys.tolist():
+                if value[place] > free_cash:
+                    batch.state[place] = Reached.REJECTED
+                else:
+                    free_cash -= int(value[place])
+
+
+def _ranks(names: list[str]) -> IntArray:
+    """Place of each name in ascending order."""
+    ranks = np.empty(len(names), dtype=np.int64)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return ranks

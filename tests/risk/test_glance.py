@@ -1,0 +1,113 @@
+"""What passes at a glance passes every control when each is asked."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from grodt.risk.assess import Proposal, assess
+from grodt.risk.glance import passes_at_a_glance
+from grodt.risk.limits import Limits
+from tests.benchmarks.risk import book
+from tests.risk.proposals import limits
+from tests.risk.strategies import any_limits, proposals
+
+
+def _everyday(asked: Proposal) -> Proposal:
+    nothing = np.zeros(len(asked.symbols), dtype=np.int64)
+    no = np.zeros(len(asked.symbols), dtype=np.bool_)
+    return replace(
+        asked,
+        open_buys=nothing,
+        open_sells=nothing,
+        intended=no,
+        untradable=no,
+        unknown=no,
+        priced=no,
+        reduce_only=0,
+        cycles_unchanged=9,
+        previous_equity=asked.equity,
+        high_water_mark=asked.equity,
+        buying_power=max(asked.equity, 0),
+    )
+
+
+def _agrees(asked: Proposal, bound: Limits) -> bool:
+    if not passes_at_a_glance(asked, bound):
+        return False
+    found = assess(asked, bound)
+    assert found.halt == ""
+    assert found.reduce_only == ""
+    assert found.quantity.tolist() == asked.wanted.tolist()
+    # What is held may be above a bound of the book, which is an alert and stops nothing; an order that adds never leaves it so.
+    assert set(found.evidence["verdict"]) <= {"pass", "alert"}
+    return True
+
+
+@settings(max_examples=400, deadline=None)
+@given(proposals(), any_limits())
+def test_any_proposal_under_any_limits(asked: Proposal, bound: Limits) -> None:
+    _agrees(asked, bound)
+
+
+@settings(max_examples=400, deadline=None)
+@given(proposals(calm=True).map(_everyday), any_limits(), st.integers(0, 5))
+def test_everyday_proposals_under_any_limits(asked: Proposal, bound: Limits, shrink: int) -> None:
+    _agrees(replace(asked, wanted=asked.wanted // 4**shrink), replace(bound, overrides={}, restricted=()))
+
+
+WIDE: dict[str, Any] = {
+    "order_quantity": 10_000,
+    "order_value": 1e9,
+    "volume_share": 1.0,
+    "symbol_position": 10_000,
+    "symbol_weight": 1.0,
+    "gross_exposure": 15.0,
+    "net_exposure": 15.0,
+    "basket_value": 15.0,
+    "turnover": 15.0,
+    "group_weight": {"*": 12.0},
+}
+
+
+@settings(max_examples=200, deadline=None)
+@given(proposals(calm=True).map(_everyday))
+def test_wide_limits_are_passed_at_a_glance(asked: Proposal) -> None:
+    """So that the other tests do not pass because it always says no."""
+    easy = replace(
+        asked,
+        wanted=np.abs(asked.wanted) * asked.lot,
+        position=np.abs(asked.position),
+        price_age=np.zeros_like(asked.price_age),
+        volume=np.full_like(asked.volume, 10**9),
+        group=np.abs(asked.group),
+        weight=np.zeros_like(asked.weight),
+        equity=10**12,
+        previous_equity=10**12,
+        high_water_mark=10**12,
+        buying_power=10**12,
+    )
+    assume(easy.wanted.any())
+    assert _agrees(easy, limits(**WIDE))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"active_halts": 1},
+        {"open_breaks": 1},
+        {"reduce_only": 1},
+        {"bars_present": 1},
+        {"last_session_fresh": False},
+        {"cycles_unchanged": 0},
+        {"cycles_traded": -1},
+        {"equity": 0},
+    ],
+)
+def test_a_book_that_must_be_looked_at_is_never_passed_at_a_glance(change: dict[str, Any]) -> None:
+    asked = _everyday(book(20, 0.0))
+    assert passes_at_a_glance(asked, limits(**WIDE))
+    assert not passes_at_a_glance(replace(asked, **change), limits(**WIDE))
