@@ -49,6 +49,7 @@ from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_writ
 from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.plugins.kind import Kind
 from grodt.signals.registry import find_signal
+from grodt.signals.signal import is_intraday
 from grodt.targets.construction import Construction
 from grodt.targets.universe import UniverseRules
 
@@ -258,6 +259,18 @@ class BookConfig(_Strict):
     @classmethod
     def _each_once(cls, signals: tuple[SignalConfig, ...]) -> tuple[SignalConfig, ...]:
         of_this_place(lambda: require_weights([signal.build().name for signal in signals], [signal.weight for signal in signals]))
+        return signals
+
+    @field_validator("signals")
+    @classmethod
+    def _of_sessions(cls, signals: tuple[SignalConfig, ...]) -> tuple[SignalConfig, ...]:
+        """A book is one of ends of days: its signals see daily bars."""
+        intraday = [name.signal for name in signals if is_intraday(name.build())]
+        if intraday:
+            raise ValueError(
+                f"signals: {', '.join(intraday)} {'reads' if len(intraday) == 1 else 'read'} bars of a session and this book is decided at "
+                "its end, on daily bars; take it out"
+            )
         return signals
 
     @field_validator("quality", mode="before")

@@ -11,9 +11,18 @@ from grodt.signals.plugins.files import kind_in_file
 from grodt.signals.plugins.kind import Kind
 from grodt.signals.plugins.packages import GROUP, installed, kind_of_package, package_of
 from grodt.signals.signal import Signal
+from grodt.signals.volume_breakout import VolumeBreakout
+from grodt.signals.vwap_ema_trend import VwapEmaTrend
+from grodt.signals.vwap_reversion import VwapReversion
 
 #: Those that come with GRODT.
-BUILT_IN: dict[str, type[Signal]] = {"momentum": Momentum, "ewma_crossover": EwmaCrossover}
+BUILT_IN: dict[str, type[Signal]] = {
+    "momentum": Momentum,
+    "ewma_crossover": EwmaCrossover,
+    "vwap_ema_trend": VwapEmaTrend,
+    "vwap_reversion": VwapReversion,
+    "volume_breakout": VolumeBreakout,
+}
 
 
 def find_signal(name: str, file: str | None = None, folder: Path | None = None) -> Kind:

@@ -58,3 +58,8 @@ def capped(value: FloatArray, scale: float, cap: float) -> FloatArray:
     forecast = value * scale
     np.clip(forecast, -cap, cap, out=forecast)
     return forecast
+
+
+def is_intraday(signal: Signal) -> bool:
+    """Whether it reads bars of a session and no daily ones: a signal says so by a class attribute `intraday`; most need none."""
+    return bool(getattr(signal, "intraday", False))

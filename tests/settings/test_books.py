@@ -109,6 +109,11 @@ def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
         ("books.demo.signals.0.weight", float("nan"), "books.demo.signals.0.weight: Input should be a finite number (given: nan)"),
         ("books.demo.signals.0.weight", True, "books.demo.signals.0.weight: Input should be a valid number (given: True)"),
         ("books.demo.signals.0.weight", "0.5", "books.demo.signals.0.weight: Input should be a valid number (given: '0.5')"),
+        (
+            "books.demo.signals.1.signal",
+            "vwap_reversion",
+            "books.demo.signals: signals: vwap_reversion reads bars of a session and this book is decided at its end",
+        ),
         ("books.demo.signals", [], "books.demo.signals: Tuple should have at least 1 item"),
         # universe and history
         ("books.demo.universe", {}, "books.demo.universe: give either `symbols` (a list) or `listed` (a number)"),

@@ -25,7 +25,7 @@ from grodt.signals.indicators.recurrence import (
 from grodt.signals.indicators.statistics import beta, rolling_rank, standard_deviation, z_score
 from grodt.signals.indicators.trend import DirectionalMovement, adx
 from grodt.signals.indicators.volatility import Volatility, ewma_volatility, log_returns, realised_volatility
-from grodt.signals.indicators.vwap import anchored_vwap, session_vwap
+from grodt.signals.indicators.vwap import anchored_vwap, rolling_vwap, session_vwap
 
 __all__ = [
     "SESSIONS_PER_YEAR",
@@ -53,6 +53,7 @@ __all__ = [
     "realised_volatility",
     "roc",
     "rolling_rank",
+    "rolling_vwap",
     "rsi",
     "session_vwap",
     "sma",

@@ -1,11 +1,15 @@
-"""Volume-weighted average price, by session and from an anchor."""
+"""Volume-weighted average price: by session, from an anchor, over the last bars."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grodt.signals.indicators.averages import LONGEST
 from grodt.signals.indicators.decay import chunks
+from grodt.signals.indicators.dense import Columns, evaluate
 from grodt.signals.indicators.recurrence import BoolArray
+from grodt.signals.indicators.windows import window_sums
 from grodt.signals.panel import FloatArray
+from grodt.signals.parameters import require_count
 
 _IntArray = NDArray[np.int64]
 
@@ -56,6 +60,38 @@ def anchored_vwap(
     out = _vwap((high, low, close, volume), {int(row): np.flatnonzero(anchors == row) for row in np.unique(anchors)}, listed)
     out[np.arange(length)[:, None] < anchors] = np.nan
     return out
+
+
+def rolling_vwap(
+    high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, window: int, listed: BoolArray | None = None
+) -> FloatArray:
+    """Volume-weighted average price of the last `window` bars, the bar itself included; typical price as in `session_vwap`.
+
+    First value at bar window − 1; NaN where nothing was traded in those bars. Where windows reach over splits, prices and volumes must
+    be adjusted for them. (Textbook moving VWAP; pandas `rolling.sum` of price · volume over that of volume agrees.)
+
+    Args:
+        high, low, close, volume: (T, N), NaN where there is no bar.
+        window: bars.
+        listed: see `evaluate` in `dense`.
+    """
+    require_count("rolling_vwap", "window", window, low=1, high=LONGEST)
+
+    def kernel(inputs: Columns, outs: Columns) -> None:
+        (typical, volume), (out,) = inputs, outs
+        out[: window - 1] = np.nan
+        for sums in window_sums(inputs, window, ((0, 1),)):
+            # Σ p·v / Σ v with p and v less their values p₀ and v₀ at the seam: p₀ + (Σ (p − p₀)(v − v₀) + v₀ Σ (p − p₀)) / Σ v.
+            price, shares, both = sums.terms
+            price *= volume[sums.seam]
+            both += price
+            shares += window * volume[sums.seam]
+            np.copyto(shares, np.nan, where=shares <= 0.0)
+            both /= shares
+            np.add(both, typical[sums.seam], out=out[sums.rows])
+
+    typical = (high + low + close) * (1.0 / 3.0)
+    return evaluate(kernel, (typical, volume), 1, listed)[0]
 
 
 def _vwap(inputs: tuple[FloatArray, ...], resets: dict[int, slice | _IntArray], listed: BoolArray | None) -> FloatArray:

@@ -180,3 +180,8 @@ def vwap(high: Sequence[float], low: Sequence[float], close: Sequence[float], vo
         traded = sum((price * Fraction(one) for price, one in zip(prices, volume, strict=False)), Fraction(0))
         out.append(float(traded / shares) if shares else NAN)
     return out
+
+
+def rolling_vwap(high: Sequence[float], low: Sequence[float], close: Sequence[float], volume: Sequence[float], window: int) -> Values:
+    parts = [slice(end - window, end) for end in range(1, len(close) + 1)]
+    return [vwap(high[p], low[p], close[p], volume[p])[-1] if p.start >= 0 else NAN for p in parts]

@@ -30,6 +30,10 @@ EXPECTED: dict[str, tuple[tuple[str, ...], Callable[[Listing], list[float] | lis
     "adx": (("high", "low", "close"), lambda b: by_hand.adx(b["high"], b["low"], b["close"], 3)),
     "roc": (("close",), lambda b: by_hand.roc(b["close"], 7, 2)),
     "volume ratio": (("volume",), lambda b: by_hand.volume_ratio(b["volume"], 3)),
+    "rolling vwap": (
+        ("high", "low", "close", "volume"),
+        lambda b: by_hand.rolling_vwap(b["high"], b["low"], b["close"], b["volume"], 5),
+    ),
     "standard deviation": (("close",), lambda b: by_hand._windows(b["close"], 5, lambda part: by_hand.deviation(part, 1))),
     "z-score": (("close",), lambda b: by_hand._windows(b["close"], 5, by_hand.z)),
     "rolling rank": (("close",), lambda b: by_hand.rolling_rank(b["close"], 6)),

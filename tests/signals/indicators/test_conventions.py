@@ -39,6 +39,7 @@ def _first(values: FloatArray) -> int:
         (lambda c: ind.adx(c, c, c, 7).adx, 13),
         (lambda c: ind.roc(c, 7), 7),
         (lambda c: ind.volume_ratio(c, 7), 7),
+        (lambda c: ind.rolling_vwap(c, c, c, c, 7), 6),
         (lambda c: ind.standard_deviation(c, 7), 6),
         (lambda c: ind.z_score(c, 7), 6),
         (lambda c: ind.rolling_rank(c, 7), 6),
@@ -216,3 +217,11 @@ def test_vwap_of_a_session_in_which_nothing_was_traded_yet_is_unknown() -> None:
     price = np.array([5.0, 5, 7, 9, 4, 8])[:, None]
     got = ind.session_vwap(price, price, price, volume, np.array([0, 4]))[:, 0]
     np.testing.assert_allclose(got, [np.nan, np.nan, 7, 7, np.nan, 8])
+
+
+def test_a_rolling_vwap_of_bars_in_which_nothing_was_traded_is_unknown_and_of_one_price_is_that_price() -> None:
+    price, volume = np.full((8, 1), 0.3), np.array([5.0, 0, 0, 0, 3, 0, 0, 7])[:, None]
+    got = ind.rolling_vwap(price, price, price, volume, 3)[:, 0]
+    assert np.isnan(got[[0, 1, 3]]).all()
+    assert got[[2, 4, 5, 6, 7]].tolist() == [got[2]] * 5
+    assert got[2] == pytest.approx(0.3, rel=1e-15)

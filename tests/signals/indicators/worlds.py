@@ -81,6 +81,7 @@ INDICATORS: dict[str, Callable[[World], tuple[FloatArray, ...]]] = {
     "adx": lambda w: _arrays(ind.adx(w.high, w.low, w.close, 3, w.listed)),
     "roc": lambda w: (ind.roc(w.close, 7, 2, w.listed),),
     "volume ratio": lambda w: (ind.volume_ratio(w.volume, 3, w.listed),),
+    "rolling vwap": lambda w: (ind.rolling_vwap(w.high, w.low, w.close, w.volume, 5, w.listed),),
     "standard deviation": lambda w: (ind.standard_deviation(w.close, 5, sample=True, listed=w.listed),),
     "z-score": lambda w: (ind.z_score(w.close, 5, listed=w.listed),),
     "rolling rank": lambda w: (ind.rolling_rank(w.close, 6, w.listed),),
