@@ -98,3 +98,9 @@ def test_a_book_with_its_own_signal_can_be_copied_and_sent_to_another_process(tm
     for same in (pickle.loads(pickle.dumps(book)), copy.deepcopy(book)):
         assert [signal.name for signal, _ in same.weighted_signals()] == ["momentum", "gap"]
         assert same.signals[1].identity == book.signals[1].identity
+
+
+def test_one_s_own_signal_of_minutes_is_refused_in_a_book_of_ends_of_days(tmp_path: Path) -> None:
+    written(tmp_path, GAP_CLASS.replace("    fields: ", "    intraday = True\n    fields: ", 1))
+    said = mistake(tmp_path, with_own())
+    assert "books.demo.signals: signals: gap reads bars of a session and this book is decided at its end, on daily bars" in said

@@ -8,7 +8,7 @@ import numpy as np
 from grodt.errors import DataError
 from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.signals.plugins.origin import Origin
-from grodt.signals.signal import Signal, SignalOutput
+from grodt.signals.signal import Signal, SignalOutput, is_intraday
 
 #: Largest absolute forecast of a signal that does not say.
 CAP = 2.0
@@ -36,6 +36,11 @@ class Watched:
 
     def __reduce__(self) -> tuple[object, ...]:
         return self.again()
+
+    @property
+    def intraday(self) -> bool:
+        """Whether it reads bars of a session; see `is_intraday`."""
+        return is_intraday(self.signal)
 
     def evaluate(self, panel: Panel, volatility: FloatArray) -> SignalOutput:
         """See `Signal.evaluate`.
