@@ -1,11 +1,11 @@
 """settle: book what the broker did with earlier orders, apply corporate actions, reconcile."""
 
-from grodt.bars.history import read_markets
 from grodt.execution.late_actions import find_late_actions
+from grodt.execution.markets import markets_to_settle
 from grodt.execution.settle import Settled
 from grodt.execution.settle import settle as settle_sessions
 from grodt.ledger.fills import fills_of
-from grodt.ledger.postings import settled
+from grodt.ledger.postings import holdings, settled
 from grodt.reconciliation import reconcile
 from tasks.cycle import Cycle
 from tasks.stage import stage
@@ -16,10 +16,30 @@ def settle(cycle: Cycle) -> int:
     """Settle every session since the last one up to this one, then compare with the broker. Rows: fills booked by this run."""
     parts = cycle.parts
     with parts.ledger.read() as tx:
-        last = settled(tx, cycle.book)
+        last, held = settled(tx, cycle.book), holdings(tx, cycle.book)
     start = cycle.session if last is None else parts.calendar.next(last)
-    markets = read_markets(parts.lake, cycle.data, parts.config.source, parts.calendar, start=start, end=cycle.session)
-    done: Settled = settle_sessions(parts.ledger, cycle.lease, parts.broker, parts.broker.advance, markets, run=cycle.opened, now=parts.now)
+    terms = parts.config.broker.terms()
+    markets = markets_to_settle(
+        parts.lake,
+        cycle.data,
+        parts.config.source,
+        parts.calendar,
+        start=start,
+        end=cycle.session,
+        terms=terms,
+        ordered={order.symbol for order in parts.broker.open_orders()},
+        held=held,
+    )
+    done: Settled = settle_sessions(
+        parts.ledger,
+        cycle.lease,
+        parts.broker,
+        parts.broker.advance,
+        markets,
+        run=cycle.opened,
+        now=parts.now,
+        borrow_bps=terms.borrow_bps,
+    )
     cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
     reconcile(
         parts.ledger,

@@ -42,6 +42,8 @@ def read_markets(
     start: date,
     end: date,
     symbols: Collection[str] | None = None,
+    detailed: Collection[str] = (),
+    always: Collection[str] = (),
 ) -> Iterator[SessionMarket]:
     """Each session from `start` to `end`, ascending, read a calendar year at a time.
 
@@ -55,6 +57,8 @@ def read_markets(
         start: first session.
         end: last session.
         symbols: only these (what is held or ordered); None: all of the source.
+        detailed: symbols whose close and volume are wanted too.
+        always: symbols whose last close is wanted however long ago it was.
     """
     sessions = calendar.between(start, end)
     if not sessions:
@@ -62,8 +66,9 @@ def read_markets(
     wanted = None if symbols is None else sorted(set(symbols))
     before = calendar.previous(sessions[0])
     actions = read_actions(lake, snapshot, source, before + _DAY, end, symbols=wanted)
-    always = {action.symbol for action in actions}.union(wanted or ())
-    closes = _by_symbol(last_closes(lake, snapshot, source, calendar, before, symbols=wanted, always=always), "close")
+    looked_for = {action.symbol for action in actions}.union(wanted or (), always)
+    closes = _by_symbol(last_closes(lake, snapshot, source, calendar, before, symbols=wanted, always=looked_for), "close")
+    asked = sorted(set(detailed))
     at = 0
     for year in sorted({session.year for session in sessions}):
         own = [session for session in sessions if session.year == year]
@@ -75,14 +80,19 @@ def read_markets(
                 at += 1
             today = by_session.get((session,), bars.clear())
             traded = today.filter(pl.col("volume") > 0)
+            told = traded.filter(pl.col("symbol").is_in(asked)) if asked else traded.clear()
             yield SessionMarket(
                 session=session,
+                nights=(session - before).days,
                 opens_at=calendar.opens_at(session),
                 closes_at=calendar.closes_at(session),
                 open=_by_symbol(traded, "open"),
                 previous_close=closes,
                 actions=tuple(sorted(actions[first:at], key=lambda action: (action.symbol, action.kind, action.ex_date))),
+                close=_by_symbol(told, "close"),
+                volume=dict(zip(told["symbol"].to_list(), told["volume"].to_list(), strict=True)),
             )
+            before = session
             for of_date in by_ex_date(actions[first:at]):
                 closes = renamed(closes, of_date["symbol_change"].values())
             closes = {**closes, **_by_symbol(today, "close")}

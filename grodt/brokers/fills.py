@@ -197,7 +197,7 @@ def fill_session(
 @lru_cache(maxsize=64)
 def _parts(terms: FillTerms) -> _Parts:
     if not terms.impact.is_finite() or not 0 <= terms.impact <= _HIGHEST_IMPACT:
-        raise ConfigError(f"impact is {terms.impact}; it must be from 0 to {_HIGHEST_IMPACT} (about 1 is usual)")
+        raise ConfigError(f"impact is {terms.impact:f}; it must be from 0 to {_HIGHEST_IMPACT} (about 1 is usual)")
     parts_of_bps("borrow_bps", terms.borrow_bps, HIGHEST_BORROW_BPS)
     most = terms.maximum_commission_bps
     return _Parts(

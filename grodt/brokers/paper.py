@@ -1,6 +1,7 @@
 """The paper broker: a venue with a book of its own, in a file of its own, so that comparing it with the ledger means something.
 
-It fills a market order whole at the open of the first session after the one that decided it. `advance` plays one session.
+It fills a market order in the first session after the one that decided it, at the price and as far as its `FillTerms` say; they also say
+in how many sessions after that the rest still works. `advance` plays one session.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import Self
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper_book import immediate, open_book, translated
-from grodt.brokers.paper_session import last_session, play, reserve
+from grodt.brokers.paper_session import OPEN_STATES, last_session, play, reserve
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.money import Micros
@@ -35,7 +36,7 @@ class PaperBroker:
     move and commission comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be
     slightly below zero, which risk's cash buffer is for.
 
-    Corporate actions follow the ledger's rules on the broker's own positions; `advance` says how.
+    Corporate actions and the cost of borrowed shares follow the ledger's rules on the broker's own positions; `advance` says how.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class PaperBroker:
             path: its file; folders are made.
             book: the book whose account it is.
             initial_cash: opening cash of a new account; an existing one keeps its own.
-            terms: slippage and commission.
+            terms: what trading and borrowing cost, and how much of an order a session takes.
             allow_short: whether positions may go below zero.
             busy_seconds: how long a lock held by another process is waited for.
 
@@ -108,14 +109,15 @@ class PaperBroker:
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """See `Broker.open_orders`."""
         with self._reading() as connection:
-            rows = connection.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE state = 'accepted' ORDER BY 1")
+            rows = connection.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE state IN {OPEN_STATES} ORDER BY 1")
             return tuple(map(_broker_order, rows))
 
     def cancel(self, client_order_id: str) -> None:
         """See `Broker.cancel`. The paper broker cancels at once."""
         with self._writing() as connection:
             connection.execute(
-                "UPDATE orders SET state = 'cancelled', reason = 'cancelled on request' WHERE client_order_id = ? AND state = 'accepted'",
+                "UPDATE orders SET state = 'cancelled', reason = 'cancelled on request' "
+                f"WHERE client_order_id = ? AND state IN {OPEN_STATES}",
                 (client_order_id,),
             )
             reserve(connection)
@@ -166,14 +168,16 @@ class PaperBroker:
     def advance(self, market: SessionMarket) -> None:
         """Play one session, in one transaction; a session played before is left as it is.
 
-        In this order: dividends and delistings are owed on what was held at the previous close; splits; a delisting closes the
-        position at its final value; a change of symbol moves it; payments due by this session are paid; open orders in a symbol with
-        one of the last three are cancelled; open orders decided in an earlier session fill at the open, or expire where there was no trade.
-        Dividends stay owed under the symbol they were declared under.
+        In this order: borrowed shares are paid for, for the nights since the session before; dividends and delistings are owed on what
+        was held at the previous close; splits; a delisting closes the position at its final value; a change of symbol moves it; payments
+        due by this session are paid; open orders in a symbol that split, was delisted or changed its symbol are cancelled; open orders
+        decided in an earlier session fill, the earliest sent first, as far as the session takes them. What is left of one expires after its
+        last session. Dividends stay owed under the symbol they were declared under.
 
         Raises:
             SessionError: the session comes before the last one played and was never played itself.
-            DataError: an action twice, a split with a fraction and no previous close, or an impossible price.
+            DataError: an action twice, a split with a fraction or a short position and no previous close, an impossible price or
+                figure, or one that the terms need and the market does not have.
             BrokerUnavailable: the file did not take it; may be repeated.
         """
         with self._writing() as connection:
@@ -245,7 +249,8 @@ class PaperBroker:
         elif not self._allow_short:
             held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
             selling = connection.execute(
-                "SELECT coalesce(sum(quantity), 0) FROM orders WHERE state = 'accepted' AND symbol = ? AND side = 'sell'",
+                "SELECT coalesce(sum(quantity - filled_quantity), 0) FROM orders "
+                f"WHERE state IN {OPEN_STATES} AND symbol = ? AND side = 'sell'",
                 (order.symbol,),
             ).fetchone()
             free = (held[0] if held else 0) - selling[0]

@@ -8,8 +8,27 @@ from pathlib import Path
 from grodt.errors import BrokerUnavailable, ConfigError, DataError
 from grodt.money import Micros
 
-SCHEMA_VERSION = 1
+#: 2: orders fill in parts, over several sessions.
+SCHEMA_VERSION = 2
 
+_ORDERS = """(
+    number INTEGER PRIMARY KEY,
+    client_order_id TEXT NOT NULL UNIQUE,
+    session TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+    quantity INTEGER NOT NULL CHECK (quantity > 0),
+    reference_price INTEGER NOT NULL,
+    order_type TEXT NOT NULL,
+    time_in_force TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('accepted', 'partially_filled', 'filled', 'cancelled', 'expired', 'rejected')),
+    filled_quantity INTEGER NOT NULL CHECK (filled_quantity BETWEEN 0 AND quantity),
+    executions INTEGER NOT NULL DEFAULT 0 CHECK (executions >= 0),
+    reason TEXT NOT NULL,
+    CHECK ((state = 'filled') = (filled_quantity = quantity)),
+    CHECK (state <> 'partially_filled' OR filled_quantity > 0)
+) STRICT"""
+_OPEN_ORDERS = "CREATE INDEX open_orders ON orders (symbol) WHERE state IN ('accepted', 'partially_filled')"
 #: Money in micros, instants as ISO text in UTC, sessions as ISO dates.
 _SCHEMA = f"""
 CREATE TABLE account (
@@ -26,21 +45,8 @@ CREATE TABLE positions (
     symbol TEXT PRIMARY KEY NOT NULL,
     quantity INTEGER NOT NULL CHECK (quantity <> 0)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE orders (
-    number INTEGER PRIMARY KEY,
-    client_order_id TEXT NOT NULL UNIQUE,
-    session TEXT NOT NULL,
-    symbol TEXT NOT NULL,
-    side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
-    quantity INTEGER NOT NULL CHECK (quantity > 0),
-    reference_price INTEGER NOT NULL,
-    order_type TEXT NOT NULL,
-    time_in_force TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('accepted', 'filled', 'cancelled', 'expired', 'rejected')),
-    filled_quantity INTEGER NOT NULL CHECK (filled_quantity BETWEEN 0 AND quantity),
-    reason TEXT NOT NULL
-) STRICT;
-CREATE INDEX open_orders ON orders (symbol) WHERE state = 'accepted';
+CREATE TABLE orders {_ORDERS};
+{_OPEN_ORDERS};
 CREATE TABLE fills (
     number INTEGER PRIMARY KEY,
     execution_id TEXT NOT NULL UNIQUE,
@@ -62,10 +68,23 @@ CREATE TABLE payments (  -- dividends owed and not yet paid
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+#: From version 1, where an order filled whole or not at all. SQLite cannot alter a CHECK, so the table is made anew, in the order of steps
+#: of https://www.sqlite.org/lang_altertable.html; a process of the old version that has the file open goes on with it.
+_FROM_1 = f"""
+CREATE TABLE orders_2 {_ORDERS};
+INSERT INTO orders_2
+SELECT number, client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, state,
+    filled_quantity, filled_quantity > 0, reason
+FROM orders;
+DROP TABLE orders;
+ALTER TABLE orders_2 RENAME TO orders;
+{_OPEN_ORDERS};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
 
 
 def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) -> sqlite3.Connection:
-    """The file's connection; the file is made, with its opening cash, where there is none.
+    """The file's connection; the file is made, with its opening cash, where there is none, and one of version 1 is brought up to this one.
 
     Durable across power loss (WAL, synchronous FULL). A lock held by another process is waited for `busy_seconds`.
 
@@ -80,22 +99,31 @@ def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) 
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA foreign_keys = OFF")  # while a table that others refer to is made anew
             with immediate(connection):
                 version = int(connection.execute("PRAGMA user_version").fetchone()[0])
                 if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    for statement in _SCHEMA.split(";\n"):
-                        connection.execute(statement)
+                    _execute(connection, _SCHEMA)
                     connection.execute("INSERT INTO account VALUES (1, ?, ?, ?, 0)", (book, initial_cash, initial_cash))
-                elif version != SCHEMA_VERSION:
+                    version = SCHEMA_VERSION
+                if version not in (1, SCHEMA_VERSION):
                     raise DataError(f"{path} is not a paper broker's file of version {SCHEMA_VERSION} (found {version}); move it away")
-            owner = str(connection.execute("SELECT book FROM account").fetchone()[0])
-            if owner != book:
-                raise ConfigError(f"paper broker file {path} belongs to book {owner!r}, not {book!r}; give each book its own file")
+                owner = str(connection.execute("SELECT book FROM account").fetchone()[0])
+                if owner != book:
+                    raise ConfigError(f"paper broker file {path} belongs to book {owner!r}, not {book!r}; give each book its own file")
+                if version == 1:
+                    _execute(connection, _FROM_1)
+            connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _execute(connection: sqlite3.Connection, script: str) -> None:
+    """Its statements, in the transaction that is open; `executescript` would commit it."""
+    for statement in script.split(";\n"):
+        connection.execute(statement)
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,29 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms, fill_session
 from grodt.errors import DataError, SessionError
 from grodt.money import Micros
+from grodt.orders.borrowing import borrow_costs
+from grodt.orders.states import OrderState
+
+#: Of orders that may still fill, as SQL.
+OPEN_STATES = "('accepted', 'partially_filled')"
+#: Shares, price and commission of an order that a session does not fill.
+_NOTHING = (0, 0, 0)
+
+
+class _Working(NamedTuple):
+    """An order that a session works on."""
+
+    client_order_id: str
+    session: str
+    symbol: str
+    side: str
+    quantity: int
+    filled: int
+    executions: int
+
+    @property
+    def left(self) -> int:
+        return self.quantity - self.filled
 
 
 def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
@@ -25,6 +49,7 @@ def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms
             f"run from {last} on, or start a new account"
         )
     connection.execute("INSERT INTO sessions VALUES (?)", (market.session.isoformat(),))
+    _charge_borrowing(connection, market, terms)
     _apply_actions(connection, market)
     _work_orders(connection, market, terms)
     reserve(connection)
@@ -39,9 +64,18 @@ def last_session(connection: sqlite3.Connection) -> date | None:
 def reserve(connection: sqlite3.Connection) -> None:
     """Set aside what open orders will cost (sells: bring) at their reference prices."""
     connection.execute(
-        "UPDATE account SET reserved = (SELECT coalesce(sum(CASE side WHEN 'buy' THEN 1 ELSE -1 END * quantity * reference_price), 0) "
-        "FROM orders WHERE state = 'accepted')"
+        "UPDATE account SET reserved = (SELECT coalesce(sum("
+        "CASE side WHEN 'buy' THEN 1 ELSE -1 END * (quantity - filled_quantity) * reference_price), 0) "
+        f"FROM orders WHERE state IN {OPEN_STATES})"
     )
+
+
+def _charge_borrowing(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
+    if not terms.borrow_bps:
+        return
+    short = dict(connection.execute("SELECT symbol, quantity FROM positions WHERE quantity < 0"))
+    costs = borrow_costs(short, market.previous_close, market.session, market.nights, terms.borrow_bps)
+    connection.execute("UPDATE account SET cash = cash - ?", (sum(costs.values()),))
 
 
 def _apply_actions(connection: sqlite3.Connection, market: SessionMarket) -> None:
@@ -92,44 +126,103 @@ def _apply(
     _hold(connection, wanted)
     cancelled = [(symbol,) for symbol in sorted({*splits, *delistings, *changes})]
     connection.executemany(
-        "UPDATE orders SET state = 'cancelled', reason = 'corporate action' WHERE symbol = ? AND state = 'accepted'", cancelled
+        f"UPDATE orders SET state = 'cancelled', reason = 'corporate action' WHERE symbol = ? AND state IN {OPEN_STATES}", cancelled
     )
     return credit
 
 
 def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
     session = market.session.isoformat()
-    rows = connection.execute(
-        "SELECT client_order_id, symbol, side, quantity FROM orders WHERE state = 'accepted' AND session < ? ORDER BY number", (session,)
-    ).fetchall()
-    expired = [(client,) for client, symbol, _, _ in rows if symbol not in market.open]
-    connection.executemany("UPDATE orders SET state = 'expired', reason = 'no trade in session' WHERE client_order_id = ?", expired)
-    traded = [row for row in rows if row[1] in market.open]
-    if not traded:
-        return
-    signed = np.array([quantity if side == "buy" else -quantity for _, _, side, quantity in traded], dtype=np.int64)
-    opens = np.array([market.open[symbol] for _, symbol, _, _ in traded], dtype=np.int64)
-    fills = fill_session(signed, opens, terms)
-    prices, commissions = fills.price.tolist(), fills.commission.tolist()
+    working = [
+        _Working(*row)
+        for row in connection.execute(
+            "SELECT client_order_id, session, symbol, side, quantity, filled_quantity, executions FROM orders "
+            f"WHERE state IN {OPEN_STATES} AND session < ? ORDER BY number",
+            (session,),
+        )
+    ]
+    traded = [order for order in working if order.symbol in market.open]
+    filled = dict(zip((order.client_order_id for order in traded), _fills(traded, market, terms), strict=True))
+    executed = [(order, *filled[order.client_order_id]) for order in traded if filled[order.client_order_id][0]]
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM fills").fetchone()
-    filled_at = market.opens_at.astimezone(UTC).isoformat()
+    filled_at = (market.opens_at if terms.fill_at == "open" else market.closes_at).astimezone(UTC).isoformat()
     connection.executemany(
         "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (number + i, f"{client}-1", client, symbol, side, quantity, price, commission, session, filled_at)
-            for i, ((client, symbol, side, quantity), price, commission) in enumerate(zip(traded, prices, commissions, strict=True), 1)
+            (
+                number + i,
+                f"{order.client_order_id}-{order.executions + 1}",
+                order.client_order_id,
+                order.symbol,
+                order.side,
+                abs(quantity),
+                price,
+                commission,
+                session,
+                filled_at,
+            )
+            for i, (order, quantity, price, commission) in enumerate(executed, 1)
         ],
     )
+    worked = _sessions_worked(connection, {order.session for order in working}, session)
     connection.executemany(
-        "UPDATE orders SET state = 'filled', filled_quantity = quantity WHERE client_order_id = ?", [(row[0],) for row in traded]
+        "UPDATE orders SET state = ?, filled_quantity = ?, executions = ?, reason = ? WHERE client_order_id = ?",
+        [_after(order, filled.get(order.client_order_id, _NOTHING)[0], worked[order.session], terms.carry_sessions) for order in working],
     )
     change: dict[str, int] = {}
-    for (_, symbol, _, _), quantity in zip(traded, signed.tolist(), strict=True):
-        change[symbol] = change.get(symbol, 0) + quantity
+    for order, quantity, _, _ in executed:
+        change[order.symbol] = change.get(order.symbol, 0) + quantity
     _hold(connection, change)
     # Python's integers: a whole basket's value may pass 64 bits where no single fill does.
-    paid = sum(quantity * price for quantity, price in zip(signed.tolist(), prices, strict=True)) + sum(commissions)
+    paid = sum(quantity * price + commission for _, quantity, price, commission in executed)
     connection.execute("UPDATE account SET cash = cash - ?", (paid,))
+
+
+def _fills(orders: Sequence[_Working], market: SessionMarket, terms: FillTerms) -> list[tuple[int, int, int]]:
+    """Signed shares filled, price and commission of each order."""
+    if not orders:
+        return []
+    symbols = sorted({order.symbol for order in orders})
+    place = {symbol: index for index, symbol in enumerate(symbols)}
+    volume = [_told(market, "volume", market.volume, order.symbol) for order in orders] if terms.needs_volume else None
+    figures = [_told(market, "figures", market.figures, order.symbol) for order in orders] if terms.needs_figures else None
+    prices = market.open if terms.fill_at == "open" else market.close
+    done = fill_session(
+        np.array([order.left if order.side == "buy" else -order.left for order in orders], dtype=np.int64),
+        np.array([_told(market, terms.fill_at, prices, order.symbol) for order in orders], dtype=np.int64),
+        terms,
+        symbol=None if len(symbols) == len(orders) else np.array([place[order.symbol] for order in orders], dtype=np.int64),
+        volume=None if volume is None else np.array(volume, dtype=np.float64),
+        average_value=None if figures is None else np.array([each.average_value for each in figures], dtype=np.float64),
+        volatility=None if figures is None else np.array([each.volatility for each in figures], dtype=np.float64),
+    )
+    return list(zip(done.quantity.tolist(), done.price.tolist(), done.commission.tolist(), strict=True))
+
+
+def _told[T](market: SessionMarket, name: str, by_symbol: Mapping[str, T], symbol: str) -> T:
+    if symbol not in by_symbol:
+        raise DataError(
+            f"{symbol} {market.session}: an order fills by its {name}, and the session was read without; read it for what is ordered"
+        )
+    return by_symbol[symbol]
+
+
+def _sessions_worked(connection: sqlite3.Connection, decided: Iterable[str], session: str) -> dict[str, int]:
+    """For each session that decided an order, the sessions that its orders have worked in, this one included."""
+    count = "SELECT count(*) FROM sessions WHERE session > ? AND session <= ?"
+    return {each: int(connection.execute(count, (each, session)).fetchone()[0]) for each in decided}
+
+
+def _after(order: _Working, quantity: int, worked: int, carried: int) -> tuple[str, int, int, str, str]:
+    """State, shares filled, executions and reason of an order after a session that filled so much of it."""
+    filled = order.filled + abs(quantity)
+    state, reason = OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED, ""
+    if filled == order.quantity:
+        state = OrderState.FILLED
+    elif worked > carried:
+        state = OrderState.EXPIRED
+        reason = "the rest did not fill" if filled else "no trade in session"
+    return state.value, filled, order.executions + (quantity != 0), reason, order.client_order_id
 
 
 def _hold(connection: sqlite3.Connection, change: Mapping[str, int]) -> None:

@@ -1,17 +1,18 @@
 """Settle: bring the ledger from the last settled session to this one, session by session.
 
-Per session the venue plays it (paper), then one transaction books all of it: corporate actions, fills, orders that are over, and
-that the session is settled. So a kill leaves whole sessions, and the next call goes on from there.
+Per session the venue plays it (paper), then one transaction books all of it: borrowing, corporate actions, fills, orders that are
+over, and that the session is settled. So a kill leaves whole sessions, and the next call goes on from there.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.execution.outcome import is_same, record_answer
-from grodt.ledger.actions import apply_actions
+from grodt.ledger.actions import apply_actions, charge_borrowing
 from grodt.ledger.fills import last_fill_number, record_fill
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import LedgerOrder, find_order, orders_in, transition
@@ -22,6 +23,7 @@ from grodt.orders.fill import Fill
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 
 _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
+_NO_COST = Decimal(0)
 _ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
 
 
@@ -55,6 +57,7 @@ def settle(
     *,
     run: Run,
     now: Callable[[], datetime],
+    borrow_bps: Decimal = _NO_COST,
 ) -> Settled:
     """Settle each session after the last settled one, then whatever else the broker reports.
 
@@ -66,13 +69,14 @@ def settle(
         markets: sessions ascending; those settled before are passed over. Read one at a time.
         run: the run that books it.
         now: the clock, read once per commit.
+        borrow_bps: what the broker charges a year for borrowed shares.
 
     Raises:
         BrokerUnavailable: the broker did not answer; sessions before are settled, this one is untouched.
-        DataError: a fill differs from one with its execution id, or a corporate action cannot be applied.
+        DataError: a fill differs from one with its execution id, or a corporate action or borrowing cannot be booked.
         ValueError: the sessions are not ascending.
     """
-    settling = _Settling(ledger, lease, broker, run, now, Settled())
+    settling = _Settling(ledger, lease, broker, run, now, borrow_bps, Settled())
     with ledger.read() as tx:
         last = settled(tx, run.book)
     previous: date | None = None
@@ -96,6 +100,7 @@ class _Settling:
     broker: Broker
     run: Run
     now: Callable[[], datetime]
+    borrow_bps: Decimal
     result: Settled
     foreign: set[str] = field(default_factory=set)
 
@@ -132,6 +137,7 @@ class _Settling:
         if market is not None:
             # A late fill of an earlier session was held when the rights of this one were cut off.
             self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, now)
+            charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, now)
             self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, now)
             fills = tuple(fill for fill in fills if fill.session == market.session)
         self._fill(tx, fills, ours, now)

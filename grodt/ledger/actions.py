@@ -1,12 +1,14 @@
-"""Corporate actions on a book's positions.
+"""What happens to a book's positions between two sessions: the cost of borrowed shares, and corporate actions.
 
-The rule, the same as the paper broker's, for each ex date: what a dividend or a delisting pays is computed on the shares held before it,
-so before a split of the same date; then splits change the shares; then a delisting removes what is left; then what changes its
-symbol goes to the new one. Last come the payments due. A dividend stays owed under the symbol it was declared under.
+First the shares of short positions are paid for. Then the rule, the same as the paper broker's, for each ex date: what a dividend or a
+delisting pays is computed on the shares held before it, so before a split of the same date; then splits change the shares; then a
+delisting removes what is left; then what changes its symbol goes to the new one. Last come the payments due. A dividend stays owed
+under the symbol it was declared under.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy import func, insert, select
 
@@ -17,6 +19,7 @@ from grodt.ledger.entries import (
     FLAT,
     Entry,
     Holding,
+    borrow_entry,
     delisting_entry,
     dividend_entry,
     dividend_payment_entry,
@@ -31,6 +34,25 @@ from grodt.ledger.postings import holding, holdings, post, unpaid_dividends
 from grodt.ledger.tables import applied_sessions, dividends, fills
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
+from grodt.orders.borrowing import borrow_costs
+
+
+def charge_borrowing(tx: Write, book: str, market: SessionMarket, borrow_bps: Decimal, run_id: str, now: datetime) -> bool:
+    """Charge what the shares of short positions cost for the nights since the session before. To be called before its actions are applied.
+
+    Returns:
+        Whether it came to anything.
+
+    Raises:
+        ValueError: the session's actions, or fills of it, are booked already.
+        DataError: a short position has no close before the session.
+    """
+    if not borrow_bps:
+        return False
+    _require_in_order(tx, book, market.session)
+    held = {symbol: own.quantity for symbol, own in holdings(tx, book).items()}
+    entry = borrow_entry(book, borrow_costs(held, market.previous_close, market.session, market.nights, borrow_bps), market.session)
+    return entry is not None and post(tx, entry, run_id, now)
 
 
 def apply_actions(tx: Write, book: str, market: SessionMarket, run_id: str, now: datetime) -> int:

@@ -10,6 +10,7 @@ Accounts of a book (debits are positive):
 | cost | currency | yes | what the position cost; negative for a short: its proceeds |
 | receivable | currency | yes | dividends past their ex date and not yet paid |
 | commission | currency | yes | paid |
+| borrow | currency | yes | paid for borrowed shares |
 | dividend, realised | currency | yes | income, so a gain is negative |
 | capital | currency | | deposits, negative |
 
@@ -22,6 +23,7 @@ The id of an entry is a pure function of its event, so an event that is booked t
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -32,8 +34,8 @@ from grodt.money import Micros, divide_half_even
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 
-EntryKind = Literal["deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change"]
-Account = Literal["position", "market", "cash", "cost", "receivable", "commission", "dividend", "realised", "capital"]
+EntryKind = Literal["deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost"]
+Account = Literal["position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital"]
 
 SHARES = "shares"
 CURRENCY = "USD"
@@ -292,6 +294,22 @@ def symbol_change_entry(action: CorporateAction, book: str, held: Holding, into:
         ("realised", CURRENCY, new, relieved),
     )
     return Entry(symbol_change_id(book, action), "symbol_change", book, action.ex_date, f"{old} is {new}", lines) if lines else None
+
+
+def borrow_entry(book: str, costs: Mapping[str, Micros], session: date) -> Entry | None:
+    """What the shares of short positions cost to borrow for the nights before a session. One per book and session.
+
+    Args:
+        book: whose.
+        costs: by symbol, ascending, none of them zero.
+        session: in which it is charged.
+
+    Returns:
+        None when it costs nothing.
+    """
+    paid = (Posting("borrow", CURRENCY, symbol, cost) for symbol, cost in costs.items())
+    lines = (*_lines(("cash", CURRENCY, "", -sum(costs.values()))), *paid)
+    return Entry(f"borrow:{book}:{session}", "borrow_cost", book, session, "borrowed shares", lines) if lines else None
 
 
 def _share_of(cost: int, part: int, whole: int) -> int:

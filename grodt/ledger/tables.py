@@ -341,7 +341,7 @@ entries = Table(
     Column("digest", Text, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    _one_of("kind", "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change"),
+    _one_of("kind", "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost"),
     **_KEYED,
 )
 Index("ix_entries_book_session", entries.c.book, entries.c.session)
@@ -357,7 +357,7 @@ postings = Table(
     Column("symbol", Text, nullable=False),
     Column("amount", Int64, nullable=False),
     PrimaryKeyConstraint("entry_id", "line"),
-    _one_of("account", "position", "market", "cash", "cost", "receivable", "commission", "dividend", "realised", "capital"),
+    _one_of("account", "position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital"),
     CheckConstraint("amount <> 0", name="amount_moves"),
     CheckConstraint("(account IN ('position', 'market')) = (asset = 'shares')", name="shares_apart"),
     **_KEYED,

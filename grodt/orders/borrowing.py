@@ -1,12 +1,14 @@
 """What it costs to borrow the shares of short positions. The paper broker, the ledger and the replay all call it: one cost, to the cent."""
 
+from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grodt.errors import DataError
-from grodt.money import MICROS_PER_CENT
+from grodt.money import MICROS_PER_CENT, Micros
 from grodt.orders.rates import RATE_SCALE, multiplied, parts_of_bps
 
 IntArray = NDArray[np.int64]
@@ -66,3 +68,32 @@ def borrow_cost(quantity: IntArray, previous_close: IntArray, nights: int, borro
         )
     value = shares * np.where(short, previous_close, 0)
     return multiplied(value, rate * nights, _DAYS_PER_YEAR * RATE_SCALE * MICROS_PER_CENT) * MICROS_PER_CENT
+
+
+def borrow_costs(
+    positions: Mapping[str, int], previous_close: Mapping[str, Micros], session: date, nights: int, borrow_bps: Decimal
+) -> dict[str, Micros]:
+    """`borrow_cost` of a book, by symbol, ascending; symbols that cost nothing are absent.
+
+    Args:
+        positions: shares by symbol at the close of the session before.
+        previous_close: last close before the session by symbol, in micros.
+        session: the session.
+        nights, borrow_bps: see `borrow_cost`.
+
+    Raises:
+        DataError: a short position has no close, or is worth more than 64 bits hold exactly.
+    """
+    if not borrow_bps:
+        return {}
+    short = sorted(symbol for symbol, quantity in positions.items() if quantity < 0)
+    unpriced = [symbol for symbol in short if previous_close.get(symbol, 0) < 1]
+    if unpriced:
+        raise DataError(
+            f"{', '.join(unpriced)} {session}: held short, and no close before the session is known to charge the borrowing on; "
+            "ingest the bars before it, then run this again"
+        )
+    quantity = np.array([positions[symbol] for symbol in short], dtype=np.int64)
+    close = np.array([previous_close[symbol] for symbol in short], dtype=np.int64)
+    costs = borrow_cost(quantity, close, nights, borrow_bps).tolist()
+    return {symbol: Micros(cost) for symbol, cost in zip(short, costs, strict=True) if cost}

@@ -26,7 +26,7 @@ def parts_of_bps(name: str, bps: Decimal, highest: int) -> int:
         ConfigError: they are not finite, negative, above `highest`, or finer than four decimals.
     """
     if not bps.is_finite() or not 0 <= bps <= highest:
-        raise ConfigError(f"{name} is {bps}; it must be from 0 to {highest} basis points")
+        raise ConfigError(f"{name} is {bps:f}; it must be from 0 to {highest} basis points")
     return _whole(name, bps, PARTS_PER_BPS, "four")
 
 
@@ -37,7 +37,7 @@ def parts_of_share(name: str, share: Decimal) -> int:
         ConfigError: it is not finite, not above 0, above 1, or finer than eight decimals.
     """
     if not share.is_finite() or not 0 < share <= 1:
-        raise ConfigError(f"{name} is {share}; it must be above 0 and at most 1")
+        raise ConfigError(f"{name} is {share:f}; it must be above 0 and at most 1")
     return _whole(name, share, RATE_SCALE, "eight")
 
 
@@ -75,5 +75,5 @@ def multiplied(amount: IntArray, multiplier: int, divisor: int) -> IntArray:
 def _whole(name: str, value: Decimal, scale: int, decimals: str) -> int:
     scaled = value * scale
     if scaled != scaled.to_integral_value():
-        raise ConfigError(f"{name} is {value}; give it at most {decimals} decimals")
+        raise ConfigError(f"{name} is {value:f}; give it at most {decimals} decimals")
     return int(scaled)

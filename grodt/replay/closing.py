@@ -69,7 +69,7 @@ def orders_frame(frames: Frames, course: Course) -> pl.DataFrame:
             "filled_quantity": filled,
             "average_fill_price": money(average, filled > 0),
             "venue_order_id": pl.repeat(None, len(row), eager=True, dtype=pl.String),
-            "reason": reasons[state],
+            "reason": np.where((state == Reached.EXPIRED) & (filled > 0), "the rest did not fill", reasons[state]),
             "basket_hash": pl.repeat("", len(row), eager=True, dtype=pl.String),
         },
     )

@@ -237,7 +237,8 @@ class _Going:
     def _fill(self, row: int) -> None:
         """Fill open orders in the session, and let expire what is left of those whose time has come."""
         terms = self.plan.terms
-        prices = (self.history.open if terms.fill_at == "open" else self.history.close)[row]
+        opened = self.history.open[row]
+        prices = opened if terms.fill_at == "open" else np.where(opened > 0, self.history.close[row], 0)
         working = [(batch, places) for batch, places in self.orders.open() if batch.row < row]
         if not working:
             return

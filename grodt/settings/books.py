@@ -39,7 +39,7 @@ from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
 from grodt.bars.yahoo_settings import YahooSettings
-from grodt.brokers.fills import FillTerms
+from grodt.brokers.fills import FillAt, FillTerms
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.money import Micros, micros
@@ -169,15 +169,54 @@ class HistoryConfig(_Strict):
 
 
 class PaperConfig(_Strict):
-    """The embedded paper broker: fills at the next session's open."""
+    """The embedded paper broker: fills in the session after the decision. docs/costs.md says what each term stands for.
+
+    Attributes:
+        fill_at: at its open, or at its close.
+        slippage_bps: half the spread and what else crossing it costs.
+        impact: coefficient of the square-root law.
+        commission_bps, commission_per_share, minimum_commission, maximum_commission_bps: of each fill; USD where not in bps.
+        participation: largest share of a session's volume that the orders of a symbol fill with; None: any.
+        carry_sessions: sessions after the first in which what is left of an order still works.
+        borrow_bps: of a short position's value, a year.
+    """
 
     kind: Literal["paper"]
+    fill_at: FillAt = "open"
     slippage_bps: Exact = Field(ge=0, le=1000)
+    impact: Exact = Decimal(0)
     commission_bps: Exact = Field(ge=0, le=1000)
+    commission_per_share: Exact = Decimal(0)
+    minimum_commission: Exact = Decimal(0)
+    maximum_commission_bps: Exact | None = None
+    participation: Exact | None = None
+    carry_sessions: Whole = 0
+    borrow_bps: Exact = Decimal(0)
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> Self:
+        of_this_place(self.terms)
+        return self
 
     def terms(self) -> FillTerms:
-        """Its costs."""
-        return FillTerms(slippage_bps=self.slippage_bps, commission_bps=self.commission_bps)
+        """What trading with it costs.
+
+        Raises:
+            ConfigError: a term is out of its range.
+            ValueError: an amount in USD has more than six decimals.
+        """
+        return FillTerms(
+            slippage_bps=self.slippage_bps,
+            commission_bps=self.commission_bps,
+            minimum_commission=micros(self.minimum_commission),
+            commission_per_share=micros(self.commission_per_share),
+            maximum_commission_bps=self.maximum_commission_bps,
+            fill_at=self.fill_at,
+            impact=self.impact,
+            participation=self.participation,
+            carry_sessions=self.carry_sessions,
+            borrow_bps=self.borrow_bps,
+        )
 
 
 class SignalConfig(_Strict):
@@ -335,10 +374,14 @@ class Books(_Strict):
         return self.books[name]
 
     def config_hash(self, name: str) -> str:
-        """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals, without the schedule."""
+        """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals, without the schedule.
+
+        A term of the broker that has its default is left out, so that a file without it has the hash it always had.
+        """
         book = self.book(name)
+        broker = book.broker.model_dump(mode="json", exclude_defaults=True)
         content = {
-            "book": book.model_dump(mode="json", exclude={"schedule"}),
+            "book": book.model_dump(mode="json", exclude={"schedule"}) | {"broker": broker},
             "source": self.sources[book.source].model_dump(mode="json"),
             "signals": [signal.identity for signal in book.signals],
         }

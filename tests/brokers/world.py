@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from grodt.bars.corporate_actions import CorporateAction
-from grodt.bars.market import SessionMarket
+from grodt.bars.market import SessionMarket, TradingFigures
 from grodt.money import Micros, micros
 from grodt.orders.order import Order, Side, client_order_id
 
@@ -34,15 +34,23 @@ def market(
     opens: Mapping[str, str],
     *actions: CorporateAction,
     closes: Mapping[str, str] | None = None,
+    nights: int = 1,
+    at_close: Mapping[str, str] | None = None,
+    volume: Mapping[str, float] | None = None,
+    figures: Mapping[str, tuple[float, float]] | None = None,
 ) -> SessionMarket:
-    """A session: open prices, and previous closes where they are not the same."""
+    """A session: open prices; previous closes and closes where they are not the same; volume and figures that no order here exhausts."""
     return SessionMarket(
         session=session,
+        nights=nights,
         opens_at=instant(session, 14),
         closes_at=instant(session, 21),
         open={symbol: micros(price) for symbol, price in opens.items()},
         previous_close={symbol: micros(price) for symbol, price in (closes or opens).items()},
         actions=tuple(sorted(actions, key=lambda action: (action.symbol, action.kind))),
+        close={symbol: micros(price) for symbol, price in (at_close or opens).items()},
+        volume=dict.fromkeys(opens, 1e9) if volume is None else volume,
+        figures={symbol: TradingFigures(*pair) for symbol, pair in (figures or dict.fromkeys(opens, (1e9, 0.02))).items()},
     )
 
 

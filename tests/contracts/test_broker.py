@@ -1,6 +1,7 @@
 """What every broker must do. A new adapter joins by adding a venue to `VENUES`; a venue can be told to play a session."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
-from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
+from tests.brokers.world import BOOK, MON, THU, TUE, WED, market, order, usd
 
 Venue = tuple[Broker, Callable[[SessionMarket], None]]
 
@@ -21,15 +22,46 @@ def _paper(folder: Path) -> Venue:
     return broker, broker.advance
 
 
-VENUES = {"paper": _paper}
+def _paper_with_every_cost(folder: Path) -> Venue:
+    terms = FillTerms(
+        Decimal(5),
+        Decimal(1),
+        usd("1"),
+        commission_per_share=usd("0.005"),
+        maximum_commission_bps=Decimal(100),
+        fill_at="close",
+        impact=Decimal("0.5"),
+        participation=Decimal(1),
+        borrow_bps=Decimal(50),
+    )
+    broker = PaperBroker(folder / "paper.db", BOOK, usd("100000"), terms)
+    return broker, broker.advance
+
+
+def _paper_in_parts(folder: Path) -> Venue:
+    broker = PaperBroker(folder / "paper.db", BOOK, usd("100000"), FillTerms(participation=Decimal("0.1"), carry_sessions=2))
+    return broker, broker.advance
+
+
+VENUES = {"paper": _paper, "paper with every cost": _paper_with_every_cost}
+#: They fill a tenth of a session's volume, and go on for two sessions more.
+VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
+
+
+def _opened(venue: Venue) -> Iterator[Venue]:
+    yield venue
+    if isinstance(venue[0], PaperBroker):
+        venue[0].close()
 
 
 @pytest.fixture(params=sorted(VENUES))
 def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
-    broker, advance = VENUES[request.param](tmp_path)
-    yield broker, advance
-    if isinstance(broker, PaperBroker):
-        broker.close()
+    yield from _opened(VENUES[request.param](tmp_path))
+
+
+@pytest.fixture(params=sorted(VENUES_IN_PARTS))
+def parting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
+    yield from _opened(VENUES_IN_PARTS[request.param](tmp_path))
 
 
 def test_an_order_is_accepted_and_found_by_our_id(venue: Venue) -> None:
@@ -128,3 +160,53 @@ def test_a_cancelled_order_does_not_fill_and_a_cancel_of_what_is_over_does_nothi
         "IBM": OrderState.CANCELLED,
     }
     assert broker.positions() == {"AAPL": 10}
+
+
+def test_an_order_that_fills_in_parts_stays_open_until_they_add_up_to_it(parting: Venue) -> None:
+    broker, advance = parting
+    cash = broker.cash()
+    buy = order("AAPL", 250)
+    broker.submit(buy, MON)
+    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
+    found = broker.find(buy.client_order_id)
+    assert found is not None
+    assert (found.state, found.filled_quantity, found.quantity) == (OrderState.PARTIALLY_FILLED, 100, 250)
+    assert broker.open_orders() == (found,)
+    assert broker.positions() == {"AAPL": 100}
+    advance(market(WED, {"AAPL": "101"}, volume={"AAPL": 10_000}))
+    found = broker.find(buy.client_order_id)
+    assert found is not None
+    assert (found.state, found.filled_quantity) == (OrderState.FILLED, 250)
+    assert broker.open_orders() == ()
+    fills = broker.fills(0)
+    assert [(fill.session, fill.quantity) for fill in fills] == [(TUE, 100), (WED, 150)]
+    assert len({fill.execution_id for fill in fills}) == 2
+    assert {fill.client_order_id for fill in fills} == {buy.client_order_id}
+    assert broker.cash() == cash - sum(fill.quantity * fill.price + fill.commission for fill in fills)
+
+
+def test_a_cancel_keeps_the_part_that_filled(parting: Venue) -> None:
+    broker, advance = parting
+    buy = order("AAPL", 250)
+    broker.submit(buy, MON)
+    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
+    broker.cancel(buy.client_order_id)
+    advance(market(WED, {"AAPL": "100"}))
+    found = broker.find(buy.client_order_id)
+    assert found is not None
+    assert (found.state, found.filled_quantity) == (OrderState.CANCELLED, 100)
+    assert (broker.positions(), broker.open_orders()) == ({"AAPL": 100}, ())
+
+
+def test_what_does_not_fill_in_time_expires(parting: Venue) -> None:
+    broker, advance = parting
+    buy = order("AAPL", 350)
+    broker.submit(buy, MON)
+    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
+    advance(market(WED, {}))
+    advance(market(THU, {"AAPL": "100"}, volume={"AAPL": 1_000}))
+    found = broker.find(buy.client_order_id)
+    assert found is not None
+    assert (found.state, found.filled_quantity) == (OrderState.EXPIRED, 200)
+    assert found.reason
+    assert broker.open_orders() == ()

@@ -146,7 +146,9 @@ def make_basket(run: Run, orders: Iterable[Order]) -> Basket:
 class Desk:
     """One book: its ledger and broker, and the steps of its cycles. Every step may be repeated."""
 
-    def __init__(self, folder: Path, *, template: Path | None = None, fuse: Fuse | None = None, cash: Micros = CASH) -> None:
+    def __init__(
+        self, folder: Path, *, template: Path | None = None, fuse: Fuse | None = None, cash: Micros = CASH, terms: FillTerms = TERMS
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.fuse = fuse or Fuse()
@@ -157,7 +159,8 @@ class Desk:
             shutil.copy(template, path)
         self.real_ledger = Ledger.open(f"sqlite:///{path}")
         self.ledger: Ledger = FusedLedger(self.real_ledger, self.fuse)  # type: ignore[assignment]
-        self.paper = PaperBroker(folder / "paper.db", BOOK, cash, TERMS, allow_short=True)
+        self.terms = terms
+        self.paper = PaperBroker(folder / "paper.db", BOOK, cash, terms, allow_short=True)
         self.broker = FaultyBroker(self.paper, self.fuse)
         with self.real_ledger.write() as tx:
             post(tx, deposit_entry(BOOK, cash, "USD", MON - timedelta(days=3)), "start", _EPOCH)
@@ -197,7 +200,8 @@ class Desk:
         return send(self.ledger, None, self.broker, run, limits=limits(**bounds), now=self.now, sleep=self.pauses.append)
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:
-        return settle(self.ledger, None, self.broker, self.advance, markets, run=run, now=self.now)
+        bps = self.terms.borrow_bps
+        return settle(self.ledger, None, self.broker, self.advance, markets, run=run, now=self.now, borrow_bps=bps)
 
     def reconcile(self, run: Run) -> Reconciled:
         return reconcile(self.ledger, None, self.broker, book=BOOK, session=run.session, run_id=run.run_id, now=self.now())

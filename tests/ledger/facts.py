@@ -46,7 +46,7 @@ def one_of_each(ledger: Ledger) -> None:
     """Write a fact of every kind."""
     one = order()
     dividend = CorporateAction("AAPL", NEXT + timedelta(days=1), "dividend", NEXT + timedelta(days=9), cash_per_share=micros("0.25"))
-    market = SessionMarket(dividend.ex_date, NOW, NOW, {}, {}, (dividend,))
+    market = SessionMarket(dividend.ex_date, 1, NOW, NOW, {}, {}, (dividend,))
     with ledger.write() as tx:
         run = sent(tx, [one])
         record_fill(tx, fill(one), BOOK, run.run_id, NOW)

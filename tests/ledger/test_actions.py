@@ -40,7 +40,7 @@ AFTER = date(2026, 12, 7)
 
 
 def market(session: date, *actions: CorporateAction, closes: Mapping[str, Micros] | None = None) -> SessionMarket:
-    return SessionMarket(session, NOW, NOW, {}, closes or {}, actions)
+    return SessionMarket(session, 1, NOW, NOW, {}, closes or {}, actions)
 
 
 def hold(tx: Write, quantity: int, price: str = "645.57", symbol: str = "AAPL") -> None:

@@ -99,7 +99,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger) -> None:
     with ledger.write() as tx:
         tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match=r"at schema 9999, which this GRODT .schema 0002. does not know"):
+    with pytest.raises(ConfigError, match=r"at schema 9999, which this GRODT .schema 0003. does not know"):
         Ledger.open(f"sqlite:///{ledger.path}")
 
 
@@ -345,22 +345,33 @@ def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(t
         connection.execute(text("INSERT INTO coverage VALUES ('demo', 'AAA', '2026-01-02', '2026-11-20', 'run')"))
         entry = "('deposit:b', 'deposit', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')"
         connection.execute(text(f"INSERT INTO entries VALUES {entry}"))
+        connection.execute(text("INSERT INTO postings VALUES ('deposit:b', 0, 'b', 'cash', 'USD', '', 5)"))
     engine.dispose()
 
     opened = open_ledger(tmp_path)
     with opened.write() as tx:
         assert coverage(tx, "demo") == {"AAA": (date(2026, 1, 2), date(2026, 11, 20))}
         assert coverage(tx, "demo", "1m") == {}
-        assert count(tx, "entries") == 1
+        assert (count(tx, "entries"), count(tx, "postings")) == (1, 1)
         tx.connection.execute(
             text("INSERT INTO entries VALUES ('change:b', 'symbol_change', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')")
         )
+        tx.connection.execute(
+            text("INSERT INTO entries VALUES ('borrow:b', 'borrow_cost', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')")
+        )
+        tx.connection.execute(text("INSERT INTO postings VALUES ('borrow:b', 0, 'b', 'borrow', 'USD', 'AAPL', 5)"))
         assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
 
     def unknown() -> None:
         with opened.write() as tx:
             tx.connection.execute(text("INSERT INTO entries VALUES ('x', 'merger', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')"))
 
+    def unknown_account() -> None:
+        with opened.write() as tx:
+            tx.connection.execute(text("INSERT INTO postings VALUES ('borrow:b', 1, 'b', 'interest', 'USD', '', 5)"))
+
     with pytest.raises(LedgerRefused, match="kind_known"):
         unknown()
+    with pytest.raises(LedgerRefused, match="account_known"):
+        unknown_account()
     opened.close()

@@ -6,8 +6,10 @@ import pytest
 
 from grodt.bars.files import FilesSource
 from grodt.bars.simulated import SimulatedSource
+from grodt.brokers.fills import FillTerms
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
+from grodt.money import micros
 from grodt.sessions import Calendar
 from grodt.settings.books import FilesConfig, HistoryConfig, SimulatedConfig, UniverseConfig, load_books
 from grodt.signals.ewma_crossover import EwmaCrossover
@@ -142,6 +144,17 @@ def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
         ("books.demo.capital", True, "books.demo.capital: must be a finite number (given: True)"),
         ("books.demo.capital", 1e40, "books.demo.capital: Input should be less than or equal to 1000000000000"),
         ("books.demo.capital", 0.1234567, "books.demo.capital: amount 0.1234567 has more than six decimals"),
+        ("books.demo.broker.fill_at", "noon", "books.demo.broker.fill_at: Input should be 'open' or 'close' (given: 'noon')"),
+        ("books.demo.broker.impact", -1, "books.demo.broker: impact is -1; it must be from 0 to 10"),
+        ("books.demo.broker.impact", float("nan"), "books.demo.broker.impact: must be a finite number (given: nan)"),
+        ("books.demo.broker.participation", 0, "books.demo.broker: participation is 0; it must be above 0 and at most 1"),
+        ("books.demo.broker.participation", 10, "books.demo.broker: participation is 10; it must be above 0 and at most 1"),
+        ("books.demo.broker.carry_sessions", 1.5, "books.demo.broker.carry_sessions: Input should be a valid integer"),
+        ("books.demo.broker.carry_sessions", 100, "books.demo.broker: carry_sessions is 100; it must be from 0 to 60"),
+        ("books.demo.broker.borrow_bps", -5, "books.demo.broker: borrow_bps is -5; it must be from 0 to 100000 basis points"),
+        ("books.demo.broker.commission_per_share", -1, "books.demo.broker: commission_per_share is -1000000 micros; it must be from 0"),
+        ("books.demo.broker.minimum_commission", 0.0000001, "books.demo.broker: amount 1E-7 has more than six decimals"),
+        ("books.demo.broker.maximum_commission_bps", 0.00001, "maximum_commission_bps is 0.00001; give it at most four decimals"),
         ("books.demo.broker.slippage_bps", -1, "books.demo.broker.slippage_bps: Input should be greater than or equal to 0"),
         ("books.demo.broker.commission_bps", float("nan"), "books.demo.broker.commission_bps: must be a finite number (given: nan)"),
         # construction and quality
@@ -350,3 +363,40 @@ def test_what_stands_under_an_unknown_key_is_not_repeated(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="api_secret: unknown key") as caught:
         load_books(path)
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_terms_of_a_paper_broker_are_exact(tmp_path):
+    broker = {
+        "kind": "paper",
+        "fill_at": "close",
+        "slippage_bps": 2.5,
+        "impact": 0.7,
+        "commission_bps": 0,
+        "commission_per_share": 0.0035,
+        "minimum_commission": 0.35,
+        "maximum_commission_bps": 100,
+        "participation": 0.05,
+        "carry_sessions": 3,
+        "borrow_bps": 50,
+    }
+    assert load(tmp_path, edited({"books.demo.broker": broker})).book("demo").broker.terms() == FillTerms(
+        slippage_bps=Decimal("2.5"),
+        commission_bps=Decimal(0),
+        minimum_commission=micros("0.35"),
+        commission_per_share=micros("0.0035"),
+        maximum_commission_bps=Decimal(100),
+        fill_at="close",
+        impact=Decimal("0.7"),
+        participation=Decimal("0.05"),
+        carry_sessions=3,
+        borrow_bps=Decimal(50),
+    )
+
+
+def test_a_term_that_is_written_out_at_its_default_changes_no_hash(tmp_path):
+    written = {"fill_at": "open", "impact": 0, "participation": None, "carry_sessions": 0, "borrow_bps": 0.0}
+    plain, same, other = (
+        load(tmp_path, edited({f"books.demo.broker.{name}": value for name, value in terms.items()})).config_hash("demo")
+        for terms in ({}, written, written | {"impact": 0.1})
+    )
+    assert plain == same != other

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from grodt.ledger.columns import Day, Int64
+from grodt.ledger.migrations.checks import widen_check
 
 revision: str = "0002"
 down_revision: str | None = "0001"
@@ -30,8 +31,8 @@ def upgrade() -> None:
             "BEGIN SELECT RAISE(ABORT, 'lake_removals is append-only'); END"
         )
     _coverage_by_width()
-    _widen("entries", "'dividend_payment', 'delisting')", "'dividend_payment', 'delisting', 'symbol_change')")
-    _widen("breaks", "'position', 'cash', 'order')", "'position', 'cash', 'order', 'action')")
+    widen_check("entries", "'dividend_payment', 'delisting')", "'dividend_payment', 'delisting', 'symbol_change')")
+    widen_check("breaks", "'position', 'cash', 'order')", "'position', 'cash', 'order', 'action')")
 
 
 def _coverage_by_width() -> None:
@@ -55,23 +56,3 @@ def _coverage_by_width() -> None:
         "SELECT source, '1d', symbol, first_date, last_date, run_id FROM coverage_0001"
     )
     op.drop_table("coverage_0001")
-
-
-def _widen(table: str, old: str, new: str) -> None:
-    """Let a CHECK of the table accept more.
-
-    SQLite cannot alter one. No row is touched by it, so the text of the table's definition is changed, as
-    https://www.sqlite.org/lang_altertable.html describes for such changes; a rebuilt table would lose what refers to it.
-
-    Raises:
-        ValueError: the definition is not the one expected.
-    """
-    connection = op.get_bind()
-    definition = connection.exec_driver_sql("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?", (table,)).scalar_one()
-    if definition.count(old) != 1:
-        raise ValueError(f"table {table} is not as revision 0001 made it: {definition}")
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema = ON")
-    connection.exec_driver_sql("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (definition.replace(old, new), table))
-    connection.exec_driver_sql(f"PRAGMA schema_version = {int(version) + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
