@@ -27,18 +27,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.indicator_engines import COMPARED, NAMES
+from tests.benchmarks.peers import EngineFailed, Install, environments, last_line, versions
 
 _ROOT = Path(__file__).resolve().parents[2]
 _WORKER = Path(__file__).with_name("indicator_engines.py")
 SESSIONS = 2_520
 #: What uv installs for each peer.
 PEERS = {
-    "talib": ("ta-lib", "numpy"),
-    "talib-2-threads": ("ta-lib", "numpy"),
-    "polars": ("polars", "numpy", "pyarrow"),
-    "polars_talib": ("polars", "polars-talib", "numpy", "pyarrow"),
-    "pandas": ("pandas", "numpy"),
-    "vectorbt": ("vectorbt", "numpy"),
+    "talib": Install(("ta-lib", "numpy")),
+    "talib-2-threads": Install(("ta-lib", "numpy")),
+    "polars": Install(("polars", "numpy", "pyarrow")),
+    "polars_talib": Install(("polars", "polars-talib", "numpy", "pyarrow")),
+    "pandas": Install(("pandas", "numpy")),
+    "vectorbt": Install(("vectorbt", "numpy")),
 }
 #: Bars of PERFORMANCE.md, section "Signals": seconds at medium and large, megabytes at large, and the C floor it aims at thrice.
 SECONDS = {500: 0.09, 5_000: 0.8}
@@ -85,10 +86,6 @@ class Cost:
     faded: float
 
 
-class EngineFailed(Exception):
-    """An engine could not be installed or did not run."""
-
-
 def main() -> None:
     """Measure and print."""
     options = _options()
@@ -100,7 +97,7 @@ def main() -> None:
     console.print(
         f"Python {platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start"
     )
-    pythons = {"grodt": Path(sys.executable)} | (_environments(Path(options.environments), options.python) if options.peers else {})
+    pythons = {"grodt": Path(sys.executable)} | (_peers(options) if options.peers else {})
     found: dict[str, dict[str, Cost]] = {}
     root = Path(tempfile.mkdtemp(prefix="grodt-indicators-"))
     try:
@@ -128,6 +125,16 @@ def _options() -> argparse.Namespace:
         "--environments", default=str(Path(tempfile.gettempdir()) / "grodt-peers"), help="where they are kept; default %(default)s"
     )
     return parser.parse_args()
+
+
+def _peers(options: argparse.Namespace) -> dict[str, Path]:
+    """The peers' Pythons; one that does not install is named with the reason."""
+    pythons, refused = environments(PEERS, Path(options.environments), options.python)
+    for name, reason in refused.items():
+        console.print(f"{name} does not install: {reason}")
+    for name, interpreter in pythons.items():
+        console.print(f"{name}: {versions(interpreter, PEERS[name].packages)}")
+    return pythons
 
 
 def _write_panel(folder: Path, shape: Shape) -> None:
@@ -189,45 +196,9 @@ def _run(name: str, python: Path, folder: Path, repeat: int) -> dict[str, float]
     except subprocess.TimeoutExpired:
         raise EngineFailed("gave no answer in 900 s") from None
     if done.returncode:
-        raise EngineFailed(_last_line(done.stderr) or f"ended with status {done.returncode}")
+        raise EngineFailed(last_line(done.stderr) or f"ended with status {done.returncode}")
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
-
-
-def _environments(folder: Path, python: str) -> dict[str, Path]:
-    """The peers' Pythons; one that does not install is named with the reason."""
-    pythons: dict[str, Path] = {}
-    for name, packages in PEERS.items():
-        home = folder / "-".join(packages)
-        interpreter = home / "bin" / "python"
-        try:
-            if not (home / "complete").exists():
-                _uv("venv", "--clear", "--python", python, str(home))
-                _uv("pip", "install", "--only-binary", ":all:", "--python", str(interpreter), *packages)
-                (home / "complete").touch()
-        except EngineFailed as failed:
-            console.print(f"{name} does not install: {failed}")
-        else:
-            pythons[name] = interpreter
-            console.print(f"{name}: {_versions(interpreter, packages)}")
-    return pythons
-
-
-def _uv(*arguments: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    done = subprocess.run(["uv", *arguments], capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise EngineFailed(" ".join(done.stderr.split()) or f"uv {arguments[0]} ended with status {done.returncode}")
-
-
-def _versions(interpreter: Path, packages: tuple[str, ...]) -> str:
-    code = "import sys; from importlib.metadata import version; print(*(f'{one} {version(one)}' for one in sys.argv[1:]), sep=', ')"
-    return subprocess.run([str(interpreter), "-c", code, *packages], capture_output=True, text=True, check=False).stdout.strip()
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
 
 
 def _reference(folder: Path) -> NDArray[np.longdouble]:
