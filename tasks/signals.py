@@ -9,10 +9,15 @@ from grodt.execution.decision import BookState, Closes, book_state, closes_of, r
 from grodt.execution.history import read_panel, read_turnover
 from grodt.execution.marking import Marked
 from grodt.signals.forecasts import Forecasts, fields_of, forecast_session
+from grodt.signals.gate_evidence import facts
+from grodt.signals.gating import Gates
 from grodt.signals.panel import Panel
 from grodt.targets.universe import Eligibility, UniverseRules, judge
+from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
 from tasks.stage import stage
+
+_log = get_logger("grodt.regimes")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,15 +46,28 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
     parts = cycle.parts
     with parts.ledger.read() as tx:
         state = book_state(tx, cycle.opened, marked.mark, parts.universe(cycle.session))
-    specs, rules = parts.config.weighted_signals(), parts.config.universe.rules
+    specs, gating, rules = parts.config.weighted_signals(), parts.config.gating(), parts.config.universe.rules
     place = (parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session)
-    panel = read_panel(*place, state.symbols, fields_of(specs))
+    panel = read_panel(*place, state.symbols, fields_of(specs, gating))
     judged = None if rules is None else judge_universe(cycle, rules, panel, state)
     if judged is not None:
         cycle.tell("signals", f"{np.count_nonzero(judged[0].eligible)} of {np.count_nonzero(state.in_universe)} candidates may be traded")
         state = restricted(state, judged[0])
     panel = panel.of_members(state.in_universe[None])
-    return Opinion(state, closes_of(panel), forecast_session(panel, specs), judged)
+    if gating is not None:
+        gating.require_history(f"book {cycle.book} session {cycle.session}", len(panel.sessions))
+    forecasts = forecast_session(panel, specs, gating=gating)
+    if forecasts.gates is not None:
+        tell_regime(cycle, forecasts.gates)
+    return Opinion(state, closes_of(panel), forecasts, judged)
+
+
+def tell_regime(cycle: Cycle, gates: Gates) -> None:
+    """Log the market's regime and what is switched off, with the reason."""
+    said = facts(gates)
+    _log.info("regime", **said)
+    off = ", ".join(f"{name} in {count} of {said['symbols']} symbols" for name, count in gates.counts.items()) or "no signal"
+    cycle.tell("signals", f"market {said['regime'] or 'of unknown regime'}; off: {off} ({said['reason']})")
 
 
 def judge_universe(cycle: Cycle, rules: UniverseRules, panel: Panel, state: BookState) -> tuple[Eligibility, tuple[str, ...]]:

@@ -69,6 +69,8 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
         _branch(tree, "quarantined", [_line(row, ("rule", "value", "bound")) for row in found.quarantine])
     if found.actions:
         _branch(tree, "corporate actions", [_line(row, tuple(row)) for row in found.actions])
+    if found.regimes:
+        _branch(tree, "regime", [_regime(row) for row in found.regimes])
     _branch(tree, "signals", [f"{row['signal']}: {_line(row, ('value', 'forecast'))}" for row in found.signals])
     wanted = ("forecast", "volatility", "target_weight", "current_quantity", "target_quantity", "reference_price")
     _branch(tree, "target", [_line(row, wanted) for row in found.target])
@@ -94,6 +96,12 @@ def _branch(tree: "Tree", title: str, lines: Iterable[str]) -> None:
     branch = tree.add(title if shown else f"{title}: {_NONE}")
     for line in shown:
         branch.add(line)
+
+
+def _regime(row: Mapping[str, Any]) -> str:
+    measured = f"{row['regime'] or 'not known'}" + ("" if row["confidence"] is None else f", confidence {_words(row['confidence'])}")
+    off = f"; off: {row['switched_off'] or _NONE}" + (f" ({row['reason']})" if row["reason"] else "")
+    return f"{row['of']}: {measured}; in force: {row['in_force'] or 'not known'}{off}"
 
 
 def _check(row: Mapping[str, Any]) -> str:

@@ -219,6 +219,37 @@ class Universe(dy.Schema):
         return pl.col("eligible") == (pl.col("reason") == "")
 
 
+_REGIMES = ["trending", "ranging", "transition", "high_volatility"]
+
+
+class Regimes(dy.Schema):
+    """The regime of each symbol and of the market of a book that tells regimes apart, and the signals that were off for it."""
+
+    book = dy.String(primary_key=True, description="book")
+    session = dy.Date(primary_key=True, description="session of the decision")
+    symbol = dy.String(primary_key=True, description="ticker; empty for the market of the book's members")
+    regime = dy.Enum(_REGIMES, nullable=True, description="measured; null where history is too short or there is no bar")
+    confidence = _statistic("0.5 at the bound of the regime, 1 deep inside it; of the market, the share of the vote", "1", nullable=True)
+    in_force = dy.Enum(
+        _REGIMES, nullable=True, description="what signals were switched by: measured of it or of the market, or the override"
+    )
+    override = dy.Bool(description="whether the book's configuration said what is in force")
+    switched_off = dy.String(description="names of the signals that are off, with commas; empty where none is")
+    reason = dy.String(description="why: override, or whose regime is what; empty where none is off and nothing is overridden")
+    run_id = dy.String(description="the run that measured it")
+
+    @dy.rule()
+    def off_has_a_reason(cls) -> pl.Expr:
+        """What is switched off has a reason."""
+        return (pl.col("switched_off") == "") | (pl.col("reason") != "")
+
+    @dy.rule()
+    def a_regime_has_a_confidence(cls) -> pl.Expr:
+        """A regime has a confidence from 0 to 1, and only a regime."""
+        inside = (pl.col("confidence").fill_null(-1.0) >= 0) & (pl.col("confidence").fill_null(2.0) <= 1)
+        return pl.when(pl.col("regime").is_null()).then(pl.col("confidence").is_null()).otherwise(inside)
+
+
 class RiskChecks(dy.Schema):
     """Evidence: every evaluation of every control, passes included."""
 
@@ -346,6 +377,7 @@ TABLES: dict[str, type[dy.Schema]] = {
     "quarantine": Quarantine,
     "quarantine_1m": Quarantine1m,
     "signals": Signals,
+    "regimes": Regimes,
     "targets": Targets,
     "universe": Universe,
     "risk_checks": RiskChecks,

@@ -19,10 +19,12 @@ from grodt.ledger.orders import LedgerOrder, OrderEvent, approval_of, events_of,
 from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
+from grodt.signals.gate_evidence import MARKET
 
 type Facts = dict[str, Any]
 
 _EXPORTS = ("signals", "targets", "positions")
+_REGIMES = "regimes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Explanation:
         bars: the bar that the run saw, with the file it stands in; none where the symbol had none.
         quarantine: rows of that session that the gate refused.
         actions: corporate actions with that ex date.
+        regimes: the market's, then the symbol's, and what they switched off; none where the book tells no regimes apart.
         signals: value and forecast of each signal.
         target: what was wanted; empty where the run exported nothing (it halted before).
         checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers.
@@ -45,6 +48,7 @@ class Explanation:
     bars: list[Facts]
     quarantine: list[Facts]
     actions: list[Facts]
+    regimes: list[Facts]
     signals: list[Facts]
     target: list[Facts]
     checks: list[Facts]
@@ -66,7 +70,7 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str) -> Explana
         DataError: a file of the chain is missing or altered.
     """
     seen = snapshot(tx, run.snapshot_version, tables=("bars_1d", "corporate_actions")) if run.snapshot_version is not None else None
-    now = snapshot(tx, tables=(*_EXPORTS, "quarantine"))
+    now = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"))
     exported = {table: _rows(lake, now, table, run.book, run.session, symbol) for table in _EXPORTS}
     checks = checks_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
     return Explanation(
@@ -74,6 +78,11 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str) -> Explana
         bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol),
         quarantine=_rows(lake, now, "quarantine", source, run.session, symbol),
         actions=[] if seen is None else _rows(lake, seen, "corporate_actions", source, run.session, symbol),
+        regimes=[
+            {"of": of, **row}
+            for of, name in (("market", MARKET), (symbol, symbol))
+            for row in _rows(lake, now, _REGIMES, run.book, run.session, name)
+        ],
         signals=exported["signals"],
         target=exported["targets"],
         checks=checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts(),

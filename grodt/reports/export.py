@@ -31,6 +31,7 @@ from grodt.reports.frames import (
     universe_frame,
 )
 from grodt.signals.forecasts import Forecasts
+from grodt.signals.gate_evidence import regimes_frame
 from grodt.targets.quantities import Targets
 from grodt.targets.universe import Eligibility
 
@@ -90,6 +91,8 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
     if decided.judged is not None:
         judged, instruments = decided.judged
         own["universe"] = universe_frame(cycle, instruments, judged)
+    if decided.forecasts.gates is not None:
+        own["regimes"] = regimes_frame(run.book, run.session, run.run_id, decided.forecasts.gates)
     equity = {("equity", each.session): equity_frame(mark, each.run_id) for each, mark in marks if mark is not None}
     return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()})
 

@@ -47,7 +47,9 @@ from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
 from grodt.signals.forecasts import Signal, require_weights
+from grodt.signals.gating import Gating, RegimeSettings, require_regimes
 from grodt.signals.plugins.kind import Kind
+from grodt.signals.regime import RegimeName
 from grodt.signals.registry import find_signal
 from grodt.signals.signal import is_intraday
 from grodt.targets.construction import Construction
@@ -227,12 +229,14 @@ class SignalConfig(_Strict):
         weight: in the combined forecast.
         parameters: those that are not at their defaults.
         file: a Python file of one's own that has it; a relative path starts at the books file's folder.
+        regimes: in which it is on; None: always. The book has a `regime` section then.
     """
 
     signal: str
     weight: Number = Field(gt=0)
     parameters: dict[str, StrictInt | StrictFloat | StrictStr] = Field(default_factory=dict)
     file: str | None = Field(default=None, min_length=1)
+    regimes: tuple[RegimeName, ...] | None = None
     _kind: Kind = PrivateAttr()
 
     @model_validator(mode="after")
@@ -241,6 +245,13 @@ class SignalConfig(_Strict):
         self._kind = of_this_place(lambda: find_signal(self.signal, self.file, folder))
         of_this_place(self.build)
         return self
+
+    @field_validator("regimes")
+    @classmethod
+    def _each_regime_once(cls, regimes: tuple[RegimeName, ...] | None) -> tuple[RegimeName, ...] | None:
+        if regimes is not None:
+            of_this_place(lambda: require_regimes("regimes", regimes))
+        return regimes
 
     @property
     def identity(self) -> str | None:
@@ -274,6 +285,7 @@ class BookConfig(_Strict):
     capital: Exact = Field(gt=0, le=MOST_CAPITAL)
     broker: PaperConfig
     signals: tuple[SignalConfig, ...] = Field(min_length=1)
+    regime: Annotated[RegimeSettings, WrapValidator(as_written(RegimeSettings))] | None = None
     construction: Annotated[Construction, WrapValidator(as_written(Construction))]
     limits: Annotated[Limits, WrapValidator(as_written(Limits))]
     quality: Annotated[Thresholds, WrapValidator(as_written(Thresholds))] = Field(default_factory=Thresholds, validate_default=True)
@@ -327,6 +339,16 @@ class BookConfig(_Strict):
         return quality if limits is None else replace(quality, completeness=limits.completeness)
 
     @model_validator(mode="after")
+    def _regimes_are_told_apart(self) -> Self:
+        gated = [name.build().name for name in self.signals if name.regimes is not None]
+        if gated and self.regime is None:
+            raise ValueError(
+                f"signals: {', '.join(gated)} {'is' if len(gated) == 1 else 'are'} on in some regimes and the book has no `regime` section "
+                "that says how they are told apart; write `regime: {}` for its defaults"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _history_in_calendar(self) -> Self:
         first, _ = self.exchange.bounds()
         if self.history.start is not None and self.history.start < first:
@@ -346,6 +368,12 @@ class BookConfig(_Strict):
     def weighted_signals(self) -> tuple[tuple[Signal, float], ...]:
         """Its signals with their weights."""
         return tuple((signal.build(), signal.weight) for signal in self.signals)
+
+    def gating(self) -> Gating | None:
+        """In which regimes each signal is on; None for a book without a `regime` section."""
+        if self.regime is None:
+            return None
+        return Gating(self.regime, {each.build().name: each.regimes for each in self.signals if each.regimes is not None})
 
 
 class Books(_Strict):

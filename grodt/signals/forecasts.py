@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from grodt.errors import ConfigError
+from grodt.signals.gating import GateHistory, Gates, Gating
 from grodt.signals.indicators import Volatility
+from grodt.signals.intraday import require_minutes
 from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.signals.parameters import require_number
-from grodt.signals.signal import Signal
+from grodt.signals.signal import Signal, is_intraday
 
 __all__ = ["ForecastHistory", "Forecasts", "Signal", "combine", "fields_of", "forecast_session", "forecast_sessions", "require_weights"]
 
@@ -26,6 +28,7 @@ class Forecasts:
         forecast: each signal's forecast, (S, N); NaN where there is none.
         combined: the forecasts combined by weight, (N,); NaN where no signal has one.
         volatility: expected volatility per year, (N,); NaN where there is none.
+        gates: the regimes and which signals they switched off; None for a book without regimes.
     """
 
     symbols: tuple[str, ...]
@@ -34,6 +37,7 @@ class Forecasts:
     forecast: FloatArray
     combined: FloatArray
     volatility: FloatArray
+    gates: Gates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class ForecastHistory:
         symbols, signals: as there.
         value, forecast: (S, R, N), or (S, 0, N) where they were not to be kept.
         combined, volatility: (R, N).
+        gates: as there, of all R sessions.
     """
 
     symbols: tuple[str, ...]
@@ -52,21 +57,31 @@ class ForecastHistory:
     forecast: FloatArray
     combined: FloatArray
     volatility: FloatArray
+    gates: GateHistory | None = None
 
     def at(self, row: int) -> Forecasts:
         """Those of one session; where each signal's own were not kept, of no signal."""
-        if not self.value.shape[1]:
-            return Forecasts(self.symbols, (), self.value[:0, 0:0], self.forecast[:0, 0:0], self.combined[row], self.volatility[row])
-        return Forecasts(self.symbols, self.signals, self.value[:, row], self.forecast[:, row], self.combined[row], self.volatility[row])
+        kept = bool(self.value.shape[1])
+        value, forecast = (self.value[:, row], self.forecast[:, row]) if kept else (self.value[:0, 0:0], self.forecast[:0, 0:0])
+        gates = None if self.gates is None else self.gates.at(row)
+        return Forecasts(self.symbols, self.signals if kept else (), value, forecast, self.combined[row], self.volatility[row], gates)
 
 
-def forecast_session(panel: Panel, specs: Sequence[tuple[Signal, float]], volatility: Volatility | None = None) -> Forecasts:
+def forecast_session(
+    panel: Panel, specs: Sequence[tuple[Signal, float]], volatility: Volatility | None = None, *, gating: Gating | None = None
+) -> Forecasts:
     """Every signal in the panel's last session, and their combination; arguments and errors as for `forecast_sessions`."""
-    return forecast_sessions(panel, specs, 1, volatility).at(0)
+    return forecast_sessions(panel, specs, 1, volatility, gating=gating).at(0)
 
 
 def forecast_sessions(
-    panel: Panel, specs: Sequence[tuple[Signal, float]], last: int, volatility: Volatility | None = None, *, keep: bool = True
+    panel: Panel,
+    specs: Sequence[tuple[Signal, float]],
+    last: int,
+    volatility: Volatility | None = None,
+    *,
+    keep: bool = True,
+    gating: Gating | None = None,
 ) -> ForecastHistory:
     """Every signal in the panel's last sessions, and their combination. A session has the same forecasts whatever `last` is.
 
@@ -76,25 +91,31 @@ def forecast_sessions(
         last: how many sessions.
         volatility: how volatility is estimated, for the signals and for the targets alike; None: its defaults.
         keep: whether each signal's own values and forecasts are wanted, or their combination alone.
+        gating: in which regimes each signal is on; None: always. Where one is off, its forecast is 0 and its value stands.
 
     Raises:
-        ConfigError: no signal, a name used twice, or a weight out of bounds.
+        ConfigError: no signal, a name used twice, a weight out of bounds, or an intraday signal on a panel of sessions.
         ValueError: the panel has fewer sessions, or none.
     """
     signals = tuple(signal.name for signal, _ in specs)
     weights = require_weights(signals, [weight for _, weight in specs])
+    for signal, _ in specs:
+        if is_intraday(signal):
+            require_minutes(signal.name, panel)
     sigma = (volatility or Volatility()).evaluate(panel, last)
+    gates = None if gating is None else gating.evaluate(panel, signals, last)
     kept = (len(specs), last if keep else 0, len(panel.symbols))
     value, forecast = np.empty(kept), np.empty(kept)
     total = math.fsum(weights)
     combined, known = np.zeros(sigma.shape), np.zeros(sigma.shape, dtype=np.bool_)
     for place, ((signal, _), weight) in enumerate(zip(specs, weights, strict=True)):
         output = signal.evaluate(panel, sigma)
+        own = output.forecast if gates is None else np.where(gates.off(place) & ~np.isnan(output.forecast), 0.0, output.forecast)
         if keep:
-            value[place], forecast[place] = output.value, output.forecast
-        _add(combined, known, output.forecast, weight / total)
+            value[place], forecast[place] = output.value, own
+        _add(combined, known, own, weight / total)
     combined[~known] = np.nan
-    return ForecastHistory(panel.symbols, signals, value, forecast, combined, sigma)
+    return ForecastHistory(panel.symbols, signals, value, forecast, combined, sigma, gates)
 
 
 def combine(forecast: FloatArray, weights: Sequence[float]) -> FloatArray:
@@ -121,9 +142,10 @@ def _add(combined: FloatArray, known: BoolArray, forecast: FloatArray, share: fl
     known |= seen
 
 
-def fields_of(specs: Sequence[tuple[Signal, float]]) -> tuple[str, ...]:
-    """What the signals read of a panel beside closes and returns, each once."""
-    return tuple(sorted({name for signal, _ in specs for name in signal.fields}))
+def fields_of(specs: Sequence[tuple[Signal, float]], gating: Gating | None = None) -> tuple[str, ...]:
+    """What the signals, and their gating, read of a panel beside closes and returns, each once."""
+    own = {name for signal, _ in specs for name in signal.fields}
+    return tuple(sorted(own.union(() if gating is None else gating.fields)))
 
 
 def require_weights(signals: Sequence[str], weights: Sequence[float]) -> tuple[float, ...]:
