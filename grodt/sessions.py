@@ -7,7 +7,7 @@ of the open is inside, the instants of the close and of the start of a lunch bre
 
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -26,6 +26,9 @@ FIRST_DATE = date(1990, 1, 2)
 #: Where a calendar is asked to start: the first of these that exchange_calendars can. It knows Shanghai's holidays from 1991, Tokyo's
 #: and Bombay's from 1997, Astana's from 2017, Riyadh's from 2021, and refuses an earlier start.
 _STARTS = (FIRST_DATE, *(date(year, 1, 2) for year in (1991, 1997, 2000, 2010, 2017, 2021)))
+_YEAR = timedelta(days=364)
+#: More sessions than this in a year are those of a venue that never closes.
+_DAYS_OF_AN_EXCHANGE = 300
 #: Instants in arrays: UTC without a zone, in microseconds.
 INSTANT = np.dtype("datetime64[us]")
 #: Sessions in arrays.
@@ -284,6 +287,11 @@ class Calendar:
             return ()
         found = _exchange_calendar(self.name).sessions_in_range(start.isoformat(), end.isoformat())
         return tuple(stamp.date() for stamp in found)
+
+    def sessions_per_year(self, session: date) -> float:
+        """252 for an exchange, 365 for a venue that is open nearly every day of the year up to a session."""
+        year = self.between(max(session - _YEAR, self.bounds()[0]), session)
+        return 365.0 if len(year) > _DAYS_OF_AN_EXCHANGE else 252.0
 
     def latest(self, end: date, count: int) -> tuple[date, ...]:
         """The last `count` sessions up to and including `end`, ascending; fewer where the calendar starts later.

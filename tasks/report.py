@@ -1,22 +1,15 @@
 """report: show the run to people, export it to the lake, close it."""
 
-from datetime import timedelta
-
 from grodt.execution.marking import Marked
 from grodt.replay.book import record_of_book
 from grodt.replay.tear_sheet import tear_sheet
 from grodt.reports.export import Decided, Exported, close, prepare
 from grodt.reports.summary import summary
-from grodt.signals.indicators import SESSIONS_PER_YEAR
 from grodt.targets.quantities import Targets
 from tasks.artifacts import publish
 from tasks.cycle import Cycle
 from tasks.signals import Opinion
 from tasks.stage import stage
-
-_YEAR = timedelta(days=364)
-#: More sessions than this in a year are those of a venue that never closes.
-_DAYS_OF_AN_EXCHANGE = 300
 
 
 @stage("report", timeout_seconds=900)
@@ -40,8 +33,6 @@ def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets) -> 
 def _write_tear_sheet(cycle: Cycle) -> None:
     """Bring the book's tear sheet up to this session."""
     parts = cycle.parts
-    year = parts.calendar.between(max(cycle.session - _YEAR, parts.calendar.bounds()[0]), cycle.session)
-    per_year = 365.0 if len(year) > _DAYS_OF_AN_EXCHANGE else float(SESSIONS_PER_YEAR)
     with parts.ledger.read() as tx:
         record = record_of_book(
             tx,
@@ -50,7 +41,7 @@ def _write_tear_sheet(cycle: Cycle) -> None:
             source=parts.config.source,
             book=cycle.book,
             session=cycle.session,
-            sessions_per_year=per_year,
+            sessions_per_year=parts.calendar.sessions_per_year(cycle.session),
         )
     if record is not None:
         tear_sheet(record, parts.where.tear_sheet_file(cycle.book))

@@ -199,7 +199,6 @@ class _Going:
             recorder.begun(self.course)
         self.columns = {label: column for column, label in enumerate(history.panel.symbols)}
         self.price, self.micros, self.age = history.closes_before()
-        self.next_candidates = 0
         self.candidates = history.candidates[0]
         self.flags = np.zeros(width, dtype=np.bool_)
         self.nothing = np.zeros(width, dtype=np.int64)
@@ -211,10 +210,7 @@ class _Going:
     # one session
 
     def session(self, row: int) -> None:
-        candidates = self.history.candidates
-        if self.next_candidates < len(candidates) and candidates[self.next_candidates].start == row:
-            self.candidates = candidates[self.next_candidates]
-            self.next_candidates += 1
+        self.candidates = self.history.candidates_at(row)
         self._settle(row)
         equity = self._mark(row)
         self._decide(row, equity)
@@ -315,7 +311,7 @@ class _Going:
 
     def _decide(self, row: int, equity: int) -> None:
         history, plan, candidates = self.history, self.plan, self.candidates
-        member = candidates.listed if history.members is None else candidates.listed & history.members[row]
+        member = history.members_at(row)
         buys, sells = self.orders.sides(len(self.nothing)) if self.orders.live else (self.nothing, self.nothing)
         state = BookState(
             symbols=history.panel.symbols,

@@ -4,8 +4,9 @@ A column is one instrument. Its label is its last symbol, and where several inst
 Columns that a book may not trade in a session, and does not hold, change nothing in it.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
@@ -63,6 +64,7 @@ class History:
     Attributes:
         panel: T sessions, the last R are replayed; its symbols are the columns' labels.
         sessions: those R.
+        instruments: id of each column's instrument.
         open: price that an order at the open fills at, micros, (R, N) int64; 0 where nothing traded.
         close: last price of the session, micros, (R, N) int64; 0 where there is no bar.
         volume: shares traded in the last 20 sessions together, (R, N) int64; −1 where there is no bar in any of them.
@@ -75,6 +77,7 @@ class History:
 
     panel: Panel
     sessions: tuple[date, ...]
+    instruments: tuple[str, ...]
     open: IntArray
     close: IntArray
     volume: IntArray
@@ -99,6 +102,27 @@ class History:
     def first_row(self) -> int:
         """The panel's row of the first session replayed."""
         return len(self.panel.sessions) - len(self.sessions)
+
+    def candidates_at(self, row: int) -> Candidates:
+        """What may be traded in a session replayed, before any rules."""
+        return self.candidates[bisect_right(self.candidates, row, key=lambda each: each.start) - 1]
+
+    def members_at(self, row: int) -> BoolArray:
+        """Whether a column may be traded in a session replayed, (N,)."""
+        listed = self.candidates_at(row).listed
+        return listed if self.members is None else listed & self.members[row]
+
+    def members_of_all(self) -> BoolArray:
+        """The same of every session, (R, N): what forecasts are compared among."""
+        rows = np.empty((len(self.sessions), len(self.panel.symbols)), dtype=np.bool_)
+        for number, each in enumerate(self.candidates):
+            end = self.candidates[number + 1].start if number + 1 < len(self.candidates) else len(rows)
+            rows[each.start : end] = each.listed
+        return rows if self.members is None else rows & self.members
+
+    def of_members(self, members: BoolArray) -> "History":
+        """The same history under universe rules."""
+        return replace(self, members=members)
 
     def closes_before(self) -> tuple[FloatArray, IntArray, IntArray]:
         """Last close before the first session replayed, in currency units and in micros, and its age in that session; see `Closes`."""

@@ -108,6 +108,7 @@ def read_history(
     return History(
         panel=panel,
         sessions=sessions,
+        instruments=tuple(instrument for _, instrument in sorted((column.label, each) for each, column in columns.items())),
         open=micros_array(traded),
         close=micros_array(panel.close[start:]),
         volume=volume_sums(volume, len(sessions), VOLUME_SESSIONS),

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from grodt.replay.closing import Identity, equity_frame, fills_frame, orders_frame, runs_frame
 from grodt.replay.columns import money, nullable
 from grodt.replay.costs import Costs
+from grodt.replay.eligibility import Judging
 from grodt.replay.engine import Course, Decision
 from grodt.replay.frames import Frames, write
 from grodt.replay.history import Candidates, History, IntArray
+from grodt.targets.universe import Eligibility
 
 #: What a table has been given since it was last written: arrays by column, and the row each belongs to.
 type Rows = dict[str, list[NDArray[Any]]]
@@ -28,6 +30,7 @@ class Tables:
         folder: where; `signals/2014.parquet` and so on.
         history, book: what is replayed.
         identity: what the rows say of it.
+        judging: of the universe's rules, for table `universe`; None without rules.
         written: rows by table.
     """
 
@@ -35,6 +38,7 @@ class Tables:
     history: History
     book: str
     identity: Identity
+    judging: Judging | None = None
     written: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, Rows] = field(default_factory=dict)
     _evidence: list[pl.DataFrame] = field(default_factory=list)
@@ -103,6 +107,8 @@ class Tables:
             target_quantity=targets.quantity[columns],
             reference_price=targets.price[columns],
         )
+        if self.judging is not None:
+            self._judged(row, columns, ticker, self.judging.at(row))
         if decision.assessment is not None:
             self._evidence.append(self._named(decision.assessment.evidence, decision.candidates))
 
@@ -144,6 +150,19 @@ class Tables:
             rows.setdefault(name, []).append(values)
         rows.setdefault("row", []).append(np.full(len(next(iter(columns.values()))), row, dtype=np.int64))
 
+    def _judged(self, row: int, columns: IntArray, ticker: NDArray[np.uint32], judged: Eligibility) -> None:
+        self._add(
+            "universe",
+            row,
+            symbol=ticker,
+            instrument=columns,
+            eligible=judged.eligible[columns],
+            reason=self._frames.words.codes([judged.reason[column] for column in columns.tolist()]),
+            price=judged.price[columns],
+            age=judged.age[columns],
+            dollar_volume=judged.dollar_volume[columns],
+        )
+
     def _named(self, evidence: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
         """Evidence under tickers where those are not the labels."""
         other = {label: ticker for label, ticker in zip(self.history.panel.symbols, candidates.tickers, strict=True) if label != ticker}
@@ -156,6 +175,7 @@ class Tables:
             "signals": self._signal_columns,
             "targets": self._target_columns,
             "positions": self._position_columns,
+            "universe": self._universe_columns,
         }
         for table, rows in self._rows.items():
             arrays = {name: np.concatenate(parts) for name, parts in rows.items()}
@@ -199,6 +219,17 @@ class Tables:
             "market_value": money(value),
             "unrealised_profit": money(value - cost),
             "weight": value / given["equity"],
+        }
+
+    def _universe_columns(self, given: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        return {
+            "symbol": self._frames.words.of(given["symbol"]),
+            "instrument": pl.Series(self.history.instruments, dtype=pl.String).gather(given["instrument"]),
+            "eligible": given["eligible"],
+            "reason": self._frames.words.of(given["reason"]),
+            "price": nullable(given["price"]),
+            "age": given["age"],
+            "dollar_volume": nullable(given["dollar_volume"]),
         }
 
     def _put(self, table: str, year: int, frame: pl.DataFrame) -> None:

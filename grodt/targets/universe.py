@@ -8,15 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grodt.errors import ConfigError
-from grodt.signals.panel import FloatArray, Panel
+from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.signals.parameters import require_count, require_number
-
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
+from grodt.targets.measures import IntArray, Measured, measure
 
 #: Why something that is held and is no candidate may not be traded but out of.
 NO_CANDIDATE = "it is not listed in the session, or not among the book's symbols"
@@ -103,16 +99,15 @@ def judge(rules: UniverseRules, panel: Panel, candidate: BoolArray, turnover: Fl
         raise ValueError(f"candidates and turnover must be of the panel's {width} symbols")
     if rules.needs_turnover and turnover is None:
         raise ValueError("these rules need turnover")
-    barred = ~np.isnan(panel.close)
-    start = _first_rows(barred, panel.log_return)
-    price = _last(panel.close, barred)
-    rows = np.arange(len(panel.sessions))[:, None]
-    age = np.count_nonzero(barred & (rows >= start), axis=0).astype(np.int64)
-    volume = np.full(width, np.nan) if turnover is None else _medians(turnover[-rules.window :], start, len(panel.sessions))
+    return judge_measured(rules, panel.symbols, measure(panel, None if turnover is None else turnover[-rules.window :]), candidate)
 
+
+def judge_measured(rules: UniverseRules, symbols: tuple[str, ...], measured: Measured, candidate: BoolArray) -> Eligibility:
+    """Apply the rules to what was measured at a session's close; `judge` has the rest."""
+    width, price, age, volume = len(symbols), measured.price, measured.age, measured.dollar_volume
     found = _Verdict(candidate.copy(), ["" if each else NO_CANDIDATE for each in candidate.tolist()])
     if rules.listing:
-        found.require(barred[-1] if len(barred) else np.zeros_like(candidate), lambda i: "listing: it has no bar in the session")
+        found.require(measured.barred, lambda i: "listing: it has no bar in the session")
     if (least := rules.price) is not None:
         found.require(price >= least, lambda i: f"price: {_below(price[i], least, ',.6g')}")
     if (youngest := rules.age) is not None:
@@ -123,7 +118,7 @@ def judge(rules: UniverseRules, panel: Panel, candidate: BoolArray, turnover: Fl
         rank = np.empty(width, dtype=np.int64)
         rank[np.argsort(np.where(found.eligible & ~np.isnan(volume), -volume, np.inf), kind="stable")] = np.arange(width)
         found.require((rank < most) & ~np.isnan(volume), lambda i: f"largest: not among the {most} with the highest dollar volume")
-    return Eligibility(panel.symbols, found.eligible, tuple(found.reason), price, age, volume)
+    return Eligibility(symbols, found.eligible, tuple(found.reason), price, age, volume)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,32 +135,3 @@ class _Verdict:
 
 def _below(value: float, least: float, form: str) -> str:
     return "it was never traded" if np.isnan(value) else f"{value:{form}} is below {least:{form}}"
-
-
-def _first_rows(barred: BoolArray, log_return: FloatArray) -> IntArray:
-    """Row of the first bar of each symbol's latest listing: the latest bar without a return; past the end where there is no bar."""
-    row, column = np.nonzero(barred & np.isnan(log_return))
-    first = np.full(barred.shape[1], -1, dtype=np.int64)
-    np.maximum.at(first, column, row)
-    return np.where(first < 0, len(barred), first)
-
-
-def _last(close: FloatArray, barred: BoolArray) -> FloatArray:
-    """The last close of each symbol, NaN where there is none."""
-    last = np.full(close.shape[1], np.nan)
-    for today, has in zip(close[::-1], barred[::-1], strict=True):  # backwards: nearly every symbol has a bar in the last session
-        np.copyto(last, today, where=has & np.isnan(last))
-        if not np.isnan(last).any():
-            break
-    return last
-
-
-def _medians(turnover: FloatArray, start: IntArray, sessions: int) -> FloatArray:
-    """Median per symbol over the rows from its listing's first on, no bar being zero; NaN where there is no such row."""
-    row = np.arange(sessions - len(turnover), sessions)[:, None]
-    listed = row >= start
-    known = np.where(listed, np.nan_to_num(turnover, nan=0.0), np.nan)
-    median = np.full(turnover.shape[1], np.nan)
-    any_row = listed.any(axis=0)
-    median[any_row] = np.nanmedian(known[:, any_row], axis=0)
-    return median

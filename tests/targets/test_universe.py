@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
 from grodt.signals.panel import FloatArray, Panel, build_panel, field_array
+from grodt.targets.measures import Measures, measure
 from grodt.targets.universe import NO_CANDIDATE, Eligibility, UniverseRules, judge
 from tests.signals.worlds import SHARED, actions, closes, long_bars, same, tickers, weekdays
 
@@ -181,3 +182,17 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert replace(UniverseRules(age=3), largest=2).needs_turnover
     empty = judge(UniverseRules(listing=True, largest=2), _panel(np.empty((0, 5))), EVERY, np.empty((0, 5)))
     assert not empty.eligible.any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(close=closes(longest=40), window=st.integers(1, 6))
+def test_measures_brought_forward_session_by_session_are_those_of_the_whole_history(close: FloatArray, window: int) -> None:
+    panel = _panel(close, tickers(close.shape[1]))
+    turnover = close * np.where(np.isnan(close), NAN, 1.0 + np.arange(close.shape[1]))
+    going = Measures(close.shape[1], window, turnover=True)
+    for row in range(len(close)):
+        going.step(panel.close[row], panel.log_return[row], turnover[row])
+        now = panel.until(row + 1)
+        expected, found = measure(now, turnover[max(0, row + 1 - window) : row + 1]), going.measured()
+        for name in ("barred", "price", "age", "dollar_volume"):
+            assert same(getattr(found, name), getattr(expected, name)), name

@@ -1,0 +1,195 @@
+"""A whole replay: history read, forecasts in one pass, session by session, tables and tear sheet written."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from grodt.errors import DataError
+from grodt.instruments import Instrument
+from grodt.lake import Lake, Snapshot
+from grodt.replay.attribution import Attribution, index_of_members
+from grodt.replay.closing import Identity, equity_frame, fills_frame
+from grodt.replay.eligibility import Judging, eligible
+from grodt.replay.engine import Course, Decision, Plan, Recorder, replay
+from grodt.replay.frames import Frames
+from grodt.replay.history import History, IntArray
+from grodt.replay.reading import Wanted, read_history
+from grodt.replay.record import Record, record_of
+from grodt.replay.tables import Tables
+from grodt.replay.tear_sheet import tear_sheet
+from grodt.sessions import Calendar
+from grodt.signals.forecasts import ForecastHistory, Signal, fields_of, forecast_sessions
+from grodt.targets.universe import UniverseRules
+
+INDEX = "equal-weighted universe"
+TEAR_SHEET = "tear-sheet.html"
+
+type Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be replayed.
+
+    Attributes:
+        source: name of the source.
+        start, end: first and last session.
+        specs: signals with their weights.
+        rules: of the universe, or None.
+        plan: the book.
+        evidence: whether every control's answer is kept.
+        risk_free: rate per year, for statistics.
+    """
+
+    source: str
+    start: date
+    end: date
+    specs: tuple[tuple[Signal, float], ...]
+    rules: UniverseRules | None
+    plan: Plan
+    evidence: bool = True
+    risk_free: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replayed:
+    """What came of it.
+
+    Attributes:
+        course: what the replay came to.
+        record: the same for statistics.
+        written: rows by table.
+    """
+
+    course: Course
+    record: Record
+    written: dict[str, int]
+
+
+def read(
+    lake: Lake,
+    snapshot: Snapshot,
+    calendar: Calendar,
+    request: Request,
+    universe: Callable[[date], Sequence[Instrument]],
+    progress: Progress = lambda _text: None,
+) -> History:
+    """The history that a request needs, with its universe's members; arguments and errors as for `read_history`."""
+    fields = set(fields_of(request.specs)) | ({"volume"} if request.rules is not None and request.rules.needs_turnover else set())
+    terms = request.plan.terms
+    wanted = Wanted(request.source, request.start, request.end, tuple(sorted(fields)), liquidity=terms.needs_volume or terms.needs_figures)
+    history = read_history(lake, snapshot, calendar, wanted, universe, progress)
+    if request.rules is None:
+        return history
+    progress("judging the universe")
+    return history.of_members(eligible(history, request.rules))
+
+
+def forecasts_of(history: History, specs: Sequence[tuple[Signal, float]], *, keep: bool) -> ForecastHistory:
+    """Every signal over the sessions of a history, in one pass.
+
+    Raises:
+        DataError: no session has a forecast, because a signal needs more history than there is.
+    """
+    panel = history.panel.of_members(history.members_of_all())
+    forecasts = forecast_sessions(panel, specs, len(history.sessions), keep=keep)
+    if np.isnan(forecasts.combined).all():
+        longest = max(specs, key=lambda spec: spec[0].history)[0]
+        raise DataError(
+            f"no symbol has a forecast from {history.sessions[0]} to {history.sessions[-1]}: signal {longest.name} needs {longest.history} "
+            f"sessions and the history begins on {panel.sessions[0]}; bring in more with `grodt ingest --start … --end …`, or start later"
+        )
+    return forecasts
+
+
+def run(
+    lake: Lake,
+    snapshot: Snapshot,
+    calendar: Calendar,
+    request: Request,
+    universe: Callable[[date], Sequence[Instrument]],
+    *,
+    out: Path,
+    identity: Identity,
+    progress: Progress = lambda _text: None,
+) -> Replayed:
+    """Replay a book and leave its tables and tear sheet in a folder, which is replaced as a whole at the end.
+
+    Args:
+        lake, snapshot, calendar, universe, progress: see `read_history`.
+        request: what is replayed.
+        out: the folder.
+        identity: what its rows say of it.
+
+    Raises:
+        DataError: see `read_history`, `forecasts_of` and `replay`; the folder is as it was.
+    """
+    history = read(lake, snapshot, calendar, request, universe, progress)
+    progress("computing signals")
+    forecasts = forecasts_of(history, request.specs, keep=True)
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    judging = None if request.rules is None else Judging(history, request.rules)
+    tables = Tables(part, history, request.plan.book, identity, judging)
+    attribution = Attribution(history, forecasts, [weight for _, weight in request.specs])
+
+    def tell(done: int, total: int) -> None:
+        progress(f"replayed {done:,} of {total:,} sessions, to {history.sessions[max(done - 1, 0)]}")
+
+    course = replay(history, forecasts, request.plan, recorder=_Both(tables, attribution), evidence=request.evidence, progress=tell)
+    progress("writing tables and tear sheet")
+    tables.finish(course)
+    actions = lake.read("corporate_actions", snapshot, source=request.source, end=request.end)
+    record = record_of_course(course, identity, attribution, actions, calendar.sessions_per_year(request.end), request.risk_free)
+    tear_sheet(record, part / TEAR_SHEET)
+    shutil.rmtree(out, ignore_errors=True)
+    part.replace(out)
+    return Replayed(course, record, tables.written)
+
+
+def record_of_course(
+    course: Course,
+    identity: Identity,
+    attribution: Attribution | None,
+    actions: pl.DataFrame | None,
+    sessions_per_year: float,
+    risk_free: float = 0.0,
+) -> Record:
+    """A replay as statistics read it: with round trips, what each signal added, and an index of its universe to compare with."""
+    frames = Frames(course.history, course.plan.book)
+    index = pl.DataFrame({"session": course.history.sessions, "value": index_of_members(course.history)})
+    equity = course.equity.astype(np.float64)
+    return record_of(
+        equity_frame(frames, course).drop("run_id"),
+        fills=fills_frame(frames, course, identity).drop("run_id"),
+        actions=actions,
+        benchmark=index,
+        benchmark_name=INDEX,
+        contributions=None if attribution is None else attribution.contributions(equity[1:] / equity[:-1] - 1.0),
+        sessions_per_year=sessions_per_year,
+        risk_free=risk_free,
+    )
+
+
+class _Both:
+    """Two recorders as one."""
+
+    def __init__(self, *recorders: Recorder) -> None:
+        self._recorders = recorders
+
+    def begun(self, course: Course) -> None:
+        for each in self._recorders:
+            each.begun(course)
+
+    def marked(self, row: int, position: IntArray, micros: IntArray, age: IntArray, equity: int) -> None:
+        for each in self._recorders:
+            each.marked(row, position, micros, age, equity)
+
+    def decided(self, decision: Decision) -> None:
+        for each in self._recorders:
+            each.decided(decision)
