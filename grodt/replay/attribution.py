@@ -16,11 +16,12 @@ EXECUTION = "execution"
 class Attribution:
     """A `Recorder` that shares the return of each session out among the signals.
 
-    c_{k,t} = Σ_i v_{i,t−1} / E_{t−1} · (exp(r_{i,t}) − 1) · s_{k,i}: v is the value held at the close before, negative when short, r the total
-    return of the session, and s the signal's share of the holding, max(w_k f_{k,i} sign(v), 0) over the sum of that over all signals: who
-    spoke for the side that is held is credited by how much, who spoke against it is not. f are the forecasts of the decision that
-    the holding came from, that of the session before t−1, whose orders filled in t−1. What is left of the session's return is
-    `EXECUTION`. (The rule is ours; signals are combined by the same weights, as in Carver, Systematic Trading, 2015, chapter 8.)
+    c_{k,t} = Σ_i v_{i,t−1} / E_{t−1} · (exp(r_{i,t}) − 1) · s_{k,i}: v is the value held at the close before, negative when short, r the
+    total return of the session, and s the signal's share of the holding, max(w_k f_{k,i} sign(v), 0) over the sum of that over all
+    signals: who spoke for the side that is held is credited by how much, who spoke against it is not. f are the forecasts of the
+    decision that the holding came from, that of the session before t−1, whose orders filled in t−1. What is left of the
+    session's return is `EXECUTION`. (The rule is ours; signals are combined by the same weights, as in Carver, Systematic Trading,
+    2015, chapter 8.)
     """
 
     def __init__(self, history: History, forecasts: ForecastHistory, weights: Sequence[float]) -> None:

@@ -1,0 +1,44 @@
+"""Live cycles and a replay of the same sessions, table by table."""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from flows.replaying import ask, replay_book
+from grodt.replay.running import Replayed
+from tests.cycles.driver import Home
+
+#: What a replay cannot say: who ran it, what a broker calls an order, and the hash of a basket that was approved to be sent.
+_OF_A_RUN = ("run_id", "venue_order_id", "basket_hash")
+TABLES = ("universe", "signals", "targets", "risk_checks", "orders", "fills", "positions", "equity")
+
+
+def replayed(home: Home, sessions: Sequence[date], out: Path) -> Replayed:
+    """A replay of those sessions on the home's data."""
+    with home.environment():
+        asked = ask(home.book, sessions[0], sessions[-1], out)
+        return replay_book(asked, as_of=None, evidence=True, risk_free=0.0, progress=lambda _text: None)
+
+
+def table(folder: Path, name: str) -> pl.DataFrame:
+    """A table below a folder, live or replayed, without what a replay cannot say."""
+    glob = f"{folder}/{name}/**/*.parquet"
+    if not list(folder.glob(f"{name}/**/*.parquet")):
+        return pl.DataFrame()
+    found = duckdb.sql(f"SELECT * FROM read_parquet('{glob}') ORDER BY ALL").pl()
+    return found.drop(column for column in _OF_A_RUN if column in found.columns)
+
+
+def differences(home: Home, out: Path) -> dict[str, str]:
+    """By table, the first rows that only one of the two has."""
+    found = {}
+    for name in TABLES:
+        live, replay = table(home.folder / "lake", name), table(out, name)
+        if not live.equals(replay):
+            only_live = live.join(replay, on=live.columns, how="anti", nulls_equal=True) if replay.height else live
+            only_replay = replay.join(live, on=live.columns, how="anti", nulls_equal=True) if live.height and replay.height else replay
+            found[name] = f"{live.height} rows live, {replay.height} replayed\nlive:\n{only_live.head(3)}\nreplayed:\n{only_replay.head(3)}"
+    return found

@@ -1,0 +1,82 @@
+"""One kernel, two clocks: live cycles run one by one, and one replay over the same sessions, decide and trade the same.
+
+Targets, verdicts, orders and fills are the same in lots, cash and equity to the micro, and every number in every table is equal.
+"""
+
+from datetime import date
+from pathlib import Path
+
+from grodt.sessions import Calendar
+from tests.cycles import test_symbol_changes as symbol_changes
+from tests.cycles.driver import Home
+from tests.cycles.small_world import SYMBOLS, WEEK, books_text, small_home
+from tests.replay.parity import differences, replayed, table
+
+XNYS = Calendar("XNYS")
+
+
+def test_sixty_cycles_of_the_demo_book(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    sessions = XNYS.latest(date(2026, 11, 20), 60)
+    home.run(*sessions)
+    done = replayed(home, sessions, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert done.written["orders"] > 300
+    assert done.course.halts == []
+
+
+def test_a_week_with_dividends_a_split_a_delisting_and_a_halted_symbol(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    home.run(*WEEK)
+    done = replayed(home, WEEK, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert {each.action.kind for each in done.course.account.applied} == {"dividend", "split", "delisting"}
+    assert set(table(tmp_path / "out", "orders")["state"]) >= {"filled", "cancelled"}
+
+
+def test_a_company_that_changes_its_symbol_and_another_that_takes_the_old_one_up(tmp_path: Path) -> None:
+    books = symbol_changes.write_world(tmp_path / "world")
+    home = Home(tmp_path / "home", books, "small", "2015-12-05T12:00:00Z")
+    home.run(*symbol_changes.SESSIONS)
+    replayed(home, symbol_changes.SESSIONS, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert {"FBX", "MTX"} <= set(table(tmp_path / "out", "positions")["symbol"])
+
+
+def test_a_book_whose_universe_has_rules(tmp_path: Path) -> None:
+    rules = ", rules: {listing: true, age: 60, dollar_volume: 1500000, window: 5, largest: 3}"
+    books = symbol_changes.write_world(tmp_path / "world", rules=rules)
+    home = Home(tmp_path / "home", books, "small", "2015-12-05T12:00:00Z")
+    home.run(*symbol_changes.SESSIONS)
+    replayed(home, symbol_changes.SESSIONS, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert table(tmp_path / "out", "universe")["reason"].n_unique() > 2
+
+
+def test_clips_and_refusals_are_the_same_too(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    assert home.books is not None
+    tight = {
+        "symbol_weight": "0.12",
+        "gross_exposure": "0.4",
+        "volume_share": "0.02",
+        "cash_buffer": "0.5",
+        "new_cycles": "3",
+        "new_share": "0.7",
+    }
+    home.books.write_text(books_text(**tight))
+    home.run(*WEEK)
+    replayed(home, WEEK, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert {"clip", "reject"} <= set(table(tmp_path / "out", "risk_checks")["verdict"])
+
+
+def test_a_replay_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    home.run(*WEEK)
+    files = []
+    for name in ("one", "two"):
+        replayed(home, WEEK, tmp_path / name)
+        files.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()})
+    assert files[0] == files[1]
+    assert len(files[0]) >= len(SYMBOLS)
