@@ -25,6 +25,14 @@ _STATES = {
 }
 
 
+#: As the paper broker words them.
+_REASONS = {
+    Reached.EXPIRED: "no trade in session",
+    Reached.CANCELLED: "corporate action",
+    Reached.REJECTED: "refused by the paper broker: not covered by cash or shares",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What rows say of the replay they are from.
@@ -54,7 +62,7 @@ def orders_frame(frames: Frames, course: Course) -> pl.DataFrame:
     )
     average = np.array([_mean(each, shares) for each, shares in zip(notional.tolist(), filled.tolist(), strict=True)], dtype=np.int64)
     states = np.array([str(_STATES[Reached(code)]) for code in range(len(Reached))])
-    reasons = np.array([_reason(Reached(code)) for code in range(len(Reached))])
+    reasons = np.array([_REASONS.get(Reached(code), "") for code in range(len(Reached))])
     return frames.frame(
         row,
         {
@@ -170,11 +178,3 @@ def runs_frame(frames: Frames, course: Course, identity: Identity, signals: NDAr
 def _mean(notional: int, shares: int) -> int:
     """Mean price of the fills, half-even to a micro; 0 before one."""
     return divide_half_even(notional, shares) if shares else 0
-
-
-def _reason(reached: Reached) -> str:
-    if reached is Reached.EXPIRED:
-        return "no trade in session"
-    if reached is Reached.CANCELLED:
-        return "corporate action"
-    return "refused by the paper broker: not covered by cash or shares" if reached is Reached.REJECTED else ""

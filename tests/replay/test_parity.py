@@ -6,10 +6,12 @@ Targets, verdicts, orders and fills are the same in lots, cash and equity to the
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from grodt.sessions import Calendar
 from tests.cycles import test_symbol_changes as symbol_changes
 from tests.cycles.driver import Home
-from tests.cycles.small_world import SYMBOLS, WEEK, books_text, small_home
+from tests.cycles.small_world import LIMITS, SYMBOLS, WEEK, books_text, small_home
 from tests.replay.parity import differences, replayed, table
 
 XNYS = Calendar("XNYS")
@@ -80,3 +82,52 @@ def test_a_replay_is_the_same_bytes_each_time(tmp_path: Path) -> None:
         files.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()})
     assert files[0] == files[1]
     assert len(files[0]) >= len(SYMBOLS)
+
+
+COSTLY = """
+sources:
+  exchange: {kind: simulated, seed: 7, opened: 2018-01-02}
+books:
+  costly:
+    calendar: XNYS
+    source: exchange
+    universe: {listed: 14}
+    history: {start: 2018-06-01}
+    capital: 20000000
+    broker:
+      {kind: paper, fill_at: FILL_AT, slippage_bps: 3, impact: 0.7, commission_bps: 0, commission_per_share: 0.005, minimum_commission: 1,
+       participation: 0.004, carry_sessions: 2, borrow_bps: 350}
+    signals:
+      - {signal: ewma_crossover, weight: 1}
+    construction: {volatility_target: 0.2, weight_cap: 0.15, gross_cap: 1.5, no_trade_band: 0.01, long_only: false}
+    limits: LIMITS
+    schedule: {cron: "30 17 * * 1-5", latest_start_minutes: 60}
+"""
+
+
+@pytest.mark.parametrize("fill_at", ["open", "close"])
+def test_partial_fills_carried_over_with_impact_commission_schedules_and_borrowed_shares(fill_at: str, tmp_path: Path) -> None:
+    """Shorts, orders too large for a session's volume, and new orders while old ones still work."""
+    wide = LIMITS | {
+        "order_value": "9000000",
+        "symbol_weight": "0.9",
+        "gross_exposure": "3",
+        "net_exposure": "2",
+        "volume_share": "1",
+        "weights_sum": "3",
+    }
+    limits = "{" + ", ".join(f"{name}: {value}" for name, value in wide.items()) + "}"
+    books = tmp_path / "books.yaml"
+    books.write_text(COSTLY.replace("FILL_AT", fill_at).replace("LIMITS", limits))
+    home = Home(tmp_path / "home", books, "costly", "2020-06-20T12:00:00Z")
+    sessions = XNYS.latest(date(2020, 6, 12), 12)
+    home.run(*sessions)
+    done = replayed(home, sessions, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert (done.course.borrow > 0).any()
+    assert (table(tmp_path / "out", "positions")["quantity"] < 0).any()
+    orders = table(tmp_path / "out", "orders")
+    assert {"filled", "expired"} <= set(orders["state"])
+    fills = table(tmp_path / "out", "fills")
+    assert fills["execution_id"].str.ends_with("-2").any()
+    assert (fills["commission"] == 1).any()
