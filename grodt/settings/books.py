@@ -254,6 +254,11 @@ class SignalConfig(_Strict):
         return regimes
 
     @property
+    def kind(self) -> Kind:
+        """What makes it, found when the file was read."""
+        return self._kind
+
+    @property
     def identity(self) -> str | None:
         """What changes with the code of a signal that is not GRODT's own; None for those that are."""
         return None if self._kind.origin is None else self._kind.origin.identity

@@ -35,6 +35,7 @@ class FunctionSignal:
         scale: what makes the average absolute forecast 1.
         cap: largest absolute forecast.
         over_volatility: whether the value is a log return, which the forecast has in standard deviations of one row.
+        intraday: whether its rows are bars of a session.
     """
 
     function: Callable[..., FloatArray]
@@ -45,6 +46,7 @@ class FunctionSignal:
     scale: float
     cap: float
     over_volatility: bool
+    intraday: bool
 
     def evaluate(self, panel: Panel, volatility: FloatArray) -> SignalOutput:
         """Value and forecast in the last R sessions, (R, N); see `Signal.evaluate`.
@@ -88,6 +90,7 @@ class SignalFunction[**P]:
     _scale: float | Callable[..., float]
     _cap: float
     _over_volatility: bool
+    _intraday: bool
 
     def __call__(self, panel: Panel, /, *args: P.args, **kwargs: P.kwargs) -> FloatArray:
         """What the function gives, (T, N)."""
@@ -120,7 +123,7 @@ class SignalFunction[**P]:
         _require_scale(title, factor)
         widest = self._cap if cap is None else cap
         require_number(title, "cap", widest, above=0, high=20)
-        return FunctionSignal(self.function, chosen, title, history, self._fields, factor, widest, self._over_volatility)
+        return FunctionSignal(self.function, chosen, title, history, self._fields, factor, widest, self._over_volatility, self._intraday)
 
 
 _MISSING = inspect.Parameter.empty
@@ -135,6 +138,7 @@ def signal[**P](
     over_volatility: bool = False,
     scale: float | Callable[..., float] = 1.0,
     cap: float = 2.0,
+    intraday: bool = False,
 ) -> Callable[[Callable[Concatenate[Panel, P], FloatArray]], SignalFunction[P]]:
     """Make a signal of the function below.
 
@@ -150,6 +154,7 @@ def signal[**P](
         scale: what makes the average absolute forecast 1 on a random walk, or a function of parameters; `grodt check-signal` prints the
             average that it finds.
         cap: largest absolute forecast.
+        intraday: whether it reads bars of a session and no daily ones; what is said of sessions above then holds for bars.
 
     Raises:
         ConfigError: the function cannot be called as `function(panel)` and with parameters by name, or an argument is out of range.
@@ -169,7 +174,7 @@ def signal[**P](
         require_number(f"signal {name}", "cap", cap, above=0, high=20)
         chosen = fields if isinstance(fields, str) else tuple(fields)
         place = (function.__code__.co_firstlineno, function.__module__)
-        return SignalFunction(function, name, *place, history, chosen, scale, cap, over_volatility)  # type: ignore[arg-type]  # a lone word is refused later
+        return SignalFunction(function, name, *place, history, chosen, scale, cap, over_volatility, intraday)  # type: ignore[arg-type]  # a lone word is refused later
 
     return decorate
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "breaks",
     "verify",
     "catalog",
+    "check-signal",
     "halt",
     "rearm",
     "resolve",

@@ -5,11 +5,14 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pytest
 from ruamel.yaml import YAML
 
 from grodt.settings.books import SignalConfig
 from grodt.signals.indicators import Volatility
+from tests.cycles.driver import Home
 from tests.cycles.test_own_signals import example
+from tests.flows.commands import Command
 from tests.settings.books_files import edited, load
 from tests.signals.worlds import panel_of, random_closes
 
@@ -53,3 +56,15 @@ def test_the_page_s_parameters_and_history_of_them_are_as_it_says() -> None:
 def test_the_entry_point_of_the_page_is_of_the_group_that_is_looked_in() -> None:
     project = tomllib.loads(_block("toml", "entry-points"))["project"]
     assert project["entry-points"] == {"grodt.signals": {"gap": "my_package.signals:gap"}}
+
+
+def test_the_example_has_no_flaw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "my_signals.py").write_text(example())
+    command = re.search(r"^grodt (check-signal .*)$", PAGE.read_text(), re.MULTILINE)
+    assert command is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        ended = Command(capsys)(Home(tmp_path / "nowhere"), *command[1].split())
+    assert ended.status == 0
+    assert "FAIL" not in ended.out
+    assert ended.out.startswith("signal gap of my_signals.py: history 2, fields open; panels of seed 1")

@@ -78,6 +78,9 @@ def _watched(kind: Kind, origin: Origin, parameters: dict[str, Any]) -> Watched:
             raise ConfigError(f"fields names {', '.join(map(repr, unknown))}; a panel can have {', '.join(FIELDS)}{also}")
         cap = getattr(made, "cap", CAP)
         require_number(owner, "cap", cap, above=0, high=20)
+        intraday = getattr(made, "intraday", False)
+        if not isinstance(intraday, bool):
+            raise ConfigError(f"intraday is {intraday!r}; it must be true or false")
         again = (_built, (kind, parameters))
         return Watched(made, origin, made.name, made.history, tuple(fields), cap, lambda: again)
 

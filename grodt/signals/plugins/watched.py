@@ -117,4 +117,7 @@ def _first(rule: str, array: FloatArray, wrong: BoolArray, words: str, panel: Pa
 
 def when_of(panel: Panel, row: int) -> str:
     """A row as messages call it: its session, or the instant at which its bar ends."""
-    return str(panel.sessions[row]) if panel.ends is None else f"{panel.ends[row]} UTC"
+    if panel.ends is None:
+        return str(panel.sessions[row])
+    day, minute = str(panel.ends[row].astype("datetime64[m]")).split("T")
+    return f"{day} {minute} UTC"
