@@ -10,10 +10,11 @@ from grodt.money import MICROS_PER_UNIT
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import BoolArray, FloatArray
 from grodt.targets.book_volatility import expected_volatility
-from grodt.targets.caps import Caps, IntArray, balanced
+from grodt.targets.caps import Caps, GroupCaps, IntArray, balanced
 from grodt.targets.construction import Construction
+from grodt.targets.opinions import Opinions
 from grodt.targets.rounding import whole_lots
-from grodt.targets.sizing import FAR, Opinions, needs_volatility, sizes
+from grodt.targets.sizing import FAR, may_hedge, needs_volatility, sizes
 from grodt.targets.turnover import inside_band, partial_trade
 
 
@@ -102,7 +103,8 @@ def target_quantities(
         rebalances: whether the book trades to its targets in this session; see `grodt.targets.rebalancing`.
 
     Raises:
-        DataError: equity is not a finite number above zero, returns are out of all range, or a target does not fit 64 bits of micros.
+        DataError: equity is not a finite number above zero, returns are out of all range, a target does not fit 64 bits of micros, or
+            an optimiser finds no solution.
         ValueError: shapes differ, a lot is below 1, or groups have caps and `group` is not given.
     """
     width = len(forecasts.symbols)
@@ -129,9 +131,10 @@ def target_quantities(
     followed = free if eligible is None else free & eligible
     if rebalances:
         usable = _usable(forecasts, followed, construction)
-        at = np.flatnonzero((usable & (forecasts.combined != 0.0)) | (position != 0))
+        sized = usable if may_hedge(construction) else usable & (forecasts.combined != 0.0)
+        (at,) = (sized | (position != 0)).nonzero()
     else:
-        at = np.flatnonzero(position)
+        (at,) = position.nonzero()
 
     shares, price_at = position[at], known_price[at]
     held = shares * price_at / equity
@@ -139,8 +142,13 @@ def target_quantities(
     may_short = np.zeros(len(at), dtype=np.bool_) if construction.long_only else shortable[at]
     locked = ~free[at]
     if rebalances:
-        caps = _caps(construction, None if group is None else group[at], groups).holding(np.where(locked, held, 0.0))
-        opinions = Opinions(forecasts.combined[at], forecasts.volatility[at], usable[at], may_short, returns[-construction.history :], at)
+        in_groups = GroupCaps.of(group[at], construction.group_caps(groups)) if construction.group_cap and group is not None else None
+        caps = Caps(construction.weight_cap, construction.gross_cap, in_groups)
+        if locked.any():
+            caps = caps.beside(np.where(locked, held, 0.0))
+        opinions = Opinions(
+            forecasts.combined[at], forecasts.volatility[at], usable[at], may_short, returns[-construction.history :], at, forecasts.symbols
+        )
         wanted, keep = _rebalanced(opinions, int(np.count_nonzero(usable)), held, caps, construction)
     else:
         wanted = np.minimum(np.maximum(held, -construction.weight_cap), construction.weight_cap)
@@ -163,18 +171,12 @@ def _usable(forecasts: Forecasts, followed: BoolArray, construction: Constructio
     return usable
 
 
-def _caps(construction: Construction, group: IntArray | None, groups: Sequence[str]) -> Caps:
-    if not construction.group_cap:
-        group = None
-    return Caps(construction.weight_cap, construction.gross_cap, group, construction.group_caps(groups))
-
-
 def _rebalanced(opinions: Opinions, count: int, held: FloatArray, caps: Caps, construction: Construction) -> tuple[FloatArray, BoolArray]:
     """Weights wanted, and where the quantity is kept instead, (K,) each."""
     weight = sizes(opinions, count, caps, construction)
     if construction.dollar_neutral:
         weight = balanced(weight)
-    aim = caps.applied(_scaled(weight, opinions, construction), construction.dollar_neutral)
+    aim = caps.applied(_scaled(weight, opinions, construction), neutral=construction.dollar_neutral)
     if construction.trade_share == 1.0 and construction.turnover_penalty == 0.0:
         wanted, keep = aim, np.zeros(len(aim), dtype=np.bool_)
     else:

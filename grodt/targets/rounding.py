@@ -65,6 +65,6 @@ def whole_micros(amount: FloatArray, name: str, symbols: Sequence[str], at: IntA
 
 def lots_within(value: IntArray, cost: IntArray, lot: IntArray) -> IntArray:
     """Shares of the largest whole number of lots that cost no more than the value; 0 where there is no cost. All micros, (N,)."""
-    shares = np.floor_divide(value, cost, out=np.zeros_like(value), where=cost > 0)
+    shares = np.where(cost > 0, value // np.maximum(cost, 1), 0)
     shares -= shares % lot
     return shares

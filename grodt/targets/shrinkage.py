@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from grodt.signals.panel import FloatArray
 
 
@@ -46,3 +48,30 @@ def ledoit_wolf(returns: FloatArray) -> Shrinkage:
     distance = (squares - width * mean_variance * mean_variance) / width
     noise = min((fourth / count - squares) / count / width, distance)
     return Shrinkage(noise / distance if noise > 0.0 else 0.0, mean_variance)
+
+
+def shrunk_correlation(returns: FloatArray) -> FloatArray:
+    """Correlations of p symbols by their shrunk covariance, (p, p), positive definite where some shrinkage was called for.
+
+    Returns are divided by their root mean square first, since the target of `ledoit_wolf` has one variance for all. A missing return
+    counts as zero, so what was seldom seen together is held to be nearly uncorrelated; what has no return is uncorrelated. Every sum
+    runs over the sessions in their order.
+
+    Args:
+        returns: (p, T), NaN where there is none.
+    """
+    known = ~np.isnan(returns)
+    plain = np.where(known, returns, 0.0)
+    width, count = plain.shape
+    scale = np.sqrt((plain * plain).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
+    standard = np.divide(plain, scale[:, None], out=np.zeros_like(plain), where=scale[:, None] > 0.0)
+    products = np.zeros((width, width))
+    for session in standard.T:
+        products += np.multiply.outer(session, session)
+    shrinkage = ledoit_wolf(standard) if count else Shrinkage(0.0, 0.0)
+    covariance = (1.0 - shrinkage.intensity) * products / max(count, 1)
+    diagonal = np.diagonal(covariance) + shrinkage.intensity * shrinkage.mean_variance
+    deviation = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    correlation: FloatArray = covariance / np.multiply.outer(deviation, deviation)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation

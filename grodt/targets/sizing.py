@@ -1,41 +1,24 @@
 """What weights start from, before the book is scaled and capped."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from grodt.signals.panel import BoolArray, FloatArray
-from grodt.targets.caps import Caps, IntArray, gross
+from grodt.signals.panel import FloatArray
+from grodt.targets.caps import Caps, gross
 from grodt.targets.construction import Construction
+from grodt.targets.opinions import Opinions
 
 #: Sizes stop here, before the caps: far outside any book, well inside floats.
 FAR = 1e6
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opinions:
-    """What is known of K symbols when they are sized.
-
-    Attributes:
-        forecast: combined forecasts, (K,).
-        volatility: expected per year, (K,).
-        usable: whether the symbol may trade and has what its sizing needs, (K,); the others get zero.
-        may_short: whether a weight below zero is allowed, (K,).
-        returns: log returns of the last sessions, (T, N); NaN where there is none.
-        columns: each symbol's of the returns, ascending, (K,).
-    """
-
-    forecast: FloatArray
-    volatility: FloatArray
-    usable: BoolArray
-    may_short: BoolArray
-    returns: FloatArray
-    columns: IntArray
-
-
 def needs_volatility(construction: Construction) -> bool:
     """Whether its sizing has no weight for a symbol without a volatility."""
-    return construction.sizing in ("inverse_volatility", "mean_variance")
+    return construction.sizing != "equal_weight"
+
+
+def may_hedge(construction: Construction) -> bool:
+    """Whether its sizing may come to a weight for a symbol with a forecast of zero."""
+    return construction.sizing == "mean_variance"
 
 
 def sizes(opinions: Opinions, count: int, caps: Caps, construction: Construction) -> FloatArray:
@@ -44,6 +27,7 @@ def sizes(opinions: Opinions, count: int, caps: Caps, construction: Construction
     - `inverse_volatility`: forecast_i · (volatility_target / σ_i) / n over the n usable symbols; without a target, forecast_i / σ_i scaled
       to a gross weight of gross_cap.
     - `equal_weight`: gross_cap / m for each of the m symbols with a forecast that is not zero, on the side of its sign.
+    - `mean_variance`, `risk_budget`: see `grodt.targets.optimisation`.
 
     Args:
         opinions: of the symbols.
@@ -53,7 +37,13 @@ def sizes(opinions: Opinions, count: int, caps: Caps, construction: Construction
     """
     if construction.sizing == "inverse_volatility":
         return _inverse_volatility(opinions, count, construction)
-    return _equal_weight(opinions, construction.gross_cap)
+    if construction.sizing == "equal_weight":
+        return _equal_weight(opinions, construction.gross_cap)
+    from grodt.targets.optimisation import mean_variance, risk_budget  # skfolio and what it loads cost seconds
+
+    if construction.sizing == "mean_variance":
+        return mean_variance(opinions, caps, construction.risk_aversion, neutral=construction.dollar_neutral)
+    return risk_budget(opinions, construction.gross_cap)
 
 
 def _inverse_volatility(opinions: Opinions, count: int, construction: Construction) -> FloatArray:

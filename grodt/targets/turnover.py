@@ -17,10 +17,13 @@ def partial_trade(aim: FloatArray, held: FloatArray, construction: Construction)
     the square it is best to trade a fixed share of the way (N. Gârleanu and L. H. Pedersen, Dynamic Trading with Predictable Returns
     and Transaction Costs, Journal of Finance 68, 2013, pages 2309 to 2340); with costs in proportion, to the edge of a band around the
     aim and no further (M. H. A. Davis and A. R. Norman, Portfolio Selection with Transaction Costs, Mathematics of Operations
-    Research 15, 1990, pages 676 to 713). The two parameters are chosen, not derived from a cost model.
+    Research 15, 1990, pages 676 to 713). Our aim is the session's own, without a look at how fast forecasts fade, and the two parameters
+    are chosen, not derived from a cost model.
+
+    An aim of zero is an exit, which the penalty does not hold up: a remainder would stay for ever.
     """
     distance = aim - held
-    step = np.abs(distance) - construction.turnover_penalty
+    step = np.abs(distance) - np.where(aim == 0.0, 0.0, construction.turnover_penalty)
     return np.where(step > 0.0, held + construction.trade_share * np.copysign(step, distance), held)
 
 

@@ -50,6 +50,42 @@ def test_the_gate_and_risk_share_the_completeness_of_the_limits(tmp_path):
     assert load_books(US_DAILY).book("us").quality.completeness == 0.75
 
 
+def test_a_construction_may_be_written_with_every_parameter(tmp_path):
+    written = {
+        "volatility_target": None,
+        "sizing": "equal_weight",
+        "covariance": "ewma",
+        "span": 20,
+        "group_cap": {"*": 0.3, "Energy": 0.2},
+        "trade_share": 0.5,
+        "turnover_penalty": 0.001,
+        "rebalance": "month",
+    }
+    changed = {f"books.demo.construction.{name}": value for name, value in written.items()}
+    found = load(tmp_path, edited(changed)).book("demo").construction
+    assert {name: getattr(found, name) for name in written} == written
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("sizing", "kelly", "books.demo.construction.sizing: Input should be 'inverse_volatility', 'equal_weight'"),
+        ("rebalance", "weekly", "books.demo.construction.rebalance: Input should be 'session', 'week' or 'month'"),
+        (
+            "group_cap",
+            {"*": 2},
+            "books.demo.construction: construction: group_cap of '*' is 2.0; it must be a finite number > 0 and <= 0.9",
+        ),
+        ("group_cap", {"*": "0.2"}, "books.demo.construction.group_cap"),
+        ("dollar_neutral", True, "books.demo.construction: construction: dollar_neutral is true and long_only too"),
+        ("trade_share", True, "books.demo.construction: trade_share is True; it must be a number"),
+        ("volatility_target", REMOVED, "books.demo.construction.volatility_target: missing"),
+    ],
+)
+def test_a_mistake_in_a_construction_is_named(tmp_path, name, value, said):
+    assert said in mistake(tmp_path, edited({f"books.demo.construction.{name}": value}))
+
+
 def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
     slow = {"signal": "momentum", "weight": 1, "parameters": {"name": "slow", "lookback": 500, "cap": 1.5}}
     signals = load(tmp_path, edited({"books.demo.signals.1": slow})).book("demo").weighted_signals()

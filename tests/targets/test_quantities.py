@@ -12,40 +12,14 @@ from hypothesis import strategies as st
 
 from grodt.errors import DataError
 from grodt.money import micros, micros_from_float
-from grodt.signals.forecasts import Forecasts
 from grodt.targets.book_volatility import expected_volatility
 from grodt.targets.construction import Construction
-from grodt.targets.quantities import Targets, target_quantities
 from grodt.targets.rounding import whole_lots
-
-NAN = float("nan")
-PLAIN = Construction(volatility_target=0.1, weight_cap=1.0, gross_cap=10.0, no_trade_band=0.0, long_only=False)
-
-
-def _decide(construction: Construction = PLAIN, **given: Any) -> Targets:
-    """A decision with what is not given: forecast 1, volatility 20 %, price 100, nothing held, equity 10,000, no return history."""
-    width = len(next(np.asarray(value) for value in given.values() if not np.isscalar(value)))
-
-    def column(name: str, otherwise: float, dtype: Any = np.float64) -> Any:
-        return np.array(given.get(name, [otherwise] * width), dtype=dtype)
-
-    combined = column("forecast", 1.0)
-    symbols = tuple(f"S{i}" for i in range(width))
-    return target_quantities(
-        Forecasts(symbols, ("s",), combined[None], combined[None], combined, column("volatility", 0.2)),
-        returns=np.array(given.get("returns", np.empty((0, width))), dtype=np.float64),
-        price=column("price", 100.0),
-        position=column("position", 0, np.int64),
-        lot=column("lot", 1, np.int64),
-        equity=given.get("equity", 10_000.0),
-        tradable=column("tradable", True, np.bool_),
-        shortable=column("shortable", True, np.bool_),
-        construction=construction,
-    )
+from tests.targets.decisions import NAN, PLAIN, decide
 
 
 def test_weight_is_forecast_times_target_over_volatility_over_the_number_of_symbols() -> None:
-    got = _decide(forecast=[1.0, -2.0], volatility=[0.2, 0.4])
+    got = decide(forecast=[1.0, -2.0], volatility=[0.2, 0.4])
     # 1 · (0.1 / 0.2) / 2 and −2 · (0.1 / 0.4) / 2
     assert got.weight.tolist() == [0.25, -0.25]
     assert got.quantity.tolist() == [25, -25]
@@ -53,7 +27,7 @@ def test_weight_is_forecast_times_target_over_volatility_over_the_number_of_symb
 
 
 def test_symbols_without_forecast_volatility_or_price_do_not_count_and_are_left() -> None:
-    got = _decide(
+    got = decide(
         forecast=[1.0, NAN, 1.0, 1.0, 1.0], volatility=[0.2, 0.2, NAN, 0.0, 0.2], position=[0, 7, 8, 9, 0], tradable=[1, 1, 1, 1, 0]
     )
     assert got.weight.tolist() == [0.5, 0.0, 0.0, 0.0, 0.0]
@@ -63,35 +37,35 @@ def test_symbols_without_forecast_volatility_or_price_do_not_count_and_are_left(
 
 def test_the_book_is_scaled_to_the_volatility_its_weights_had_over_the_last_sessions() -> None:
     # weight 0.5; portfolio returns ±0.5 %: a root mean square of 0.005 · √252 = 7.94 % a year, so the scale is 0.1 / 0.0794
-    got = _decide(forecast=[1.0], returns=[[0.01], [-0.01]])
+    got = decide(forecast=[1.0], returns=[[0.01], [-0.01]])
     assert got.weight[0] == pytest.approx(0.5 * 0.1 / (0.005 * sqrt(252)), rel=1e-12)
     assert got.quantity[0] == 62
 
 
 def test_only_the_last_sessions_count_and_a_missing_return_is_zero() -> None:
     short = replace(PLAIN, history=2)
-    got = _decide(short, forecast=[1.0, 1.0], returns=[[9.0, 9.0], [0.02, NAN], [NAN, -0.02]])
+    got = decide(short, forecast=[1.0, 1.0], returns=[[9.0, 9.0], [0.02, NAN], [NAN, -0.02]])
     # weights 0.25 each: portfolio returns 0.5 %, −0.5 %
     assert got.weight == pytest.approx([0.25 * 0.1 / (0.005 * sqrt(252))] * 2, rel=1e-12)
     assert expected_volatility(np.array([0.5]), np.array([[0.02], [-0.02]])) == pytest.approx(0.01 * sqrt(252), rel=1e-15)
 
 
 def test_a_book_whose_past_returns_are_all_zero_or_missing_is_not_scaled() -> None:
-    assert _decide(forecast=[1.0], returns=[[NAN], [0.0]]).weight.tolist() == [0.5]
-    assert _decide(forecast=[0.0], returns=[[0.1], [0.1]]).weight.tolist() == [0.0]
+    assert decide(forecast=[1.0], returns=[[NAN], [0.0]]).weight.tolist() == [0.5]
+    assert decide(forecast=[0.0], returns=[[0.1], [0.1]]).weight.tolist() == [0.0]
 
 
 def test_the_weight_cap_comes_after_scaling_and_the_gross_cap_after_it() -> None:
     # 0.75, 0.25, −0.25 are capped to 0.4, 0.25, −0.25, then Σ 0.9 is scaled down to 0.45
     construction = replace(PLAIN, weight_cap=0.4, gross_cap=0.45)
-    got = _decide(construction, forecast=[2.0, 1.0, -1.0], volatility=[0.2 / 2.25, 0.2 / 1.5, 0.2 / 1.5])
+    got = decide(construction, forecast=[2.0, 1.0, -1.0], volatility=[0.2 / 2.25, 0.2 / 1.5, 0.2 / 1.5])
     assert got.weight == pytest.approx([0.2, 0.125, -0.125], rel=1e-9)
     assert np.abs(got.weight).sum() <= 0.45
     assert got.quantity.tolist() == [20, 12, -12]
 
 
 def test_long_only_makes_a_negative_forecast_an_exit() -> None:
-    got = _decide(replace(PLAIN, long_only=True), forecast=[1.0, -1.0], position=[0, 30])
+    got = decide(replace(PLAIN, long_only=True), forecast=[1.0, -1.0], position=[0, 30])
     assert got.weight.tolist() == [0.25, 0.0]
     assert got.quantity.tolist() == [25, 0]
 
@@ -99,51 +73,51 @@ def test_long_only_makes_a_negative_forecast_an_exit() -> None:
 def test_a_symbol_that_may_not_be_sold_short_is_no_hedge() -> None:
     # S1 would have offset S0: without it the book is sized by what S0 alone does, ±0.5 % at a weight of 0.5
     returns = [[0.01, 0.01], [-0.01, -0.01]]
-    got = _decide(forecast=[2.0, -1.0], returns=returns, shortable=[1, 0], position=[0, -30])
+    got = decide(forecast=[2.0, -1.0], returns=returns, shortable=[1, 0], position=[0, -30])
     assert got.weight == pytest.approx([0.5 * 0.1 / (0.005 * sqrt(252)), 0.0], rel=1e-12)
     assert got.quantity.tolist() == [62, 0]
-    kept = _decide(replace(PLAIN, no_trade_band=0.1), forecast=[0.05, 0.0], position=[-1, 0], price=[10.0, 10.0], shortable=[0, 1])
+    kept = decide(replace(PLAIN, no_trade_band=0.1), forecast=[0.05, 0.0], position=[-1, 0], price=[10.0, 10.0], shortable=[0, 1])
     assert kept.quantity.tolist() == [12, 0]  # not even inside the band
 
 
 def test_a_change_inside_the_band_keeps_the_quantity_and_its_weight() -> None:
     construction = replace(PLAIN, no_trade_band=0.02)
-    got = _decide(construction, forecast=[1.0, 1.0], position=[24, 22])
+    got = decide(construction, forecast=[1.0, 1.0], position=[24, 22])
     assert got.quantity.tolist() == [24, 25]
     assert got.weight.tolist() == [0.24, 0.25]
 
 
 def test_a_change_of_just_the_band_is_traded() -> None:
-    assert _decide(replace(PLAIN, no_trade_band=0.25), forecast=[1.0, 1.0], position=[0, 50]).quantity.tolist() == [25, 25]
+    assert decide(replace(PLAIN, no_trade_band=0.25), forecast=[1.0, 1.0], position=[0, 50]).quantity.tolist() == [25, 25]
 
 
 def test_an_exit_to_zero_goes_through_the_band() -> None:
-    assert _decide(replace(PLAIN, no_trade_band=0.02), forecast=[0.0, NAN], position=[1, -1]).quantity.tolist() == [0, 0]
+    assert decide(replace(PLAIN, no_trade_band=0.02), forecast=[0.0, NAN], position=[1, -1]).quantity.tolist() == [0, 0]
 
 
 def test_a_holding_over_the_weight_cap_is_cut_although_it_is_inside_the_band() -> None:
     construction = replace(PLAIN, weight_cap=0.4, no_trade_band=0.02)
-    got = _decide(construction, forecast=[2.0, 2.0], position=[41, 40])
+    got = decide(construction, forecast=[2.0, 2.0], position=[41, 40])
     assert got.quantity.tolist() == [40, 40]
 
 
 def test_holdings_inside_the_band_that_lift_the_book_over_the_gross_cap_are_cut() -> None:
     construction = replace(PLAIN, gross_cap=0.5, weight_cap=0.5, no_trade_band=0.02)
-    got = _decide(construction, forecast=[2.0, 2.0], position=[26, 25])
+    got = decide(construction, forecast=[2.0, 2.0], position=[26, 25])
     assert got.quantity.tolist() == [25, 25]
     assert got.weight == pytest.approx([0.25, 0.25])
-    assert _decide(construction, forecast=[2.0, 2.0], position=[26, 24]).quantity.tolist() == [26, 24]
+    assert decide(construction, forecast=[2.0, 2.0], position=[26, 24]).quantity.tolist() == [26, 24]
 
 
 def test_a_short_is_not_kept_by_the_band_when_long_only() -> None:
     construction = replace(PLAIN, long_only=True, no_trade_band=0.1)
-    got = _decide(construction, forecast=[0.05], position=[-1], price=[10.0])
+    got = decide(construction, forecast=[0.05], position=[-1], price=[10.0])
     assert got.quantity.tolist() == [25]
 
 
 def test_what_may_not_trade_or_has_no_price_keeps_its_quantity_and_takes_room_under_the_gross_cap() -> None:
     construction = replace(PLAIN, gross_cap=1.0, weight_cap=0.5)
-    got = _decide(
+    got = decide(
         construction, forecast=[2.0, 2.0, NAN, 2.0], position=[0, 0, 70, 5], tradable=[1, 1, 0, 1], price=[100.0, 100.0, 100.0, NAN]
     )
     assert got.quantity.tolist() == [15, 15, 70, 5]  # 0.7 is taken, 0.15 each is left
@@ -153,11 +127,11 @@ def test_what_may_not_trade_or_has_no_price_keeps_its_quantity_and_takes_room_un
 
 def test_where_untradable_holdings_alone_exceed_the_gross_cap_all_else_is_left() -> None:
     construction = replace(PLAIN, gross_cap=1.0)
-    assert _decide(construction, forecast=[2.0, NAN], position=[3, 120], tradable=[1, 0]).quantity.tolist() == [0, 120]
+    assert decide(construction, forecast=[2.0, NAN], position=[3, 120], tradable=[1, 0]).quantity.tolist() == [0, 120]
 
 
 def test_quantities_are_whole_lots_towards_zero() -> None:
-    got = _decide(forecast=[1.99, -1.99, 1.0], lot=[10, 10, 100], volatility=[0.2 / 3] * 3)
+    got = decide(forecast=[1.99, -1.99, 1.0], lot=[10, 10, 100], volatility=[0.2 / 3] * 3)
     assert got.weight == pytest.approx([0.995, -0.995, 0.5])
     assert got.quantity.tolist() == [90, -90, 0]
 
@@ -188,31 +162,31 @@ def test_a_value_beyond_64_bits_is_refused_by_name(equity: float) -> None:
 
 def test_a_price_beyond_64_bits_is_refused_by_name() -> None:
     with pytest.raises(DataError, match=r"S0: price 1e\+20 does not fit 64 bits of micros"):
-        _decide(price=[1e20])
+        decide(price=[1e20])
 
 
 @pytest.mark.parametrize("equity", [0.0, -1.0, NAN, float("inf")])
 def test_a_book_without_equity_is_not_sized(equity: float) -> None:
     with pytest.raises(DataError, match=rf"equity {equity} is not a finite number > 0"):
-        _decide(forecast=[1.0], equity=equity)
+        decide(forecast=[1.0], equity=equity)
 
 
 def test_returns_out_of_all_range_are_refused() -> None:
     with pytest.raises(DataError, match="expected volatility is inf"):
-        _decide(forecast=[1.0], returns=[[1e200], [-1e200]])
+        decide(forecast=[1.0], returns=[[1e200], [-1e200]])
 
 
 def test_arrays_must_be_aligned_to_the_symbols() -> None:
     with pytest.raises(ValueError, match=r"price has shape \(1,\), not \(2,\)"):
-        _decide(forecast=[1.0, 1.0], price=[1.0])
+        decide(forecast=[1.0, 1.0], price=[1.0])
     with pytest.raises(ValueError, match=r"returns have shape \(3, 1\), not \(sessions, 2\)"):
-        _decide(forecast=[1.0, 1.0], returns=np.zeros((3, 1)))
+        decide(forecast=[1.0, 1.0], returns=np.zeros((3, 1)))
     with pytest.raises(ValueError, match="S1: lot 0 must be at least 1"):
-        _decide(lot=[1, 0])
+        decide(lot=[1, 0])
 
 
 def test_an_empty_universe_has_no_targets() -> None:
-    got = _decide(forecast=[], returns=np.empty((60, 0)))
+    got = decide(forecast=[], returns=np.empty((60, 0)))
     assert got.symbols == ()
     assert got.quantity.shape == (0,)
 
@@ -221,9 +195,9 @@ def test_symbols_that_hold_nothing_do_not_change_a_bit_of_the_others() -> None:
     rng = np.random.default_rng(5)
     returns, forecast, price = rng.normal(0, 0.02, (60, 40)), rng.normal(1, 1, 40), rng.uniform(5, 500, 40)
     construction = replace(PLAIN, weight_cap=0.2, gross_cap=1.0)
-    some = _decide(construction, forecast=forecast, price=price, returns=returns)
+    some = decide(construction, forecast=forecast, price=price, returns=returns)
     idle = np.sort(rng.integers(0, 40, 25))
-    wider = _decide(
+    wider = decide(
         construction,
         forecast=np.insert(forecast, idle, NAN),
         price=np.insert(price, idle, 10.0),
@@ -273,7 +247,7 @@ def _decisions(draw: st.DrawFn) -> tuple[Construction, dict[str, Any]]:
 @example((PLAIN, {"forecast": [1.0, 0.0], "volatility": [5e-324, 0.2], "returns": np.full((2, 2), 1e-300)}))
 def test_caps_and_lots_hold_and_nothing_is_nan_whatever_comes_in(decision: tuple[Construction, dict[str, Any]]) -> None:
     construction, given_ = decision
-    got = _decide(construction, **given_)
+    got = decide(construction, **given_)
     width = len(got.symbols)
     equity = given_.get("equity", 10_000.0)
     lot = np.array(given_.get("lot", [1] * width), dtype=np.int64)
@@ -298,7 +272,7 @@ def test_caps_and_lots_hold_and_nothing_is_nan_whatever_comes_in(decision: tuple
     shortable = np.array(given_.get("shortable", [True] * width), dtype=np.bool_) & (not construction.long_only)
     assert (got.quantity[free & ~shortable] >= 0).all()
     # the same again, byte for byte
-    again = _decide(construction, **given_)
+    again = decide(construction, **given_)
     assert got.quantity.tobytes() == again.quantity.tobytes()
     assert got.weight.tobytes() == again.weight.tobytes()
 
