@@ -234,6 +234,21 @@ def test_what_has_no_bar_in_the_session_keeps_its_quantity_even_outside_the_univ
     assert targets.quantity.tolist() == [7, 50, 0]
 
 
+def test_sectors_are_held_to_the_caps_of_groups():
+    construction = replace(CONSTRUCTION, sizing="equal_weight", volatility_target=None, group_cap={"*": 0.2, "oil": 0.1})
+    book = state_of(4, sector=("tech", "oil", "tech", ""))
+    targets = decide_targets(closes_of(flat_panel([100.0] * 4)), forecasts_of([1.0] * 4), book, construction)
+    # the cap of a symbol is 0.2: of 100,000 at 100 that is 200 shares
+    assert targets.quantity.tolist() == [100, 100, 100, 200]
+
+
+def test_between_rebalances_only_what_left_the_universe_is_sold():
+    book = state_of(3, position=[10, 50, 0], in_universe=[True, False, True])
+    closes = closes_of(flat_panel([100.0, 10.0, 10.0]))
+    targets = decide_targets(closes, forecasts_of([NAN, 1.0, 1.0]), book, CONSTRUCTION, rebalances=False)
+    assert targets.quantity.tolist() == [10, 0, 0]
+
+
 def test_a_forecast_for_what_left_the_universe_is_not_followed_and_stays_in_the_record():
     forecasts = forecasts_of([1.0, 1.0])
     decide(flat_panel([100.0, 10.0]), forecasts, state_of(2, in_universe=[True, False]))

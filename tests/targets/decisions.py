@@ -34,7 +34,8 @@ def decide(construction: Construction = PLAIN, **given: Any) -> Targets:
         tradable=column("tradable", True, np.bool_),
         shortable=column("shortable", True, np.bool_),
         construction=construction,
-        **{name: np.array(given[name]) for name in ("eligible", "group") if name in given},
+        eligible=column("eligible", True, np.bool_) if "eligible" in given else None,
+        group=column("group", -1, np.int64) if "group" in given else None,
         groups=given.get("groups", ()),
         rebalances=given.get("rebalances", True),
     )

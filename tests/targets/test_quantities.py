@@ -1,20 +1,13 @@
 """Forecasts to weights to whole lots."""
 
 from dataclasses import replace
-from decimal import Decimal
 from math import sqrt
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from grodt.errors import DataError
-from grodt.money import micros, micros_from_float
 from grodt.targets.book_volatility import expected_volatility
-from grodt.targets.construction import Construction
-from grodt.targets.rounding import whole_lots
 from tests.targets.decisions import NAN, PLAIN, decide
 
 
@@ -136,30 +129,6 @@ def test_quantities_are_whole_lots_towards_zero() -> None:
     assert got.quantity.tolist() == [90, -90, 0]
 
 
-def test_a_float_a_hair_under_a_whole_lot_is_that_lot() -> None:
-    assert 0.57 * 10_000 / 100 < 57  # 56.99999999999999: what truncating the float gets wrong
-    lots = whole_lots(np.array([0.57, 0.69, -0.57]), np.array([100.0] * 3), np.ones(3, np.int64), 10_000.0, ("a", "b", "c"))
-    assert lots.tolist() == [57, 69, -57]
-
-
-def test_a_value_a_micro_under_a_share_is_no_share() -> None:
-    got = whole_lots(np.array([0.299999999, 0.3]), np.array([300.0, 300.0]), np.ones(2, np.int64), 1000.0, ("a", "b"))
-    assert got.tolist() == [0, 1]
-
-
-def test_the_value_of_a_position_and_the_price_are_those_the_money_module_gives() -> None:
-    price = 93.699
-    (quantity,) = whole_lots(np.array([1.0]), np.array([price]), np.ones(1, np.int64), float(Decimal("93.699") * 7), ("a",)).tolist()
-    assert quantity == 7
-    assert quantity * micros_from_float(price) == micros(Decimal("655.893"))
-
-
-@pytest.mark.parametrize("equity", [1e13, 1e300])
-def test_a_value_beyond_64_bits_is_refused_by_name(equity: float) -> None:
-    with pytest.raises(DataError, match=r"b: target value 1e\+\d+ does not fit 64 bits"):
-        whole_lots(np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.ones(2, np.int64), equity, ("a", "b"))
-
-
 def test_a_price_beyond_64_bits_is_refused_by_name() -> None:
     with pytest.raises(DataError, match=r"S0: price 1e\+20 does not fit 64 bits of micros"):
         decide(price=[1e20])
@@ -206,85 +175,3 @@ def test_symbols_that_hold_nothing_do_not_change_a_bit_of_the_others() -> None:
     held = ~np.isnan(np.insert(forecast, idle, NAN))
     assert wider.weight[held].tobytes() == some.weight.tobytes()
     assert wider.quantity[held].tobytes() == some.quantity.tobytes()
-
-
-_figure = st.one_of(st.sampled_from([NAN, 0.0, -1.0, float("inf"), 5e-324, 1e-9]), st.floats(0.01, 2000.0))
-
-
-@st.composite
-def _decisions(draw: st.DrawFn) -> tuple[Construction, dict[str, Any]]:
-    width, rows = draw(st.integers(0, 8)), draw(st.integers(0, 6))
-    gross = draw(st.floats(0.1, 4.0))
-    cap = draw(st.floats(0.01, 1.0)) * gross
-    construction = Construction(
-        volatility_target=draw(st.floats(0.01, 0.5)),
-        weight_cap=cap,
-        gross_cap=gross,
-        no_trade_band=draw(st.floats(0.0, 0.5)) * cap,
-        long_only=draw(st.booleans()),
-        history=draw(st.integers(2, 6)),
-    )
-
-    def column(values: st.SearchStrategy[Any]) -> list[Any]:
-        return draw(st.lists(values, min_size=width, max_size=width))
-
-    returns = st.one_of(st.just(NAN), st.floats(-0.5, 0.5))
-    return construction, {
-        "forecast": column(st.one_of(st.sampled_from([NAN, 0.0, float("inf")]), st.floats(-2.0, 2.0))),
-        "volatility": column(st.one_of(_figure, st.floats(0.01, 1.0))),
-        "price": column(_figure),
-        "position": column(st.integers(-500, 500)),
-        "lot": column(st.sampled_from([1, 1, 10, 100])),
-        "tradable": column(st.booleans()),
-        "shortable": column(st.booleans()),
-        "equity": draw(st.floats(1.0, 1e9)),
-        "returns": np.array([column(returns) for _ in range(rows)], dtype=np.float64).reshape(rows, width),
-    }
-
-
-@settings(max_examples=400, deadline=None)
-@given(_decisions())
-@example((PLAIN, {"forecast": [1.0, 0.0], "volatility": [5e-324, 0.2], "returns": np.full((2, 2), 1e-300)}))
-def test_caps_and_lots_hold_and_nothing_is_nan_whatever_comes_in(decision: tuple[Construction, dict[str, Any]]) -> None:
-    construction, given_ = decision
-    got = decide(construction, **given_)
-    width = len(got.symbols)
-    equity = given_.get("equity", 10_000.0)
-    lot = np.array(given_.get("lot", [1] * width), dtype=np.int64)
-    tradable = np.array(given_.get("tradable", [True] * width), dtype=np.bool_)
-    assert np.isfinite(got.weight).all()
-    assert got.quantity.dtype == np.int64
-    free = tradable & ~np.isnan(got.price)
-    # what may not trade is kept as it is
-    assert (got.quantity[~free] == got.current[~free]).all()
-    # whole lots, or what is held
-    assert ((got.quantity % lot == 0) | (got.quantity == got.current)).all()
-    # the shares are worth no more than the weight, to the micro
-    value = np.abs(got.quantity * np.where(np.isnan(got.price), 0.0, got.price))
-    traded = free & (got.quantity != got.current)
-    micro = 1e-6 + 1e-12 * equity + 5e-7 * np.abs(got.quantity)  # the last term: prices under a micro's grid
-    assert (value <= np.abs(got.weight) * equity + micro)[traded].all()
-    # caps at the end, in weights and in shares
-    assert (np.abs(got.weight[free]) <= construction.weight_cap * (1 + 1e-12)).all()
-    locked = np.abs(got.weight[~free]).sum()
-    assert np.abs(got.weight[free]).sum() <= max(0.0, construction.gross_cap - locked) * (1 + 1e-12) + 1e-12
-    assert (value <= construction.weight_cap * equity + micro)[free].all()
-    shortable = np.array(given_.get("shortable", [True] * width), dtype=np.bool_) & (not construction.long_only)
-    assert (got.quantity[free & ~shortable] >= 0).all()
-    # the same again, byte for byte
-    again = decide(construction, **given_)
-    assert got.quantity.tobytes() == again.quantity.tobytes()
-    assert got.weight.tobytes() == again.weight.tobytes()
-
-
-@given(
-    st.floats(0.0, 1.0),
-    st.integers(1, 10**9).map(lambda cents: cents / 100),
-    st.decimals("0.01", "9999", places=6),
-    st.integers(1, 100),
-)
-def test_whole_lots_are_the_exact_integer_quotient(weight: float, equity: float, price: Decimal, lot: int) -> None:
-    (quantity,) = whole_lots(np.array([weight]), np.array([float(price)]), np.array([lot]), equity, ("a",)).tolist()
-    value = round(weight * equity * 1_000_000)
-    assert quantity * micros(price) <= value < (quantity + lot) * micros(price)
-    assert quantity % lot == 0
