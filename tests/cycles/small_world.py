@@ -60,8 +60,11 @@ LIMITS = {
 }
 
 
-def books_text(**limits: str | None) -> str:
-    """The books file; `limits` replace those of book `small`, None leaves one out."""
+BROKER = "slippage_bps: 5, commission_bps: 1"
+
+
+def books_text(*, broker: str = BROKER, **limits: str | None) -> str:
+    """The books file, with those terms of the paper broker; `limits` replace those of book `small`, None leaves one out."""
     kept = {name: value for name, value in (LIMITS | limits).items() if value is not None}
     return f"""
 sources:
@@ -79,7 +82,7 @@ books:
     universe: {{symbols: [{", ".join(SYMBOLS)}]}}
     history: {{start: {_FIRST}}}
     capital: 1000000
-    broker: {{kind: paper, slippage_bps: 5, commission_bps: 1}}
+    broker: {{kind: paper, {broker}}}
     signals:
       - {{signal: ewma_crossover, weight: 1, parameters: {{fast: 4, slow: 16}}}}
     construction:

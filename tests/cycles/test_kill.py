@@ -2,23 +2,18 @@
 
 import random
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cycles.driver import Home
+from tests.cycles.interrupted import Stop, stop_at
 from tests.cycles.processes import Processes
 from tests.cycles.small_world import FRI, MON, NEXT_MON, TUE, WED, WEEK
 
 STAGES = ("open", "bars", "settle", "mark", "signals", "targets", "risk", "orders", "approve", "send", "report")
-
-
-class Stop(BaseException):
-    """Ends a process where nothing is meant to catch it, such as an interrupt."""
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +41,14 @@ def test_interrupted_at_each_stage_in_turn_and_in_each_recovery_it_ends_the_same
     for session in WEEK:
         for stage in STAGES if session in (MON, FRI) else ("settle", "send"):
             with pytest.raises(Stop):
-                home.run(session, watch=_stop_at(stage))
+                home.run(session, watch=stop_at(stage))
         home.run(session)
     assert home.facts() == week.facts()
 
 
-def _stop_at(wanted: str) -> Callable[[date, str, str], None]:
-    def watch(_session: date, stage: str, text: str) -> None:
-        if stage == wanted and not text:
-            raise Stop
-
-    return watch
-
-
 def test_an_attempt_that_was_interrupted_says_so(home: Home) -> None:
     with pytest.raises(Stop):
-        home.run(MON, watch=_stop_at("risk"))
+        home.run(MON, watch=stop_at("risk"))
     home.run(MON)
     assert home.sql("SELECT attempt, outcome, error FROM run_attempts") == [(1, "failed", "Stop: "), (2, "done", "")]
     assert home.sql("SELECT stage FROM stage_runs WHERE attempt = 1 AND stage IN ('targets', 'risk')") == [("targets",)]

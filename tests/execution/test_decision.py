@@ -1,6 +1,8 @@
 """What a decision is taken on."""
 
+from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from grodt.bars.quality import Completeness
+from grodt.brokers.fills import FillTerms
 from grodt.execution.decision import BookState, book_state, closes_of, decide_targets, propose, restricted, traded_symbols
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
@@ -139,6 +142,20 @@ def test_an_open_order_in_a_symbol_that_is_neither_held_nor_traded_is_seen(desk,
         found = book_state(tx, run, mark(), ())
     assert found.symbols == ("AAPL", "GONE", "IBM")
     assert found.working.tolist() == [30, 0, -20]
+
+
+def test_of_an_order_that_filled_in_part_the_rest_works(tmp_path, template):
+    terms = FillTerms(participation=Decimal("0.1"), carry_sessions=1)
+    with closing(Desk(tmp_path / "desk", template=template, terms=terms)) as desk:
+        desk.cycle(MON, [market(MON, {})], {"AAPL": 30, "IBM": -20})
+        run = desk.open(TUE)
+        desk.settle(run, market(TUE, {"AAPL": "100", "IBM": "100"}, volume={"AAPL": 120, "IBM": 250}))
+        found = state(desk, run)
+        assert found.position.tolist() == [12, -20, 0]
+        assert (found.open_buys.tolist(), found.open_sells.tolist()) == ([18, 0, 0], [0, 0, 0])
+        assert not found.intended.any()
+        desk.settle(desk.open(WED), market(WED, {"AAPL": "100"}, volume={"AAPL": 70}))
+        assert (state(desk, run).position.tolist(), state(desk, run).working.tolist()) == ([19, -20, 0], [0, 0, 0])
 
 
 def test_halts_of_the_book_and_of_all_count_and_those_of_a_symbol_do_not(desk, run):
