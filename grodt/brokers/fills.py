@@ -137,7 +137,7 @@ def fill_session(
     fill price = price · (1 ± (slippage + impact)), half-even to a hundredth of a cent: higher for a buy, lower for a sell, never
     below one tick. impact = k · σ · √(value of the symbol's fills in the session / average value), half-even to a ten-thousandth of a
     basis point and at most the whole price: the square-root law, as in Grinold and Kahn, "Active Portfolio Management" (2nd edition),
-    chapter 16. Almgren, Thum, Hauptmann and Li, "Direct estimation of equity market impact" (2005), measured an exponent of 0.60 ± 0.04.
+    chapter 16. Almgren, Thum, Hauptmann and Li, "Direct estimation of equity market impact" (2005), prefer an exponent of 0.60 ± 0.04.
 
     commission = value · rate + shares · commission per share, half-even to a hundredth of a cent; not below the minimum, and then not
     above the maximum (half-even likewise). None where nothing fills.

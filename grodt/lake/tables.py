@@ -277,7 +277,9 @@ class Orders(dy.Schema):
     side = dy.Enum(["buy", "sell"], description="side")
     quantity = dy.Int64(min=1, description="ordered", metadata={"unit": "shares"})
     order_type = dy.String(description="market")
-    time_in_force = dy.String(description="opg: at the next session's open, or not at all")
+    time_in_force = dy.String(
+        description="opg: at the next session's open, or not at all; a paper account fills by its own terms, docs/costs.md"
+    )
     reference_price = _money("price the decision was made at")
     state = dy.String(description="state reached, see docs/glossary.md")
     filled_quantity = dy.Int64(min=0, description="filled so far", metadata={"unit": "shares"})

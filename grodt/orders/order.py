@@ -42,7 +42,7 @@ class Order:
         symbol: ticker.
         side, quantity: whole shares > 0.
         reference_price: price the decision was made at, in micros.
-        order_type, time_in_force: market, opg (at the open, or not at all).
+        order_type, time_in_force: market, opg (at the open, or not at all; a paper account fills by its own terms).
     """
 
     client_order_id: str
