@@ -211,6 +211,12 @@ def test_an_adjusted_price_is_the_raw_one_until_a_corporate_action_and_equal_pri
     assert same(high, price)
 
 
+def test_adjusted_prices_of_a_symbol_without_actions_are_its_raw_ones_bit_for_bit() -> None:
+    close = np.round(random_closes(11, 400, 5, gaps=0.05), 2) + 0.01
+    panel = panel_of(close)
+    assert same(panel.adjusted(), panel.close)
+
+
 def test_an_adjusted_open_stands_to_the_adjusted_close_as_the_raw_ones_do() -> None:
     panel = _whole(6)
     np.testing.assert_allclose(panel.adjusted("open") / panel.adjusted(), panel.raw("open") / panel.close, rtol=1e-12)
