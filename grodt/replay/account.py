@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-import numpy as np
-
 from grodt.bars.corporate_actions import CorporateAction, by_ex_date, entitlement, split
 from grodt.errors import DataError
 from grodt.ledger.entries import has_fraction, is_paid_at_once
@@ -92,8 +90,8 @@ class Account:
             self.cash += sum(each.amount for each in self.owed if each.pay_date <= session)
             self.owed = [each for each in self.owed if each.pay_date > session]
 
-    def fill(self, columns: IntArray, quantity: IntArray, price: IntArray, commission: IntArray) -> None:
-        """Book fills.
+    def fill(self, columns: IntArray, quantity: IntArray, price: IntArray, commission: IntArray) -> tuple[int, int, int]:
+        """Book fills; returns what was bought, what was sold and the commission, micros.
 
         Args:
             columns: (n,), each once.
@@ -102,17 +100,15 @@ class Account:
         """
         self.position[columns] += quantity
         size = values(quantity, price)
-        bought = quantity > 0
-        self.cash -= int(size[bought].sum()) - int(size[~bought].sum()) + int(commission.sum())
+        everything, bought, fees = int(size.sum()), int(size[quantity > 0].sum()), int(commission.sum())
+        self.cash -= 2 * bought - everything + fees
+        return bought, everything - bought, fees
 
     def value(self, price: IntArray) -> tuple[int, int]:
         """Σ shares · price and Σ abs(shares · price) in micros, at those prices."""
-        held = np.flatnonzero(self.position)
-        shares = self.position[held]
-        size = values(shares, price[held])
-        gross = int(size.sum()) if len(size) else 0
-        short = int(size[shares < 0].sum()) if len(size) and (shares < 0).any() else 0
-        return gross - 2 * short, gross
+        size = values(self.position, price)
+        gross, short = int(size.sum()), self.position < 0
+        return gross - 2 * int(size[short].sum()) if short.any() else gross, gross
 
     def _apply(self, row: int, action: CorporateAction, column: int, entitled: int, price: Micros) -> None:
         now = int(self.position[column])

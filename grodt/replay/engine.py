@@ -22,7 +22,6 @@ from grodt.replay.account import Account
 from grodt.replay.history import Candidates, History, IntArray
 from grodt.replay.working import Batch, Filled, Reached, Working
 from grodt.risk.assess import Assessment, assess
-from grodt.risk.exact import values
 from grodt.risk.glance import passes_at_a_glance
 from grodt.risk.limits import Limits
 from grodt.signals.forecasts import ForecastHistory, Forecasts
@@ -259,19 +258,26 @@ class _Going:
             part = slice(start, start + len(places))
             start += len(places)
             self._book(row, batch, places, found.quantity[part], found.price[part], found.commission[part])
+        self.orders.settle()
 
     def _book(self, row: int, batch: Batch, places: IntArray, quantity: IntArray, price: IntArray, commission: IntArray) -> None:
-        traded = np.flatnonzero(quantity)
+        traded = quantity.nonzero()[0]
         if len(traded):
-            at, shares, paid = places[traded], quantity[traded], price[traded]
-            fees = commission[traded]
-            batch.filled[at] += np.abs(shares)
-            batch.notional[at] += np.abs(shares) * paid
-            self.account.fill(batch.columns[at], shares, paid, fees)
-            self.course.traded[row] += values(shares, paid).sum()
-            self.course.commission[row] += fees.sum()
+            whole = len(traded) == len(quantity)
+            at, shares, paid, fees = (
+                (places, quantity, price, commission) if whole else (places[traded], quantity[traded], price[traded], commission[traded])
+            )
+            size = np.abs(shares)
+            batch.filled[at] += size
+            batch.notional[at] += size * paid
+            bought, sold, fee = self.account.fill(batch.columns[at], shares, paid, fees)
+            self.course.traded[row] += bought + sold
+            self.course.commission[row] += fee
             self.orders.filled.append(Filled(row, batch, at, shares, paid, fees))
         done = batch.filled[places] == np.abs(batch.quantity[places])
+        if done.all():
+            batch.state[places] = Reached.FILLED
+            return
         rest = Reached.EXPIRED if row - batch.row > self.plan.terms.carry_sessions else Reached.PARTIALLY_FILLED
         batch.state[places] = np.where(
             done, Reached.FILLED, rest if rest is Reached.EXPIRED else np.where(batch.filled[places] > 0, rest, Reached.ACCEPTED)
@@ -282,18 +288,20 @@ class _Going:
         history, course = self.history, self.course
         close, micros = history.panel.close[history.first_row + row], history.close[row]
         barred = micros > 0
-        np.copyto(self.price, close, where=barred)
-        np.copyto(self.micros, micros, where=barred)
-        self.age += self.age >= 0
-        self.age[barred] = 0
+        if barred.all():
+            self.price, self.micros, self.age = close, micros, self.nothing
+        else:
+            self.price, self.micros = np.where(barred, close, self.price), np.where(barred, micros, self.micros)
+            self.age = np.where(barred, 0, self.age + (self.age >= 0))
         net, gross = self.account.value(self.micros)
         receivable = self.account.receivable
         equity = self.account.cash + receivable + net
         session = history.sessions[row]
-        held = np.flatnonzero((self.account.position != 0) & (self.age < 0))
-        if len(held):
+        unpriced = (self.account.position != 0) & (self.age < 0)
+        if unpriced.any():
+            symbol = history.panel.symbols[int(unpriced.argmax())]
             raise DataError(
-                f"replay of book {self.plan.book}, session {session}: {history.panel.symbols[held[0]]} is held and was never priced; "
+                f"replay of book {self.plan.book}, session {session}: {symbol} is held and was never priced; "
                 "ingest its bars, or give its delisting with the final value a share"
             )
         if equity <= 0:
@@ -343,7 +351,7 @@ class _Going:
         due = rebalances(plan.construction.rebalance, session, self.decided)
         targets = decide_targets(closes, forecasts, state, plan.construction, rebalances=due)
         expected = int(np.count_nonzero(candidates.listed))
-        present = int(np.count_nonzero(candidates.listed & (self.age == 0)))
+        present = expected if self.age is self.nothing else int(np.count_nonzero(candidates.listed & (self.age == 0)))
         run_id = f"{plan.book}-{KIND}-{session}"
         proposal = propose(
             plan.book, session, run_id, closes, forecasts, targets, state, history.volume[row], Completeness(session, expected, present)
@@ -370,14 +378,7 @@ class _Going:
         """Send orders as a basket is sent: sells first, then by value, then by symbol; the paper broker takes or refuses them."""
         columns = np.flatnonzero(approved)
         quantity, reference = approved[columns], self.micros[columns]
-        tickers = self.candidates.tickers
-        order = np.lexsort(
-            (
-                _ranks([tickers[column] for column in columns.tolist()]),
-                -(np.abs(quantity) * reference),
-                quantity > 0,
-            )
-        )
+        order = np.lexsort((self.candidates.rank[columns], -(np.abs(quantity) * reference), quantity > 0))
         limits = self.plan.limits
         most = min(limits.cycle_messages, limits.minute_messages)
         sent = order[:most]
@@ -404,10 +405,3 @@ class _Going:
                     batch.state[place] = Reached.REJECTED
                 else:
                     free_cash -= int(value[place])
-
-
-def _ranks(names: list[str]) -> IntArray:
-    """Place of each name in ascending order."""
-    ranks = np.empty(len(names), dtype=np.int64)
-    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    return ranks

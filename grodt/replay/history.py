@@ -31,6 +31,7 @@ class Candidates:
         shortable: whether it may be sold short.
         sector: the instrument's; "" where it is not known or may not be traded.
         tickers: what it is quoted under, for people.
+        rank: place of each ticker among them in ascending order.
     """
 
     start: int
@@ -40,6 +41,12 @@ class Candidates:
     shortable: BoolArray
     sector: tuple[str, ...]
     tickers: tuple[str, ...]
+    rank: IntArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        rank = np.empty(len(self.tickers), dtype=np.int64)
+        rank[sorted(range(len(self.tickers)), key=self.tickers.__getitem__)] = np.arange(len(self.tickers))
+        object.__setattr__(self, "rank", rank)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,6 +97,10 @@ class Working:
         self.batches.append(batch)
         self.live.append(batch)
 
+    def settle(self) -> None:
+        """Forget batches of which nothing is open any more."""
+        self.live = [batch for batch in self.live if (batch.state <= Reached.PARTIALLY_FILLED).any()]
+
     def cancel(self, columns: IntArray) -> None:
         """Cancel what is open in those columns."""
         for batch in self.live:

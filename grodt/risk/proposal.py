@@ -165,21 +165,20 @@ class Proposal:
             self._require_least(name, 1)
         for name in ("open_buys", "open_sells"):
             self._require_least(name, 0)
-        if ((self.group < -1) | (self.group >= len(self.groups))).any():
+        if self.symbols and (self.group.min() < -1 or self.group.max() >= len(self.groups)):
             raise ValueError(f"proposal of run {self.run_id}: a group is no place in its {len(self.groups)} groups, and not -1")
         self._require_possible()
 
     def _require_least(self, name: str, least: int) -> None:
-        below = getattr(self, name) < least
-        if below.any():
-            raise ValueError(f"proposal of run {self.run_id}: {name} of {self.symbols[int(np.argmax(below))]} is below {least}")
+        array = getattr(self, name)
+        if self.symbols and array.min() < least:
+            raise ValueError(f"proposal of run {self.run_id}: {name} of {self.symbols[int(np.argmax(array < least))]} is below {least}")
 
     def _require_possible(self) -> None:
-        for name in ("position", "open_buys", "open_sells"):
+        for name in ("position", "open_buys", "open_sells") if self.symbols else ():
             shares = getattr(self, name)
-            beyond = (shares > _MOST_HELD) | (shares < -_MOST_HELD)
-            if beyond.any():
-                place = int(np.argmax(beyond))
+            if shares.max() > _MOST_HELD or shares.min() < -_MOST_HELD:
+                place = int(np.argmax((shares > _MOST_HELD) | (shares < -_MOST_HELD)))
                 raise DataError(
                     f"run {self.run_id}: {name} of {self.symbols[place]} is {shares[place]} shares, beyond {_MOST_HELD:,}; "
                     f"nothing is approved. Compare `grodt positions` with the broker"
