@@ -83,6 +83,7 @@ def _run(
             start=asked.sessions[0],
             end=asked.sessions[-1],
             specs=config.weighted_signals(),
+            gating=config.gating(),
             rules=config.universe.rules,
             plan=Plan(asked.book, config.capital_micros, config.construction, config.limits, config.broker.terms()),
             evidence=evidence,

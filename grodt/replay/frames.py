@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,13 @@ class Frames:
     words: Words = field(default_factory=Words)
     _tickers: dict[int, NDArray[np.uint32]] = field(default_factory=dict)
 
+    def run_id(self, session: date) -> str:
+        """Of a session's decision, as its live cycle would have it."""
+        return f"{self.book}-{KIND}-{session}"
+
     def frame(self, row: IntArray, columns: Mapping[str, Any]) -> pl.DataFrame:
         """Columns with book, session and run of each row."""
-        run_ids = pl.Series([f"{self.book}-{KIND}-{session}" for session in self.history.sessions], dtype=pl.String)
+        run_ids = pl.Series([self.run_id(session) for session in self.history.sessions], dtype=pl.String)
         return pl.DataFrame(columns).with_columns(
             pl.lit(self.book).alias("book"), days(self.history.sessions, row).alias("session"), run_ids.gather(row).alias("run_id")
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from grodt.errors import DataError
 from grodt.instruments import Instrument
@@ -24,10 +25,12 @@ from grodt.replay.tables import Tables
 from grodt.replay.tear_sheet import tear_sheet
 from grodt.sessions import Calendar
 from grodt.signals.forecasts import ForecastHistory, Signal, fields_of, forecast_sessions
+from grodt.signals.gating import GateHistory, Gating, name_of
 from grodt.targets.universe import UniverseRules
 
 INDEX = "equal-weighted universe"
 TEAR_SHEET = "tear-sheet.html"
+UNKNOWN_REGIME = "unknown"
 
 type Progress = Callable[[str], None]
 
@@ -40,6 +43,7 @@ class Request:
         source: name of the source.
         start, end: first and last session.
         specs: signals with their weights.
+        gating: in which regimes each signal is on, or None.
         rules: of the universe, or None.
         plan: the book.
         evidence: whether every control's answer is kept.
@@ -50,6 +54,7 @@ class Request:
     start: date
     end: date
     specs: tuple[tuple[Signal, float], ...]
+    gating: Gating | None
     rules: UniverseRules | None
     plan: Plan
     evidence: bool = True
@@ -80,7 +85,9 @@ def read(
     progress: Progress = lambda _text: None,
 ) -> History:
     """The history that a request needs, with its universe's members; arguments and errors as for `read_history`."""
-    fields = set(fields_of(request.specs)) | ({"volume"} if request.rules is not None and request.rules.needs_turnover else set())
+    fields = set(fields_of(request.specs, request.gating)) | (
+        {"volume"} if request.rules is not None and request.rules.needs_turnover else set()
+    )
     terms = request.plan.terms
     wanted = Wanted(request.source, request.start, request.end, tuple(sorted(fields)), liquidity=terms.needs_volume or terms.needs_figures)
     history = read_history(lake, snapshot, calendar, wanted, universe, progress)
@@ -90,14 +97,17 @@ def read(
     return history.of_members(eligible(history, request.rules))
 
 
-def forecasts_of(history: History, specs: Sequence[tuple[Signal, float]], *, keep: bool) -> ForecastHistory:
-    """Every signal over the sessions of a history, in one pass.
+def forecasts_of(history: History, specs: Sequence[tuple[Signal, float]], *, keep: bool, gating: Gating | None = None) -> ForecastHistory:
+    """Every signal over the sessions of a history, in one pass; arguments as for `forecast_sessions`.
 
     Raises:
+        ConfigError: regimes need more history than there is before the first session.
         DataError: no session has a forecast, because a signal needs more history than there is.
     """
     panel = history.panel.of_members(history.members_of_all())
-    forecasts = forecast_sessions(panel, specs, len(history.sessions), keep=keep)
+    if gating is not None:
+        gating.require_history(f"replay from {history.sessions[0]}", history.first_row + 1)
+    forecasts = forecast_sessions(panel, specs, len(history.sessions), keep=keep, gating=gating)
     if np.isnan(forecasts.combined).all():
         longest = max(specs, key=lambda spec: spec[0].history)[0]
         raise DataError(
@@ -131,7 +141,7 @@ def run(
     """
     history = read(lake, snapshot, calendar, request, universe, progress)
     progress("computing signals")
-    forecasts = forecasts_of(history, request.specs, keep=True)
+    forecasts = forecasts_of(history, request.specs, keep=True, gating=request.gating)
     part = out.with_name(f"{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     judging = None if request.rules is None else Judging(history, request.rules)
@@ -145,7 +155,15 @@ def run(
     progress("writing tables and tear sheet")
     tables.finish(course)
     actions = lake.read("corporate_actions", snapshot, source=request.source, end=request.end)
-    record = record_of_course(course, identity, attribution, actions, calendar.sessions_per_year(request.end), request.risk_free)
+    record = record_of_course(
+        course,
+        identity,
+        attribution,
+        actions,
+        calendar.sessions_per_year(request.end),
+        regimes=None if forecasts.gates is None else regimes_of(forecasts.gates),
+        risk_free=request.risk_free,
+    )
     tear_sheet(record, part / TEAR_SHEET)
     shutil.rmtree(out, ignore_errors=True)
     part.replace(out)
@@ -158,9 +176,14 @@ def record_of_course(
     attribution: Attribution | None,
     actions: pl.DataFrame | None,
     sessions_per_year: float,
+    *,
+    regimes: NDArray[np.str_] | None = None,
     risk_free: float = 0.0,
 ) -> Record:
-    """A replay as statistics read it: with round trips, what each signal added, and an index of its universe to compare with."""
+    """A replay as statistics read it: with round trips, what each signal added, and an index of its universe to compare with.
+
+    `regimes` are those in force during each session, of `regimes_of`.
+    """
     frames = Frames(course.history, course.plan.book)
     index = pl.DataFrame({"session": course.history.sessions, "value": index_of_members(course.history)})
     equity = course.equity.astype(np.float64)
@@ -171,9 +194,16 @@ def record_of_course(
         benchmark=index,
         benchmark_name=INDEX,
         contributions=None if attribution is None else attribution.contributions(equity[1:] / equity[:-1] - 1.0),
+        regimes=regimes,
         sessions_per_year=sessions_per_year,
         risk_free=risk_free,
     )
+
+
+def regimes_of(gates: GateHistory) -> NDArray[np.str_]:
+    """The market's regime in force during each session, (R,): that of the close before; of the first one it is not known."""
+    names = [name_of(int(code)) or UNKNOWN_REGIME for code in gates.market_in_force]
+    return np.array([UNKNOWN_REGIME, *names[:-1]], dtype=np.str_)
 
 
 class _Both:

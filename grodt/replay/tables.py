@@ -16,6 +16,7 @@ from grodt.replay.eligibility import Judging
 from grodt.replay.engine import Course, Decision
 from grodt.replay.frames import Frames, write
 from grodt.replay.history import Candidates, History, IntArray
+from grodt.signals.gate_evidence import regimes_frame
 from grodt.targets.universe import Eligibility
 
 #: What a table has been given since it was last written: arrays by column, and the row each belongs to.
@@ -41,7 +42,7 @@ class Tables:
     judging: Judging | None = None
     written: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, Rows] = field(default_factory=dict)
-    _evidence: list[pl.DataFrame] = field(default_factory=list)
+    _made: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _frames: Frames = field(init=False)
     _costs: Costs = field(init=False)
     _applied: int = 0
@@ -109,8 +110,13 @@ class Tables:
         )
         if self.judging is not None:
             self._judged(row, columns, ticker, self.judging.at(row))
+        if forecasts.gates is not None:
+            tickers = tuple(self._frames.words.of(ticker).to_list())
+            session = self.history.sessions[row]
+            gates = regimes_frame(self.book, session, self._frames.run_id(session), forecasts.gates.of(columns, tickers))
+            self._made.setdefault("regimes", []).append(gates)
         if decision.assessment is not None:
-            self._evidence.append(self._named(decision.assessment.evidence, decision.candidates))
+            self._made.setdefault("risk_checks", []).append(self._named(decision.assessment.evidence, decision.candidates))
 
     def finish(self, course: Course) -> None:
         """Write what is left, and the tables that are known at the end: orders, fills, equity, runs."""
@@ -181,9 +187,9 @@ class Tables:
             arrays = {name: np.concatenate(parts) for name, parts in rows.items()}
             self._put(table, self._year, self._frames.frame(arrays["row"], makers[table](arrays)))
         self._rows.clear()
-        if self._evidence:
-            self._put("risk_checks", self._year, pl.concat(self._evidence))
-            self._evidence.clear()
+        for table, frames in self._made.items():
+            self._put(table, self._year, pl.concat(frames))
+        self._made.clear()
 
     def _signal_columns(self, given: dict[str, NDArray[Any]]) -> dict[str, Any]:
         return {

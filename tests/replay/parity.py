@@ -13,7 +13,7 @@ from tests.cycles.driver import Home
 
 #: What a replay cannot say: who ran it, what a broker calls an order, and the hash of a basket that was approved to be sent.
 _OF_A_RUN = ("run_id", "venue_order_id", "basket_hash")
-TABLES = ("universe", "signals", "targets", "risk_checks", "orders", "fills", "positions", "equity")
+TABLES = ("universe", "regimes", "signals", "targets", "risk_checks", "orders", "fills", "positions", "equity")
 
 
 def replayed(home: Home, sessions: Sequence[date], out: Path) -> Replayed:

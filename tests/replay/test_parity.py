@@ -55,6 +55,25 @@ def test_a_book_whose_universe_has_rules(tmp_path: Path) -> None:
     assert table(tmp_path / "out", "universe")["reason"].n_unique() > 2
 
 
+def test_a_book_that_switches_its_signals_by_regime(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    assert home.books is not None
+    text = (
+        books_text()
+        .replace("slow: 16}}}", "slow: 16}, regimes: [trending, ranging]}")
+        .replace("    construction:", "    regime: {REGIME}\n    construction:")
+    )
+    for name, regime in (("market", "scope: market"), ("symbol", "scope: symbol"), ("override", "override: ranging")):
+        own = Home(tmp_path / name, home.books.with_name(f"{name}.yaml"), "small", home.now)
+        assert own.books is not None
+        own.books.write_text(text.replace("REGIME", f"{regime}, atr_window: 40"))
+        own.run(*WEEK)
+        done = replayed(own, WEEK, tmp_path / f"out-{name}")
+        assert differences(own, tmp_path / f"out-{name}") == {}
+        assert table(tmp_path / f"out-{name}", "regimes").height > 0
+        assert done.record.regimes is not None
+
+
 def test_clips_and_refusals_are_the_same_too(tmp_path: Path) -> None:
     home = small_home(tmp_path)
     assert home.books is not None
