@@ -10,14 +10,14 @@ import polars as pl
 from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.history import actions_of, micros_array, read_listings
 from grodt.bars.liquidity import FIGURE_SESSIONS, bar_terms, figures_of
-from grodt.bars.listings import Listings, Span, relabelled
+from grodt.bars.listings import Listings, Span
 from grodt.errors import DataError
 from grodt.execution.history import VOLUME_SESSIONS, volume_sums
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
 from grodt.replay.history import Candidates, History, IntArray, Liquidity
 from grodt.sessions import Calendar
-from grodt.signals.panel import FloatArray, build_panel, field_array
+from grodt.signals.panel import FloatArray, build_panel, field_array, named
 
 _UNLISTED = Instrument("?")
 
@@ -104,7 +104,7 @@ def read_history(
     start = len(every) - len(sessions)
     volume = field("volume")
     traded = np.where(volume[start:] > 0, field("open")[start:], np.nan)
-    actions, cancels = _actions(listings, relabelled(_named(frame), "ex_date", spans, actions=True), calendar, sessions, columns)
+    actions, cancels = _actions(listings, named(frame, spans), calendar, sessions, columns)
     return History(
         panel=panel,
         sessions=sessions,
@@ -117,10 +117,6 @@ def read_history(
         cancels=cancels,
         liquidity=_liquidity(field("high"), field("low"), panel.close, volume, len(sessions)) if wanted.liquidity else None,
     )
-
-
-def _named(actions: pl.DataFrame) -> pl.DataFrame:
-    return actions.with_columns(pl.col("symbol").cast(pl.String))
 
 
 def _listed(sessions: Sequence[date], universe: Callable[[date], Sequence[Instrument]]) -> list[tuple[int, tuple[Instrument, ...]]]:

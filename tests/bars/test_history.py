@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.bars.corporate_actions import CorporateAction
-from grodt.bars.history import last_closes, micros_of_prices, read_actions, read_market, read_markets
+from grodt.bars.history import last_closes, micros_array, micros_of_prices, read_actions, read_market, read_markets
 from grodt.errors import SessionError
 from grodt.lake import Lake, actions_path, bars_path
 from grodt.money import Micros, micros, micros_from_float
@@ -149,3 +149,10 @@ def test_a_price_that_is_no_number_does_not_cross():
         micros_of_prices(np.array([1.0, np.nan]))
     assert micros_of_prices(np.array([])) == []
     assert micros_of_prices(np.array([21.28])) == [Micros(21_280_000)]
+
+
+@given(st.lists(st.one_of(st.just(float("nan")), st.floats(1e-6, 1e9), st.integers(1, 10**9).map(lambda cents: cents / 100)), max_size=20))
+def test_an_array_of_prices_in_micros_is_each_price_in_micros(prices: list[float]) -> None:
+    found = micros_array(np.array(prices).reshape(1, -1))
+    assert found.tolist() == [[0 if np.isnan(price) else micros_from_float(price) for price in prices]]
+    assert found.dtype == np.int64
