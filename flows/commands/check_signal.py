@@ -8,7 +8,7 @@ import typer
 
 from flows.commands.options import Json
 from flows.commands.tables import show_json
-from flows.progress import Progress, out
+from flows.progress import Progress, console, out
 from grodt.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from grodt.signals.plugins.kind import Kind
     from grodt.signals.signal import Signal
 
-#: Progress is shown from here on.
+#: Without a terminal, seconds before the first line of progress.
 _SOON = 2.0
 #: Real bars of so many symbols, and minutes of so many sessions, are enough to find what there is.
 _SYMBOLS, _SESSIONS = 200, 10
@@ -55,7 +55,7 @@ def check_signal(
     place = kind.origin.place if kind.origin else "GRODT itself"
 
     def tell(text: str) -> None:
-        if progress.seconds() > _SOON:
+        if console.is_interactive or progress.seconds() > _SOON:
             progress.say(f"{signal.name}: {text}")
 
     with progress.live():
@@ -145,17 +145,19 @@ def _on_real_bars(
 
 def _real_bars(signal: "Signal", book: str | None) -> "tuple[Panel | None, str]":
     """Bars of the book's source, and what they are; or None, and why not."""
+    from tasks.environment import environment
+
+    where = environment()
+    if not where.ledger_file.exists():  # before all that brings SQLAlchemy
+        return None, f"there is no lake in {where.home}; `grodt run` or `grodt ingest` makes one"
+
     from flows.desk import chosen_book, lake_at_home, ledger_at_home
     from grodt.execution.history import read_panel
     from grodt.execution.minute_history import read_minute_panel
     from grodt.ledger.manifest import snapshot
     from grodt.signals.signal import is_intraday
-    from tasks.environment import environment
     from tasks.wiring import books
 
-    where = environment()
-    if not where.ledger_file.exists():
-        return None, f"there is no lake in {where.home}; `grodt run` or `grodt ingest` makes one"
     try:
         config = books().book(chosen_book(book))
     except ConfigError as error:

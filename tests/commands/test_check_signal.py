@@ -96,6 +96,24 @@ def test_a_signal_is_checked_as_a_book_configures_it(grodt: Command, home: Home,
         assert ("fast 4, slow 16" if "ewma" in arguments[0] else "signal night of my_signals.py: history 2, fields open") in ended.out
 
 
+def test_of_several_books_one_is_named(grodt: Command, home: Home, tmp_path: Path) -> None:
+    text = books_text()
+    both = text + text.partition("books:\n")[2].replace("small:", "other:")
+    home.books = tmp_path / "books.yaml"
+    home.books.write_text(both)
+    ended = grodt(home, "check-signal", "momentum", "--json", "-p", "lookback=12 skip=3 cap=1e0")
+    assert ended.status == 0
+    skipped = _rows(ended.out)["real bars"]
+    assert (skipped["verdict"], skipped["found"]) == ("skipped", "name a book with --book; the books file describes other, small")
+    written(tmp_path, GAP)
+    line = "- {signal: ewma_crossover, weight: 1, parameters: {fast: 4, slow: 16}}"
+    first, last = (line + f"\n      - {{signal: gap, file: my_signals.py, weight: 1, parameters: {{cap: {cap}}}}}" for cap in (1, 2))
+    home.books.write_text(both.replace(line, first, 1)[::-1].replace(line[::-1], last[::-1], 1)[::-1])
+    ended = grodt(home, "check-signal", "gap")
+    assert ended.status == 2
+    assert "signal gap is configured in more than one way, in small, other: say --book" in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

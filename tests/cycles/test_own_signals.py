@@ -8,7 +8,8 @@ import pytest
 
 from grodt.errors import DataError
 from tests.cycles.driver import Home
-from tests.cycles.small_world import FRI, MON, NEXT_MON, TUE, WED, books_text, small_home
+from tests.cycles.small_world import FRI, MON, TUE, WED, WEEK, books_text, small_home
+from tests.replay.parity import differences, replayed
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/signals.md"
 _CROSSOVER = "- {signal: ewma_crossover, weight: 1, parameters: {fast: 4, slow: 16}}"
@@ -38,10 +39,10 @@ def test_the_example_has_ten_lines() -> None:
 
 def test_a_week_is_traded_by_it_and_its_values_stand_in_the_lake(tmp_path: Path) -> None:
     home = own_home(tmp_path, example())
-    home.run(MON, TUE, WED, FRI, NEXT_MON)
+    home.run(*WEEK)
     assert home.sql("SELECT count(*) FROM fills")[0][0] > 0
     signals = home.table("signals").filter(signal="gap")
-    assert sorted(set(signals["session"])) == [MON, TUE, WED, FRI, NEXT_MON]
+    assert sorted(set(signals["session"])) == list(WEEK)
     bars = {(row["symbol"], row["session"]): row for row in home.table("bars_1d").to_dicts()}
     value = {(row["symbol"], row["session"]): row["value"] for row in signals.to_dicts()}
     rise = log(bars["RISE", MON]["close"] / bars["RISE", TUE]["open"])
@@ -49,6 +50,9 @@ def test_a_week_is_traded_by_it_and_its_values_stand_in_the_lake(tmp_path: Path)
     # three for two on Friday: the close before is of 1.5 times as many shares
     assert value["TWIN", FRI] == pytest.approx(log(bars["TWIN", WED]["close"] / (1.5 * bars["TWIN", FRI]["open"])), abs=1e-12)
     assert signals["forecast"].abs().max() <= 1.5
+    # a replay of the week decides and trades the same
+    replayed(home, WEEK, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
 
 
 def test_a_change_of_its_code_is_another_configuration_which_trades_under_reduced_caps_at_first(tmp_path: Path) -> None:

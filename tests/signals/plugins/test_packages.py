@@ -38,6 +38,14 @@ def test_its_identity_is_name_version_and_the_code_of_its_module(site: Path) -> 
     assert changed.identity != origin.identity
 
 
+def test_another_process_finds_the_same_package_or_none(site: Path) -> None:
+    package(site, "sent", "1.0", {"gap": "grodt_test_sent:gap"}, {"grodt_test_sent": GAP})
+    sent = pickle.dumps(build_signal("gap", {}))
+    (site / "grodt_test_sent.py").write_text(GAP + "# mended\n")
+    with pytest.raises(ConfigError, match=r"signal gap: its package is not sent 1\.0 sha256:\w+ here; install the same one wherever"):
+        pickle.loads(sent)
+
+
 def test_an_unknown_name_names_the_packages_signals_too(site: Path) -> None:
     package(site, "others", "1.0", {"gap": "grodt_test_others:gap"}, {"grodt_test_others": GAP})
     with pytest.raises(ConfigError, match=r"signal 'gop' is unknown; there are .*ewma_crossover, gap, .*momentum"):
