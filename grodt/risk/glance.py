@@ -6,6 +6,8 @@ case is not an everyday one; then `assess` is asked, and only what it says count
 and nothing is clipped. A property test holds the two together.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from grodt.risk.controls import scale
@@ -15,92 +17,153 @@ from grodt.risk.proposal import Proposal
 
 #: Floats decide only this far from a bound, relatively; nearer to it the exact arithmetic of `assess` does.
 _MARGIN = 1e-9
+_LESS = 1.0 - _MARGIN
 _MICROS = 1e6
 _SESSIONS = 20
+#: Floats are exact integers up to here.
+_EXACT = 2**53
+_count = np.count_nonzero  # of booleans, the cheapest question there is
 
 
-def passes_at_a_glance(proposal: Proposal, limits: Limits) -> bool:
+@dataclass(frozen=True, slots=True, eq=False)
+class Basket:
+    """What a glance reads of a proposal; see `grodt.risk.proposal.Proposal`.
+
+    `odd` stands for all that makes a case no everyday one: an order with a limit price, an intent, a halt or an order of unknown outcome in
+    a symbol, an open order, a break, a halt of the book, or a switch to reduce-only.
+    """
+
+    wanted: IntArray
+    position: IntArray
+    price: IntArray
+    price_age: IntArray
+    lot: IntArray
+    volume: IntArray
+    group: IntArray
+    weight: FloatArray
+    volatility: FloatArray
+    log_return: FloatArray
+    shortable: BoolArray
+    groups: tuple[str, ...]
+    equity: int
+    buying_power: int
+    previous_equity: int
+    high_water_mark: int
+    bars_expected: int
+    bars_present: int
+    last_session_fresh: bool
+    cycles_traded: int
+    cycles_unchanged: int
+    first_basket: bool
+    odd: bool
+
+    @classmethod
+    def of(cls, asked: Proposal) -> "Basket":
+        """That of a proposal."""
+        marked = asked.priced | asked.intended | asked.untradable | asked.unknown | (asked.open_buys > 0) | (asked.open_sells > 0)
+        return cls(
+            asked.wanted,
+            asked.position,
+            asked.price,
+            asked.price_age,
+            asked.lot,
+            asked.volume,
+            asked.group,
+            asked.weight,
+            asked.volatility,
+            asked.log_return,
+            asked.shortable,
+            asked.groups,
+            asked.equity,
+            asked.buying_power,
+            asked.previous_equity,
+            asked.high_water_mark,
+            asked.bars_expected,
+            asked.bars_present,
+            asked.last_session_fresh,
+            asked.cycles_traded,
+            asked.cycles_unchanged,
+            asked.first_basket,
+            bool(marked.any()) or asked.active_halts != 0 or asked.open_breaks != 0 or asked.reduce_only != 0,
+        )
+
+
+def passes_at_a_glance(basket: Basket, limits: Limits) -> bool:
     """Whether every control certainly passes and clips nothing. No says that it was not certain."""
-    places = np.flatnonzero(proposal.wanted)
-    if not _stands(proposal, limits, bool(len(places))):
+    at = basket.wanted.nonzero()[0]
+    if not stands(basket, limits, orders=len(at) > 0):
         return False
-    if not len(places):
-        return bool(np.abs(proposal.weight).sum() <= limits.weights_sum)
-    return _Basket(proposal, places).passes(limits)
+    if not np.abs(basket.weight).sum() <= limits.weights_sum:
+        return False
+    return len(at) == 0 or _Orders(basket, at).pass_all(limits)
 
 
-def _stands(asked: Proposal, limits: Limits, orders: bool) -> bool:
+def stands(basket: Basket, limits: Limits, *, orders: bool) -> bool:
     """What is asked of the book before any order: 24, 29, 31, 21, 28 and 33, and that the case is an everyday one."""
-    if limits.overrides or limits.restricted or asked.equity <= 0 or asked.reduce_only:
+    if basket.odd or limits.overrides or limits.restricted or basket.equity <= 0:
         return False
-    expected, present = asked.bars_expected, asked.bars_present
-    complete = asked.last_session_fresh and expected > 0 and 0 <= present <= expected and present / expected >= limits.completeness
-    idle = asked.active_halts == 0 and asked.open_breaks == 0
-    armed = 0 <= asked.cycles_traded <= limits.armed_cycles - orders
-    known = asked.cycles_unchanged >= limits.new_cycles and asked.previous_equity > 0 and asked.high_water_mark > 0
-    held = asked.equity > (1 + _MARGIN) * max(
-        asked.previous_equity * (1 - limits.daily_loss), asked.high_water_mark * (1 - limits.drawdown)
-    )
-    return bool(complete and idle and armed and known and held)
+    expected, present = basket.bars_expected, basket.bars_present
+    complete = basket.last_session_fresh and expected > 0 and 0 <= present <= expected and present / expected >= limits.completeness
+    armed = 0 <= basket.cycles_traded <= limits.armed_cycles - orders
+    known = basket.cycles_unchanged >= limits.new_cycles and basket.previous_equity > 0 and basket.high_water_mark > 0
+    floor = max(basket.previous_equity * (1 - limits.daily_loss), basket.high_water_mark * (1 - limits.drawdown))
+    return complete and armed and known and basket.equity > (1 + _MARGIN) * floor
 
 
-class _Basket:
-    """The orders of a proposal, (n,), with floats where `assess` has exact integers."""
+class _Orders:
+    """The orders of a basket, (n,), with floats where `assess` has exact integers."""
 
-    def __init__(self, asked: Proposal, places: IntArray) -> None:
-        self.asked, self.places = asked, places
-        self.wanted = asked.wanted[places]
-        self.position = asked.position[places]
-        self.price = asked.price[places]
+    def __init__(self, basket: Basket, at: IntArray) -> None:
+        self.basket, self.at = basket, at
+        self.wanted, self.position, self.price = basket.wanted[at], basket.position[at], basket.price[at]
         self.size = np.abs(self.wanted)
         self.after = self.position + self.wanted
         self.value: FloatArray = self.size * self.price.astype(np.float64)
-        less = np.abs(self.after) < np.abs(self.position)
-        self.reduces: BoolArray = less & ((self.after >= 0) == (self.position > 0)) | ((self.after == 0) & (self.position != 0))
-        self.adds = ~self.reduces
+        # Towards zero and not past it: the position and what is left of it have one sign, or nothing is left.
+        less = (np.abs(self.after) < np.abs(self.position)) & (self.after * np.sign(self.position) >= 0)
+        self.adding = (~less).nonzero()[0]
+        self.adds = at[self.adding]
+        self.reduces: BoolArray = less
 
-    def passes(self, limits: Limits) -> bool:
-        return self._everyday() and self._each(limits) and self._scaled(limits) and self._together(limits)
-
-    def _everyday(self) -> bool:
-        asked, at = self.asked, self.places
-        odd = asked.open_buys.any() or asked.open_sells.any() or asked.untradable.any() or asked.unknown.any() or asked.intended.any()
-        if odd or asked.priced[at].any() or (self.price < 1).any():
-            return False
-        lot = asked.lot[at]
-        return bool((lot == 1).all() or ((self.wanted % lot == 0) | (self.after % lot == 0)).all())
+    def pass_all(self, limits: Limits) -> bool:
+        return self._each(limits) and self._scaled(limits) and self._together(limits)
 
     def _each(self, limits: Limits) -> bool:
-        """2, 3, 4, 6, 8, 9 and 16."""
-        asked, at, size = self.asked, self.places, self.size
-        age, volume = asked.price_age[at], asked.volume[at]
-        if ((age < 0) | (age > limits.price_age)).any() or size.max() > limits.order_quantity:
+        """2, 3, 4, 6, 7, 8, 9 and 16."""
+        basket, at, size = self.basket, self.at, self.size
+        if size.min() <= 0 or size.max() > min(limits.order_quantity, _EXACT) or self.price.min() < 1:
             return False
-        if self.value.max() > _below(limits.order_value * _MICROS):
+        age, volume = basket.price_age[at], basket.volume[at]
+        if age.min() < 0 or age.max() > limits.price_age or self.value.max() > limits.order_value * (_MICROS * _LESS):
             return False
-        liquid = size <= volume * (limits.volume_share / _SESSIONS * (1 - _MARGIN))
-        if not liquid.all() and not (liquid | (self.reduces & (volume >= 0) & (size <= asked.lot[at]))).all():
+        lot = basket.lot[at]
+        if lot.max() > 1 and _count((self.wanted % lot != 0) & (self.after % lot != 0)):
             return False
-        uncovered = (self.wanted < 0) & (size > np.maximum(self.position, 0))
-        if uncovered.any() and not asked.shortable[at][uncovered].all():
+        thin = size > volume * (limits.volume_share / _SESSIONS * _LESS)
+        if _count(thin) and _count(thin & ~(self.reduces & (volume >= 0) & (size <= lot))):
             return False
-        left = np.abs(self.after[self.adds])
-        if not len(left):
+        uncovered = (self.wanted < 0) & (self.after < 0)
+        if _count(uncovered) and _count(uncovered & ~basket.shortable[at]):
+            return False
+        if not len(self.adding):
             return True
-        weight = (left * self.price[self.adds]).max()
-        return bool(left.max() <= limits.symbol_position and weight <= _below(limits.symbol_weight * asked.equity))
+        left = np.abs(self.after[self.adding])
+        weight = (left * self.price[self.adding].astype(np.float64)).max()
+        return bool(left.max() <= limits.symbol_position and weight <= limits.symbol_weight * basket.equity * _LESS)
 
     def _scaled(self, limits: Limits) -> bool:
         """26, whose medians lie inside their range where all of the numbers do."""
-        asked, at = self.asked, self.places[self.adds]
-        volatility, change = asked.volatility[at], np.abs(asked.log_return[at])
-        inside = (volatility >= limits.volatility_low) & (volatility <= limits.volatility_high) & (change <= limits.return_high)
-        if inside.all():
-            return bool(np.abs(asked.weight).sum() <= limits.weights_sum)
+        basket, at = self.basket, self.adds
+        if not len(at):
+            return True
+        volatility, change = basket.volatility[at], np.abs(basket.log_return[at])
+        # Where one is NaN, so are these, and no comparison holds.
+        if volatility.min() >= limits.volatility_low and volatility.max() <= limits.volatility_high and change.max() <= limits.return_high:
+            return True
         found = scale(
-            asked.weight,
+            basket.weight,
             volatility,
-            asked.log_return[at],
+            basket.log_return[at],
             weights=limits.weights_sum,
             low=limits.volatility_low,
             high=limits.volatility_high,
@@ -110,37 +173,32 @@ class _Basket:
 
     def _together(self, limits: Limits) -> bool:
         """13, 14, 15, 10, 11 and 12, the adding orders taken as if none of them ever brought exposure down."""
-        asked, equity = self.asked, float(self.asked.equity)
-        traded = self.value.sum()
-        most = limits.basket_value if asked.first_basket else min(limits.basket_value, limits.turnover)
-        if traded > _below(most * equity) or self.value[self.wanted > 0].sum() > _below(asked.buying_power * (1 - limits.cash_buffer)):
+        basket, equity = self.basket, float(self.basket.equity) * _LESS
+        traded = float(self.value.sum())
+        bought = traded if self.wanted.min() > 0 else float(self.value[self.wanted > 0].sum())
+        most = limits.basket_value if basket.first_basket else min(limits.basket_value, limits.turnover)
+        if traded > most * equity or bought > basket.buying_power * (1 - limits.cash_buffer) * _LESS:
             return False
-        if not self.adds.any():
+        if not len(self.adding):
             return True
-        held = asked.position * asked.price.astype(np.float64)
-        if ((asked.position != 0) & (asked.price < 1)).any():
+        held = basket.position * basket.price.astype(np.float64)
+        if _count((basket.position != 0) & (basket.price < 1)):
             return False
-        held[self.places[self.reduces]] = (self.after * self.price)[self.reduces]
-        exposure, more = np.abs(held), self.value[self.adds]
-        if exposure.sum() + more.sum() > _below(limits.gross_exposure * equity):
-            return False
-        if abs(held.sum()) + more.sum() > _below(limits.net_exposure * equity):
+        held[self.at[self.reduces]] = (self.after * self.price)[self.reduces]
+        exposure, more = np.abs(held), self.value[self.adding]
+        added = float(more.sum())
+        if float(exposure.sum()) + added > limits.gross_exposure * equity or abs(float(held.sum())) + added > limits.net_exposure * equity:
             return False
         return not limits.group_weight or self._grouped(limits, exposure, more)
 
     def _grouped(self, limits: Limits, exposure: FloatArray, more: FloatArray) -> bool:
-        asked, adding = self.asked, self.places[self.adds]
-        group = asked.group[adding]
-        if (group < 0).any():
+        basket = self.basket
+        group = basket.group[self.adds]
+        if group.min() < 0:
             return False
-        known = asked.group >= 0
-        count = len(asked.groups)
-        used = np.bincount(asked.group[known], weights=exposure[known], minlength=count)
+        known = basket.group >= 0
+        count = len(basket.groups)
+        used = np.bincount(basket.group[known], weights=exposure[known], minlength=count)
         used += np.bincount(group, weights=more, minlength=count)
-        caps = limits.of_groups(asked.groups) * float(asked.equity) * (1 - _MARGIN)
+        caps = limits.of_groups(basket.groups) * float(basket.equity) * _LESS
         return bool((used[group] <= caps[group]).all())
-
-
-def _below(bound: float) -> float:
-    """A little less than a bound."""
-    return bound * (1 - _MARGIN)

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from grodt.risk.assess import Proposal, assess
-from grodt.risk.glance import passes_at_a_glance
+from grodt.risk.glance import Basket, passes_at_a_glance
 from grodt.risk.limits import Limits
 from tests.benchmarks.risk import book
 from tests.risk.proposals import limits
@@ -36,7 +36,7 @@ def _everyday(asked: Proposal) -> Proposal:
 
 
 def _agrees(asked: Proposal, bound: Limits) -> bool:
-    if not passes_at_a_glance(asked, bound):
+    if not passes_at_a_glance(Basket.of(asked), bound):
         return False
     found = assess(asked, bound)
     assert found.halt == ""
@@ -109,5 +109,5 @@ def test_wide_limits_are_passed_at_a_glance(asked: Proposal) -> None:
 )
 def test_a_book_that_must_be_looked_at_is_never_passed_at_a_glance(change: dict[str, Any]) -> None:
     asked = _everyday(book(20, 0.0))
-    assert passes_at_a_glance(asked, limits(**WIDE))
-    assert not passes_at_a_glance(replace(asked, **change), limits(**WIDE))
+    assert passes_at_a_glance(Basket.of(asked), limits(**WIDE))
+    assert not passes_at_a_glance(Basket.of(replace(asked, **change)), limits(**WIDE))
