@@ -43,7 +43,7 @@ def environments(peers: Mapping[str, Install], folder: Path, python: str) -> tup
         wheels = ["--only-binary", wanted.packages[0]] if sources else ["--only-binary", ":all:"]
         try:
             if not (home / "complete").exists():
-                _uv("venv", "--clear", "--python", wanted.python or python, str(home))
+                _uv("venv", "--clear", "--python", _interpreter(wanted.python) if wanted.python else python, str(home))
                 _uv("pip", "install", *wheels, *sources, "--python", str(interpreter), *wanted.packages)
                 (home / "complete").touch()
         except EngineFailed as failed:
@@ -67,6 +67,14 @@ def last_line(text: str) -> str:
     """Of what a process said at its end."""
     lines = text.strip().splitlines()
     return lines[-1] if lines else ""
+
+
+def _interpreter(version: str) -> str:
+    """A Python of that version on this machine, pyenv's ones too; where there is none, the version, which uv may fetch."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for candidate in sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True):
+        return str(candidate)
+    return version
 
 
 def _uv(*arguments: str) -> None:

@@ -91,6 +91,36 @@ CONTESTANTS = {
         gaps=True,
         note="as vectorbt, with its Rust engine",
     ),
+    "zipline": Contestant(
+        f"{_PEERS}.zipline_algorithm",
+        Install(("zipline-reloaded", "numpy"), python="3.12"),
+        note="share counts by order(), a slippage model of three lines that fills at the next open (its own fill at the close), no metrics",
+    ),
+    "bt": Contestant(
+        f"{_PEERS}.bt_backtest", Install(("bt", "numpy")), note="an algo that fills at the open; its Rebalance fills at the close"
+    ),
+    "backtrader": Contestant(
+        f"{_PEERS}.backtrader_cerebro",
+        Install(("backtrader", "pandas", "numpy")),
+        note="cash lent, since it refuses a buy whole that costs more than its cash; reading the feeds is part of the replay",
+    ),
+    "cvxportfolio": Contestant(
+        f"{_PEERS}.cvxportfolio_simulator",
+        Install(("cvxportfolio", "numpy")),
+        note="a policy that asks for whole shares, no optimisation; FixedWeights would size at the open and round to the nearest share",
+    ),
+    "qlib": Contestant(
+        f"{_PEERS}.qlib_exchange",
+        Install(("pyqlib", "numpy"), python="3.12", from_source=("gym",)),
+        Conventions(prices="single"),
+        note="cash lent, since it cuts buys to its cash; its store keeps prices in 32 bits",
+    ),
+    "nautilus_trader": Contestant(
+        f"{_PEERS}.nautilus_engine",
+        Install(("nautilus-trader", "pandas", "numpy")),
+        Conventions(commission_in_cents=True),
+        note="a quote at each open and close; an account that may borrow; money in whole cents",
+    ),
 }
 
 
@@ -122,6 +152,7 @@ def main() -> None:
         "first": seconds[0],
         "warm": statistics.median(seconds[1:] or seconds),
         "cpu": statistics.median(cpu[1:] or cpu),
+        "first_cpu": cpu[0],
         "calls": len(seconds),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "load": os.getloadavg()[0],

@@ -22,14 +22,14 @@ class Conventions:
         sized_at: the prices that equity and targets are computed at: the decision's close, or the open that fills.
         cash: *borrowed*: fills are whole, at no interest. *cut*: sells first, then buys from the smallest to the largest, cut to the cash
             that is left. *refused*: sells first, then buys by column; one that costs more than the cash that is left is not filled at all.
-        commission_places: decimals that each order's commission is rounded to, half to even; None for none.
+        commission_in_cents: each fill's commission is rounded to the cent, halves up, as a float times a hundred is.
         prices: *single*: prices are kept in 32 bits.
     """
 
     shares: Literal["whole targets", "whole orders", "nearest orders", "fractional"] = "whole targets"
     sized_at: Literal["close", "open"] = "close"
     cash: Literal["borrowed", "cut", "refused"] = "borrowed"
-    commission_places: int | None = None
+    commission_in_cents: bool = False
     prices: Literal["double", "single"] = "double"
 
 
@@ -56,8 +56,8 @@ def replay(panel: Panel, rebalanced: str, conventions: Conventions) -> Outcome:
         filled = _within_cash(order, opens[row + 1], valued, len(top), float(equity), cash, conventions)
         value = np.where(filled != 0.0, filled * opens[row + 1], 0.0)
         commission = np.abs(value) * COST
-        if conventions.commission_places is not None:
-            commission = np.round(commission, conventions.commission_places)
+        if conventions.commission_in_cents:
+            commission = np.floor(np.rint(np.abs(value) * 100) * (COST * 1e4) / 1e6 * 100 + 0.5) / 100
         cash -= float(value.sum() + commission.sum())
         shares += filled
         fills += int(np.count_nonzero(filled))

@@ -20,7 +20,7 @@ ALONE = {
     "sized at the open": Conventions(sized_at="open"),
     "buys cut to cash": Conventions(cash="cut"),
     "buys refused without cash": Conventions(cash="refused"),
-    "commissions in cents": Conventions(commission_places=2),
+    "commissions in cents": Conventions(commission_in_cents=True),
     "prices in 32 bits": Conventions(prices="single"),
     "the benchmark's": Conventions(),
 }
@@ -127,7 +127,7 @@ def _words(conventions: Conventions) -> str:
     said = [conventions.shares] if conventions.shares != plain.shares else []
     said += [f"sized at the {conventions.sized_at}"] if conventions.sized_at != plain.sized_at else []
     said += [f"buys {conventions.cash} without cash"] if conventions.cash != plain.cash else []
-    said += [f"commissions to {conventions.commission_places} decimals"] if conventions.commission_places is not None else []
+    said += ["commissions in cents"] if conventions.commission_in_cents else []
     said += ["prices in 32 bits"] if conventions.prices != plain.prices else []
     return ", ".join(said) or "the benchmark's"
 
