@@ -1,5 +1,7 @@
 """settle: book what the broker did with earlier orders, apply corporate actions, reconcile."""
 
+from collections.abc import Collection
+
 from grodt.execution.late_actions import find_late_actions
 from grodt.execution.markets import markets_to_settle
 from grodt.execution.settle import Settled
@@ -16,7 +18,7 @@ def settle(cycle: Cycle) -> int:
     """Settle every session since the last one up to this one, then compare with the broker. Rows: fills booked by this run."""
     parts = cycle.parts
     with parts.ledger.read() as tx:
-        last, held = settled(tx, cycle.book), holdings(tx, cycle.book)
+        last = settled(tx, cycle.book)
     start = cycle.session if last is None else parts.calendar.next(last)
     terms = parts.config.broker.terms()
     markets = markets_to_settle(
@@ -27,8 +29,8 @@ def settle(cycle: Cycle) -> int:
         start=start,
         end=cycle.session,
         terms=terms,
-        ordered={order.symbol for order in parts.broker.open_orders()},
-        held=held,
+        ordered=lambda: {order.symbol for order in parts.broker.open_orders()},
+        held=lambda: _held(cycle),
     )
     done: Settled = settle_sessions(
         parts.ledger,
@@ -53,3 +55,8 @@ def settle(cycle: Cycle) -> int:
     )
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))
+
+
+def _held(cycle: Cycle) -> Collection[str]:
+    with cycle.parts.ledger.read() as tx:
+        return holdings(tx, cycle.book)

@@ -18,13 +18,12 @@ from grodt.orders.states import OrderState
 
 #: Of orders that may still fill, as SQL.
 OPEN_STATES = "('accepted', 'partially_filled')"
-#: Shares, price and commission of an order that a session does not fill.
-_NOTHING = (0, 0, 0)
 
 
 class _Working(NamedTuple):
     """An order that a session works on."""
 
+    number: int
     client_order_id: str
     session: str
     symbol: str
@@ -136,14 +135,14 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
     working = [
         _Working(*row)
         for row in connection.execute(
-            "SELECT client_order_id, session, symbol, side, quantity, filled_quantity, executions FROM orders "
+            "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions FROM orders "
             f"WHERE state IN {OPEN_STATES} AND session < ? ORDER BY number",
             (session,),
         )
     ]
     traded = [order for order in working if order.symbol in market.open]
-    filled = dict(zip((order.client_order_id for order in traded), _fills(traded, market, terms), strict=True))
-    executed = [(order, *filled[order.client_order_id]) for order in traded if filled[order.client_order_id][0]]
+    executed = [(order, *fill) for order, fill in zip(traded, _fills(traded, market, terms), strict=True) if fill[0]]
+    filled = {order.number: quantity for order, quantity, _, _ in executed}
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM fills").fetchone()
     filled_at = (market.opens_at if terms.fill_at == "open" else market.closes_at).astimezone(UTC).isoformat()
     connection.executemany(
@@ -166,8 +165,8 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
     )
     worked = _sessions_worked(connection, {order.session for order in working}, session)
     connection.executemany(
-        "UPDATE orders SET state = ?, filled_quantity = ?, executions = ?, reason = ? WHERE client_order_id = ?",
-        [_after(order, filled.get(order.client_order_id, _NOTHING)[0], worked[order.session], terms.carry_sessions) for order in working],
+        "UPDATE orders SET state = ?, filled_quantity = ?, executions = ?, reason = ? WHERE number = ?",
+        [_after(order, filled.get(order.number, 0), worked[order.session], terms.carry_sessions) for order in working],
     )
     change: dict[str, int] = {}
     for order, quantity, _, _ in executed:
@@ -213,7 +212,7 @@ def _sessions_worked(connection: sqlite3.Connection, decided: Iterable[str], ses
     return {each: int(connection.execute(count, (each, session)).fetchone()[0]) for each in decided}
 
 
-def _after(order: _Working, quantity: int, worked: int, carried: int) -> tuple[str, int, int, str, str]:
+def _after(order: _Working, quantity: int, worked: int, carried: int) -> tuple[str, int, int, str, int]:
     """State, shares filled, executions and reason of an order after a session that filled so much of it."""
     filled = order.filled + abs(quantity)
     state, reason = OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED, ""
@@ -222,7 +221,7 @@ def _after(order: _Working, quantity: int, worked: int, carried: int) -> tuple[s
     elif worked > carried:
         state = OrderState.EXPIRED
         reason = "the rest did not fill" if filled else "no trade in session"
-    return state.value, filled, order.executions + (quantity != 0), reason, order.client_order_id
+    return state.value, filled, order.executions + (quantity != 0), reason, order.number
 
 
 def _hold(connection: sqlite3.Connection, change: Mapping[str, int]) -> None:

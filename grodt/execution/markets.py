@@ -1,6 +1,6 @@
 """The sessions that a cycle settles, with as much of each as the broker's terms ask for, and no more."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -24,8 +24,8 @@ def markets_to_settle(
     start: date,
     end: date,
     terms: FillTerms,
-    ordered: Collection[str],
-    held: Collection[str],
+    ordered: Callable[[], Collection[str]],
+    held: Callable[[], Collection[str]],
 ) -> Iterator[SessionMarket]:
     """Each session from `start` to `end`, ascending; see `read_markets`.
 
@@ -37,12 +37,13 @@ def markets_to_settle(
         start: first session.
         end: last session.
         terms: what the orders fill by.
-        ordered: symbols with an open order at the broker.
-        held: symbols held, whose last close borrowing is charged on.
+        ordered: asked, where the terms need it, for the symbols with an open order at the broker.
+        held: asked likewise for the symbols held, whose last close borrowing is charged on.
     """
-    symbols = sorted(set(ordered))
-    detailed = symbols if terms.needs_volume or terms.fill_at == "close" else ()
-    always = held if terms.borrow_bps else ()
+    by_bar = terms.needs_volume or terms.fill_at == "close"
+    symbols = sorted(set(ordered())) if by_bar or terms.needs_figures else []
+    detailed = symbols if by_bar else ()
+    always = held() if terms.borrow_bps else ()
     for market in read_markets(lake, snapshot, source, calendar, start=start, end=end, detailed=detailed, always=always):
         if terms.needs_figures and symbols:
             before = calendar.previous(market.session)

@@ -36,7 +36,8 @@ def stocked(desk: Desk) -> tuple[Lake, Snapshot]:
 
 
 def _markets(stocked: tuple[Lake, Snapshot], terms: FillTerms, ordered: list[str], held: tuple[str, ...] = ()) -> list[SessionMarket]:
-    return list(markets_to_settle(*stocked, SOURCE, XNYS, start=TUE, end=THU, terms=terms, ordered=ordered, held=held))
+    asked = markets_to_settle(*stocked, SOURCE, XNYS, start=TUE, end=THU, terms=terms, ordered=lambda: ordered, held=lambda: held)
+    return list(asked)
 
 
 def test_plain_terms_read_what_they_always_read(stocked: tuple[Lake, Snapshot]) -> None:
@@ -44,6 +45,14 @@ def test_plain_terms_read_what_they_always_read(stocked: tuple[Lake, Snapshot]) 
     assert _markets(stocked, FillTerms(), ["A"], ("OLD",)) == plain
     assert all((market.close, market.volume, market.figures) == ({}, {}, {}) for market in plain)
     assert "OLD" not in plain[0].previous_close
+
+
+def test_plain_terms_do_not_ask_what_is_ordered_or_held(stocked: tuple[Lake, Snapshot]) -> None:
+    def nobody() -> list[str]:
+        raise AssertionError("asked")
+
+    plain = markets_to_settle(*stocked, SOURCE, XNYS, start=TUE, end=THU, terms=FillTerms(), ordered=nobody, held=nobody)
+    assert len(list(plain)) == 3
 
 
 def test_volume_and_close_are_read_of_what_is_ordered(stocked: tuple[Lake, Snapshot]) -> None:
