@@ -58,12 +58,22 @@ class Attribution:
         return {**dict(zip(self._forecasts.signals, self.signals, strict=True)), EXECUTION: left}
 
 
-def index_of_members(history: History) -> FloatArray:
-    """Value of an index of everything that may be traded, in equal parts anew at each close, without costs; 1 at the first, (R,)."""
+def index_changes(history: History) -> FloatArray:
+    """Change in each session of an index of everything that may be traded, in equal parts anew at each close, without costs, (R,).
+
+    It is of what could be traded at the close before; 0 in the first session.
+    """
     first, panel = history.first_row, history.panel
-    value = np.ones(len(history.sessions))
+    changes = np.zeros(len(history.sessions))
     for row in range(1, len(history.sessions)):
         change = panel.log_return[first + row]
         counted = history.members_at(row - 1) & ~np.isnan(change)
-        value[row] = value[row - 1] * (1.0 + (float(np.expm1(change[counted]).mean()) if counted.any() else 0.0))
+        if counted.any():
+            changes[row] = np.expm1(change[counted]).mean()
+    return changes
+
+
+def index_of(changes: FloatArray) -> FloatArray:
+    """Value of the index at each close, 1 at the first, (R,). The first change is not read."""
+    value: FloatArray = np.cumprod(np.concatenate(([1.0], 1.0 + changes[1:])))
     return value

@@ -83,14 +83,30 @@ def orders_frame(frames: Frames, course: Course) -> pl.DataFrame:
     )
 
 
-def fills_frame(frames: Frames, course: Course, identity: Identity) -> pl.DataFrame:
-    """Every fill."""
+def traded_frame(frames: Frames, course: Course) -> pl.DataFrame:
+    """Every fill without ids and instants: what statistics read."""
     fills = course.orders.filled
     none = np.zeros(0, dtype=np.int64)
     row = np.concatenate([none, *(np.full(len(each.places), each.row) for each in fills)])
     column, quantity, price, commission = (
         np.concatenate([none, *(getattr(each, name) for each in fills)]) for name in ("columns", "quantity", "price", "commission")
     )
+    return frames.frame(
+        row,
+        {
+            "symbol": frames.tickers(row, column),
+            "side": np.where(quantity > 0, "buy", "sell"),
+            "quantity": np.abs(quantity),
+            "price": money(price),
+            "notional": money(np.abs(quantity) * price),
+            "commission": money(commission),
+        },
+    )
+
+
+def fills_frame(frames: Frames, course: Course, identity: Identity) -> pl.DataFrame:
+    """Every fill."""
+    fills = course.orders.filled
     ids: list[str] = []
     executions: dict[str, int] = {}
     of_batch = {id(batch): frames.order_ids(batch) for batch in course.orders.batches}
@@ -103,19 +119,11 @@ def fills_frame(frames: Frames, course: Course, identity: Identity) -> pl.DataFr
     at = identity.opens_at if course.plan.terms.fill_at == "open" else identity.closes_at
     instants = {session: at(session) for session in frames.history.sessions}
     stamps = pl.Series([instants[session] for session in frames.history.sessions], dtype=pl.Datetime("us", "UTC"))
-    return frames.frame(
-        row,
-        {
-            "execution_id": numbered,
-            "client_order_id": ids,
-            "symbol": frames.tickers(row, column),
-            "side": np.where(quantity > 0, "buy", "sell"),
-            "quantity": np.abs(quantity),
-            "price": money(price),
-            "notional": money(np.abs(quantity) * price),
-            "commission": money(commission),
-            "filled_at": stamps.gather(row),
-        },
+    row = np.concatenate([np.zeros(0, dtype=np.int64), *(np.full(len(each.places), each.row) for each in fills)])
+    return traded_frame(frames, course).with_columns(
+        pl.Series("execution_id", numbered, dtype=pl.String),
+        pl.Series("client_order_id", ids, dtype=pl.String),
+        stamps.gather(row).alias("filled_at"),
     )
 
 

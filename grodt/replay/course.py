@@ -89,7 +89,7 @@ class Course:
     """What a replay came to; arrays of shape (R,), money in int64 micros at each session's close.
 
     Attributes:
-        plan, history: what was replayed.
+        plan, history: what was replayed; where the plan changed on the way, the first one.
         cash, receivable, positions_value: what equity consists of.
         gross, net: Σ abs(value) and Σ value over equity.
         held: positions at the close.

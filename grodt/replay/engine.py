@@ -5,7 +5,7 @@ actions of the ledger. Orders decided at a session's close fill in the next sess
 that session, the halt is kept, and the replay goes on as if a person had looked at it and re-armed the book before the next session.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from grodt.replay.course import KIND, Course, Decision, Halted, Plan, Recorder
 from grodt.replay.going import Going
@@ -24,6 +24,7 @@ def replay(
     forecasts: ForecastHistory,
     plan: Plan,
     *,
+    changes: Mapping[int, Plan] | None = None,
     recorder: Recorder | None = None,
     evidence: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -34,6 +35,8 @@ def replay(
         history: the past.
         forecasts: of its sessions and columns, from `forecast_sessions` over its panel.
         plan: the book.
+        changes: by row, the plan that is in force from that session's settlement on, as a live book's is whose configuration is changed
+            before that session's cycle: what it holds, owes and has ordered goes on, and the configuration counts as new (control 33).
         recorder: keeps what tables are made of.
         evidence: whether every control's answer is wanted; without it, a basket that passes them at a glance is not asked one by one.
         progress: told (sessions done, sessions) now and then.
@@ -46,9 +49,12 @@ def replay(
     if forecasts.combined.shape != shape or forecasts.symbols != history.panel.symbols:
         raise ValueError(f"forecasts are of shape {forecasts.combined.shape}; they must be of the history's sessions and columns, {shape}")
     going = Going(history, forecasts, plan, recorder, evidence)
-    busy = None if recorder is not None or evidence or plan.construction.rebalance == "session" else busy_rows(history, plan)
+    each = recorder is not None or evidence or bool(changes) or plan.construction.rebalance == "session"
+    busy = None if each else busy_rows(history, plan)
     row = told = 0
     while row < shape[0]:
+        if changes is not None and row in changes:
+            going.change(changes[row])
         passed = 0 if busy is None else going.pass_quiet(row, busy)
         if not passed:
             going.session(row)

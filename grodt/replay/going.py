@@ -60,6 +60,10 @@ class Going:
         self.decided: date | None = None
         self.traded_before = self.traded_since_armed = self.unchanged = 0
 
+    def change(self, plan: Plan) -> None:
+        """Put another configuration in force, before a session."""
+        self.plan, self.unchanged = plan, 0
+
     def session(self, row: int) -> None:
         """Settle, mark and decide one session."""
         self.candidates = self.history.candidates_at(row)

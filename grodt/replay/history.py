@@ -131,6 +131,33 @@ class History:
         """The same history under universe rules."""
         return replace(self, members=members)
 
+    def between(self, start: int, end: int) -> "History":
+        """A history of its own of the sessions replayed from row `start` to `end` − 1: a replay of it knows nothing of the others.
+
+        Raises:
+            ValueError: there is no such part.
+        """
+        if not 0 <= start < end <= len(self.sessions):
+            raise ValueError(f"a history of {len(self.sessions)} sessions has no part from row {start} to {end}")
+        first = bisect_right(self.candidates, start, key=lambda each: each.start) - 1
+        candidates = [each for each in self.candidates[first:] if each.start < end]
+        liquidity = self.liquidity
+        return History(
+            panel=self.panel.until(self.first_row + end),
+            sessions=self.sessions[start:end],
+            instruments=self.instruments,
+            open=self.open[start:end],
+            close=self.close[start:end],
+            volume=self.volume[start:end],
+            candidates=tuple(replace(each, start=max(each.start - start, 0)) for each in candidates),
+            actions={row - start: actions for row, actions in self.actions.items() if start <= row < end},
+            cancels={row - start: columns for row, columns in self.cancels.items() if start <= row < end},
+            liquidity=None
+            if liquidity is None
+            else Liquidity(liquidity.volume[start:end], liquidity.average_value[start:end], liquidity.volatility[start:end]),
+            members=None if self.members is None else self.members[start:end],
+        )
+
     def closes_before(self) -> tuple[FloatArray, IntArray, IntArray]:
         """Last close before the first session replayed, in currency units and in micros, and its age in that session; see `Closes`."""
         price, micros, age = last_known(self.panel.close[: self.first_row])

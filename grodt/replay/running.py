@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from grodt.errors import DataError
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
-from grodt.replay.attribution import Attribution, index_of_members
-from grodt.replay.closing import Identity, equity_frame, fills_frame
+from grodt.replay.attribution import Attribution, index_changes, index_of
+from grodt.replay.closing import Identity, equity_frame, traded_frame
 from grodt.replay.eligibility import Judging, eligible
 from grodt.replay.engine import Course, Decision, Plan, Recorder, replay
 from grodt.replay.frames import Frames
@@ -26,6 +26,7 @@ from grodt.replay.tear_sheet import tear_sheet
 from grodt.sessions import Calendar
 from grodt.signals.forecasts import ForecastHistory, Signal, fields_of, forecast_sessions
 from grodt.signals.gating import GateHistory, Gating, name_of
+from grodt.signals.panel import FloatArray
 from grodt.targets.universe import UniverseRules
 
 INDEX = "equal-weighted universe"
@@ -90,11 +91,24 @@ def read(
     )
     terms = request.plan.terms
     wanted = Wanted(request.source, request.start, request.end, tuple(sorted(fields)), liquidity=terms.needs_volume or terms.needs_figures)
+    return read_members(lake, snapshot, calendar, wanted, request.rules, universe, progress)
+
+
+def read_members(
+    lake: Lake,
+    snapshot: Snapshot,
+    calendar: Calendar,
+    wanted: Wanted,
+    rules: UniverseRules | None,
+    universe: Callable[[date], Sequence[Instrument]],
+    progress: Progress = lambda _text: None,
+) -> History:
+    """What is wanted, with the members that the universe's rules leave; arguments and errors as for `read_history`."""
     history = read_history(lake, snapshot, calendar, wanted, universe, progress)
-    if request.rules is None:
+    if rules is None:
         return history
     progress("judging the universe")
-    return history.of_members(eligible(history, request.rules))
+    return history.of_members(eligible(history, rules))
 
 
 def forecasts_of(history: History, specs: Sequence[tuple[Signal, float]], *, keep: bool, gating: Gating | None = None) -> ForecastHistory:
@@ -157,7 +171,7 @@ def run(
     actions = lake.read("corporate_actions", snapshot, source=request.source, end=request.end)
     record = record_of_course(
         course,
-        identity,
+        index_changes(history),
         attribution,
         actions,
         calendar.sessions_per_year(request.end),
@@ -172,7 +186,7 @@ def run(
 
 def record_of_course(
     course: Course,
-    identity: Identity,
+    changes: FloatArray,
     attribution: Attribution | None,
     actions: pl.DataFrame | None,
     sessions_per_year: float,
@@ -182,14 +196,21 @@ def record_of_course(
 ) -> Record:
     """A replay as statistics read it: with round trips, what each signal added, and an index of its universe to compare with.
 
-    `regimes` are those in force during each session, of `regimes_of`.
+    Args:
+        course: of the replay.
+        changes: of the index, from `index_changes`.
+        attribution: what each signal added; None where nobody asked.
+        actions: corporate actions, for round trips that one falls into.
+        sessions_per_year: of the exchange.
+        regimes: those in force during each session, of `regimes_of`.
+        risk_free: rate per year.
     """
     frames = Frames(course.history, course.plan.book)
-    index = pl.DataFrame({"session": course.history.sessions, "value": index_of_members(course.history)})
+    index = pl.DataFrame({"session": course.history.sessions, "value": index_of(changes)})
     equity = course.equity.astype(np.float64)
     return record_of(
         equity_frame(frames, course).drop("run_id"),
-        fills=fills_frame(frames, course, identity).drop("run_id"),
+        fills=traded_frame(frames, course).drop("run_id"),
         actions=actions,
         benchmark=index,
         benchmark_name=INDEX,

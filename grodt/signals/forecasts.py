@@ -110,7 +110,7 @@ def forecast_sessions(
     combined, known = np.zeros(sigma.shape), np.zeros(sigma.shape, dtype=np.bool_)
     for place, ((signal, _), weight) in enumerate(zip(specs, weights, strict=True)):
         output = signal.evaluate(panel, sigma)
-        own = output.forecast if gates is None else np.where(gates.off(place) & ~np.isnan(output.forecast), 0.0, output.forecast)
+        own = output.forecast if gates is None else switched_off(output.forecast, gates.off(place))
         if keep:
             value[place], forecast[place] = output.value, own
         _add(combined, known, own, weight / total)
@@ -118,22 +118,27 @@ def forecast_sessions(
     return ForecastHistory(panel.symbols, signals, value, forecast, combined, sigma, gates)
 
 
-def combine(forecast: FloatArray, weights: Sequence[float]) -> FloatArray:
+def combine(forecast: FloatArray | Sequence[FloatArray], weights: Sequence[float]) -> FloatArray:
     """Σ_k weight_k · forecast_k / Σ_k weight_k, NaN where no signal has a forecast.
 
     A signal without a forecast counts as zero and its weight is not handed to the others: less evidence, a smaller position. So a
     young symbol that only one of two equal signals knows gets half of that one's forecast.
 
     Args:
-        forecast: (S, …), such as (S, N) or (S, R, N).
+        forecast: (S, …), such as (S, N) or (S, R, N), or the S arrays of it.
         weights: one per signal; see `require_weights`.
     """
     total = math.fsum(weights)
-    combined, known = np.zeros(forecast.shape[1:]), np.zeros(forecast.shape[1:], dtype=np.bool_)
+    combined, known = np.zeros(forecast[0].shape), np.zeros(forecast[0].shape, dtype=np.bool_)
     for one, weight in zip(forecast, weights, strict=True):
         _add(combined, known, one, weight / total)
     combined[~known] = np.nan
     return combined
+
+
+def switched_off(forecast: FloatArray, off: BoolArray) -> FloatArray:
+    """The forecasts with 0 where the signal is switched off and has one."""
+    return np.where(off & ~np.isnan(forecast), 0.0, forecast)
 
 
 def _add(combined: FloatArray, known: BoolArray, forecast: FloatArray, share: float) -> None:

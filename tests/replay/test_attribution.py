@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from grodt.replay.attribution import EXECUTION, Attribution, index_of_members
+from grodt.replay.attribution import EXECUTION, Attribution, index_changes, index_of
 from grodt.replay.history import History
 from grodt.signals.forecasts import ForecastHistory
 from tests.replay.histories import history_of
@@ -57,7 +57,7 @@ def test_contributions_and_execution_add_up_to_the_return() -> None:
 
 def test_the_index_is_the_mean_return_of_what_could_be_traded_at_the_close_before() -> None:
     history = history_of(np.array([[10.0, 10.0], [11.0, 12.0], [11.0, NAN], [22.0, 12.0]]))
-    assert index_of_members(history) == pytest.approx([1.0, 1.15, 1.15, 1.15 * 1.5])
+    assert index_of(index_changes(history)) == pytest.approx([1.0, 1.15, 1.15, 1.15 * 1.5])
     one = history.of_members(np.array([[True, False]] * 4))
-    assert index_of_members(one) == pytest.approx([1.0, 1.1, 1.1, 2.2])
+    assert index_of(index_changes(one)) == pytest.approx([1.0, 1.1, 1.1, 2.2])
     assert history.sessions[0] > date(2020, 1, 1)
