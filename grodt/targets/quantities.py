@@ -126,7 +126,7 @@ def target_quantities(
         raise ValueError("groups have caps, so the group of each symbol must be given")
 
     priced = (price >= 1.0 / MICROS_PER_UNIT) & (price < np.inf)
-    known_price = np.where(priced, price, np.nan)
+    known_price = price.copy() if priced.all() else np.where(priced, price, np.nan)
     free = priced & tradable
     followed = free if eligible is None else free & eligible
     if rebalances:
@@ -156,10 +156,13 @@ def target_quantities(
         keep = wanted == held
     keep |= locked
 
-    lots = whole_lots(np.where(keep, 0.0, wanted), price_at, lot[at], equity, forecasts.symbols, at)
+    if keep.any():
+        lots = whole_lots(np.where(keep, 0.0, wanted), price_at, lot[at], equity, forecasts.symbols, at)
+        wanted, lots = np.where(keep, held, wanted), np.where(keep, shares, lots)
+    else:
+        lots = whole_lots(wanted, price_at, lot[at], equity, forecasts.symbols, at)
     weight, quantity = np.zeros(width), np.zeros(width, dtype=np.int64)
-    weight[at] = np.where(keep, held, wanted)
-    quantity[at] = np.where(keep, shares, lots)
+    weight[at], quantity[at] = wanted, lots
     return Targets(forecasts.symbols, weight, quantity, position.copy(), known_price)
 
 

@@ -39,9 +39,9 @@ def whole_lots(
         DataError: a value or price does not fit 64 bits of micros.
     """
     value = whole_micros(np.abs(weight) * equity, "target value", symbols, at)
-    cost = whole_micros(np.where(np.isnan(price), 0.0, price), "price", symbols, at)
+    cost = whole_micros(np.fmax(price, 0.0), "price", symbols, at)  # NaN becomes 0
     shares = lots_within(value, cost, lot)
-    return np.where(weight < 0, -shares, shares)
+    return np.negative(shares, out=shares, where=weight < 0)
 
 
 def whole_micros(amount: FloatArray, name: str, symbols: Sequence[str], at: IntArray | None = None) -> IntArray:
@@ -56,7 +56,7 @@ def whole_micros(amount: FloatArray, name: str, symbols: Sequence[str], at: IntA
         DataError: an amount does not fit 64 bits of micros.
     """
     scaled = np.rint(amount * MICROS_PER_UNIT)
-    if not (scaled < _INT64_END).all():
+    if not scaled.max(initial=0.0) < _INT64_END:  # nor where one is NaN
         row = int((~(scaled < _INT64_END)).argmax())
         symbol = symbols[row if at is None else int(at[row])]
         raise DataError(f"{symbol}: {name} {scaled[row] / MICROS_PER_UNIT:g} does not fit 64 bits of micros; check equity and price")
@@ -65,6 +65,6 @@ def whole_micros(amount: FloatArray, name: str, symbols: Sequence[str], at: IntA
 
 def lots_within(value: IntArray, cost: IntArray, lot: IntArray) -> IntArray:
     """Shares of the largest whole number of lots that cost no more than the value; 0 where there is no cost. All micros, (N,)."""
-    shares = np.where(cost > 0, value // np.maximum(cost, 1), 0)
+    shares = value // cost if cost.all() else np.where(cost > 0, value // np.maximum(cost, 1), 0)
     shares -= shares % lot
     return shares

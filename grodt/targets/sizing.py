@@ -60,7 +60,7 @@ def _inverse_volatility(opinions: Opinions, count: int, construction: Constructi
 
 
 def _equal_weight(opinions: Opinions, gross_cap: float) -> FloatArray:
-    side = np.sign(np.where(opinions.usable, opinions.forecast, 0.0))
-    side = np.where(opinions.may_short, side, np.maximum(side, 0.0))
-    share: FloatArray = side * (gross_cap / max(1, int(np.count_nonzero(side))))
-    return share
+    side = (opinions.usable & (opinions.forecast > 0.0)).astype(np.float64)
+    side -= opinions.usable & opinions.may_short & (opinions.forecast < 0.0)
+    side *= gross_cap / max(1, int(np.count_nonzero(side)))
+    return side
