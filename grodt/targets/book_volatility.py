@@ -38,9 +38,11 @@ def expected_volatility(
         return 0.0
     sizes = weight[held]
     known = np.ascontiguousarray(returns.T[held if columns is None else columns[held]])
-    np.copyto(known, 0.0, where=np.isnan(known))
     with np.errstate(over="ignore", invalid="ignore"):
         portfolio = (known * sizes[:, None]).sum(axis=0)
+        if np.isnan(portfolio).any():  # most panels have no hole, and looking for one costs as much as the sum
+            np.copyto(known, 0.0, where=np.isnan(known))
+            portfolio = (known * sizes[:, None]).sum(axis=0)
         squares = portfolio * portfolio
         if covariance == "ewma":
             decay = decay_of(span) ** np.arange(len(squares) - 1, -1, -1.0)
