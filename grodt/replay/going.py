@@ -117,18 +117,16 @@ class Going:
         terms = self.plan.terms
         opened = self.history.open[row]
         prices = opened if terms.fill_at == "open" else np.where(opened > 0, self.history.close[row], 0)
-        working = [(batch, places) for batch, places in self.orders.open() if batch.row < row]
+        working = self.orders.live
         if not working:
             return
-        columns = np.concatenate([batch.columns[places] for batch, places in working])
-        left = np.concatenate(
-            [np.sign(batch.quantity[places]) * (np.abs(batch.quantity[places]) - batch.filled[places]) for batch, places in working]
-        )
+        one = working[0]
+        columns = one.columns[one.open] if len(working) == 1 else np.concatenate([batch.columns[batch.open] for batch in working])
+        left = one.left() if len(working) == 1 else np.concatenate([batch.left() for batch in working])
         price = prices[columns]
-        wanted = np.where(price > 0, left, 0)
         liquidity = self.history.liquidity
         found = fill_session(
-            wanted,
+            left if price.min() > 0 else np.where(price > 0, left, 0),
             price,
             terms,
             symbol=columns if len(working) > 1 else None,
@@ -137,34 +135,38 @@ class Going:
             volatility=None if liquidity is None else liquidity.volatility[row, columns],
         )
         start = 0
-        for batch, places in working:
-            part = slice(start, start + len(places))
-            start += len(places)
-            self._book(row, batch, places, found.quantity[part], found.price[part], found.commission[part])
+        for batch in working:
+            part = slice(start, start + len(batch.open))
+            start += len(batch.open)
+            self._book(row, batch, found.quantity[part], found.price[part], found.commission[part])
         self.orders.settle()
 
-    def _book(self, row: int, batch: Batch, places: IntArray, quantity: IntArray, price: IntArray, commission: IntArray) -> None:
-        traded = quantity.nonzero()[0]
+    def _book(self, row: int, batch: Batch, quantity: IntArray, price: IntArray, commission: IntArray) -> None:
+        """Book what a session filled of a batch's open orders, and end those whose time is over."""
+        places = batch.open
+        size = np.abs(quantity)
+        traded = size.nonzero()[0]
         if len(traded):
             whole = len(traded) == len(quantity)
             at, shares, paid, fees = (
                 (places, quantity, price, commission) if whole else (places[traded], quantity[traded], price[traded], commission[traded])
             )
-            size = np.abs(shares)
-            batch.filled[at] += size
-            batch.notional[at] += size * paid
             bought, sold, fee = self.account.fill(batch.columns[at], shares, paid, fees)
             self.course.traded[row] += bought + sold
             self.course.commission[row] += fee
             self.orders.filled.append(Filled(row, batch, at, shares, paid, fees))
-        done = batch.filled[places] == np.abs(batch.quantity[places])
+            batch.filled[places] += size
+            batch.notional[places] += size * price
+        done = batch.filled[places] == batch.size[places]
         if done.all():
-            batch.state[places] = Reached.FILLED
+            batch.end(places, Reached.FILLED)
             return
-        rest = Reached.EXPIRED if row - batch.row > self.plan.terms.carry_sessions else Reached.PARTIALLY_FILLED
-        batch.state[places] = np.where(
-            done, Reached.FILLED, rest if rest is Reached.EXPIRED else np.where(batch.filled[places] > 0, rest, Reached.ACCEPTED)
-        )
+        batch.state[places[done]] = Reached.FILLED
+        rest = places[~done]
+        if row - batch.row > self.plan.terms.carry_sessions:
+            batch.end(rest, Reached.EXPIRED)
+        else:
+            batch.end(rest[batch.filled[rest] > 0], Reached.PARTIALLY_FILLED)
 
     def _mark(self, row: int) -> int:
         """Value the book at the session's closes; returns equity in micros."""
@@ -306,7 +308,7 @@ class Going:
 
     def _send(self, row: int, session: date, approved: IntArray) -> None:
         """Send orders as a basket is sent: sells first, then by value, then by symbol; the paper broker takes or refuses them."""
-        columns = np.flatnonzero(approved)
+        columns = approved.nonzero()[0]
         quantity, reference = approved[columns], self.micros[columns]
         order = np.lexsort((self.candidates.rank[columns], -(np.abs(quantity) * reference), quantity > 0))
         limits = self.plan.limits
@@ -321,17 +323,20 @@ class Going:
     def _take(self, batch: Batch) -> None:
         """What the paper broker would refuse: sells beyond what is held and free, and buys beyond the cash that is free."""
         sells = batch.quantity < 0
-        if self.plan.construction.long_only and sells.any():
-            selling = self.orders.sides(len(self.nothing))[1] if self.orders.live else self.nothing
-            free = (self.account.position - selling)[batch.columns]
-            batch.state[sells & (-batch.quantity > free)] = Reached.REJECTED
-        taken = batch.state != Reached.REJECTED
-        value = np.abs(batch.quantity) * batch.reference
-        free_cash = self.account.cash - self.orders.reserved() + int(value[sells & taken].sum())
-        buys = np.flatnonzero(~sells)
-        if int(value[buys].sum()) > free_cash:
-            for place in buys.tolist():
+        value = batch.size * batch.reference
+        sold = int(value[sells].sum())
+        if sold and self.plan.construction.long_only:
+            free = self.account.position[batch.columns]
+            if self.orders.live:
+                free = free - self.orders.sides(len(self.nothing))[1][batch.columns]
+            refused = (sells & (batch.size > free)).nonzero()[0]
+            if len(refused):
+                batch.end(refused, Reached.REJECTED)
+                sold -= int(value[refused].sum())
+        free_cash = self.account.cash - self.orders.reserved() + sold
+        if int(value[~sells].sum()) > free_cash:
+            for place in (~sells).nonzero()[0].tolist():
                 if value[place] > free_cash:
-                    batch.state[place] = Reached.REJECTED
+                    batch.end(np.array([place]), Reached.REJECTED)
                 else:
                     free_cash -= int(value[place])

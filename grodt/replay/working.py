@@ -1,6 +1,5 @@
 """Orders of a replay: what was sent in each session, what it has filled, and what is still open."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -30,27 +29,39 @@ class Batch:
         columns: what is traded.
         quantity: signed shares ordered.
         reference: price of the decision, micros.
+        size: the same without sign.
         state: `Reached`.
         filled: shares filled, ≥ 0.
         notional: Σ shares · price of the fills, micros.
+        open: places of the orders that may still fill, ascending.
     """
 
     row: int
     columns: IntArray
     quantity: IntArray
     reference: IntArray
+    size: IntArray = field(init=False)
     state: NDArray[np.int8] = field(init=False)
     filled: IntArray = field(init=False)
     notional: IntArray = field(init=False)
+    open: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state = np.zeros(len(self.columns), dtype=np.int8)
-        self.filled = np.zeros(len(self.columns), dtype=np.int64)
-        self.notional = np.zeros(len(self.columns), dtype=np.int64)
+        count = len(self.columns)
+        self.size = np.abs(self.quantity)
+        self.state = np.zeros(count, dtype=np.int8)
+        self.filled, self.notional = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        self.open = np.arange(count)
 
-    def open(self) -> IntArray:
-        """Places of the orders that may still fill."""
-        return np.flatnonzero(self.state <= Reached.PARTIALLY_FILLED)
+    def end(self, places: IntArray, reached: Reached) -> None:
+        """Some of its orders are over."""
+        self.state[places] = reached
+        self.open = (self.state <= Reached.PARTIALLY_FILLED).nonzero()[0]
+
+    def left(self) -> IntArray:
+        """Signed shares that its open orders have not filled."""
+        left = self.size[self.open] - self.filled[self.open]
+        return np.where(self.quantity[self.open] > 0, left, -left)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,38 +110,23 @@ class Working:
 
     def settle(self) -> None:
         """Forget batches of which nothing is open any more."""
-        self.live = [batch for batch in self.live if (batch.state <= Reached.PARTIALLY_FILLED).any()]
+        self.live = [batch for batch in self.live if len(batch.open)]
 
     def cancel(self, columns: IntArray) -> None:
         """Cancel what is open in those columns."""
         for batch in self.live:
-            places = batch.open()
-            batch.state[places[np.isin(batch.columns[places], columns)]] = Reached.CANCELLED
+            batch.end(batch.open[np.isin(batch.columns[batch.open], columns)], Reached.CANCELLED)
+        self.settle()
 
     def sides(self, width: int) -> tuple[IntArray, IntArray]:
         """Open buys and open sells by column, shares ≥ 0, (N,) each."""
         buys, sells = np.zeros(width, dtype=np.int64), np.zeros(width, dtype=np.int64)
-        for batch, places in self.open():
-            left = np.abs(batch.quantity[places]) - batch.filled[places]
-            bought = batch.quantity[places] > 0
-            np.add.at(buys, batch.columns[places[bought]], left[bought])
-            np.add.at(sells, batch.columns[places[~bought]], left[~bought])
+        for batch in self.live:
+            left, columns = batch.left(), batch.columns[batch.open]
+            np.add.at(buys, columns, np.maximum(left, 0))
+            np.add.at(sells, columns, np.maximum(-left, 0))
         return buys, sells
 
     def reserved(self) -> int:
         """What open orders will cost, less what they bring, at their reference prices; micros."""
-        total = 0
-        for batch, places in self.open():
-            left = np.abs(batch.quantity[places]) - batch.filled[places]
-            total += int((np.sign(batch.quantity[places]) * left * batch.reference[places]).sum())
-        return total
-
-    def open(self) -> Iterator[tuple[Batch, IntArray]]:
-        """Batches with the places of their open orders, oldest first."""
-        kept = []
-        for batch in self.live:
-            places = batch.open()
-            if len(places):
-                kept.append(batch)
-                yield batch, places
-        self.live = kept
+        return sum(int((batch.left() * batch.reference[batch.open]).sum()) for batch in self.live)
