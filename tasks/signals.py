@@ -12,6 +12,7 @@ from grodt.signals.forecasts import Forecasts, fields_of, forecast_session
 from grodt.signals.gate_evidence import facts
 from grodt.signals.gating import Gates
 from grodt.signals.panel import Panel
+from grodt.signals.warm_up import require_history
 from grodt.targets.universe import Eligibility, UniverseRules, judge
 from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
@@ -49,6 +50,7 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
     specs, gating, rules = parts.config.weighted_signals(), parts.config.gating(), parts.config.universe.rules
     place = (parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session)
     panel = read_panel(*place, state.symbols, fields_of(specs, gating))
+    require_history(panel, [signal for signal, _ in specs])
     judged = None if rules is None else judge_universe(cycle, rules, panel, state)
     if judged is not None:
         cycle.tell("signals", f"{np.count_nonzero(judged[0].eligible)} of {np.count_nonzero(state.in_universe)} candidates may be traded")

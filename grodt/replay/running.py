@@ -27,6 +27,7 @@ from grodt.sessions import Calendar
 from grodt.signals.forecasts import ForecastHistory, Signal, fields_of, forecast_sessions
 from grodt.signals.gating import GateHistory, Gating, name_of
 from grodt.signals.panel import FloatArray
+from grodt.signals.warm_up import require_history
 from grodt.targets.universe import UniverseRules
 
 INDEX = "equal-weighted universe"
@@ -115,10 +116,11 @@ def forecasts_of(history: History, specs: Sequence[tuple[Signal, float]], *, kee
     """Every signal over the sessions of a history, in one pass; arguments as for `forecast_sessions`.
 
     Raises:
-        ConfigError: regimes need more history than there is before the first session.
-        DataError: no session has a forecast, because a signal needs more history than there is.
+        ConfigError: a signal, or the regimes, need more history than there is before the first session.
+        DataError: no session has a forecast, because every symbol is younger than a signal needs.
     """
     panel = history.panel.of_members(history.members_of_all())
+    require_history(panel, [signal for signal, _ in specs], len(history.sessions))
     if gating is not None:
         gating.require_history(f"replay from {history.sessions[0]}", history.first_row + 1)
     forecasts = forecast_sessions(panel, specs, len(history.sessions), keep=keep, gating=gating)

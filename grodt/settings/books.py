@@ -57,6 +57,8 @@ from grodt.targets.universe import UniverseRules
 
 #: Fits 64 bits of micros with room for what it may grow to.
 MOST_CAPITAL = Decimal(10**12)
+#: By how many sessions one year can be longer or shorter than another.
+_SPARE = 3
 #: What validation is told of the file: the folder where its relative paths start.
 FOLDER = "folder"
 
@@ -234,7 +236,7 @@ class SignalConfig(_Strict):
 
     signal: str
     weight: Number = Field(gt=0)
-    parameters: dict[str, StrictInt | StrictFloat | StrictStr] = Field(default_factory=dict)
+    parameters: dict[str, StrictInt | StrictFloat | StrictStr | tuple[StrictInt | StrictFloat, ...]] = Field(default_factory=dict)
     file: str | None = Field(default=None, min_length=1)
     regimes: tuple[RegimeName, ...] | None = None
     _kind: Kind = PrivateAttr()
@@ -358,6 +360,23 @@ class BookConfig(_Strict):
         first, _ = self.exchange.bounds()
         if self.history.start is not None and self.history.start < first:
             raise ValueError(f"history.start {self.history.start} lies before {first}, the first session of {self.calendar} that is known")
+        return self
+
+    @model_validator(mode="after")
+    def _history_for_signals(self) -> Self:
+        """Years that can not hold what a signal needs. Whether there is as much in fact is asked before each decision."""
+        years, (first, last) = self.history.years, self.exchange.bounds()
+        if years is None or date(first.year + years, first.month, first.day) > last:
+            return self
+        usual = len(self.exchange.between(first, date(first.year + years, first.month, first.day)))
+        for signal in self.signals:
+            made = signal.build()
+            if made.history > usual + _SPARE * years:
+                enough = made.history // (usual // years - _SPARE) + 1
+                raise ValueError(
+                    f"history.years is {years}, about {usual} sessions of {self.calendar}, and signal {made.name} needs {made.history}; "
+                    f"ask for {enough} years, or shorten its parameters"
+                )
         return self
 
     @property

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grodt.errors import ConfigError
-from grodt.signals.indicators import first_row, listings, session_vwap, steps
+from grodt.signals.indicators import first_row, listings, session_vwap
 from grodt.signals.panel import FloatArray, Panel
 
 _IntArray = NDArray[np.int64]
@@ -27,19 +27,6 @@ def bars_into_session(panel: Panel, last: int) -> _IntArray:
     rows = np.arange(first_row(panel, last), len(panel.sessions), dtype=np.int64)
     starts = panel.starts
     return (rows - starts[np.searchsorted(starts, rows, side="right") - 1])[:, None]
-
-
-def bars_since_listing(panel: Panel, last: int) -> _IntArray:
-    """Bars of each symbol's listing up to the last rows, the row itself included, (last, N)."""
-    start, count = first_row(panel, last), np.zeros(len(panel.symbols), dtype=np.int64)
-    out = np.empty((last, len(panel.symbols)), dtype=np.int64)
-    for step in steps(panel):
-        if step.any_listed:
-            count[step.listed] = 0
-        count += step.barred
-        if step.row >= start:
-            out[step.row - start] = count
-    return out
 
 
 def deviation_from_vwap(panel: Panel) -> FloatArray:

@@ -38,6 +38,18 @@ def require_count(owner: str, name: str, value: int, *, low: int, high: int) -> 
         raise ConfigError(f"{owner}: {name} is {value!r}; it must be a whole number from {low} to {high}")
 
 
+def require_counts(owner: str, name: str, values: Sequence[int], *, low: int, high: int) -> None:
+    """Refuse a parameter that is no list of at least one whole number inside its bounds, both included.
+
+    Raises:
+        ConfigError: names parameter, value and bound.
+    """
+    if not isinstance(values, tuple) or not values:
+        raise ConfigError(f"{owner}: {name} is {values!r}; it must be a list of whole numbers from {low} to {high}")
+    for value in values:
+        require_count(owner, f"{name} {list(values)}: a number", value, low=low, high=high)
+
+
 def require_choice(owner: str, name: str, value: str, choices: Sequence[str]) -> None:
     """Refuse a parameter that is none of the words it may be.
 

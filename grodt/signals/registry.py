@@ -5,20 +5,36 @@ from dataclasses import fields
 from pathlib import Path
 
 from grodt.errors import ConfigError
+from grodt.signals.breakout import Breakout
+from grodt.signals.cross_sectional_momentum import CrossSectionalMomentum
+from grodt.signals.cross_sectional_reversal import CrossSectionalReversal
 from grodt.signals.ewma_crossover import EwmaCrossover
+from grodt.signals.ewma_trend import EwmaTrend
+from grodt.signals.low_volatility import LowVolatility
 from grodt.signals.momentum import Momentum
 from grodt.signals.plugins.files import kind_in_file
 from grodt.signals.plugins.kind import Kind
 from grodt.signals.plugins.packages import GROUP, installed, kind_of_package, package_of
+from grodt.signals.rsi_reversion import RsiReversion
 from grodt.signals.signal import Signal
 from grodt.signals.volume_breakout import VolumeBreakout
 from grodt.signals.vwap_ema_trend import VwapEmaTrend
 from grodt.signals.vwap_reversion import VwapReversion
+from grodt.signals.z_score_reversion import ZScoreReversion
 
+#: What a books file may give a signal.
+type Parameter = int | float | str | bool | tuple[int | float, ...]
 #: Those that come with GRODT.
 BUILT_IN: dict[str, type[Signal]] = {
     "momentum": Momentum,
     "ewma_crossover": EwmaCrossover,
+    "ewma_trend": EwmaTrend,
+    "breakout": Breakout,
+    "cross_sectional_momentum": CrossSectionalMomentum,
+    "cross_sectional_reversal": CrossSectionalReversal,
+    "z_score_reversion": ZScoreReversion,
+    "rsi_reversion": RsiReversion,
+    "low_volatility": LowVolatility,
     "vwap_ema_trend": VwapEmaTrend,
     "vwap_reversion": VwapReversion,
     "volume_breakout": VolumeBreakout,
@@ -56,7 +72,7 @@ def find_signal(name: str, file: str | None = None, folder: Path | None = None) 
     return Kind(name, made, tuple(field.name for field in fields(made)), (), (find_signal, (name,)))  # type: ignore[arg-type]  # each is a dataclass
 
 
-def build_signal(name: str, parameters: Mapping[str, int | float | str | bool]) -> Signal:
+def build_signal(name: str, parameters: Mapping[str, Parameter]) -> Signal:
     """The signal of that name with these parameters, the others at their defaults.
 
     Raises:

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from grodt.signals.indicators import Band, donchian, first_row, listings, volume_ratio
+from grodt.signals.indicators import Band, bars_since_listing, donchian, first_row, listings, volume_ratio
 from grodt.signals.indicators.averages import LONGEST
-from grodt.signals.intraday import bars_into_session, bars_since_listing, require_minutes
+from grodt.signals.intraday import bars_into_session, require_minutes
 from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.signals.parameters import require_count, require_name, require_number
 from grodt.signals.signal import SignalOutput

@@ -13,6 +13,7 @@ from grodt.money import micros
 from grodt.sessions import Calendar
 from grodt.settings.books import FilesConfig, HistoryConfig, SimulatedConfig, UniverseConfig, load_books
 from grodt.signals.ewma_crossover import EwmaCrossover
+from grodt.signals.ewma_trend import EwmaTrend
 from grodt.signals.momentum import Momentum
 from tests.settings.books_files import DEMO, REMOVED, US_DAILY, edited, load, mistake
 from tests.signals.worlds import SHARED
@@ -86,6 +87,24 @@ def test_a_mistake_in_a_construction_is_named(tmp_path, name, value, said):
     assert said in mistake(tmp_path, edited({f"books.demo.construction.{name}": value}))
 
 
+def test_a_parameter_may_be_a_list_of_numbers(tmp_path):
+    trend = {"signal": "ewma_trend", "weight": 1, "parameters": {"fast": [4, 8], "slow": [16, 32]}}
+    (signal, _), *_ = load(tmp_path, edited({"books.demo.signals.0": trend})).book("demo").weighted_signals()
+    assert signal == EwmaTrend(fast=(4, 8), slow=(16, 32))
+    trend["parameters"]["slow"] = [16, "32"]
+    assert "books.demo.signals.0.parameters.slow" in mistake(tmp_path, edited({"books.demo.signals.0": trend}))
+
+
+def test_years_that_cannot_hold_what_a_signal_needs_are_refused(tmp_path):
+    trend = {"signal": "ewma_trend", "weight": 1}
+    short = {"books.demo.history.years": 1, "books.demo.signals.1": trend}
+    said = "books.demo: history.years is 1, about 254 sessions of XNYS, and signal ewma_trend needs 513; ask for 3 years, or shorten"
+    assert said in mistake(tmp_path, edited(short))
+    assert load(tmp_path, edited(short | {"books.demo.history.years": 3})).book("demo").history.years == 3
+    around_the_clock = short | {"books.demo.calendar": "24/7", "books.demo.history.years": 2}
+    assert load(tmp_path, edited(around_the_clock)).book("demo").history.years == 2
+
+
 def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
     slow = {"signal": "momentum", "weight": 1, "parameters": {"name": "slow", "lookback": 500, "cap": 1.5}}
     signals = load(tmp_path, edited({"books.demo.signals.1": slow})).book("demo").weighted_signals()
@@ -124,12 +143,12 @@ def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
         (
             "books.demo.signals.0.signal",
             "momentun",
-            "books.demo.signals.0: signal 'momentun' is unknown; there are ewma_crossover, momentum",
+            "books.demo.signals.0: signal 'momentun' is unknown; there are breakout, cross_sectional_momentum, ",
         ),
         (
             "books.demo.signals.0.parameters",
             {"look": 5},
-            "books.demo.signals.0: signal momentum has no parameter look; it has lookback, skip, cap, name",
+            "books.demo.signals.0: signal momentum has no parameter look; it has lookback, skip, response, cap, name",
         ),
         (
             "books.demo.signals.0.parameters",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from grodt.bars.source import RAW_ACTIONS
-from grodt.signals.panel import FloatArray, Panel, build_panel
+from grodt.signals.panel import FIELDS, FloatArray, Panel, build_panel
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -80,6 +80,50 @@ def closes(draw: st.DrawFn, longest: int = 120) -> FloatArray:
         row, column = draw(st.integers(0, sessions - 1)), draw(st.integers(0, symbols - 1))
         close[row, column] = draw(st.sampled_from([np.nan, 0.01, 50.0, 1e6]))
     return close
+
+
+@st.composite
+def panels(draw: st.DrawFn, longest: int = 90) -> Panel:
+    """Panels with every field and with members: gaps, halts, late listings, splits, dividends, tickers that another company takes up."""
+    close = draw(closes(longest))
+    sessions, symbols = weekdays(len(close)), tickers(close.shape[1])
+    rows: list[tuple[str, date, str, int | None, int | None, str | None]] = []
+    for _ in range(draw(st.integers(0, 4)) if symbols else 0):
+        where = (draw(st.sampled_from(symbols)), draw(st.sampled_from(sessions)))
+        rows.append(
+            draw(
+                st.sampled_from(
+                    [(*where, "split", 2, 1, None), (*where, "dividend", None, None, "0.5"), (*where, "delisting", None, None, None)]
+                )
+            )
+        )
+    return full_panel(close, draw(st.integers(0, 2**32 - 1)), actions(*rows))
+
+
+def full_panel(close: FloatArray, seed: int, done: pl.DataFrame | None = None) -> Panel:
+    """A panel of these closes with open, high, low, volume and members; four in five may be traded, in spells that end by the day."""
+    rng = np.random.default_rng(seed)
+    sessions, symbols = weekdays(close.shape[0]), tickers(close.shape[1])
+    opened = close * (1 + 0.01 * rng.standard_normal(close.shape))
+    high, low = (
+        np.maximum(opened, close) * (1 + 0.01 * rng.random(close.shape)),
+        np.minimum(opened, close) * (1 - 0.01 * rng.random(close.shape)),
+    )
+    volume = rng.integers(0, 50, close.shape) * 100.0
+    column, row = np.nonzero(~np.isnan(close.T))
+    bars = long_bars(close, sessions, symbols).with_columns(
+        open=opened[row, column], high=high[row, column], low=low[row, column], volume=volume[row, column]
+    )
+    panel = build_panel(bars, actions() if done is None else done, sessions, symbols, fields=FIELDS)
+    return panel.of_members(rng.random(close.shape) < 0.8)
+
+
+def of_columns(panel: Panel, chosen: NDArray[np.int64] | list[int]) -> Panel:
+    """The panel of these columns alone, ascending."""
+    members = None if panel.members is None else np.ascontiguousarray(panel.members[:, chosen])
+    fields = {name: np.ascontiguousarray(array[:, chosen]) for name, array in panel.fields.items()}
+    close, log_return = (np.ascontiguousarray(array[:, chosen]) for array in (panel.close, panel.log_return))
+    return Panel(panel.sessions, tuple(panel.symbols[i] for i in chosen), close, log_return, fields, members)
 
 
 def same(left: NDArray[np.generic], right: NDArray[np.generic]) -> bool:

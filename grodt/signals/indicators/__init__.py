@@ -9,7 +9,7 @@ session or on another symbol, bit for bit. Conventions stand in each docstring; 
 """
 
 from grodt.signals.indicators.averages import ema, sma, wilder
-from grodt.signals.indicators.channels import Band, bollinger, donchian, keltner
+from grodt.signals.indicators.channels import Band, bollinger, channel_position, donchian, keltner
 from grodt.signals.indicators.dense import listings
 from grodt.signals.indicators.oscillators import Macd, macd, roc, rsi, volume_ratio
 from grodt.signals.indicators.ranges import atr, true_range
@@ -17,9 +17,11 @@ from grodt.signals.indicators.recurrence import (
     SESSIONS_PER_YEAR,
     BoolArray,
     Step,
+    bars_since_listing,
     decay_of,
     first_row,
     price_over_average,
+    prices_over_averages,
     steps,
 )
 from grodt.signals.indicators.statistics import beta, rolling_rank, standard_deviation, z_score
@@ -38,8 +40,10 @@ __all__ = [
     "adx",
     "anchored_vwap",
     "atr",
+    "bars_since_listing",
     "beta",
     "bollinger",
+    "channel_position",
     "decay_of",
     "donchian",
     "ema",
@@ -50,6 +54,7 @@ __all__ = [
     "log_returns",
     "macd",
     "price_over_average",
+    "prices_over_averages",
     "realised_volatility",
     "roc",
     "rolling_rank",

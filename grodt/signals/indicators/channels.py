@@ -1,4 +1,4 @@
-"""Channels around a price: Bollinger, Donchian, Keltner."""
+"""Channels around a price: Bollinger, Donchian, Keltner; and where a price stands in its own."""
 
 import math
 from dataclasses import dataclass
@@ -86,6 +86,38 @@ def donchian(high: FloatArray, low: FloatArray, window: int = 20, listed: BoolAr
             middle[rows] *= 0.5
 
     return Band(*evaluate(kernel, (high, low), 3, listed))
+
+
+def channel_position(close: FloatArray, window: int = 20, listed: BoolArray | None = None) -> FloatArray:
+    """Where the close stands between the lowest and the highest of the last `window` closes: −1 at the lowest, 1 at the highest.
+
+    2 · (x − lowest) / (highest − lowest) − 1, the bar's own close included, so it is never outside; 0 where they have all been the same.
+    First value at bar window − 1. (Carver, "A simple breakout trading rule", 2016, before his smoothing; the stochastic oscillator %K of
+    George Lane, of closes and from −1 to 1.)
+
+    Args:
+        close: (T, N), NaN where there is no bar.
+        window: bars, at least 2.
+        listed: see `evaluate` in `dense`.
+    """
+    require_count("channel_position", "window", window, low=2, high=LONGEST)
+
+    def kernel(inputs: Columns, outs: Columns) -> None:
+        (dense,), (out,) = inputs, outs
+        lowest = np.empty_like(dense)
+        window_extremes(dense, window, np.maximum, out)
+        window_extremes(dense, window, np.minimum, lowest)
+        for rows in chunks(0, len(out), out.shape[1]):
+            part, low = out[rows], lowest[rows]
+            still = part == low
+            part -= low
+            np.subtract(dense[rows], low, out=low)
+            np.divide(low, part, out=part)
+            part *= 2.0
+            part -= 1.0
+            np.copyto(part, 0.0, where=still)
+
+    return evaluate(kernel, (close,), 1, listed)[0]
 
 
 def keltner(

@@ -33,6 +33,7 @@ class Step:
         barred: where there is a bar.
         listed: where there is a bar and no return: the first of a listing.
         any_listed: whether there is any such.
+        all_seen: whether there is a return everywhere.
     """
 
     row: int
@@ -41,6 +42,7 @@ class Step:
     barred: BoolArray
     listed: BoolArray
     any_listed: bool
+    all_seen: bool
 
     def decay(self, factor: float) -> FloatArray:
         """The factor where there is a return, 1 elsewhere: state · 1 + 0 is the state, bit for bit."""
@@ -56,7 +58,7 @@ def steps(panel: Panel) -> Iterator[Step]:
         np.equal(today, today, out=seen)
         np.equal(panel.close[row], panel.close[row], out=barred)
         np.greater(barred, seen, out=listed)
-        yield Step(row, np.where(seen, today, 0.0), seen, barred, listed, bool(listed.any()))
+        yield Step(row, np.where(seen, today, 0.0), seen, barred, listed, bool(listed.any()), bool(seen.all()))
 
 
 def first_row(panel: Panel, last: int) -> int:
@@ -70,25 +72,38 @@ def first_row(panel: Panel, last: int) -> int:
     return len(panel.sessions) - last
 
 
+def bars_since_listing(panel: Panel, last: int) -> NDArray[np.int64]:
+    """Bars of each symbol's listing up to the last rows, the row itself included, (last, N)."""
+    start, count = first_row(panel, last), np.zeros(len(panel.symbols), dtype=np.int64)
+    out = np.empty((last, len(panel.symbols)), dtype=np.int64)
+    for step in steps(panel):
+        if step.any_listed:
+            count[step.listed] = 0
+        count += step.barred
+        if step.row >= start:
+            out[step.row - start] = count
+    return out
+
+
 def decay_of(span: int) -> float:
     """λ = 1 − 2 / (span + 1), the weight an exponential average of that span keeps from one bar to the next."""
     return 1.0 - 2.0 / (span + 1.0)
 
 
-def price_over_average(panel: Panel, spans: tuple[int, ...], last: int) -> tuple[FloatArray, NDArray[np.int32]]:
-    """Log price less its exponential average, for several spans in one pass.
+def prices_over_averages(panel: Panel, spans: tuple[int, ...]) -> Iterator[tuple[int, FloatArray, NDArray[np.int32]]]:
+    """Log price less its exponential average, for several spans, session by session.
 
     With E_t = λ E_{t−1} + (1 − λ) p_t and p_t = p_{t−1} + r_t, the difference D_t = p_t − E_t obeys D_t = λ (D_{t−1} + r_t), so
     no price level is needed and rounding does not grow with it. The average is seeded with the first log price of the listing:
     D = 0 there (pandas: `ewm(span=…, adjust=False, ignore_na=True)`).
 
-    Returns:
-        D, (spans, last, N), carried over sessions without a bar; and the returns seen since the listing, (last, N).
+    Yields:
+        The row; D, (spans, N), carried over sessions without a bar; and the returns seen since the listing, (N,). The arrays are valid
+        until the next one, and not to be written to.
     """
-    start, width = first_row(panel, last), len(panel.symbols)
+    width = len(panel.symbols)
     factors = [decay_of(span) for span in spans]
     state, count = np.zeros((len(spans), width)), np.zeros(width, dtype=np.int32)
-    out, seen = np.empty((len(spans), last, width)), np.empty((last, width), dtype=np.int32)
     for step in steps(panel):
         if step.any_listed:
             state[:, step.listed] = 0.0
@@ -96,8 +111,16 @@ def price_over_average(panel: Panel, spans: tuple[int, ...], last: int) -> tuple
         count += step.seen
         state += step.gain
         for difference, factor in zip(state, factors, strict=True):
-            np.multiply(difference, step.decay(factor), out=difference)
-        if step.row >= start:
-            out[:, step.row - start] = state
-            seen[step.row - start] = count
+            np.multiply(difference, factor if step.all_seen else step.decay(factor), out=difference)
+        yield step.row, state, count
+
+
+def price_over_average(panel: Panel, spans: tuple[int, ...], last: int) -> tuple[FloatArray, NDArray[np.int32]]:
+    """What `prices_over_averages` says of the last sessions: D, (spans, last, N), and the returns seen, (last, N)."""
+    start, width = first_row(panel, last), len(panel.symbols)
+    out, seen = np.empty((len(spans), last, width)), np.empty((last, width), dtype=np.int32)
+    for row, state, count in prices_over_averages(panel, spans):
+        if row >= start:
+            out[:, row - start] = state
+            seen[row - start] = count
     return out, seen

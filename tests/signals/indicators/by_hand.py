@@ -88,6 +88,14 @@ def donchian(high: Sequence[float], low: Sequence[float], window: int) -> Rows:
     return out
 
 
+def channel_position(close: Sequence[float], window: int) -> Values:
+    def position(part: Sequence[float]) -> float:
+        top, bottom, last = (Fraction(value) for value in (max(part), min(part), part[-1]))
+        return float(2 * (last - bottom) / (top - bottom) - 1) if top > bottom else 0.0
+
+    return _windows(close, window, position)
+
+
 def keltner(high: Sequence[float], low: Sequence[float], close: Sequence[float], span: int, multiplier: float, length: int) -> Rows:
     out: Rows = []
     for centre, width in zip(ema(close, span), atr(high, low, close, length), strict=True):

@@ -25,6 +25,7 @@ EXPECTED: dict[str, tuple[tuple[str, ...], Callable[[Listing], list[float] | lis
     "atr": (("high", "low", "close"), lambda b: by_hand.atr(b["high"], b["low"], b["close"], 5)),
     "bollinger": (("close",), lambda b: by_hand.bollinger(b["close"], 6, 2.5)),
     "donchian": (("high", "low"), lambda b: by_hand.donchian(b["high"], b["low"], 4)),
+    "channel position": (("close",), lambda b: by_hand.channel_position(b["close"], 5)),
     "keltner": (("high", "low", "close"), lambda b: by_hand.keltner(b["high"], b["low"], b["close"], 4, 1.5, 6)),
     "macd": (("close",), lambda b: by_hand.macd(b["close"], 3, 6, 4)),
     "adx": (("high", "low", "close"), lambda b: by_hand.adx(b["high"], b["low"], b["close"], 3)),

@@ -31,6 +31,7 @@ def _first(values: FloatArray) -> int:
         (lambda c: ind.atr(c, c, c, 7), 7),
         (lambda c: ind.bollinger(c, 7).middle, 6),
         (lambda c: ind.donchian(c, c, 7).middle, 7),
+        (lambda c: ind.channel_position(c, 7), 6),
         (lambda c: ind.keltner(c, c, c, 4, 2, 7).middle, 7),
         (lambda c: ind.keltner(c, c, c, 9, 2, 7).middle, 8),
         (lambda c: ind.macd(c, 3, 7, 4).macd, 6),

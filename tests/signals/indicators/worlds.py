@@ -76,6 +76,7 @@ INDICATORS: dict[str, Callable[[World], tuple[FloatArray, ...]]] = {
     "atr": lambda w: (ind.atr(w.high, w.low, w.close, 5, w.listed),),
     "bollinger": lambda w: _arrays(ind.bollinger(w.close, 6, 2.5, w.listed)),
     "donchian": lambda w: _arrays(ind.donchian(w.high, w.low, 4, w.listed)),
+    "channel position": lambda w: (ind.channel_position(w.close, 5, w.listed),),
     "keltner": lambda w: _arrays(ind.keltner(w.high, w.low, w.close, 4, 1.5, 6, w.listed)),
     "macd": lambda w: _arrays(ind.macd(w.close, 3, 6, 4, w.listed)),
     "adx": lambda w: _arrays(ind.adx(w.high, w.low, w.close, 3, w.listed)),

@@ -48,7 +48,7 @@ def test_another_process_finds_the_same_package_or_none(site: Path) -> None:
 
 def test_an_unknown_name_names_the_packages_signals_too(site: Path) -> None:
     package(site, "others", "1.0", {"gap": "grodt_test_others:gap"}, {"grodt_test_others": GAP})
-    with pytest.raises(ConfigError, match=r"signal 'gop' is unknown; there are .*ewma_crossover, gap, .*momentum"):
+    with pytest.raises(ConfigError, match=r"signal 'gop' is unknown; there are .*ewma_trend, gap, .*momentum"):
         find_signal("gop")
 
 
