@@ -312,6 +312,8 @@ def _to_tick(amount: IntArray, rate: IntArray | int, plus: IntArray | None = Non
 
 
 def _commissions(filled: IntArray, prices: IntArray, traded: NDArray[np.bool_], terms: FillTerms, parts: _Parts) -> IntArray:
+    if not parts.commission and not terms.commission_per_share and not terms.minimum_commission:
+        return np.zeros_like(filled)
     value = filled * prices
     per_share = filled * terms.commission_per_share if terms.commission_per_share else None
     commissions = np.maximum(_to_tick(value, parts.commission, per_share), terms.minimum_commission)

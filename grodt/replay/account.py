@@ -8,12 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import numpy as np
+
 from grodt.bars.corporate_actions import CorporateAction, by_ex_date, entitlement, split
 from grodt.errors import DataError
 from grodt.ledger.entries import has_fraction, is_paid_at_once
 from grodt.money import Micros
 from grodt.replay.history import IntArray
 from grodt.risk.exact import values
+from grodt.signals.panel import FloatArray
+
+#: Floats are exact integers up to here.
+_EXACT = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +110,14 @@ class Account:
         self.cash -= 2 * bought - everything + fees
         return bought, everything - bought, fees
 
-    def value(self, price: IntArray) -> tuple[int, int]:
-        """Σ shares · price and Σ abs(shares · price) in micros, at those prices."""
+    def value(self, price: IntArray) -> tuple[int, int, FloatArray]:
+        """At those prices in micros: Σ shares · price, Σ abs(shares · price), and shares · price as floats, (N,)."""
+        worth: FloatArray = np.multiply(self.position, price, dtype=np.float64)
+        if np.abs(worth).sum() < _EXACT:  # so is every sum of them
+            return int(worth.sum()), int(np.abs(worth).sum()), worth
         size = values(self.position, price)
         gross, short = int(size.sum()), self.position < 0
-        return gross - 2 * int(size[short].sum()) if short.any() else gross, gross
+        return gross - 2 * int(size[short].sum()), gross, worth
 
     def _apply(self, row: int, action: CorporateAction, column: int, entitled: int, price: Micros) -> None:
         now = int(self.position[column])

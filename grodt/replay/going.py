@@ -55,6 +55,7 @@ class Going:
         self.candidates = history.candidates[0]
         self.flags = np.zeros(width, dtype=np.bool_)
         self.nothing = np.zeros(width, dtype=np.int64)
+        self.worth = np.zeros(width)
         self.high_water = 0
         self.before = 0
         self.decided: date | None = None
@@ -172,12 +173,12 @@ class Going:
         """Value the book at the session's closes; returns equity in micros."""
         history, course = self.history, self.course
         self._bring_closes(row)
-        net, gross = self.account.value(self.micros)
+        net, gross, self.worth = self.account.value(self.micros)
         receivable = self.account.receivable
         equity = self.account.cash + receivable + net
         session = history.sessions[row]
-        unpriced = (self.account.position != 0) & (self.age < 0)
-        if unpriced.any():
+        unpriced = self.nothing if self.age is self.nothing else (self.account.position != 0) & (self.age < 0)
+        if unpriced is not self.nothing and unpriced.any():
             symbol = history.panel.symbols[int(unpriced.argmax())]
             raise DataError(
                 f"replay of book {self.plan.book}, session {session}: {symbol} is held and was never priced; "
@@ -299,6 +300,9 @@ class Going:
             cycles_traded=state.cycles_traded,
             cycles_unchanged=state.cycles_unchanged,
             first_basket=state.first_basket,
+            value=self.worth,
+            fresh=self.age is self.nothing,
+            single=self.candidates.single,
             odd=bool(self.orders.live),
         )
 

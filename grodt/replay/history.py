@@ -32,6 +32,7 @@ class Candidates:
         sector: the instrument's; "" where it is not known or may not be traded.
         tickers: what it is quoted under, for people.
         rank: place of each ticker among them in ascending order.
+        single: whether every lot is one share.
     """
 
     start: int
@@ -42,11 +43,13 @@ class Candidates:
     sector: tuple[str, ...]
     tickers: tuple[str, ...]
     rank: IntArray = field(init=False)
+    single: bool = field(init=False)
 
     def __post_init__(self) -> None:
         rank = np.empty(len(self.tickers), dtype=np.int64)
         rank[sorted(range(len(self.tickers)), key=self.tickers.__getitem__)] = np.arange(len(self.tickers))
         object.__setattr__(self, "rank", rank)
+        object.__setattr__(self, "single", bool((self.lot == 1).all()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,8 +29,12 @@ _count = np.count_nonzero  # of booleans, the cheapest question there is
 class Basket:
     """What a glance reads of a proposal; see `grodt.risk.proposal.Proposal`.
 
-    `odd` stands for all that makes a case no everyday one: an order with a limit price, an intent, a halt or an order of unknown outcome in
-    a symbol, an open order, a break, a halt of the book, or a switch to reduce-only.
+    Attributes:
+        value: position · price, micros, as floats.
+        fresh: whether every symbol has a price above zero, of this very session.
+        single: whether every lot is one share.
+        odd: whether this is no everyday case: an order with a limit price, an intent, a halt or an order of unknown outcome in a symbol, an
+            open order, a break, a halt of the book, or a switch to reduce-only.
     """
 
     wanted: IntArray
@@ -55,6 +59,9 @@ class Basket:
     cycles_traded: int
     cycles_unchanged: int
     first_basket: bool
+    value: FloatArray
+    fresh: bool
+    single: bool
     odd: bool
 
     @classmethod
@@ -84,6 +91,9 @@ class Basket:
             asked.cycles_traded,
             asked.cycles_unchanged,
             asked.first_basket,
+            np.multiply(asked.position, asked.price, dtype=np.float64),
+            bool((asked.price >= 1).all() and (asked.price_age == 0).all()),
+            bool((asked.lot == 1).all()),
             bool(marked.any()) or asked.active_halts != 0 or asked.open_breaks != 0 or asked.reduce_only != 0,
         )
 
@@ -131,14 +141,18 @@ class _Orders:
     def _each(self, limits: Limits) -> bool:
         """2, 3, 4, 6, 7, 8, 9 and 16."""
         basket, at, size = self.basket, self.at, self.size
-        if size.min() <= 0 or size.max() > min(limits.order_quantity, _EXACT) or self.price.min() < 1:
+        if size.min() <= 0 or size.max() > min(limits.order_quantity, _EXACT):
             return False
-        age, volume = basket.price_age[at], basket.volume[at]
-        if age.min() < 0 or age.max() > limits.price_age or self.value.max() > limits.order_value * (_MICROS * _LESS):
+        if self.value.max() > limits.order_value * (_MICROS * _LESS):
             return False
+        if not basket.fresh:
+            age = basket.price_age[at]
+            if age.min() < 0 or age.max() > limits.price_age or self.price.min() < 1:
+                return False
         lot = basket.lot[at]
-        if lot.max() > 1 and _count((self.wanted % lot != 0) & (self.after % lot != 0)):
+        if not basket.single and _count((self.wanted % lot != 0) & (self.after % lot != 0)):
             return False
+        volume = basket.volume[at]
         thin = size > volume * (limits.volume_share / _SESSIONS * _LESS)
         if _count(thin) and _count(thin & ~(self.reduces & (volume >= 0) & (size <= lot))):
             return False
@@ -181,9 +195,9 @@ class _Orders:
             return False
         if not len(self.adding):
             return True
-        held = basket.position * basket.price.astype(np.float64)
-        if _count((basket.position != 0) & (basket.price < 1)):
+        if not basket.fresh and _count((basket.position != 0) & (basket.price < 1)):
             return False
+        held = basket.value.copy()
         held[self.at[self.reduces]] = (self.after * self.price)[self.reduces]
         exposure, more = np.abs(held), self.value[self.adding]
         added = float(more.sum())
