@@ -446,6 +446,19 @@ def load_books(path: Path | None) -> Books:
     Raises:
         ConfigError: it cannot be read, is no YAML, repeats a key, or does not describe books; one line per mistake.
     """
+    content, origin = read_content(path)
+    try:
+        return Books.model_validate(content, context={FOLDER: folder_of(path)})
+    except ValidationError as error:
+        raise ConfigError(f"{origin}:\n{mistakes(error)}") from cause(error)
+
+
+def read_content(path: Path | None) -> tuple[dict[str, Any], str]:
+    """What the books file says, with each book's name in it, and what to call the file.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, repeats a key, or is no mapping.
+    """
     origin = str(path) if path else "the built-in demo book"
     try:
         text = path.read_text(encoding="utf-8") if path else resources.files("grodt.settings").joinpath("demo.yaml").read_text("utf-8")
@@ -457,10 +470,12 @@ def load_books(path: Path | None) -> Books:
     books = content.get("books")
     if isinstance(books, dict):
         content["books"] = {name: {"name": name, **book} if isinstance(book, dict) else book for name, book in books.items()}
-    try:
-        return Books.model_validate(content, context={FOLDER: path.resolve().parent if path else Path.cwd()})
-    except ValidationError as error:
-        raise ConfigError(f"{origin}:\n{_mistakes(error)}") from _cause(error)
+    return content, origin
+
+
+def folder_of(path: Path | None) -> Path:
+    """Where relative paths in the books file start."""
+    return path.resolve().parent if path else Path.cwd()
 
 
 def _parsed(text: str, origin: str) -> Any:
@@ -479,7 +494,8 @@ def _parsed(text: str, origin: str) -> Any:
 _WORDS = {"missing": "missing", "extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key"}
 
 
-def _mistakes(error: ValidationError) -> str:
+def mistakes(error: ValidationError) -> str:
+    """What is wrong, a line for each mistake."""
     lines = []
     found = error.errors(include_url=False)
     for mistake in found:
@@ -494,7 +510,7 @@ def _mistakes(error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-def _cause(error: ValidationError) -> BaseException | None:
+def cause(error: ValidationError) -> BaseException | None:
     """What somebody's own code raised, if that is a mistake."""
     raised = [mistake.get("ctx", {}).get("error") for mistake in error.errors(include_url=False)]
     return next((each.__cause__ for each in raised if isinstance(each, ValueError) and each.__cause__ is not None), None)
