@@ -3,9 +3,10 @@
 Both see the covariance Σ_ij = σ_i σ_j ρ_ij of a year: σ of the forecasts, which is what other sizings see, and ρ shrunk by
 `shrunk_correlation`. A young symbol therefore has its whole volatility, although it has few returns.
 
-The solver is Clarabel, an interior point method, on one thread and with its own factorisation; tolerances are 1e-9 on gap and constraints.
-Weights are rounded to a millionth of equity, so that noise in the solver's last digits is gone before lots are counted: it was 1e-10 where
-inputs were changed in their last bit. A solver that fails, or is not sure of the weights that are used, is an error.
+The solver is Clarabel, an interior point method, on one thread and with its own factorisation. Tolerances are 1e-9 on gap and constraints,
+or 1e-8, its own, where it cannot vouch for that. Weights are rounded to a millionth of equity, so that noise in the solver's last digits is
+gone before lots are counted: it was 1e-10 where inputs were changed in their last bit. A solver that fails, or is not sure of the weights
+that are used, is an error.
 """
 
 import warnings
@@ -30,10 +31,8 @@ MOST_SYMBOLS = 1_000
 _DECIMALS = 6
 #: Per year; beyond these a solver's tolerances mean nothing.
 _LEAST_VOLATILITY, _MOST_VOLATILITY = 1e-4, 1e2
-_SOLVER: dict[str, Any] = {
-    "solver": "CLARABEL",
-    "solver_params": {"tol_gap_abs": 1e-9, "tol_gap_rel": 1e-9, "tol_feas": 1e-9, "max_threads": 1, "direct_solve_method": "qdldl"},
-}
+#: Tried in turn; the second is Clarabel's own, for what it cannot vouch for at the first.
+_TOLERANCES = (1e-9, 1e-8)
 _LEAST_SHARE = 1e-6
 #: Newton's method converges from the solver's answer in three or four steps; it is given up after these.
 _MOST_STEPS = 50
@@ -95,7 +94,6 @@ def mean_variance(opinions: Opinions, caps: Caps, risk_aversion: float, *, neutr
         max_weights=np.full(len(at), most),
         budget=0.0 if neutral else None,
         add_constraints=constraints,
-        **_SOLVER,
     )
     weight[at] = _solved(model, len(at), "mean_variance", sure=True)
     return _rounded(weight)
@@ -128,9 +126,7 @@ def risk_budget(opinions: Opinions, gross_cap: float) -> FloatArray:
     budget = np.abs(opinions.forecast[at])
     budget /= budget.sum()
     covariance = _covariance(opinions, at, "risk_budget") * np.multiply.outer(side[at], side[at])
-    model = RiskBudgeting(
-        risk_measure=RiskMeasure.VARIANCE, risk_budget=budget, prior_estimator=_Known(np.zeros(len(at)), covariance), **_SOLVER
-    )
+    model = RiskBudgeting(risk_measure=RiskMeasure.VARIANCE, risk_budget=budget, prior_estimator=_Known(np.zeros(len(at)), covariance))
     shares = _refined(_solved(model, len(at), "risk_budget", sure=False), covariance, budget)
     weight[at] = shares * side[at] * gross_cap
     return _rounded(weight)
@@ -156,19 +152,23 @@ def _covariance(opinions: Opinions, at: IntArray, sizing: str) -> FloatArray:
 
 def _solved(model: Any, count: int, sizing: str, *, sure: bool) -> FloatArray:
     """The solver's weights. If `sure`, it must vouch for them; else they are a start for what does."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if sure:
-            warnings.filterwarnings("error", message="Solution may be inaccurate", category=UserWarning)
-        try:
-            model.fit(np.zeros((2, count)))
-        except (SkfolioError, cp.SolverError, UserWarning, np.linalg.LinAlgError) as error:
-            raise DataError(
-                f"sizing {sizing} of {count} symbols found no solution: {str(error)[:200]}; look at their forecasts and volatilities, "
-                f"or use another sizing"
-            ) from error
-    found: FloatArray = np.asarray(model.weights_, dtype=np.float64)
-    return found
+    for tolerance in _TOLERANCES:
+        gaps = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), tolerance)
+        model.set_params(solver="CLARABEL", solver_params={**gaps, "max_threads": 1, "direct_solve_method": "qdldl"})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if sure:
+                warnings.filterwarnings("error", message="Solution may be inaccurate", category=UserWarning)
+            try:
+                model.fit(np.zeros((2, count)))
+                found: FloatArray = np.asarray(model.weights_, dtype=np.float64)
+                return found
+            except (SkfolioError, cp.SolverError, UserWarning, np.linalg.LinAlgError) as error:
+                why = error
+    raise DataError(
+        f"sizing {sizing} of {count} symbols found no solution: {str(why)[:200]}; look at their forecasts and volatilities, "
+        f"or use another sizing"
+    ) from why
 
 
 def _refined(shares: FloatArray, covariance: FloatArray, budget: FloatArray) -> FloatArray:
