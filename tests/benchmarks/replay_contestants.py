@@ -63,8 +63,20 @@ class Contestant:
 
 CONTESTANTS = {
     FLOOR: Contestant("tests.benchmarks.replay_floor", gaps=True, note="no limits, no evidence, no orders, no tables"),
-    OURS: Contestant("tests.benchmarks.replay_ours", options={"evidence": True}, gaps=True, note="every risk control, a row for each"),
-    OURS_BARE: Contestant("tests.benchmarks.replay_ours", options={"evidence": False}, gaps=True, note="every risk control, no rows"),
+    OURS: Contestant(
+        "tests.benchmarks.replay_ours",
+        conventions=Conventions(cash="before", cost_in_price=True, locked_counts=True),
+        options={"evidence": True},
+        gaps=True,
+        note="every risk control, a row for each; control 15 lets no sale pay for a buy of its own basket; the cost is in the price",
+    ),
+    OURS_BARE: Contestant(
+        "tests.benchmarks.replay_ours",
+        conventions=Conventions(cash="before", cost_in_price=True, locked_counts=True),
+        options={"evidence": False},
+        gaps=True,
+        note="every risk control, no rows",
+    ),
     "vectorbt": Contestant(
         f"{_PEERS}.vectorbt_orders",
         Install(("vectorbt", "vectorbt-rust", "numpy")),

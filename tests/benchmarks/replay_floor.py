@@ -29,7 +29,7 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
             top = top_decile(panel, row)
             order = -shares
             if len(top):
-                order[top] += whole_shares(equity[row] / len(top), last[row, top])
+                order[top] += whole_shares(panel.invested * equity[row] / len(top), last[row, top])
             if at_open is not None and at_close is not None:
                 order *= at_close[row]  # without a bar nothing is ordered
                 order *= at_open[row + 1]

@@ -20,7 +20,7 @@ from grodt.risk.limits import Limits
 from grodt.signals.forecasts import ForecastHistory
 from grodt.signals.panel import Panel as Sessions
 from grodt.targets.construction import Construction
-from tests.benchmarks.replay_strategy import COST, Outcome, Panel, decision_rows, top_decile
+from tests.benchmarks.replay_strategy import COST, INVESTED, Outcome, Panel, decision_rows, top_decile
 
 IMPORTS = ("grodt.replay.engine",)
 
@@ -32,7 +32,7 @@ _LIMITS: dict[str, Any] = {
     "collar_sigmas": 5.0,
     "price_age": 5,
     "symbol_position": 10**9,
-    "symbol_weight": 0.5,
+    "symbol_weight": 1.0,
     "group_weight": {},
     "gross_exposure": 1.5,
     "net_exposure": 1.5,
@@ -83,8 +83,8 @@ def prepare(panel: Panel, rebalanced: str, *, evidence: bool) -> Callable[[], Ou
         capital=micros(str(panel.capital)),
         construction=Construction(
             volatility_target=None,
-            weight_cap=0.2,
-            gross_cap=float(__import__("os").environ.get("INV", "1.0")),
+            weight_cap=INVESTED,
+            gross_cap=INVESTED,
             no_trade_band=0.0,
             long_only=True,
             sizing="equal_weight",

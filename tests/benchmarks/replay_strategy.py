@@ -1,8 +1,10 @@
 """The strategy and the panels of the replay benchmark; NumPy alone, so that every contestant's environment can load it.
 
 Cross-sectional 12-1 momentum, long only: m = c[t − 21] / c[t − 252] − 1 over sessions; the top decile of the symbols that have it, the
-first column first where two are equal, at equal weight. Decided at the close of each session, or of each month's first; filled at the next
-session's open; 5 basis points of what is traded. A symbol without a bar at the decision is not chosen; over a gap its last close holds.
+first column first where two are equal, at equal weight, nine tenths of equity together: what is left pays for buys that fill beside
+sales, so that no engine's rule about cash decides what is traded on most days. Decided at the close of each session, or of each month's
+first; filled at the next session's open; 5 basis points of what is traded. A symbol without a bar at the decision is not chosen; over a
+gap its last close holds.
 """
 
 from collections.abc import Callable
@@ -17,6 +19,8 @@ type Index = NDArray[np.intp]
 
 LOOKBACK, SKIP = 252, 21
 DECILE = 10
+#: Share of equity.
+INVESTED = 0.9
 #: Of the value traded.
 COST = 0.0005
 CAPITAL_PER_SYMBOL = 20_000.0
@@ -33,12 +37,14 @@ class Panel:
         open, close: currency units, whole cents.
         last: the close, or the last one before it, which holds over a gap; NaN before the listing. The same array as `close` where
             nothing is missing.
+        invested: share of equity that is held.
     """
 
     sessions: NDArray[np.datetime64]
     open: Array
     close: Array
     last: Array
+    invested: float = INVESTED
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -73,14 +79,14 @@ class Outcome:
 type Prepare = Callable[[Panel, str], Callable[[], Outcome]]
 
 
-def panel(sessions: NDArray[np.datetime64], opens: Array, closes: Array) -> Panel:
+def panel(sessions: NDArray[np.datetime64], opens: Array, closes: Array, invested: float = INVESTED) -> Panel:
     """A panel of those prices."""
     if not np.isnan(closes).any():
-        return Panel(sessions, opens, closes, closes)
+        return Panel(sessions, opens, closes, closes, invested)
     last = closes.copy()
     for row in range(1, len(last)):
         np.copyto(last[row], last[row - 1], where=np.isnan(last[row]))
-    return Panel(sessions, opens, closes, last)
+    return Panel(sessions, opens, closes, last, invested)
 
 
 def write_panel(folder: Path, sessions: NDArray[np.datetime64], symbols: int, *, gaps: bool = False, seed: int = 20261128) -> None:

@@ -1,11 +1,14 @@
 """The replay benchmark's floor and reference: what other engines' final equities are compared with has to be right by itself."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.benchmarks import replay_floor, replay_reference
+from grodt.sessions import Calendar
+from tests.benchmarks import replay_floor, replay_ours, replay_reference
+from tests.benchmarks.replay_contestants import CONTESTANTS, OURS
 from tests.benchmarks.replay_reference import Conventions, replay
 from tests.benchmarks.replay_strategy import LOOKBACK, REBALANCED, Panel, decision_rows, panel, read_panel, top_decile, write_panel
 
@@ -23,7 +26,7 @@ def ten_symbols() -> Panel:
     close[LOOKBACK + 1, 3] = 104.0
     opens[LOOKBACK + 2, 3] = 103.0  # the second
     close[LOOKBACK + 2, 3] = 110.0
-    return panel(weekdays(len(close)), opens, close)
+    return panel(weekdays(len(close)), opens, close, invested=1.0)
 
 
 def by_hand() -> float:
@@ -91,3 +94,16 @@ def test_a_symbol_without_a_bar_at_the_decision_or_a_year_of_listing_is_not_chos
 def test_months_decide_at_their_first_session() -> None:
     days = weekdays(LOOKBACK + 50, "2023-01-02")
     assert days[decision_rows(days, "month")].astype(str).tolist() == ["2024-01-01", "2024-02-01"]
+
+
+@pytest.mark.parametrize("rebalanced", ["day", "month"])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_grodt_ends_with_the_references_equity_under_its_own_conventions(rebalanced: str, gaps: bool, tmp_path: Path) -> None:
+    """Written apart from the engine, by hand: prices of fills, whole shares, and buys that wait for cash."""
+    sessions = np.array(Calendar("XNYS").latest(date(2025, 12, 31), 400), dtype="datetime64[D]")
+    write_panel(tmp_path / "panel", sessions, 40, gaps=gaps)
+    whole = read_panel(tmp_path / "panel")
+    found = replay_ours.prepare(whole, rebalanced, evidence=False)()
+    expected = replay(whole, rebalanced, CONTESTANTS[OURS].conventions)
+    assert found.fills == expected.fills > 10
+    assert found.final == pytest.approx(expected.final, abs=1e-4)

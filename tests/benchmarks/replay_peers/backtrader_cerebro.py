@@ -43,7 +43,7 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
                     shares[column] = held[data].size
             top = top_decile(panel, row)
             order = -shares
-            order[top] += whole_shares((self.broker.getvalue() - lent) / len(top), panel.close[row, top])
+            order[top] += whole_shares(panel.invested * (self.broker.getvalue() - lent) / len(top), panel.close[row, top])
             for column in (order < 0.0).nonzero()[0]:
                 self.sell(self.datas[column], size=-order[column])
             for column in (order > 0.0).nonzero()[0]:

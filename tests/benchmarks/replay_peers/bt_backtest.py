@@ -43,7 +43,7 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
             if decides[self.row]:
                 top = top_decile(panel, self.row)
                 self.order = -self.shares
-                self.order[top] += whole_shares(target.value / len(top), panel.close[self.row, top])
+                self.order[top] += whole_shares(panel.invested * target.value / len(top), panel.close[self.row, top])
             return True
 
     def run() -> Outcome:

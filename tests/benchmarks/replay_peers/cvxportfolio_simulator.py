@@ -39,7 +39,7 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
             shares = np.rint(dollars[:-1] / prices[row + 1])
             top = top_decile(panel, row)
             order = -shares
-            order[top] += whole_shares((dollars[-1] + shares @ panel.close[row]) / len(top), panel.close[row, top])
+            order[top] += whole_shares(panel.invested * (dollars[-1] + shares @ panel.close[row]) / len(top), panel.close[row, top])
             self.fills += int(np.count_nonzero(order))
             traded = order * prices[row + 1] / current_portfolio_value
             return current_weights + pd.Series(np.append(traded, -traded.sum()), current_weights.index)

@@ -95,7 +95,10 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
             if row in decides:
                 top = top_decile(panel, row)
                 self.pending = -self.shares
-                self.pending[top] += whole_shares((self.cash + self.shares @ panel.close[row]) / len(top), panel.close[row, top])
+                equity = self.cash + self.shares @ panel.close[row]
+                self.pending[top] += whole_shares(panel.invested * equity / len(top), panel.close[row, top])
+                    panel.invested * (self.cash + self.shares @ panel.close[row]) / len(top), panel.close[row, top]
+                )
             self._wake(row + 1)
 
         @property

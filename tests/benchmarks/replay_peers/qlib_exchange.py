@@ -75,7 +75,7 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
                 shares[names[symbol]] = amount
             top = top_decile(panel, row)
             change = -shares
-            change[top] += whole_shares((position.calculate_value() - lent) / len(top), panel.close[row, top])
+            change[top] += whole_shares(panel.invested * (position.calculate_value() - lent) / len(top), panel.close[row, top])
             columns = np.concatenate([(change < 0.0).nonzero()[0], (change > 0.0).nonzero()[0]])
             self.fills += len(columns)
             orders = [

@@ -28,7 +28,7 @@ def prepare(panel: Panel, rebalanced: str, *, whole: bool = True, engine: str = 
         for row in rows:
             top = top_decile(panel, int(row))
             kind[row + 1] = SizeType.TargetPercent
-            weight[row + 1, top] = 1.0 / max(len(top), 1)
+            weight[row + 1, top] = panel.invested / max(len(top), 1)
             if not panel.whole:
                 weight[row + 1, np.isnan(panel.close[row])] = np.nan
         portfolio = vbt.Portfolio.from_orders(

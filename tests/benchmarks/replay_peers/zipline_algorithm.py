@@ -72,7 +72,7 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
                 for asset, position in portfolio.positions.items():
                     shares[asset.sid] = position.amount
                 order = -shares
-                order[top] += whole_shares(portfolio.portfolio_value / len(top), panel.close[row, top])
+                order[top] += whole_shares(panel.invested * portfolio.portfolio_value / len(top), panel.close[row, top])
                 if row + 1 < len(days):
                     for sid in order.nonzero()[0]:
                         context.order(assets[sid], int(order[sid]))
