@@ -97,8 +97,6 @@ def prepare(panel: Panel, rebalanced: str) -> Callable[[], Outcome]:
                 self.pending = -self.shares
                 equity = self.cash + self.shares @ panel.close[row]
                 self.pending[top] += whole_shares(panel.invested * equity / len(top), panel.close[row, top])
-                    panel.invested * (self.cash + self.shares @ panel.close[row]) / len(top), panel.close[row, top]
-                )
             self._wake(row + 1)
 
         @property
