@@ -102,6 +102,11 @@ def _shape(text: str) -> str:
     return _NUMBER.sub("0", text)
 
 
+def clock(seconds: float) -> str:
+    """A time as hours, minutes and seconds: 0:01:40."""
+    return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f}:{seconds % 60:02.0f}"
+
+
 def fail(message: str) -> None:
     """The one clear message a command ends with."""
     sys.stdout.flush()

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 import grodt
 from flows.commands.options import Book, Json
-from flows.progress import Progress, console, out
+from flows.progress import Progress, clock, console, out
 from flows.server import start_server
 from grodt.sessions import parse_session
 from tasks.environment import environment
@@ -81,7 +81,7 @@ def _counting(progress: Progress, name: str, parts: int) -> Iterator[Callable[[i
 
             def tell(done: int, total: int, rows: int) -> None:
                 left = (time.monotonic() - began) / done * (total - done)
-                progress.say(f"{name}  {done} of {total} parts, {rows:,} bars, {rate(rows):,.0f} bars/s, {_clock(left)} left")
+                progress.say(f"{name}  {done} of {total} parts, {rows:,} bars, {rate(rows):,.0f} bars/s, {clock(left)} left")
 
             yield tell
         return
@@ -95,10 +95,6 @@ def _counting(progress: Progress, name: str, parts: int) -> Iterator[Callable[[i
     with Bar(*columns, console=console) as bar:
         task = bar.add_task(name, total=parts, rows=0, rate=0.0)
         yield lambda done, total, rows: bar.update(task, completed=done, total=total, rows=rows, rate=rate(rows))
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds // 3600:.0f}:{seconds % 3600 // 60:02.0f}:{seconds % 60:02.0f}"
 
 
 def _show(book: str, done: "Backfilled | BackfilledMinutes", seconds: float, as_json: bool) -> None:

@@ -71,7 +71,7 @@ def replay(
     """Take a book through history with the kernel of `grodt run`: the same tables, statistics and a tear sheet. Sends nothing."""
     progress = Progress()
     first, last = parse_session(start), parse_session(end)
-    known = None if as_of is None else _instant(as_of)
+    known = None if as_of is None else instant(as_of)
     progress.done(f"GRODT {grodt.__version__}  home {environment().home}")
     with progress.live():
         progress.say("loading")
@@ -82,7 +82,12 @@ def replay(
     _show(asked, done, as_json)
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """What `--as-of` says.
+
+    Raises:
+        ConfigError: it is no instant with its zone.
+    """
     try:
         return require_utc(datetime.fromisoformat(text), "--as-of").astimezone(UTC)
     except ValueError as error:

@@ -148,6 +148,60 @@ def bar_chart(names: Sequence[str], series: Sequence[tuple[str, FloatArray]], wr
     return _frame(height, label, parts) + _legend([kind for kind, _ in series])
 
 
+def range_chart(
+    names: Sequence[str],
+    low: FloatArray,
+    middle: FloatArray,
+    high: FloatArray,
+    write: Write,
+    *,
+    label: str,
+    marked: int | None = None,
+    height: int = 200,
+) -> str:
+    """Ranges side by side, each with a dot in it, joined by a line; NaN draws none. A range says its values when pointed at.
+
+    Args:
+        names: of the ranges, in their order.
+        low, middle, high: (ranges,).
+        write: a value in words.
+        label: what the chart shows.
+        marked: the range in another colour.
+        height: in pixels of the drawing.
+    """
+    known = np.flatnonzero(np.isfinite(middle))
+    if not known.size:
+        return '<p class="none">No value yet: nothing was measured.</p>'
+    ticks = nice_ticks(float(low[known].min()), float(high[known].max()))
+    bottom, top = ticks[0], ticks[-1]
+
+    def y(value: float) -> float:
+        return _TOP + (height - _TOP - _BOTTOM) * (1.0 - (value - bottom) / (top - bottom))
+
+    step = (_WIDTH - _LEFT - _RIGHT) / len(names)
+    x = [_LEFT + step * (place + 0.5) for place in range(len(names))]
+    parts = [_grid(ticks, np.array([y(tick) for tick in ticks]), write)]
+    if bottom <= 0.0 <= top:
+        parts.append(_base(y(0.0)))
+    if known.size > 1:
+        points = " ".join(f"{_at(x[place])},{_at(y(float(middle[place])))}" for place in known.tolist())
+        parts.append(f'<polyline class="line s5" points="{points}"/>')
+    every = -(-len(names) // 24)
+    for place, name in enumerate(names):
+        if place in known:
+            kind = "s1" if place == marked else "s0"
+            ends = y(float(high[place])), y(float(low[place]))
+            told = f"{name}: {write(float(middle[place]))} ({write(float(low[place]))} to {write(float(high[place]))})"
+            box = f'x="{_at(x[place] - 5)}" y="{_at(ends[0])}" width="10" height="{_at(max(ends[1] - ends[0], 1.0))}"'
+            parts.append(
+                f'<g class="{kind}"><title>{escape(told)}</title><rect class="area {kind}" {box}/>'
+                f'<circle class="dot {kind}" cx="{_at(x[place])}" cy="{_at(y(float(middle[place])))}" r="4"/></g>'
+            )
+        if place % every == 0:
+            parts.append(f'<text class="tick" x="{_at(x[place])}" y="{height - 6}" text-anchor="middle">{escape(name)}</text>')
+    return _frame(height, label, parts)
+
+
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round values that enclose low and high, about `count` of them: steps of 1, 2, 2.5 or 5 times a power of ten."""
     if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-100):

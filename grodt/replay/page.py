@@ -1,7 +1,6 @@
 """The HTML of a tear sheet: no script, no network, readable in light and dark and on paper."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from html import escape
 from itertools import groupby
 
@@ -9,9 +8,9 @@ import numpy as np
 
 from grodt.replay.charts import Line, Write, bar_chart, line_chart
 from grodt.replay.definitions import BENCHMARK, DEFINITIONS, GROWTH, RISK, SHAPE, Definition
+from grodt.replay.html import NONE, amount, document, figure, nothing, percent, plain, section, sign, table
 from grodt.replay.sheet import ROLLING, Sheet
 from grodt.replay.statistics import Statistics
-from grodt.replay.style import STYLE
 from grodt.signals.panel import FloatArray
 
 _TILES = ("annual_return", "annual_volatility", "sharpe", "max_drawdown", "calmar", "hit_rate")
@@ -30,7 +29,6 @@ _PARTS = (
     "profit_factor",
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_NONE = "–"
 
 
 def page_of(sheet: Sheet) -> str:
@@ -38,57 +36,47 @@ def page_of(sheet: Sheet) -> str:
     record, name = sheet.record, escape(sheet.record.name)
     first, last = record.sessions[0], record.sessions[-1]
     sections = [
-        _section("Equity", _equity(sheet)),
-        _section("Drawdown", _curve(sheet, [("drawdown", "drawdown")], _percent, area=True, base=0.0, height=150)),
-        _section("Return by year", _years(sheet)),
-        _section("Return by month", _months(sheet)),
-        _section(
-            f"Sharpe ratio over {ROLLING} sessions", _curve(sheet, [("rolling_sharpe", "Sharpe ratio")], _plain, base=0.0, height=160)
-        ),
-        _section(
+        section("Equity", _equity(sheet)),
+        section("Drawdown", _curve(sheet, [("drawdown", "drawdown")], percent, area=True, base=0.0, height=150)),
+        section("Return by year", _years(sheet)),
+        section("Return by month", _months(sheet)),
+        section(f"Sharpe ratio over {ROLLING} sessions", _curve(sheet, [("rolling_sharpe", "Sharpe ratio")], plain, base=0.0, height=160)),
+        section(
             f"Volatility per year over {ROLLING} sessions",
-            _curve(sheet, [("rolling_volatility", "volatility")], _percent, base=0.0, height=160),
+            _curve(sheet, [("rolling_volatility", "volatility")], percent, base=0.0, height=160),
         ),
-        _section("Worst drawdowns", _worst(sheet)),
+        section("Worst drawdowns", _worst(sheet)),
         *_exposures(sheet),
         *_signals(sheet),
-        *([_section("By regime", _parts(sheet.regimes))] if sheet.regimes else []),
-        _section("Statistics", _figures(sheet)),
-        _section("Definitions", _definitions()),
+        *([section("By regime", _parts(sheet.regimes))] if sheet.regimes else []),
+        section("Statistics", _figures(sheet)),
+        section("Definitions", _definitions()),
     ]
     measured = f" · against {escape(record.benchmark_name)}" if record.benchmark is not None else ""
     tiles = _TILES if sheet.book.sessions >= record.sessions_per_year else _TILES_UNDER_A_YEAR
     rate = f"{record.risk_free:.2%} risk-free · {record.sessions_per_year:g} sessions per year"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{name} · tear sheet</title><style>{STYLE}</style></head>\n<body><main>"
+    body = (
         f"<header><h1>{name}</h1><p>{first} to {last} · {sheet.book.sessions:,} sessions{measured} · {rate}</p></header>\n"
-        f'<div class="tiles">{"".join(_tile(sheet.book, each) for each in tiles)}</div>\n'
-        + "\n".join(sections)
-        + "\n</main></body></html>\n"
+        f'<div class="tiles">{"".join(_tile(sheet.book, each) for each in tiles)}</div>\n' + "\n".join(sections)
     )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+    return document(f"{name} · tear sheet", body)
 
 
 def _tile(book: Statistics, field: str) -> str:
     known = DEFINITIONS[field]
-    return f'<div title="{escape(known.text)}"><b>{_written(field, getattr(book, field))}</b><span>{escape(known.title)}</span></div>'
+    return f'<div title="{escape(known.text)}"><b>{figure(field, getattr(book, field))}</b><span>{escape(known.title)}</span></div>'
 
 
 def _equity(sheet: Sheet) -> str:
     record = sheet.record
     if record.benchmark is None:
-        return _curve(sheet, [("equity", "equity")], _amount, log=True)
+        return _curve(sheet, [("equity", "equity")], amount, log=True)
     lines = [
         Line(record.name, record.equity / record.equity[0]),
         Line(record.benchmark_name, record.benchmark / record.benchmark[0]),
     ]
     note = '<p class="note">Both start at 1.</p>'
-    return line_chart(record.sessions, lines, _plain, label="equity and benchmark, both from 1", log=True, height=260) + note
+    return line_chart(record.sessions, lines, plain, label="equity and benchmark, both from 1", log=True, height=260) + note
 
 
 def _curve(
@@ -111,12 +99,12 @@ def _years(sheet: Sheet) -> str:
     series = [(sheet.record.name, sheet.years.get_column("return").to_numpy())]
     if sheet.record.benchmark is not None:
         series.append((sheet.record.benchmark_name, sheet.years.get_column("benchmark").to_numpy()))
-    return bar_chart(names, series, _percent, label="return of each year") if names else _nothing("No year has a return yet.")
+    return bar_chart(names, series, percent, label="return of each year") if names else nothing("No year has a return yet.")
 
 
 def _months(sheet: Sheet) -> str:
     if sheet.months.is_empty():
-        return _nothing("No month has a return yet.")
+        return nothing("No month has a return yet.")
     months = {(p.year, p.month): value for p, value in sheet.months.select("period", "return").iter_rows()}
     years = {p.year: value for p, value in sheet.years.select("period", "return").iter_rows()}
     largest = max(0.01, float(np.quantile(np.abs(sheet.months.get_column("return").to_numpy()), 0.95)))
@@ -134,17 +122,17 @@ def _cell(value: float | None, largest: float | None) -> str:
         return "<td></td>"
     shade = "" if largest is None else f' style="--a:{min(1.0, abs(value) / largest) * 60:.0f}%"'
     kind = "year" if largest is None else "up" if value > 0 else "down" if value < 0 else ""
-    return f'<td class="{kind}"{shade}>{_sign(f"{value * 100:z.1f}")}</td>'
+    return f'<td class="{kind}"{shade}>{sign(f"{value * 100:z.1f}")}</td>'
 
 
 def _worst(sheet: Sheet) -> str:
     if not sheet.worst:
-        return _nothing("Equity never fell below its high.")
+        return nothing("Equity never fell below its high.")
     head = ("", "Depth", "Peak", "Trough", "Recovery", "Sessions to trough", "Sessions in all")
     rows = [
         (
             str(i),
-            _percent(each.depth, 2),
+            percent(each.depth, 2),
             str(each.peak),
             str(each.trough),
             str(each.recovery or "not yet"),
@@ -153,20 +141,18 @@ def _worst(sheet: Sheet) -> str:
         )
         for i, each in enumerate(sheet.worst, start=1)
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _exposures(sheet: Sheet) -> Iterable[str]:
     held = [(column, title) for column, title in (("gross_exposure", "gross"), ("net_exposure", "net")) if column in sheet.curves.columns]
     if held:
-        yield _section("Exposure over equity", _curve(sheet, held, _percent, base=0.0, height=170))
+        yield section("Exposure over equity", _curve(sheet, held, percent, base=0.0, height=170))
     if sheet.record.turnover is not None and sheet.record.sessions.size > 1:
         months, at = np.unique(sheet.record.sessions[1:].astype("datetime64[M]"), return_inverse=True)
         sums = np.bincount(at, weights=np.asarray(sheet.record.turnover, dtype=np.float64)[1:])
         names = [str(month) for month in months]
-        yield _section(
-            "Turnover by month", bar_chart(names, [("traded over equity", sums)], _percent, label="turnover by month", height=170)
-        )
+        yield section("Turnover by month", bar_chart(names, [("traded over equity", sums)], percent, label="turnover by month", height=170))
 
 
 def _signals(sheet: Sheet) -> Iterable[str]:
@@ -174,8 +160,8 @@ def _signals(sheet: Sheet) -> Iterable[str]:
         return
     lines = [Line(name, _summed(sheet.record.contributions[name])) for name in sheet.signals]
     note = '<p class="note">Contributions to the book\'s return, added up and not compounded.</p>'
-    chart = line_chart(sheet.record.sessions, lines, _percent, label="contribution of each signal, added up", base=0.0)
-    yield _section("By signal", chart + note + _parts(sheet.signals))
+    chart = line_chart(sheet.record.sessions, lines, percent, label="contribution of each signal, added up", base=0.0)
+    yield section("By signal", chart + note + _parts(sheet.signals))
 
 
 def _summed(contribution: FloatArray) -> FloatArray:
@@ -185,8 +171,8 @@ def _summed(contribution: FloatArray) -> FloatArray:
 def _parts(parts: Mapping[str, Statistics]) -> str:
     head = [escape(DEFINITIONS[field].title) for field in _PARTS]
     titles = [DEFINITIONS[field].text for field in _PARTS]
-    rows = [(escape(name), *(_written(field, getattr(each, field)) for field in _PARTS)) for name, each in parts.items()]
-    return _table(("", *head), rows, titles=("", *titles))
+    rows = [(escape(name), *(figure(field, getattr(each, field)) for field in _PARTS)) for name, each in parts.items()]
+    return table(("", *head), rows, titles=("", *titles))
 
 
 def _figures(sheet: Sheet) -> str:
@@ -201,7 +187,7 @@ def _group(sheet: Sheet, title: str, known: Mapping[str, Definition]) -> str:
     rows = []
     for field, each in known.items():
         own, theirs = getattr(sheet.book, field), getattr(sheet.benchmark, field) if both else None
-        cells = f"<td>{_written(field, own)}</td>" + (f"<td>{_written(field, theirs)}</td>" if both else "")
+        cells = f"<td>{figure(field, own)}</td>" + (f"<td>{figure(field, theirs)}</td>" if both else "")
         rows.append(f'<tr title="{escape(each.text)}"><th><span>{escape(each.title)}</span></th>{cells}</tr>')
     head = f"<tr><th></th><th>{escape(sheet.record.name)}</th><th>{escape(sheet.record.benchmark_name)}</th></tr>" if both else ""
     return f"<table><caption>{escape(title)}</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
@@ -211,49 +197,5 @@ def _definitions() -> str:
     items = "".join(f"<dt>{escape(each.title)}</dt><dd>{escape(each.text)}</dd>" for each in DEFINITIONS.values())
     return (
         "<details><summary>What each statistic is</summary><p>Returns are simple and of one session, close to close. Losses are negative. "
-        f"“{_NONE}” is undefined, or not known.</p><dl>{items}</dl></details>"
+        f"“{NONE}” is undefined, or not known.</p><dl>{items}</dl></details>"
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], titles: Sequence[str] = ()) -> str:
-    """A table of cells that are HTML already; the first column names the row."""
-    hints = [f' title="{escape(text)}"' if text else "" for text in titles] or [""] * len(head)
-    top = "".join(f"<th{hint}>{text}</th>" for text, hint in zip(head, hints, strict=True))
-    body = "".join(f"<tr><th>{row[0]}</th>{''.join(f'<td>{cell}</td>' for cell in row[1:])}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _nothing(text: str) -> str:
-    return f'<p class="none">{text}</p>'
-
-
-def _written(field: str, value: float | date | None) -> str:
-    """A figure as its kind is written."""
-    if value is None:
-        return _NONE
-    if isinstance(value, date):
-        return value.isoformat()
-    kind = DEFINITIONS[field].kind
-    return f"{value:,}" if kind == "count" else _percent(value, 2) if kind == "percent" else _sign(f"{value:z,.2f}")
-
-
-def _percent(value: float, digits: int | None = None) -> str:
-    """A share in per cent, of that many digits or of as many as it needs."""
-    return _sign(f"{100 * value:z,.{digits}f} %" if digits is not None else f"{100 * value:,.6g} %")
-
-
-def _plain(value: float) -> str:
-    return _sign(f"{value:,.6g}")
-
-
-def _sign(text: str) -> str:
-    """The text with a minus sign of its own width."""
-    return text.replace("-", "−")
-
-
-def _amount(value: float) -> str:
-    """An amount of money in short, such as 1.5 M."""
-    for size, letter in ((1e9, " B"), (1e6, " M"), (1e3, " k")):
-        if value >= size:
-            return f"{value / size:,.6g}{letter}"
-    return _plain(value)

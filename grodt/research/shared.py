@@ -25,6 +25,7 @@ from grodt.research.variants import Arrangement, Variant, arrange
 from grodt.signals.forecasts import ForecastHistory, combine, switched_off
 from grodt.signals.indicators import Volatility
 from grodt.signals.panel import BoolArray, FloatArray, Panel
+from grodt.signals.warm_up import require_history
 
 _REST = "rest.pickle"
 _ROWS = ("open", "close", "volume")
@@ -125,11 +126,11 @@ def lay_out(folder: Path, history: History, variants: Sequence[Variant], setting
     """Put everything but the signals' forecasts into the folder: history, volatility, gates.
 
     Raises:
-        ConfigError: regimes need more history than there is before the first session, or the disk has too little room.
-        DataError: a signal needs more history than there is.
+        ConfigError: a signal, or the regimes, need more history than there is up to the first session, or the disk has too little room.
     """
     arrangement = arrange(variants)
-    require_history(history, variants)
+    panel = history.panel.of_members(history.members_of_all())
+    require_history(panel, arrangement.signals, len(history.sessions))
     _require_room(folder, history, len(arrangement.pieces))
     arrays: dict[str, NDArray[Any]] = {"panel-close": history.panel.close, "panel-log_return": history.panel.log_return}
     arrays |= {f"field-{name}": array for name, array in history.panel.fields.items()}
@@ -140,7 +141,6 @@ def lay_out(folder: Path, history: History, variants: Sequence[Variant], setting
         arrays |= {f"liquidity-{field.name}": getattr(history.liquidity, field.name) for field in fields(Liquidity)}
     for name, array in arrays.items():
         _keep(folder / f"{name}.npy", array)
-    panel = history.panel.of_members(history.members_of_all())
     _keep(folder / "volatility.npy", Volatility().evaluate(panel, len(history.sessions)))
     for number, (gating, names) in enumerate(arrangement.gatings):
         gating.require_history(f"runs from {history.sessions[0]}", history.first_row + 1)
@@ -195,26 +195,6 @@ def open_shared(folder: Path) -> Shared:
         **{name: array(name) for name in _ROWS},
     )
     return Shared(folder, history, rest["variants"], rest["arrangement"], rest["setting"], rest["changes"], array("volatility"))
-
-
-def require_history(history: History, variants: Sequence[Variant]) -> None:
-    """Refuse a signal that cannot have a value in the first session: runs that begin to trade at different times compare nothing.
-
-    Raises:
-        DataError: names the signal, the combination, what is needed and what there is.
-    """
-    there = history.first_row + 1
-    for variant in variants:
-        for use in variant.signals:
-            needed = max(use.signal.history, Volatility().history + 1)
-            if needed > there:
-                late = needed - there
-                start = f"--start {history.sessions[late]} or later" if late < len(history.sessions) else "a later --start"
-                raise DataError(
-                    f"signal {use.signal.name} with {named(variant.parameters)} needs {needed:,} sessions of history and there are "
-                    f"{there:,} up to {history.sessions[0]}, the first session: give {start}, or bring in more with "
-                    "`grodt ingest --start … --end …`"
-                )
 
 
 def require_forecasts(shared: Shared, evaluated: Sequence[Evaluated]) -> tuple[int, ...]:

@@ -188,9 +188,7 @@ def test_a_signal_that_needs_more_history_than_there_is_stops_everything_before_
     axes, variants = by_column(0, 1)
     late = replace(variants[1], signals=(Use("late", Holding(1, history=BEFORE + 4), 1.0),))
     Holding.asked.clear()
-    with pytest.raises(
-        DataError, match=r"signal holding with signals.holding.column=1 needs 66 sessions of history and there are 64 up to 2020"
-    ):
+    with pytest.raises(ConfigError, match=r"signal holding needs 66 sessions of history, and there are 64, from 2020-01-01 to 2020-03-30"):
         sweep(history_after(np.column_stack([UP, DOWN])), axes, [variants[0], late], SETTING, metric="sharpe")
     assert Holding.asked == []
 
