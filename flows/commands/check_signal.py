@@ -106,7 +106,7 @@ def _configured(name: str, book: str | None) -> "tuple[Kind, Mapping[str, Any]] 
 
 
 def _parsed(given: Sequence[str]) -> dict[str, Any]:
-    """Parameters from words such as window=20."""
+    """Parameters from words such as window=20 or fast=[8,16]."""
     parsed: dict[str, Any] = {}
     for word in " ".join(given).split():
         key, sign, value = word.partition("=")
@@ -119,6 +119,8 @@ def _parsed(given: Sequence[str]) -> dict[str, Any]:
 def _value(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
+    if text.startswith("[") and text.endswith("]"):
+        return tuple(_value(part) for part in text[1:-1].split(",") if part)
     for kind in (int, float):
         try:
             return kind(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from grodt.replay.eligibility import Judging
 from grodt.replay.engine import Course, Decision
 from grodt.replay.frames import Frames, write
 from grodt.replay.history import Candidates, History, IntArray
+from grodt.risk.evidence import Asked, rows_of
 from grodt.signals.gate_evidence import regimes_frame
 from grodt.targets.universe import Eligibility
 
+#: Decisions whose evidence is made into rows at once; bounds what is kept of them.
+_TOGETHER = 25
 #: What a table has been given since it was last written: arrays by column, and the row each belongs to.
 type Rows = dict[str, list[NDArray[Any]]]
 
@@ -42,6 +46,7 @@ class Tables:
     judging: Judging | None = None
     written: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, Rows] = field(default_factory=dict)
+    _asked: list[tuple[Asked, Candidates]] = field(default_factory=list)
     _made: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _frames: Frames = field(init=False)
     _costs: Costs = field(init=False)
@@ -116,7 +121,9 @@ class Tables:
             gates = regimes_frame(self.book, session, self._frames.run_id(session), forecasts.gates.of(columns, tickers))
             self._made.setdefault("regimes", []).append(gates)
         if decision.assessment is not None:
-            self._made.setdefault("risk_checks", []).append(self._named(decision.assessment.evidence, decision.candidates))
+            self._asked.append((decision.assessment.asked, decision.candidates))
+            if len(self._asked) >= _TOGETHER:
+                self._answer()
 
     def finish(self, course: Course) -> None:
         """Write what is left, and the tables that are known at the end: orders, fills, equity, runs."""
@@ -169,6 +176,13 @@ class Tables:
             dollar_volume=judged.dollar_volume[columns],
         )
 
+    def _answer(self) -> None:
+        """Make rows of the answers so far, those about the same candidates together."""
+        for candidates, group in groupby(self._asked, key=lambda each: each[1]):
+            evidence = rows_of([asked for asked, _ in group], book=self.book, symbols=self.history.panel.symbols)
+            self._made.setdefault("risk_checks", []).append(self._named(evidence, candidates))
+        self._asked.clear()
+
     def _named(self, evidence: pl.DataFrame, candidates: Candidates) -> pl.DataFrame:
         """Evidence under tickers where those are not the labels."""
         other = {label: ticker for label, ticker in zip(self.history.panel.symbols, candidates.tickers, strict=True) if label != ticker}
@@ -177,6 +191,7 @@ class Tables:
     def _flush(self) -> None:
         if self._year is None:
             return
+        self._answer()
         makers: Mapping[str, Callable[[dict[str, NDArray[Any]]], dict[str, Any]]] = {
             "signals": self._signal_columns,
             "targets": self._target_columns,

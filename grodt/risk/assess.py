@@ -30,7 +30,7 @@ from grodt.risk import controls
 from grodt.risk.approved import Approved, _approve
 from grodt.risk.asking import Orders, ask_each
 from grodt.risk.controls import Control, Evaluation
-from grodt.risk.evidence import Answered, rows
+from grodt.risk.evidence import Answered, Asked, rows
 from grodt.risk.exact import MOST_QUANTITY, NOTHING, BoolArray, ExactArray, IntArray, budget, budgets, exact, reduced_share, total, values
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
@@ -64,6 +64,11 @@ class Assessment:
         """The answers as rows of `risk_checks`, in the order asked. Built when asked for; keep it if you need it twice."""
         asked = self.proposal
         return rows(self.answers, book=asked.book, session=asked.session, run_id=asked.run_id, symbols=asked.symbols)
+
+    @property
+    def asked(self) -> Asked:
+        """The answers with the run they are of, for `rows_of`."""
+        return Asked(self.answers, self.proposal.session, self.proposal.run_id)
 
     def approved(self) -> tuple[Approved, ...]:
         """The approved orders, by symbol."""

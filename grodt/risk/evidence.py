@@ -23,8 +23,24 @@ class Answered:
     places: IntArray | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What one decision was asked: its answers, in the order they were given, and the run they are of."""
+
+    answers: Sequence[Answered]
+    session: date
+    run_id: str
+
+
 def rows(answers: Sequence[Answered], *, book: str, session: date, run_id: str, symbols: Sequence[str]) -> pl.DataFrame:
     """One row for each answer, in the order they were given, with exactly the columns of `risk_checks`."""
+    return rows_of([Asked(answers, session, run_id)], book=book, symbols=symbols)
+
+
+def rows_of(decisions: Sequence[Asked], *, book: str, symbols: Sequence[str]) -> pl.DataFrame:
+    """The rows of several decisions of a book about the same symbols, one decision after the other."""
+    answers = [answer for each in decisions for answer in each.answers]
+    of_decision = np.repeat(np.arange(len(decisions), dtype=np.uint32), [len(each.answers) for each in decisions])
     checks = [answer.evaluation for answer in answers]
     counts = [len(check.value) for check in checks]
     which = np.repeat(np.arange(len(checks), dtype=np.uint32), counts)
@@ -50,10 +66,11 @@ def rows(answers: Sequence[Answered], *, book: str, session: date, run_id: str, 
             "left": left,
         }
     )
+    run = of_decision[which]
     frame = frame.with_columns(
         pl.lit(book).alias("book"),
-        pl.lit(session, dtype=pl.Date()).alias("session"),
-        pl.lit(run_id).alias("run_id"),
+        pl.Series("session", [each.session for each in decisions], dtype=pl.Date()).gather(run),
+        pl.Series("run_id", [each.run_id for each in decisions], dtype=pl.String()).gather(run),
         pl.col("value", "limit").fill_nan(None),
         pl.when(pl.col("verdict") == "clip")
         .then(pl.format("{}; clipped to {} shares", pl.col("reason"), pl.col("left").abs()))

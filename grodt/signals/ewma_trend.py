@@ -41,6 +41,9 @@ class EwmaTrend:
 
     def __post_init__(self) -> None:
         require_name("ewma_trend", self.name)
+        for name in ("fast", "slow"):
+            if isinstance(given := getattr(self, name), list):  # as JSON or YAML gives it
+                object.__setattr__(self, name, tuple(given))
         require_counts(self.name, "slow", self.slow, low=2, high=1260)
         require_counts(self.name, "fast", self.fast, low=1, high=1259)
         pairs = list(zip(self.fast, self.slow, strict=False))

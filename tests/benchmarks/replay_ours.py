@@ -16,6 +16,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.money import micros
 from grodt.replay.engine import Course, Decision, Plan, replay
 from grodt.replay.history import Candidates, History, IntArray
+from grodt.risk.evidence import Asked, rows_of
 from grodt.risk.limits import Limits
 from grodt.signals.forecasts import ForecastHistory
 from grodt.signals.panel import Panel as Sessions
@@ -109,17 +110,21 @@ def prepare(panel: Panel, rebalanced: str, *, evidence: bool) -> Callable[[], Ou
 
 
 class _Evidence:
-    """Makes the rows of every control's answer, session by session, and drops them."""
+    """Makes the rows of every control's answer, 25 sessions at a time as the tables do, and drops them."""
 
     def __init__(self) -> None:
         self.rows = 0
+        self._asked: list[Asked] = []
 
     def begun(self, course: Course) -> None:
-        pass
+        self._course = course
 
     def marked(self, row: int, position: IntArray, micros: IntArray, age: IntArray, equity: int) -> None:
         pass
 
     def decided(self, decision: Decision) -> None:
         if decision.assessment is not None:
-            self.rows += decision.assessment.evidence.height
+            self._asked.append(decision.assessment.asked)
+        if len(self._asked) == 25:
+            self.rows += rows_of(self._asked, book="bench", symbols=self._course.history.panel.symbols).height
+            self._asked.clear()

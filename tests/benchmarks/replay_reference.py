@@ -61,9 +61,10 @@ def replay(panel: Panel, rebalanced: str, conventions: Conventions) -> Outcome:
         if conventions.locked_counts and len(top):
             invested = min(invested, invested - float(valued[np.isnan(closes[row])].sum()) / equity)
         order = _orders(shares, sizing, top, float(equity), invested, conventions)
-        order[np.isnan(closes[row]) | np.isnan(opens[row + 1]) | np.isnan(order)] = 0.0
+        order[np.isnan(closes[row]) | np.isnan(order)] = 0.0
         if conventions.cash == "before":
             order = _affordable(order, sizing, cash)
+        order[np.isnan(opens[row + 1])] = 0.0
         filled = _within_cash(order, opens[row + 1], valued, len(top), invested * float(equity), cash, conventions)
         value = np.where(filled != 0.0, filled * opens[row + 1], 0.0)
         commission = np.abs(value) * COST

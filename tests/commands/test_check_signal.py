@@ -121,6 +121,7 @@ def test_of_several_books_one_is_named(grodt: Command, home: Home, tmp_path: Pat
         (["momentun"], "signal 'momentun' is unknown; there are "),
         (["momentum", "--book", "big"], "book 'big' is unknown; the books file describes small"),
         (["momentum", "-p", "lookback"], "--parameters 'lookback' is not of the form k=v, such as window=20"),
+        (["ewma_trend", "-p", "fast=[8,4] slow=[16,2]"], "fast is [8, 4] and slow is [16, 2]; they must be as many"),
         (["momentum", "-p", "lookback=yes"], "momentum: lookback is 'yes'; it must be a whole number"),
         (["--file", "FILE"], "has gap, tomorrow; name the one to check"),
         (["gop", "--file", "FILE"], "has no signal of that name; it has gap"),

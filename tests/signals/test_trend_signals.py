@@ -89,6 +89,10 @@ def test_one_speed_is_the_crossover_of_that_speed() -> None:
     np.testing.assert_allclose(_all_rows(one, panel).forecast, _all_rows(crossover, panel).forecast, rtol=1e-12)
 
 
+def test_speeds_may_come_as_lists() -> None:
+    assert EwmaTrend(fast=[4, 8], slow=[16, 32]) == EwmaTrend(fast=(4, 8), slow=(16, 32))  # type: ignore[arg-type]
+
+
 def test_the_order_of_the_speeds_does_not_matter_but_for_rounding() -> None:
     panel = panel_of(random_closes(10, 300, 4))
     there, back = EwmaTrend(fast=(4, 8), slow=(20, 30)), EwmaTrend(fast=(8, 4), slow=(30, 20))
