@@ -91,7 +91,7 @@ def ask_runs(
     configs = varied(where.books_file, book, axes, drawn)
     asked = ask(book, start, end, out)
     folder = asked.out if out is not None else where.reports / book / "research" / f"{kind}_{asked.sessions[0]}_{asked.sessions[-1]}"
-    variants = tuple(_variant(config, parameters) for config, parameters in zip(configs, drawn, strict=True))
+    variants = tuple(variant_of(config, parameters) for config, parameters in zip(configs, drawn, strict=True))
     return Asked(book, asked.sessions, axes, variants, metric, workers, require_folder(folder.resolve()))
 
 
@@ -183,7 +183,8 @@ def _read(
     return history, setting, Identity(data.id, parts.config_hash, grodt.__version__, calendar.opens_at, calendar.closes_at)
 
 
-def _variant(config: BookConfig, parameters: Parameters) -> Variant:
+def variant_of(config: BookConfig, parameters: Parameters) -> Variant:
+    """The book of the books file with a combination of parameters, as research knows it."""
     uses = tuple(Use(each.model_dump_json(exclude={"weight", "regimes"}), each.build(), each.weight) for each in config.signals)
     plan = Plan(config.name, config.capital_micros, config.construction, config.limits, config.broker.terms())
     return Variant(parameters, uses, plan, config.gating())
