@@ -26,6 +26,9 @@ METRICS = (
     "probabilistic_sharpe",
 )
 
+#: Of these, how much there is depends on how long the stretch is, so that training and test, of different lengths, compare nothing.
+OF_LENGTH = frozenset({"calmar", "total_return", "max_drawdown", "probabilistic_sharpe"})
+
 
 def require_metric(name: str) -> str:
     """The metric, if there is one of that name.
@@ -42,6 +45,11 @@ def metric_of(statistics: Statistics | None, metric: str) -> float | None:
     """A run's value of the metric; None where it is undefined, or the run lost its book."""
     value: float | None = None if statistics is None else getattr(statistics, metric)
     return value
+
+
+def degradation(metric: str, in_sample: float, out_of_sample: float | None) -> float | None:
+    """Out of sample less in sample: what of a metric was luck of the choice; None where undefined, or where the two do not compare."""
+    return None if out_of_sample is None or metric in OF_LENGTH else out_of_sample - in_sample
 
 
 def ranked(values: Sequence[float | None]) -> tuple[int, ...]:

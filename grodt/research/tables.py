@@ -21,7 +21,7 @@ from grodt.replay.definitions import DEFINITIONS, Definition
 from grodt.replay.drawdowns import drawdown_curve
 from grodt.replay.statistics import Statistics
 from grodt.research.grid import Axis, Parameters, Value, place_of, written
-from grodt.research.metrics import ranked
+from grodt.research.metrics import degradation, ranked
 from grodt.research.runs import Outcome
 from grodt.research.stability import Marginal, Neighbour
 from grodt.research.sweep import Sweep
@@ -123,7 +123,7 @@ class _Windows(dy.Schema):
     run = dy.Int64(min=1, description="number of the run that was the best in training, and in force in the test")
     in_sample = dy.Float64(description="its metric in training", metadata={"unit": "1"})
     out_of_sample = _figure("the metric in the test")
-    degradation = _figure("out of sample less in sample")
+    degradation = _figure("out of sample less in sample; null for a metric that depends on how long the stretch is")
 
 
 class _InSample(dy.Schema):
@@ -255,7 +255,7 @@ def windows_frame(done: WalkForward, values: Sequence[float | None]) -> pl.DataF
             "in_sample": known,
             "out_of_sample": pl.Series(values, dtype=pl.Float64),
             "degradation": pl.Series(
-                [None if after is None else after - before for before, after in zip(known, values, strict=True)], dtype=pl.Float64
+                [degradation(done.metric, before, after) for before, after in zip(known, values, strict=True)], dtype=pl.Float64
             ),
             **_statistics_columns([each.outcome.statistics for each in done.choices], _IN),
             **_statistics_columns(done.tested, _OUT),

@@ -24,7 +24,7 @@ from grodt.replay.history import History
 from grodt.replay.record import Record
 from grodt.replay.statistics import Statistics, statistics
 from grodt.research.grid import MOST_RUNS, Axis, Parameters
-from grodt.research.metrics import best, deflated, metric_of, trials_of
+from grodt.research.metrics import best, deflated, degradation, metric_of, trials_of
 from grodt.research.runs import Outcome, Ran, Run, record_until
 from grodt.research.shared import Setting, Shared, lay_out, part_of
 from grodt.research.sweep import RUNS, Progress, course_returns, evaluated
@@ -126,8 +126,8 @@ class WalkForward:
 
     @property
     def degradation(self) -> float | None:
-        """Out of sample less in sample: what of the metric was luck of the choice; None where undefined."""
-        return None if self.out_of_sample is None else self.out_of_sample - self.in_sample
+        """Of all tests as one course against the mean of the trainings; see `degradation`."""
+        return degradation(self.metric, self.in_sample, self.out_of_sample)
 
     @property
     def efficiency(self) -> float | None:
