@@ -174,7 +174,8 @@ def test_a_terminal_has_a_bar_with_the_time_left(three_days: Home, tmp_path: Pat
     assert "Report      " in screen
 
 
-def test_ctrl_c_ends_every_process_and_leaves_nothing(three_days: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_every_process_and_leaves_nothing(how: signal.Signals, three_days: Home, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
     many = ("--vary", "construction.history=" + ",".join(map(str, range(2, 2002))), "--workers", "2", "--out", str(tmp_path / "out"))
@@ -187,7 +188,7 @@ def test_ctrl_c_ends_every_process_and_leaves_nothing(three_days: Home, tmp_path
         told += line
     children = psutil.Process(process.pid).children(recursive=True)
     assert len(children) >= 2
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 130
     assert rest.splitlines()[-1] == "error: interrupted; nothing was written: run the same command again"
