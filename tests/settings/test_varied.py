@@ -90,7 +90,7 @@ def test_what_an_alias_shares_is_not_shared_by_what_is_varied(tmp_path: Path) ->
         ("limits.group_weight=1", r"it is a mapping; name one of its entries, such as limits.group_weight.\*"),
         ("broker.kind=paper", r"broker has no parameter 'kind'; it has fill_at, slippage_bps"),
         ("signals.reversal.lookback=1", r"has no such signal; it has momentum, ewma_crossover: write signals.momentum.<parameter>"),
-        ("signals.momentum.look=1", r"signal momentum has no parameter 'look'; it has weight, lookback, skip, cap"),
+        ("signals.momentum.look=1", r"signal momentum has no parameter 'look'; it has weight, lookback, skip"),
         ("signals.momentum.name=a", r"signal momentum has no parameter 'name'"),
         ("regime.scope=symbol", r"book demo of the built-in demo book has no `regime` section; write `regime: \{\}`"),
         (
