@@ -11,7 +11,7 @@ from grodt.errors import ConfigError
 from grodt.ledger.manifest import snapshot, snapshot_as_of
 from grodt.replay.closing import Identity
 from grodt.replay.engine import Plan
-from grodt.replay.running import Replayed, Request, run
+from grodt.replay.running import TEAR_SHEET, Replayed, Request, run
 from tasks.environment import environment
 from tasks.wiring import DataParts, books, data_parts
 
@@ -35,7 +35,7 @@ def ask(name: str | None, start: date, end: date, out: Path | None) -> Asked:
     """Look at what is to be replayed before anything is.
 
     Raises:
-        ConfigError: the book or its file is wrong, the home has no ledger, or the range has no session.
+        ConfigError: the book or its file is wrong, the home has no ledger, the range has no session, or the folder holds something else.
     """
     where = environment()
     book = chosen_book(name)
@@ -51,6 +51,8 @@ def ask(name: str | None, start: date, end: date, out: Path | None) -> Asked:
             "begin earlier by as much history as the signals need"
         )
     folder = where.reports / book / "replays" / f"{sessions[0]}_{sessions[-1]}" if out is None else out
+    if folder.exists() and not (folder / TEAR_SHEET).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"--out {folder} is there and is no earlier replay, and a replay replaces its folder as a whole; name another")
     return Asked(book, sessions, folder.resolve())
 
 

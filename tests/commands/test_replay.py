@@ -101,3 +101,14 @@ def test_a_replay_that_fails_leaves_the_one_before_it_as_it_was(tmp_path: Path, 
     assert ended.status == 2
     assert "signal ewma_crossover needs 1001 sessions" in ended.err
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == kept
+
+
+def test_a_folder_that_holds_something_else_is_never_replaced(three_days: Home, grodt: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    ended = grodt(three_days, "replay", *RANGE, "--out", str(tmp_path / "mine"))
+    assert ended.status == 2
+    assert "is no earlier replay" in ended.err
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+    assert grodt(three_days, "replay", *RANGE, "--out", str(tmp_path / "out")).status == 0
+    assert grodt(three_days, "replay", *RANGE, "--out", str(tmp_path / "out")).status == 0
