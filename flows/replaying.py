@@ -35,7 +35,20 @@ def ask(name: str | None, start: date, end: date, out: Path | None) -> Asked:
     """Look at what is to be replayed before anything is.
 
     Raises:
-        ConfigError: the book or its file is wrong, the home has no ledger, the range has no session, or the folder holds something else.
+        ConfigError: see `asked_range`, or the folder holds something else.
+    """
+    book, sessions = asked_range(name, start, end)
+    folder = environment().reports / book / "replays" / f"{sessions[0]}_{sessions[-1]}" if out is None else out
+    if folder.exists() and not (folder / TEAR_SHEET).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"--out {folder} is there and is no earlier replay, and a replay replaces its folder as a whole; name another")
+    return Asked(book, sessions, folder.resolve())
+
+
+def asked_range(name: str | None, start: date, end: date) -> tuple[str, tuple[date, ...]]:
+    """The book that is meant and its exchange's sessions from `start` to `end`, if its home has a ledger.
+
+    Raises:
+        ConfigError: the book or its file is wrong, the home has no ledger, or the range has no session.
     """
     where = environment()
     book = chosen_book(name)
@@ -50,10 +63,7 @@ def ask(name: str | None, start: date, end: date, out: Path | None) -> Asked:
             f"there is no ledger in {where.home}, and so no bars: `grodt ingest --book {book} --start {start} --end {end}` brings them in; "
             "begin earlier by as much history as the signals need"
         )
-    folder = where.reports / book / "replays" / f"{sessions[0]}_{sessions[-1]}" if out is None else out
-    if folder.exists() and not (folder / TEAR_SHEET).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--out {folder} is there and is no earlier replay, and a replay replaces its folder as a whole; name another")
-    return Asked(book, sessions, folder.resolve())
+    return book, sessions
 
 
 def replay_book(asked: Asked, *, as_of: datetime | None, evidence: bool, risk_free: float, progress: Callable[[str], None]) -> Replayed:

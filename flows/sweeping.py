@@ -8,7 +8,7 @@ from typing import Any
 
 import grodt
 from flows.desk import chosen_book
-from flows.replaying import ask
+from flows.replaying import asked_range
 from grodt.ledger.manifest import snapshot, snapshot_as_of
 from grodt.replay.closing import Identity
 from grodt.replay.course import Plan, Recorder
@@ -80,7 +80,7 @@ def ask_runs(
         out: the folder of the results; None: one in the home.
 
     Raises:
-        ConfigError: anything of it is wrong; see `ask`, `parse_vary`, `combinations`, `varied` and `require_folder`.
+        ConfigError: anything of it is wrong; see `asked_range`, `parse_vary`, `combinations`, `varied` and `require_folder`.
     """
     axes = tuple(parse_vary(text) for text in vary)
     drawn = combinations(axes, sample=sample, seed=seed)
@@ -89,10 +89,10 @@ def ask_runs(
     where = environment()
     book = chosen_book(name)
     configs = varied(where.books_file, book, axes, drawn)
-    asked = ask(book, start, end, out)
-    folder = asked.out if out is not None else where.reports / book / "research" / f"{kind}_{asked.sessions[0]}_{asked.sessions[-1]}"
+    _, sessions = asked_range(book, start, end)
+    folder = where.reports / book / "research" / f"{kind}_{sessions[0]}_{sessions[-1]}" if out is None else out
     variants = tuple(variant_of(config, parameters) for config, parameters in zip(configs, drawn, strict=True))
-    return Asked(book, asked.sessions, axes, variants, metric, workers, require_folder(folder.resolve()))
+    return Asked(book, sessions, axes, variants, metric, workers, require_folder(folder.resolve()))
 
 
 def ask_windows(asked: Asked, train: int, test: int, *, anchored: bool) -> tuple[Window, ...]:
