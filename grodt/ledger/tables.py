@@ -32,11 +32,14 @@ metadata = MetaData(
     }
 )
 
-_STRICT: dict[str, Any] = {"sqlite_strict": True}
-_KEYED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}  # the rows live in the primary key's own tree
+#: Options of a table with a row number of its own.
+STRICT: dict[str, Any] = {"sqlite_strict": True}
+#: Options of a table whose rows live in the primary key's own tree.
+KEYED: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
-def _one_of(column: str, *values: str) -> CheckConstraint:
+def one_of(column: str, *values: str) -> CheckConstraint:
+    """A CHECK that the column holds one of the values."""
     return CheckConstraint(f"{column} IN ({', '.join(f"'{v}'" for v in values)})", name=f"{column}_known")
 
 
@@ -51,7 +54,7 @@ leases = Table(
     Column("expires_at", Instant),
     CheckConstraint("fence >= 1", name="fence_positive"),
     CheckConstraint("(holder IS NULL) = (expires_at IS NULL)", name="held_or_free"),
-    **_KEYED,
+    **KEYED,
 )
 
 runs = Table(
@@ -70,10 +73,10 @@ runs = Table(
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
     UniqueConstraint("book", "kind", "session", "slot"),
-    _one_of("state", "open", "done", "halted", "abandoned"),
+    one_of("state", "open", "done", "halted", "abandoned"),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_when_over"),
     CheckConstraint("(snapshot_version IS NULL) = (snapshot_digest IS NULL)", name="snapshot_whole"),
-    **_KEYED,
+    **KEYED,
 )
 
 run_attempts = Table(
@@ -89,9 +92,9 @@ run_attempts = Table(
     Column("error", Text, nullable=False),
     PrimaryKeyConstraint("run_id", "attempt"),
     CheckConstraint("attempt >= 1", name="attempt_positive"),
-    _one_of("outcome", "running", "done", "halted", "failed", "lost"),
+    one_of("outcome", "running", "done", "halted", "failed", "lost"),
     CheckConstraint("(outcome = 'running') = (ended_at IS NULL)", name="ended_when_over"),
-    **_KEYED,
+    **KEYED,
 )
 
 stage_runs = Table(
@@ -111,7 +114,7 @@ stage_runs = Table(
     CheckConstraint("try_number >= 1", name="try_positive"),
     CheckConstraint("rows >= 0", name="rows_counted"),
     CheckConstraint("(outcome = 'running') = (ended_at IS NULL)", name="ended_when_over"),
-    **_KEYED,
+    **KEYED,
 )
 
 halts = Table(
@@ -127,11 +130,11 @@ halts = Table(
     Column("ended_at", Instant),
     Column("end_reason", Text),
     Column("end_author", Text),
-    _one_of("scope", "all", "book", "symbol"),
+    one_of("scope", "all", "book", "symbol"),
     CheckConstraint("(scope = 'all') = (book = '')", name="book_named"),
     CheckConstraint("(scope = 'symbol') = (symbol <> '')", name="symbol_named"),
     CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL) AND (ended_at IS NULL) = (end_author IS NULL)", name="end_whole"),
-    **_STRICT,
+    **STRICT,
 )
 Index("ix_halts_active", halts.c.scope, halts.c.book, halts.c.symbol, halts.c.reason, unique=True, sqlite_where=text("ended_at IS NULL"))
 
@@ -143,7 +146,7 @@ lake_commits = Table(
     Column("version", Int64, primary_key=True, nullable=False),
     Column("committed_at", Instant, nullable=False),
     CheckConstraint("version >= 1", name="version_positive"),
-    **_STRICT,
+    **STRICT,
 )
 
 lake_files = Table(
@@ -165,7 +168,7 @@ lake_files = Table(
     CheckConstraint("length(sha256) = 64", name="sha256_whole"),
     CheckConstraint("size >= 0 AND rows >= 0", name="counted"),
     CheckConstraint("(first_session IS NULL) = (last_session IS NULL)", name="range_whole"),
-    **_KEYED,
+    **KEYED,
 )
 Index("ix_lake_files_version", lake_files.c.version)
 
@@ -176,7 +179,7 @@ lake_removals = Table(
     Column("path", Text, nullable=False),
     Column("version", Int64, ForeignKey("lake_commits.version"), nullable=False),
     PrimaryKeyConstraint("path", "version"),
-    **_KEYED,
+    **KEYED,
 )
 
 coverage = Table(
@@ -189,9 +192,9 @@ coverage = Table(
     Column("last_date", Day, nullable=False),
     Column("run_id", Text, nullable=False),
     PrimaryKeyConstraint("source", "width", "symbol"),
-    _one_of("width", "1d", "1m"),
+    one_of("width", "1d", "1m"),
     CheckConstraint("first_date <= last_date", name="range_ordered"),
-    **_KEYED,
+    **KEYED,
 )
 
 # -- decisions -------------------------------------------------------------------------------------------------------------------
@@ -211,9 +214,9 @@ risk_checks = Table(
     Column("verdict", Text, nullable=False),
     Column("reason", Text, nullable=False),
     PrimaryKeyConstraint("run_id", "attempt", "control", "scope", "symbol"),
-    _one_of("scope", "order", "symbol", "basket", "book"),
-    _one_of("verdict", "pass", "clip", "reject", "halt", "alert"),
-    **_KEYED,
+    one_of("scope", "order", "symbol", "basket", "book"),
+    one_of("verdict", "pass", "clip", "reject", "halt", "alert"),
+    **KEYED,
 )
 
 baskets = Table(
@@ -227,7 +230,7 @@ baskets = Table(
     Column("order_count", Int64, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     CheckConstraint("order_count >= 0", name="counted"),
-    **_KEYED,
+    **KEYED,
 )
 Index("ix_baskets_basket_hash", baskets.c.basket_hash)
 
@@ -239,7 +242,7 @@ basket_approvals = Table(
     Column("approved_at", Instant, nullable=False),
     PrimaryKeyConstraint("basket_hash", "approved_by"),
     CheckConstraint("approved_by <> ''", name="by_someone"),
-    **_KEYED,
+    **KEYED,
 )
 
 orders = Table(
@@ -258,10 +261,10 @@ orders = Table(
     Column("time_in_force", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     UniqueConstraint("run_id", "sequence"),
-    _one_of("side", "buy", "sell"),
+    one_of("side", "buy", "sell"),
     CheckConstraint("quantity > 0", name="quantity_positive"),
     CheckConstraint("length(client_order_id) <= 48", name="id_short"),
-    **_KEYED,
+    **KEYED,
 )
 Index("ix_orders_book_session", orders.c.book, orders.c.session)
 
@@ -278,9 +281,9 @@ order_events = Table(
     Column("reason", Text, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    _one_of("state", *_STATES),
+    one_of("state", *_STATES),
     CheckConstraint("filled_quantity >= 0", name="filled_counted"),
-    **_STRICT,
+    **STRICT,
 )
 Index("ix_order_events_client_order_id", order_events.c.client_order_id)
 Index("ix_order_events_run_id", order_events.c.run_id)
@@ -295,9 +298,9 @@ order_status = Table(
     Column("filled_quantity", Int64, nullable=False),
     Column("venue_order_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    _one_of("state", *_STATES),
+    one_of("state", *_STATES),
     CheckConstraint("filled_quantity >= 0", name="filled_counted"),
-    **_KEYED,
+    **KEYED,
 )
 Index("ix_order_status_book_state", order_status.c.book, order_status.c.state)
 
@@ -321,10 +324,10 @@ fills = Table(
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     UniqueConstraint("book", "number"),
-    _one_of("side", "buy", "sell"),
+    one_of("side", "buy", "sell"),
     CheckConstraint("quantity > 0", name="quantity_positive"),
     CheckConstraint("price > 0", name="price_positive"),
-    **_KEYED,
+    **KEYED,
 )
 Index("ix_fills_client_order_id", fills.c.client_order_id)
 Index("ix_fills_book_session", fills.c.book, fills.c.session)
@@ -341,8 +344,8 @@ entries = Table(
     Column("digest", Text, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    _one_of("kind", "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost"),
-    **_KEYED,
+    one_of("kind", "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost"),
+    **KEYED,
 )
 Index("ix_entries_book_session", entries.c.book, entries.c.session)
 
@@ -357,10 +360,10 @@ postings = Table(
     Column("symbol", Text, nullable=False),
     Column("amount", Int64, nullable=False),
     PrimaryKeyConstraint("entry_id", "line"),
-    _one_of("account", "position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital"),
+    one_of("account", "position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital"),
     CheckConstraint("amount <> 0", name="amount_moves"),
     CheckConstraint("(account IN ('position', 'market')) = (asset = 'shares')", name="shares_apart"),
-    **_KEYED,
+    **KEYED,
 )
 #: Covers every balance: SQLite sums from the index alone.
 Index("ix_postings_balance", postings.c.book, postings.c.account, postings.c.asset, postings.c.symbol, postings.c.amount)
@@ -375,7 +378,7 @@ dividends = Table(
     Column("ex_date", Day, nullable=False),
     Column("pay_date", Day, nullable=False),
     Column("amount", Int64, nullable=False),
-    **_KEYED,
+    **KEYED,
 )
 Index("ix_dividends_book_pay_date", dividends.c.book, dividends.c.pay_date)
 
@@ -388,7 +391,7 @@ applied_sessions = Table(
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("book", "session"),
-    **_KEYED,
+    **KEYED,
 )
 
 settlements = Table(
@@ -399,7 +402,7 @@ settlements = Table(
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("book", "session"),
-    **_KEYED,
+    **KEYED,
 )
 
 # -- what it came to -------------------------------------------------------------------------------------------------------------
@@ -422,7 +425,7 @@ marks = Table(
     Column("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("book", "session"),
     CheckConstraint("equity = cash + receivable + positions_value", name="equity_adds_up"),
-    **_KEYED,
+    **KEYED,
 )
 
 breaks = Table(
@@ -442,12 +445,12 @@ breaks = Table(
     Column("resolved_at", Instant),
     Column("resolved_reason", Text),
     Column("resolved_author", Text),
-    _one_of("kind", "position", "cash", "order", "action"),
+    one_of("kind", "position", "cash", "order", "action"),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_reason IS NULL) AND (resolved_at IS NULL) = (resolved_author IS NULL)",
         name="resolution_whole",
     ),
-    **_STRICT,
+    **STRICT,
 )
 Index("ix_breaks_open", breaks.c.book, breaks.c.kind, breaks.c.symbol, unique=True, sqlite_where=text("resolved_at IS NULL"))
 

@@ -21,6 +21,7 @@ from grodt.ledger.engine import transaction, writing_engine
 from grodt.ledger.fills import record_fill
 from grodt.ledger.manifest import coverage
 from grodt.ledger.postings import cash, deposit_entry, post
+from grodt.ledger.schema import HEAD
 from grodt.ledger.tables import APPEND_ONLY, metadata
 from grodt.ledger.unit import Ledger, LedgerLocked, LedgerRefused, LedgerUnusable, Write
 from grodt.money import micros
@@ -99,7 +100,7 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
 def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger) -> None:
     with ledger.write() as tx:
         tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match=r"at schema 9999, which this GRODT .schema 0003. does not know"):
+    with pytest.raises(ConfigError, match=rf"at schema 9999, which this GRODT .schema {HEAD}. does not know"):
         Ledger.open(f"sqlite:///{ledger.path}")
 
 

@@ -1,4 +1,4 @@
-"""Changes of a CHECK that several revisions make."""
+"""Changes that several revisions make."""
 
 from alembic import op
 
@@ -21,3 +21,12 @@ def widen_check(table: str, old: str, new: str) -> None:
     connection.exec_driver_sql("UPDATE sqlite_schema SET sql = ? WHERE type = 'table' AND name = ?", (definition.replace(old, new), table))
     connection.exec_driver_sql(f"PRAGMA schema_version = {int(version) + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")
+
+
+def forbid_changes(*tables: str) -> None:
+    """Make tables append-only: triggers refuse every update and delete."""
+    for table in tables:
+        for act in ("update", "delete"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_{act} BEFORE {act.upper()} ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from grodt.ledger.columns import Day, Int64
-from grodt.ledger.migrations.checks import widen_check
+from grodt.ledger.migrations.checks import forbid_changes, widen_check
 
 revision: str = "0002"
 down_revision: str | None = "0001"
@@ -25,11 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("path", "version"),
         **_KEYED,
     )
-    for act in ("update", "delete"):
-        op.execute(
-            f"CREATE TRIGGER lake_removals_no_{act} BEFORE {act.upper()} ON lake_removals "
-            "BEGIN SELECT RAISE(ABORT, 'lake_removals is append-only'); END"
-        )
+    forbid_changes("lake_removals")
     _coverage_by_width()
     widen_check("entries", "'dividend_payment', 'delisting')", "'dividend_payment', 'delisting', 'symbol_change')")
     widen_check("breaks", "'position', 'cash', 'order')", "'position', 'cash', 'order', 'action')")

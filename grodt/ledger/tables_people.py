@@ -1,0 +1,42 @@
+"""The ledger's tables of what people ask for and decide, beside those of `tables`."""
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text
+
+from grodt.ledger.columns import Instant, Int64
+from grodt.ledger.tables import KEYED, metadata, one_of
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("request_id", Text, primary_key=True, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("people", Int64, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    CheckConstraint("people BETWEEN 1 AND 2", name="people_one_or_two"),
+    CheckConstraint("asked_by <> '' AND reason <> ''", name="words_given"),
+    CheckConstraint("asked_at < expires_at", name="term_ahead"),
+    **KEYED,
+)
+Index("ix_requests_book_expires_at", requests.c.book, requests.c.expires_at)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("request_id", Text, ForeignKey("requests.request_id"), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    PrimaryKeyConstraint("request_id", "person"),
+    one_of("verdict", "approve", "reject"),
+    CheckConstraint("person <> '' AND reason <> ''", name="words_given"),
+    **KEYED,
+)
+
+#: Tables of this module whose rows are never changed or deleted.
+APPEND_ONLY = ("requests", "decisions")
