@@ -1,15 +1,12 @@
 """Commands by which a person acts on a book: halt, rearm, resolve."""
 
-import getpass
 from typing import Annotated
 
 import typer
 
-from flows.commands.options import Book, Reason
+from flows.commands.options import Author, Book, Reason, author_of
 from flows.progress import out
 from grodt.errors import ConfigError
-
-Author = Annotated[str | None, typer.Option("--author", help="Who; the login name if not given.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +30,7 @@ def halt(
 
     if everything and (book is not None or symbol is not None):
         raise ConfigError("--all halts every book: leave --book and --symbol away")
-    name, who = "" if everything else chosen_book(book), _author(author)
+    name, who = "" if everything else chosen_book(book), author_of(author)
     scope: HaltScope = "all" if everything else ("book" if symbol is None else "symbol")
     with ledger_at_home() as ledger, ledger.write() as tx:
         if symbol is not None:
@@ -58,7 +55,7 @@ def rearm(
 
     if everything and book is not None:
         raise ConfigError("--all ends the halts on every book: leave --book away")
-    name, who = "" if everything else chosen_book(book), _author(author)
+    name, who = "" if everything else chosen_book(book), author_of(author)
     with ledger_at_home() as ledger, ledger.write() as tx:
         ended = record(tx, book=name, reason=reason, author=who, now=clock(environment())())
         left = active(tx, name)
@@ -81,14 +78,5 @@ def resolve(
     from tasks.environment import clock, environment
 
     with ledger_at_home() as ledger, ledger.write() as tx:
-        resolve_break(tx, break_id, reason, _author(author), clock(environment())())
+        resolve_break(tx, break_id, reason, author_of(author), clock(environment())())
     out.print(f"break {break_id} is resolved; a halt of its book holds until `grodt rearm --reason WHY`", soft_wrap=True)
-
-
-def _author(given: str | None) -> str:
-    if given is not None:
-        return given
-    try:
-        return getpass.getuser()
-    except OSError:
-        raise ConfigError("this process has no login name: say who with --author") from None

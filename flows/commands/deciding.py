@@ -1,0 +1,82 @@
+"""Commands by which people decide what waits for them: waiting, approve, reject."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.options import Author, Book, Json, Reason, author_of
+from flows.commands.tables import show
+from flows.progress import out
+
+if TYPE_CHECKING:
+    from grodt.ledger.requests import Request, Verdict
+
+Id = Annotated[str, typer.Argument(help="Its id, or the first 6 characters or more; `grodt waiting` lists them.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (waiting, approve, reject):
+        app.command(command.__name__)(command)
+
+
+def waiting(book: Book = None, as_json: Json = False) -> None:
+    """What waits for people: baskets to be sent, limits to be raised, halts to be ended. Of every book if none is named."""
+    from flows.desk import chosen_book, ledger_at_home
+    from grodt.ledger.acts import still_waiting
+    from grodt.ledger.requests import waiting as found
+    from tasks.environment import clock, environment
+
+    name = None if book is None else chosen_book(book)
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        rows = [_row(each) for each in still_waiting(tx, found(tx, clock(environment())(), name))]
+    title = "waiting for people" if name is None else f"waiting for people: {name}"
+    columns = ["id", "kind", "book", "what", "asked_by", "reason", "still_needed", "expires_at"]
+    show(title, columns, rows, as_json=as_json, empty="nothing", optional=("reason",))
+    if rows and not as_json:
+        out.print("grodt approve ID --reason WHY, or grodt reject ID --reason WHY", soft_wrap=True)
+
+
+def approve(request_id: Id, reason: Reason, author: Author = None) -> None:
+    """Agree to something that waits. The last one needed carries it out."""
+    _decide(request_id, "approve", reason, author)
+
+
+def reject(request_id: Id, reason: Reason, author: Author = None) -> None:
+    """Turn down something that waits. One rejection is enough."""
+    _decide(request_id, "reject", reason, author)
+
+
+def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None) -> None:
+    from flows.desk import ledger_at_home
+    from grodt.ledger.acts import act
+    from tasks.environment import clock, environment
+
+    who = author_of(author)
+    with ledger_at_home() as ledger, ledger.write() as tx:
+        acted = act(tx, request_id, verdict, by=who, reason=reason, now=clock(environment())())
+    made = acted.request
+    word = {"approve": "approved", "reject": "rejected"}[verdict]
+    where = f" of book {made.book}" if made.book else ""
+    out.print(f"{word} by {made.decisions[-1].person}: {made.kind} {made.short}{where}, {acted.what}", soft_wrap=True)
+    out.print(acted.then, soft_wrap=True)
+
+
+def _row(request: "Request") -> dict[str, object]:
+    from grodt.ledger.acts import kind_of
+
+    return {
+        "id": request.short,
+        "request_id": request.request_id,
+        "kind": request.kind,
+        "book": request.book or "all",
+        "what": kind_of(request).what(request),
+        "asked_by": request.asked_by,
+        "asked_at": request.asked_at,
+        "reason": request.reason,
+        "people": request.people,
+        "agreed": list(request.agreed),
+        "still_needed": request.missing,
+        "expires_at": request.expires_at,
+        "subject": dict(request.subject),
+    }
