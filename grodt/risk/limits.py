@@ -74,6 +74,8 @@ _BOUNDS: dict[str, _Bound] = {
     "cycle_messages": _Bound(10**6, "orders sent in one cycle", "500", whole=True),
     "minute_messages": _Bound(10**6, "orders sent in any 60 seconds of a cycle", "500", whole=True),
     "rejects_in_a_row": _Bound(10**6, "rejects by the broker in a row that halt", "5", whole=True),
+    "slippage": _Bound(1.0, "distance of a fill's price from its order's reference price; 0.1 is a tenth", "0.1", below=True),
+    "slippages_in_a_row": _Bound(10**6, "fills in a row beyond it that halt", "5", whole=True),
 }
 _GROUP = _Bound(20.0, "share of equity in the group; 0.3 is three tenths, not 30", "0.3")
 
@@ -142,6 +144,8 @@ class Limits:
         new_cycles, new_share: N of control 33, and the share of caps 9 and 11 that a new configuration has in its first N cycles.
         cycle_messages, minute_messages: M of control 20, orders sent in one cycle, and in any 60 seconds of it.
         rejects_in_a_row: K of control 22: that many rejects by the broker in a row halt.
+        slippage, slippages_in_a_row: s of control 32, distance of a fill's price from its order's reference price, and how many fills
+            beyond it in a row halt.
         overrides: limits of single symbols, by ticker.
 
     Raises:
@@ -178,6 +182,8 @@ class Limits:
     cycle_messages: StrictInt
     minute_messages: StrictInt
     rejects_in_a_row: StrictInt
+    slippage: StrictFloat
+    slippages_in_a_row: StrictInt
     overrides: Mapping[str, SymbolLimits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

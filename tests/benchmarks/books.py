@@ -65,6 +65,8 @@ books:
       cycle_messages: {4 * symbols}
       minute_messages: {4 * symbols}
       rejects_in_a_row: 10
+      slippage: 0.5
+      slippages_in_a_row: 1000
     schedule: {{cron: "30 17 * * 1-5", latest_start_minutes: 600}}
 """
     )

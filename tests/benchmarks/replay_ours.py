@@ -54,6 +54,8 @@ _LIMITS: dict[str, Any] = {
     "cycle_messages": 10**6,
     "minute_messages": 10**6,
     "rejects_in_a_row": 10**6,
+    "slippage": 0.5,
+    "slippages_in_a_row": 10**6,
 }
 
 

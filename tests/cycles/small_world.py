@@ -57,6 +57,8 @@ LIMITS = {
     "cycle_messages": "1000",
     "minute_messages": "1000",
     "rejects_in_a_row": "5",
+    "slippage": "0.3",
+    "slippages_in_a_row": "5",
 }
 
 

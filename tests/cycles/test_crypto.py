@@ -63,7 +63,8 @@ books:
       volume_share: 1.0, collar: 0.05, collar_sigmas: 3, symbol_position: 100000000, group_weight: {{}},
       net_exposure: 2.0, turnover: 2.5, restricted: [],
       weights_sum: 2.0, volatility_low: 0.01, volatility_high: 10.0, return_high: 0.3, daily_loss: 0.3, drawdown: 0.7, armed_cycles: 10000,
-      new_cycles: 1, new_share: 1.0, cycle_messages: 1000, minute_messages: 100000, rejects_in_a_row: 20}}
+      new_cycles: 1, new_share: 1.0, cycle_messages: 1000, minute_messages: 100000, rejects_in_a_row: 20,
+      slippage: 0.5, slippages_in_a_row: 1000}}
     schedule: {{cron: "15 0 * * *", latest_start_minutes: 60}}
 """
 

@@ -43,6 +43,8 @@ WIDE: dict[str, Any] = {
     "cycle_messages": 1_000,
     "minute_messages": 1_000,
     "rejects_in_a_row": 5,
+    "slippage": 0.1,
+    "slippages_in_a_row": 3,
 }
 
 

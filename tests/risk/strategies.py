@@ -121,5 +121,7 @@ def any_limits() -> st.SearchStrategy[Limits]:
         cycle_messages=st.just(100),
         minute_messages=st.just(100),
         rejects_in_a_row=st.just(3),
+        slippage=st.just(0.1),
+        slippages_in_a_row=st.just(3),
         overrides=st.dictionaries(st.sampled_from(LETTERS), symbol_limits(), max_size=3),
     )

@@ -243,6 +243,7 @@ def test_a_mistake_is_one_error_with_file_place_and_value(tmp_path, place, value
         *["order_quantity", "order_value", "price_age", "symbol_weight", "gross_exposure", "basket_value", "cash_buffer", "completeness"],
         *["volume_share", "collar", "symbol_position", "net_exposure", "turnover", "weights_sum", "volatility_low", "volatility_high"],
         *["return_high", "daily_loss", "drawdown", "armed_cycles", "new_cycles", "new_share", "cycle_messages", "rejects_in_a_row"],
+        *["slippage", "slippages_in_a_row"],
     ],
 )
 @pytest.mark.parametrize("value", [REMOVED, None, 0, -1, float("nan"), float("inf"), float("-inf"), "much", "5", True, [5], 1e300])
