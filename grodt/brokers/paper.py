@@ -124,17 +124,16 @@ class PaperBroker:
 
     # the book
 
-    def fills(self, after: int) -> tuple[Fill, ...]:
+    def fills(self, since: date) -> tuple[Fill, ...]:
         """See `Broker.fills`."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT number, execution_id, client_order_id, symbol, side, quantity, price, commission, session, filled_at "
-                "FROM fills WHERE number > ? ORDER BY number",
-                (after,),
+                "SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, filled_at "
+                "FROM fills WHERE session >= ? ORDER BY number",
+                (since.isoformat(),),
             )
             return tuple(
                 Fill(
-                    number,
                     execution,
                     client,
                     symbol,
@@ -145,7 +144,7 @@ class PaperBroker:
                     date.fromisoformat(session),
                     datetime.fromisoformat(filled_at),
                 )
-                for number, execution, client, symbol, side, quantity, price, commission, session, filled_at in rows
+                for execution, client, symbol, side, quantity, price, commission, session, filled_at in rows
             )
 
     def positions(self) -> Mapping[str, int]:

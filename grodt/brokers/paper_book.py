@@ -29,6 +29,8 @@ _ORDERS = """(
     CHECK (state <> 'partially_filled' OR filled_quantity > 0)
 ) STRICT"""
 _OPEN_ORDERS = "CREATE INDEX open_orders ON orders (symbol) WHERE state IN ('accepted', 'partially_filled')"
+#: A file of before gets it when it is opened.
+_FILLS_BY_SESSION = "CREATE INDEX IF NOT EXISTS fills_by_session ON fills (session)"
 #: Money in micros, instants as ISO text in UTC, sessions as ISO dates.
 _SCHEMA = f"""
 CREATE TABLE account (
@@ -113,6 +115,7 @@ def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) 
                     raise ConfigError(f"paper broker file {path} belongs to book {owner!r}, not {book!r}; give each book its own file")
                 if version == 1:
                     _execute(connection, _FROM_1)
+                connection.execute(_FILLS_BY_SESSION)
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()

@@ -72,8 +72,8 @@ class Broker(Protocol):
         """
         ...
 
-    def fills(self, after: int) -> tuple[Fill, ...]:
-        """Fills with a running number above `after`, ascending."""
+    def fills(self, since: date) -> tuple[Fill, ...]:
+        """Fills of the sessions from `since` on, in the order they traded. What was told before is told again, and may come twice."""
         ...
 
     def positions(self) -> Mapping[str, int]:

@@ -13,7 +13,7 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.execution.outcome import is_same, record_answer
 from grodt.ledger.actions import apply_actions, charge_borrowing
-from grodt.ledger.fills import last_fill_number, record_fill
+from grodt.ledger.fills import fills_since, record_fill
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import LedgerOrder, find_order, orders_in, transition
 from grodt.ledger.postings import record_settlement, settled
@@ -108,20 +108,29 @@ class _Settling:
         """Book one session, or with None what has come in since for sessions that are settled."""
         with self.ledger.read() as tx:
             ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, _MAY_BE_AT_BROKER)}
-            after = last_fill_number(tx, self.run.book)
-            until = market.session if market is not None else settled(tx, self.run.book)
+            last = settled(tx, self.run.book)
+        until = market.session if market is not None else last
         # Orders before fills: when an order is seen to be over, all its fills are there to be read.
         theirs = self.broker.orders(sorted(ours)) if ours else {}
-        fills = self.broker.fills(after)
-        if _is_short_of(ours, theirs, fills):
-            # A fill has a number below one that is booked: it came in out of the order of sessions.
-            fills = self.broker.fills(0)
+        # What trades in the session before this one may have come in late.
+        since = last if last is not None else until
+        fills = self._unbooked(since) if since is not None else ()
+        short = [ours[key].order.session for key in _short_of(ours, theirs, fills)]
+        if since is not None and short and min(short) < since:
+            fills = self._unbooked(min(short))
         # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
-        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.number))
+        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.session))
         if market is None and not due and not _has_news(ours, theirs):
             return
         with self.ledger.write(self.lease) as tx:
             self._book(tx, market, ours, theirs, due)
+
+    def _unbooked(self, since: date) -> tuple[Fill, ...]:
+        """Fills of the sessions from `since` on that the ledger does not have, or has otherwise; each once, in the order they traded."""
+        told = self.broker.fills(since)
+        with self.ledger.read() as tx:
+            booked = fills_since(tx, self.run.book, since)
+        return tuple(dict.fromkeys(fill for fill in told if booked.get(fill.execution_id) != fill))
 
     def _book(
         self,
@@ -158,7 +167,7 @@ class _Settling:
     def _fill(self, tx: Write, fills: Iterable[Fill], ours: Mapping[str, LedgerOrder], now: datetime) -> None:
         for fill in fills:
             if fill.client_order_id not in ours and find_order(tx, fill.client_order_id) is None:
-                self.foreign.add(fill.execution_id)  # it is read again until a fill of ours has a higher number
+                self.foreign.add(fill.execution_id)  # it is told again in the next session
                 self.result.foreign = len(self.foreign)
             elif record_fill(tx, fill, self.run.book, self.run.run_id, now):
                 self.result.fills += 1
@@ -172,12 +181,12 @@ class _Settling:
                 self.result.ended += 1
 
 
-def _is_short_of(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], fills: Iterable[Fill]) -> bool:
-    """Whether an order has filled at the broker by more than the fills we know."""
+def _short_of(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], fills: Iterable[Fill]) -> list[str]:
+    """Client order ids of the orders that have filled at the broker by more than the fills we know."""
     known = {key: each.booked_quantity for key, each in ours.items()}
     for fill in fills:
         known[fill.client_order_id] = known.get(fill.client_order_id, 0) + fill.quantity
-    return any(order.filled_quantity > known.get(key, 0) for key, order in theirs.items())
+    return [key for key, order in theirs.items() if order.filled_quantity > known.get(key, 0)]
 
 
 def _has_news(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select
 
 from grodt.errors import DataError
 from grodt.ledger.orders import LedgerOrder, append_event, find_order, transition
@@ -23,17 +23,9 @@ _UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
 _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED)
 
 # Statements that run once per fill are built once: building one costs more than running it.
-_ADD_FILL = insert(fills)
-_SAME = (
-    select(fills)
-    .where(
-        or_(
-            fills.c.execution_id == bindparam("execution_id"),
-            and_(fills.c.book == bindparam("book"), fills.c.number == bindparam("number")),
-        )
-    )
-    .order_by(fills.c.execution_id != bindparam("execution_id"))
-)
+_NEXT_NUMBER = select(func.coalesce(func.max(fills.c.number), 0) + 1).where(fills.c.book == bindparam("of_book"))
+_ADD_FILL = insert(fills).values(number=_NEXT_NUMBER.scalar_subquery())
+_SAME = select(fills).where(fills.c.execution_id == bindparam("execution_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +45,8 @@ def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) ->
         False if it is booked already.
 
     Raises:
-        DataError: the execution id or running number is known with other content, we sent no such order, the fill does not
-            match it, or the order would be overfilled.
+        DataError: the execution id is known with other content, we sent no such order, the fill does not match it, or the order
+            would be overfilled.
     """
     if _is_known(tx, fill, book):
         return False
@@ -67,7 +59,7 @@ def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) ->
         _ADD_FILL,
         {
             "execution_id": fill.execution_id,
-            "number": fill.number,
+            "of_book": book,
             "book": book,
             "client_order_id": fill.client_order_id,
             "symbol": fill.symbol,
@@ -86,28 +78,29 @@ def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) ->
     return True
 
 
-def last_fill_number(tx: Read, book: str) -> int:
-    """The broker's running number of the latest fill we have; 0 before the first. What `Broker.fills(after)` pages by."""
-    return int(tx.connection.execute(select(func.coalesce(func.max(fills.c.number), 0)).where(fills.c.book == book)).scalar_one())
+def fills_since(tx: Read, book: str, session: date) -> dict[str, Fill]:
+    """The fills that traded in a session or later, by execution id."""
+    found = _fills(tx, fills.c.book == book, fills.c.session >= session)
+    return {booked.fill.execution_id: booked.fill for booked in found}
 
 
 def fills_of(tx: Read, run_id: str) -> tuple[Fill, ...]:
-    """The fills that a run booked, by running number."""
+    """The fills that a run booked, in the order they were booked."""
     return tuple(booked.fill for booked in _fills(tx, fills.c.run_id == run_id))
 
 
 def fills_in(tx: Read, book: str, session: date) -> tuple[Fill, ...]:
-    """The fills that traded in a session, by running number."""
+    """The fills that traded in a session, in the order they were booked."""
     return tuple(booked.fill for booked in booked_fills(tx, book, session))
 
 
 def booked_fills(tx: Read, book: str, session: date) -> tuple[BookedFill, ...]:
-    """The fills that traded in a session with the run that booked each, by running number."""
+    """The fills that traded in a session with the run that booked each, in the order they were booked."""
     return _fills(tx, fills.c.book == book, fills.c.session == session)
 
 
 def fills_of_order(tx: Read, client_order_id: str) -> tuple[BookedFill, ...]:
-    """The fills of one order with the run that booked each, by running number."""
+    """The fills of one order with the run that booked each, in the order they were booked."""
     return _fills(tx, fills.c.client_order_id == client_order_id)
 
 
@@ -131,14 +124,10 @@ def _named(fill: Fill, book: str) -> str:
 
 
 def _is_known(tx: Read, fill: Fill, book: str) -> bool:
-    same = {"execution_id": fill.execution_id, "book": book, "number": fill.number}
-    for row in tx.connection.execute(_SAME, same):
-        if row.execution_id != fill.execution_id:
-            raise DataError(f"{_named(fill, book)} has running number {fill.number}, which fill {row.execution_id} has; {_NEXT}")
-        if _fill(row) != fill or row.book != book:
-            raise DataError(f"{_named(fill, book)} was reported before with other content: {_fill(row)} of book {row.book}; {_NEXT}")
-        return True
-    return False
+    row = tx.connection.execute(_SAME, {"execution_id": fill.execution_id}).first()
+    if row is not None and (_fill(row) != fill or row.book != book):
+        raise DataError(f"{_named(fill, book)} was reported before with other content: {_fill(row)} of book {row.book}; {_NEXT}")
+    return row is not None
 
 
 def _order_of(tx: Read, fill: Fill, book: str) -> LedgerOrder:
@@ -180,7 +169,6 @@ def _fills(tx: Read, *where: ColumnElement[bool]) -> tuple[BookedFill, ...]:
 
 def _fill(row: Row[Any]) -> Fill:
     return Fill(
-        number=row.number,
         execution_id=row.execution_id,
         client_order_id=row.client_order_id,
         symbol=row.symbol,

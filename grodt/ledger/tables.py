@@ -310,7 +310,7 @@ fills = Table(
     "fills",
     metadata,
     Column("execution_id", Text, primary_key=True, nullable=False),
-    Column("number", Int64, nullable=False),
+    Column("number", Int64, nullable=False),  # ours: the order they were booked in
     Column("book", Text, nullable=False),
     Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
     Column("symbol", Text, nullable=False),

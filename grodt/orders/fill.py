@@ -12,7 +12,6 @@ class Fill:
     """A fill of one of our orders.
 
     Attributes:
-        number: the broker's running number, ascending in the order it booked them; what `Broker.fills(after)` pages by.
         execution_id: the broker's id, unique for ever; fills are deduplicated by it.
         client_order_id, symbol, side: of the order.
         quantity: whole shares > 0.
@@ -21,7 +20,6 @@ class Fill:
         filled_at: instant, aware UTC.
     """
 
-    number: int
     execution_id: str
     client_order_id: str
     symbol: str

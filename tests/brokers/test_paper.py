@@ -42,9 +42,9 @@ def _state(broker: PaperBroker, client_order_id: str) -> tuple[OrderState, str]:
 def test_an_order_does_not_fill_in_the_session_that_decided_it(broker: PaperBroker) -> None:
     broker.submit(order("AAPL", 10), MON)
     broker.advance(market(MON, {"AAPL": "100"}))
-    assert broker.fills(0) == ()
+    assert broker.fills(MON) == ()
     broker.advance(market(TUE, {"AAPL": "100"}))
-    assert [fill.execution_id for fill in broker.fills(0)] == ["demo-eod-20260302-AAPL-0-1"]
+    assert [fill.execution_id for fill in broker.fills(MON)] == ["demo-eod-20260302-AAPL-0-1"]
 
 
 def test_a_change_of_symbol_moves_the_position_and_cancels_what_is_open_in_the_old_one(broker: PaperBroker) -> None:
@@ -89,11 +89,11 @@ def test_a_session_played_again_changes_nothing(broker: PaperBroker) -> None:
     _hold(broker, AAPL=10)
     broker.submit(order("AAPL", 10, TUE), TUE)
     broker.advance(market(WED, {"AAPL": "100"}))
-    before = (broker.cash(), broker.positions(), broker.fills(0))
+    before = (broker.cash(), broker.positions(), broker.fills(MON))
     broker.submit(order("AAPL", 10, WED), WED)
     for session in (WED, TUE):
         broker.advance(market(session, {"AAPL": "999"}, split_of("AAPL", session, 7, 1)))
-    assert (broker.cash(), broker.positions(), broker.fills(0)) == before
+    assert (broker.cash(), broker.positions(), broker.fills(MON)) == before
     assert broker.last_session() == WED
 
 

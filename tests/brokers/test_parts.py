@@ -51,7 +51,7 @@ def test_the_executions_of_an_order_are_numbered(account: Opens) -> None:
     _sent(broker, order("AAPL", -250))
     for session in (TUE, WED, THU, FRI):
         broker.advance(market(session, {"AAPL": "100"}, volume={"AAPL": 1_000 if session != WED else 0}))
-    assert [(fill.execution_id, fill.session, fill.quantity) for fill in broker.fills(0)] == [
+    assert [(fill.execution_id, fill.session, fill.quantity) for fill in broker.fills(MON)] == [
         ("demo-eod-20260302-AAPL-0-1", TUE, 100),
         ("demo-eod-20260302-AAPL-0-2", THU, 100),
         ("demo-eod-20260302-AAPL-0-3", FRI, 50),
@@ -89,7 +89,7 @@ def test_the_orders_of_a_symbol_share_its_volume_and_the_older_one_is_served_fir
     _sent(broker, late)
     broker.advance(market(WED, {"AAPL": "100"}, volume={"AAPL": 1_000}))
     assert (_state(broker, early)[:2], _state(broker, late)[:2]) == ((OrderState.FILLED, 150), (OrderState.PARTIALLY_FILLED, 50))
-    assert sum(fill.quantity for fill in broker.fills(0) if fill.session == WED) == 100
+    assert sum(fill.quantity for fill in broker.fills(MON) if fill.session == WED) == 100
 
 
 def test_a_split_cancels_what_is_left(account: Opens) -> None:
@@ -121,7 +121,7 @@ def test_a_session_played_again_leaves_the_parts_as_they_are(account: Opens) -> 
     _sent(broker, order("AAPL", 250))
     for _ in range(2):
         broker.advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    assert [fill.quantity for fill in broker.fills(0)] == [100]
+    assert [fill.quantity for fill in broker.fills(MON)] == [100]
 
 
 # prices
@@ -132,7 +132,7 @@ def test_at_the_close_an_order_fills_at_the_next_close(account: Opens) -> None:
     _sent(broker, order("AAPL", 10))
     broker.advance(market(MON, {"AAPL": "1"}, at_close={"AAPL": "2"}))
     broker.advance(market(TUE, {"AAPL": "100"}, at_close={"AAPL": "110"}))
-    (fill,) = broker.fills(0)
+    (fill,) = broker.fills(MON)
     assert (fill.price, fill.session, fill.filled_at) == (usd("110.11"), TUE, instant(TUE, 21))
 
 
@@ -140,7 +140,7 @@ def test_impact_comes_from_the_figures_of_the_session(account: Opens) -> None:
     broker = account(impact=Decimal(1))
     _sent(broker, order("AAPL", 200, price="50"), order("IBM", -200, price="50"))
     broker.advance(market(TUE, {"AAPL": "50", "IBM": "50"}, figures={"AAPL": (1e6, 0.02), "IBM": (1e6, 0.04)}))
-    assert {fill.symbol: fill.price for fill in broker.fills(0)} == {"AAPL": usd("50.10"), "IBM": usd("49.80")}
+    assert {fill.symbol: fill.price for fill in broker.fills(MON)} == {"AAPL": usd("50.10"), "IBM": usd("49.80")}
 
 
 @pytest.mark.parametrize(

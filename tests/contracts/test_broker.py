@@ -114,15 +114,14 @@ def test_a_fill_moves_position_and_cash_by_its_own_figures(venue: Venue) -> None
     broker.submit(order("AAPL", 10), MON)
     broker.submit(order("IBM", 5), MON)
     advance(market(TUE, {"AAPL": "100", "IBM": "33.33"}))
-    fills = broker.fills(0)
-    assert [fill.number for fill in fills] == sorted({fill.number for fill in fills})
+    fills = broker.fills(MON)
     assert len({fill.execution_id for fill in fills}) == len(fills)
     assert {fill.symbol: fill.quantity for fill in fills} == {"AAPL": 10, "IBM": 5} == broker.positions()
     assert all(fill.session == TUE and fill.filled_at.tzinfo is not None for fill in fills)
     assert broker.cash() == before - sum(fill.quantity * fill.price + fill.commission for fill in fills)
     assert broker.open_orders() == ()
-    assert broker.fills(fills[0].number) == fills[1:]
-    assert broker.fills(fills[-1].number) == ()
+    assert broker.fills(TUE) == fills
+    assert broker.fills(WED) == ()
 
 
 def test_a_position_sold_out_is_absent(venue: Venue) -> None:
@@ -178,7 +177,7 @@ def test_an_order_that_fills_in_parts_stays_open_until_they_add_up_to_it(parting
     assert found is not None
     assert (found.state, found.filled_quantity) == (OrderState.FILLED, 250)
     assert broker.open_orders() == ()
-    fills = broker.fills(0)
+    fills = broker.fills(MON)
     assert [(fill.session, fill.quantity) for fill in fills] == [(TUE, 100), (WED, 150)]
     assert len({fill.execution_id for fill in fills}) == 2
     assert {fill.client_order_id for fill in fills} == {buy.client_order_id}

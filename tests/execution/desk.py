@@ -118,9 +118,9 @@ class FaultyBroker:
     def cancel(self, client_order_id: str) -> None:
         self._inner.cancel(client_order_id)
 
-    def fills(self, after: int) -> tuple[Fill, ...]:
+    def fills(self, since: date) -> tuple[Fill, ...]:
         self._read()
-        return self._inner.fills(after)
+        return self._inner.fills(since)
 
     def positions(self) -> Mapping[str, int]:
         self._read()

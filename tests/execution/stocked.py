@@ -53,10 +53,9 @@ def stock(lake: Lake, ledger: Ledger, closes: Sequence[tuple[str, date, float]],
 def hold(ledger: Ledger, positions: Mapping[str, tuple[int, str]], session: date = MON, run_id: str = "r") -> None:
     """Book positions at a price, without orders."""
     with ledger.write() as tx:
-        for number, (symbol, (quantity, price)) in enumerate(positions.items(), 1):
+        for symbol, (quantity, price) in positions.items():
             side = Side.BUY if quantity > 0 else Side.SELL
             fill = Fill(
-                number=number,
                 execution_id=f"x-{symbol}-{session}",
                 client_order_id=f"o-{symbol}",
                 symbol=symbol,

@@ -25,19 +25,19 @@ class Venue:
     def __init__(self) -> None:
         self.known: dict[str, BrokerOrder] = {}
         self.executions: list[Fill] = []
-        self.asked_after: list[int] = []
+        self.asked_since: list[date] = []
 
     def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
         return {key: self.known[key] for key in client_order_ids if key in self.known}
 
-    def fills(self, after: int) -> tuple[Fill, ...]:
-        self.asked_after.append(after)
-        return tuple(fill for fill in self.executions if fill.number > after)
+    def fills(self, since: date) -> tuple[Fill, ...]:
+        self.asked_since.append(since)
+        return tuple(fill for fill in self.executions if fill.session >= since)
 
     def fill(self, number: int, symbol: str, quantity: int, session: date, *, decided: date = MON, ordered: int = 30) -> Fill:
         of = order(symbol, ordered, decided)
         price, at = usd("100"), instant(session, 14)
-        made = Fill(number, f"x{number}", of.client_order_id, symbol, of.side, quantity, price, usd("0"), session, at)
+        made = Fill(f"x{number}", of.client_order_id, symbol, of.side, quantity, price, usd("0"), session, at)
         self.executions.append(made)
         return made
 
@@ -164,7 +164,7 @@ def test_a_fill_after_a_cancel_is_booked_all_the_same(desk: Desk, monday: Run, v
     assert _order(desk, "AAPL")[:2] == (OrderState.FILLED, 30)
 
 
-def test_a_fill_of_a_session_not_settled_yet_waits_for_it_even_behind_a_later_number(desk: Desk, monday: Run, venue: Venue) -> None:
+def test_a_fill_of_a_session_not_settled_yet_waits_for_it_whatever_its_place(desk: Desk, monday: Run, venue: Venue) -> None:
     venue.say("AAPL", OrderState.FILLED, 30)
     venue.say("IBM", OrderState.FILLED, 30)
     venue.fill(1, "AAPL", 30, WED)
@@ -185,6 +185,17 @@ def test_an_order_that_is_over_stays_open_until_its_fills_are_booked(desk: Desk,
     assert _order(desk, "AAPL")[:2] == (OrderState.EXPIRED, 10)
 
 
+def test_a_fill_that_an_order_lacks_is_asked_for_from_the_session_that_decided_it(desk: Desk, monday: Run, venue: Venue) -> None:
+    _settle(desk, venue, TUE, market(TUE, {}))
+    _settle(desk, venue, WED, market(WED, {}))
+    venue.fill(1, "AAPL", 10, TUE)
+    venue.say("AAPL", OrderState.PARTIALLY_FILLED, 10)
+    venue.asked_since.clear()
+    assert _settle(desk, venue, THU, market(THU, {})).fills == 1
+    assert venue.asked_since[:2] == [WED, MON]
+    assert _order(desk, "AAPL")[:2] == (OrderState.PARTIALLY_FILLED, 10)
+
+
 def test_a_fill_of_an_order_that_is_not_ours_is_counted_and_left_to_reconciliation(desk: Desk, monday: Run, venue: Venue) -> None:
     venue.fill(1, "MSFT", 5, TUE)
     found = _settle(desk, venue, TUE, market(TUE, {}))
@@ -195,7 +206,7 @@ def test_a_fill_of_an_order_that_is_not_ours_is_counted_and_left_to_reconciliati
 def test_a_fill_that_changes_its_story_is_an_error_and_nothing_is_booked(desk: Desk, monday: Run, venue: Venue) -> None:
     first = venue.fill(1, "AAPL", 10, TUE)
     _settle(desk, venue, TUE, market(TUE, {}))
-    venue.executions.append(replace(first, number=2, quantity=20))
+    venue.executions.append(replace(first, quantity=20))
     venue.fill(3, "IBM", 30, WED)
     with pytest.raises(DataError, match="other content"):
         _settle(desk, venue, WED, market(WED, {}))

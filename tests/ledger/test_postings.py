@@ -34,7 +34,7 @@ from tests.ledger.world import BOOK, NEXT, NOW, SESSION, count
 def trade(signed: int, price: str | int, commission: str = "0", execution: str = "e") -> Fill:
     amount = Micros(price) if isinstance(price, int) else micros(price)
     side = Side.BUY if signed > 0 else Side.SELL
-    return Fill(1, execution, "c", "AAPL", side, abs(signed), amount, micros(commission), SESSION, NOW)
+    return Fill(execution, "c", "AAPL", side, abs(signed), amount, micros(commission), SESSION, NOW)
 
 
 def amounts(entry: Entry) -> dict[str, int]:

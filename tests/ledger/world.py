@@ -100,7 +100,6 @@ def fill(
 ) -> Fill:
     """A fill of that order."""
     return Fill(
-        number=number,
         execution_id=f"{one.client_order_id}-{number}",
         client_order_id=one.client_order_id,
         symbol=one.symbol,
