@@ -1,6 +1,7 @@
 """send: one order at a time, its intent committed first."""
 
 from grodt.execution.send import send
+from grodt.execution.windows import Windows
 from tasks.cycle import Cycle
 from tasks.stage import stage
 
@@ -20,6 +21,7 @@ def send_orders(cycle: Cycle) -> int:
         parts.broker,
         cycle.opened,
         limits=parts.config.limits,
+        windows=Windows(parts.calendar, parts.hours),
         now=parts.now,
         sleep=cycle.sleep,
         progress=progress,

@@ -18,6 +18,7 @@ from grodt.bars.simulated import SimulatedSource
 from grodt.bars.simulated_paths import SUPPLY
 from grodt.bars.source import BarSource
 from grodt.brokers.paper import PaperBroker
+from grodt.brokers.windows import PAPER, SendingHours
 from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.manifest import LedgerManifest
@@ -132,9 +133,10 @@ class DataParts:
 
 @dataclass(frozen=True, slots=True)
 class Parts(DataParts):
-    """Everything a cycle of one book works with."""
+    """Everything a cycle of one book works with; `hours` are those in which its broker takes orders."""
 
     broker: PaperBroker
+    hours: SendingHours
 
     def close(self) -> None:
         """Close its files."""
@@ -149,7 +151,7 @@ def parts(book: str, session: date) -> Parts:
     broker = PaperBroker(
         data.where.broker_file(book), book, config.capital_micros, config.broker.terms(), allow_short=not config.construction.long_only
     )
-    return Parts(**{field.name: getattr(data, field.name) for field in fields(data)}, broker=broker)
+    return Parts(**{field.name: getattr(data, field.name) for field in fields(data)}, broker=broker, hours=PAPER)
 
 
 def data_parts(book: str, session: date) -> DataParts:

@@ -1,6 +1,6 @@
 """Send a basket, exactly once.
 
-Before an order goes out, its intent is committed in a transaction that also read the halts; after it, the broker's answer.
+Before an order goes out, its intent is committed in a transaction that also read the halts and the clock; after it, the broker's answer.
 Both stand in one commit between two sends: the answer to the last order and the intent of the next. An order whose answer was
 lost is looked up by our id before anything else happens, and is sent again under the same id only after the broker twice said
 that it never had it.
@@ -14,6 +14,7 @@ from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.errors import GrodtError, HaltActive, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution.outcome import is_same, look_up, record_answer
 from grodt.execution.throttle import Throttle
+from grodt.execution.windows import Windows
 from grodt.ledger.halts import Halt, active, halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import approval_of, basket_of, orders_of, transition
@@ -36,7 +37,7 @@ class Sent:
         orders: in the basket.
         accepted, rejected: by the broker, those found by look-up included.
         adopted: of these, the ones whose answer was lost and that were found by look-up.
-        cancelled: not sent because their symbol is halted.
+        cancelled: not sent because their symbol is halted, or outside the window of their type.
         already: sent by an earlier call.
     """
 
@@ -55,6 +56,7 @@ def send(
     run: Run,
     *,
     limits: Limits,
+    windows: Windows,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -67,6 +69,7 @@ def send(
         broker: where the orders go.
         run: whose basket is sent.
         limits: of its book, for controls 20 and 22.
+        windows: of its broker, for control 27, which refuses an order and goes on with the next.
         now: the clock, read once per commit.
         sleep: waits that many seconds.
         progress: told (orders dealt with, orders in the basket) after each.
@@ -83,7 +86,7 @@ def send(
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: approval_of(tx, digest) is not None, run)
         states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
         throttle = Throttle.of_run(tx, run, limits)
-    sending = _Sending(ledger, lease, broker, run, throttle, now, sleep, Sent(len(basket.orders)))
+    sending = _Sending(ledger, lease, broker, run, throttle, windows, now, sleep, Sent(len(basket.orders)))
     in_flight = [order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT]
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     adopted = sending.adopt(in_flight)
@@ -114,6 +117,7 @@ class _Sending:
     broker: Broker
     run: Run
     throttle: Throttle
+    windows: Windows
     now: Callable[[], datetime]
     sleep: Callable[[float], None]
     sent: Sent
@@ -155,21 +159,21 @@ class _Sending:
             self._commit(None)
 
     def _intend(self, order: Order) -> bool:
-        """Commit the last answer and the intent to send this order; False when its symbol is halted and it is cancelled instead."""
-        halts = self._commit(order)
+        """Commit the last answer and the intent to send this order; False when it is cancelled instead: its symbol is halted, or 27."""
+        halts, refusal = self._commit(order)
         stopping = [each for each in halts if each.scope != "symbol"]
         if stopping:
             raise HaltActive(
                 f"book {self.run.book} is halted, so {order.client_order_id} and what follows it in run {self.run.run_id} was not sent: "
                 f"{'; '.join(map(str, stopping))}. `grodt rearm` when it may trade again, then run the cycle again"
             )
-        return not halts
+        return not halts and not refusal
 
-    def _commit(self, order: Order | None) -> tuple[Halt, ...]:
+    def _commit(self, order: Order | None) -> tuple[tuple[Halt, ...], str]:
         """One transaction: the last answer; the halts that concern the order, and one that controls 20 and 22 make; its new state.
 
         Returns:
-            Those halts.
+            Those halts, and why control 27 refuses the order; "" where it does not.
         """
         now = self.now()
         with self.ledger.write(self.lease) as tx:
@@ -181,15 +185,18 @@ class _Sending:
                 halts = tuple(each for each in active(tx, self.run.book) if each.scope != "symbol" or each.symbol == order.symbol)
             if why and all(each.scope == "symbol" for each in halts):
                 halts = (halt(tx, scope="book", book=self.run.book, reason=why, author="risk", now=now),)
+            refusal = "" if order is None or halts else self.windows.refusal(order, now)
             if order is not None:
-                if not halts:
+                if refusal:
+                    transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=self.run.run_id, now=now, reason=refusal)
+                elif not halts:
                     self.throttle.sent(now)
                     transition(tx, order.client_order_id, OrderState.SENDING, run_id=self.run.run_id, now=now)
                 elif all(each.scope == "symbol" for each in halts):
                     reason = f"symbol halted: {halts[0].reason}"
                     transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=self.run.run_id, now=now, reason=reason)
         self.answer = None
-        return halts
+        return halts, refusal
 
     def _take(self, order: Order, answer: BrokerOrder, *, adopted: bool = False) -> None:
         if answer.state is not OrderState.REJECTED and not is_same(order, answer):

@@ -12,8 +12,10 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.brokers.windows import PAPER
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.execution import Sent, Settled, send, settle
+from grodt.execution.windows import Windows
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.postings import deposit_entry, post
@@ -24,11 +26,13 @@ from grodt.orders.basket import Basket, basket_hash
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.reconciliation import Reconciled, reconcile
+from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, MON, order, usd
 from tests.risk.proposals import limits
 
 CASH = usd("1000000")
 TERMS = FillTerms.of(5.0, 1.0)
+WINDOWS = Windows(Calendar("XNYS"), PAPER)
 _EPOCH = datetime(2026, 3, 2, 21, 5, tzinfo=UTC)
 
 
@@ -160,6 +164,7 @@ class Desk:
         self.real_ledger = Ledger.open(f"sqlite:///{path}")
         self.ledger: Ledger = FusedLedger(self.real_ledger, self.fuse)  # type: ignore[assignment]
         self.terms = terms
+        self.windows = WINDOWS
         self.paper = PaperBroker(folder / "paper.db", BOOK, cash, terms, allow_short=True)
         self.broker = FaultyBroker(self.paper, self.fuse)
         with self.real_ledger.write() as tx:
@@ -197,7 +202,9 @@ class Desk:
         return basket
 
     def send(self, run: Run, **bounds: int) -> Sent:
-        return send(self.ledger, None, self.broker, run, limits=limits(**bounds), now=self.now, sleep=self.pauses.append)
+        return send(
+            self.ledger, None, self.broker, run, limits=limits(**bounds), windows=self.windows, now=self.now, sleep=self.pauses.append
+        )
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:
         bps = self.terms.borrow_bps

@@ -6,18 +6,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grodt.brokers.protocol import BrokerOrder
+from grodt.brokers.windows import ALPACA, PAPER
 from grodt.errors import BrokerUnavailable, DataError, GrodtError, HaltActive, LeaseHeld, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution import Sent, send
 from grodt.execution.outcome import LOOK_UP_PAUSE_SECONDS
 from grodt.execution.throttle import Throttle
+from grodt.execution.windows import Windows
 from grodt.ledger.halts import active, halt, rearm
 from grodt.ledger.leases import acquire
 from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket, rejects_in_a_row
 from grodt.ledger.runs import Run
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
+from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, MON, TUE, market, order, usd
-from tests.execution.desk import Desk, make_basket
+from tests.execution.desk import WINDOWS, Desk, make_basket
 from tests.risk.proposals import limits
 
 _APPROVED, _ACCEPTED, _CANCELLED, _UNKNOWN = OrderState.APPROVED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.UNKNOWN
@@ -71,6 +74,7 @@ def test_progress_is_told_order_by_order(desk: Desk, run: Run) -> None:
         desk.broker,
         run,
         limits=limits(),
+        windows=WINDOWS,
         now=desk.now,
         sleep=desk.pauses.append,
         progress=lambda *each: told.append(each),
@@ -201,7 +205,7 @@ def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> No
 
     desk.decide(run, {"AAPL": 30})
     with pytest.raises(ReconciliationBreak, match="we sent buy 30 AAPL, the broker has buy 31 AAPL as paper-1"):
-        send(desk.ledger, None, Confused(), run, limits=limits(), now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
+        send(desk.ledger, None, Confused(), run, limits=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
     assert _states(desk, run) == {"AAPL": _UNKNOWN}
     with desk.real_ledger.read() as tx:
         assert [each.symbol for each in active(tx, BOOK)] == ["AAPL"]
@@ -218,7 +222,7 @@ def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run:
 
     desk.broker.before_send = take_over
     with pytest.raises(LeaseHeld, match="taken over by second"):
-        send(desk.ledger, lease, desk.broker, run, limits=limits(), now=desk.now, sleep=desk.pauses.append)
+        send(desk.ledger, lease, desk.broker, run, limits=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)
     assert len(desk.broker.sends) == 1
     assert desk.send(run) == Sent(orders=2, accepted=2, adopted=1)
 
@@ -312,3 +316,56 @@ def test_an_accepted_order_ends_a_row_of_rejects(desk: Desk, run: Run) -> None:
     with desk.real_ledger.read() as tx:
         assert rejects_in_a_row(tx, run.run_id) == 0
     assert _book_halts(desk) == []
+
+
+# control 27: the window of the order type
+
+
+def test_outside_its_window_an_order_is_cancelled_with_the_reason_and_the_next_is_asked_by_itself(desk: Desk, run: Run) -> None:
+    """The desk's clock is at 21:05 UTC, 16:05 in New York: Alpaca refuses orders for the open until 19:00."""
+    basket = desk.decide(run, {"AAPL": 10, "IBM": 20})
+    desk.windows = Windows(Calendar("XNYS"), ALPACA)
+    assert desk.send(run) == Sent(orders=2, cancelled=2)
+    assert desk.broker.sends == []
+    assert _states(desk, run) == {"AAPL": _CANCELLED, "IBM": _CANCELLED}
+    assert _reason(desk, basket.orders[0].client_order_id) == (
+        "outside_window: the send time is outside the order type's window (control 27: 2026-03-02 21:05:00 is not from 2026-03-03 00:00 to "
+        "before 2026-03-03 14:28 UTC)"
+    )
+    assert desk.send(run) == Sent(orders=2, already=2)
+
+
+def test_a_window_that_ends_while_a_basket_is_sent_refuses_the_rest(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10, "IBM": 20})
+    instants = iter([datetime(2026, 3, 3, 14, 27, 59, tzinfo=UTC), *[datetime(2026, 3, 3, 14, 28, tzinfo=UTC)] * 5])
+    found = send(
+        desk.ledger,
+        None,
+        desk.broker,
+        run,
+        limits=limits(),
+        windows=Windows(Calendar("XNYS"), ALPACA),
+        now=lambda: next(instants),
+        sleep=desk.pauses.append,
+    )
+    assert found == Sent(orders=2, accepted=1, cancelled=1)
+    assert _states(desk, run) == {"IBM": _ACCEPTED, "AAPL": _CANCELLED}
+
+
+def test_an_order_type_without_a_window_is_never_sent(desk: Desk, run: Run) -> None:
+    basket = make_basket(run, [replace(order("AAPL", 10), time_in_force="day")])
+    with desk.ledger.write() as tx:
+        record_basket(tx, basket, run.run_id, desk.now())
+        approve_basket(tx, basket.hash, "automatic", desk.now())
+    assert desk.send(run) == Sent(orders=1, cancelled=1)
+    assert "'day' has no window in which it may be sent (control 27)" in _reason(desk, basket.orders[0].client_order_id)
+
+
+def test_a_simulated_broker_takes_late_what_it_fills_in_the_past(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10})
+    years = timedelta(days=2000)
+    found = send(
+        desk.ledger, None, desk.broker, run, limits=limits(), windows=Windows(Calendar("XNYS"), PAPER), now=lambda: desk.now() + years,
+        sleep=desk.pauses.append,
+    )  # fmt: skip
+    assert found == Sent(orders=1, accepted=1)
