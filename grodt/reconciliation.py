@@ -6,17 +6,18 @@ Positions are compared exactly, cash within a cent, open orders one by one.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from types import MappingProxyType
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import ReconciliationBreak
-from grodt.ledger.breaks import Break, record_breaks
+from grodt.errors import DataError, ReconciliationBreak
+from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
 from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import LedgerOrder, orders_in
 from grodt.ledger.postings import cash, holdings
 from grodt.ledger.unit import Ledger, Read
-from grodt.money import MICROS_PER_CENT, Micros, decimal
+from grodt.money import MICROS_PER_CENT, Micros
 from grodt.orders.order import Side
 from grodt.orders.states import IN_FLIGHT, OPEN
 
@@ -34,12 +35,14 @@ class Books:
         open_orders: signed shares still to fill by client order id.
         in_flight: signed shares, by client order id, of orders sent with no answer known; our side only. The other side may
             have such an order or not; neither is a break.
+        fractions: billionths of a share beside the whole ones of `positions`; the ledger holds none, so each is a break.
     """
 
     positions: Mapping[str, int]
     cash: Micros
     open_orders: Mapping[str, int]
     in_flight: Mapping[str, int] = _NONE
+    fractions: Mapping[str, int] = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,13 @@ def compare(ours: Books, theirs: Books) -> tuple[Break, ...]:
     """Every difference, over the union of both sides; what one side lacks is zero there.
 
     Returns:
-        Breaks by kind (position, order, cash), then by key. `symbol` of an order's break is its client order id; of a cash
+        Breaks by kind (position, fraction, order, cash), then by key. `symbol` of an order's break is its client order id; of a cash
         break it is empty.
     """
-    positions = [
-        Break("position", symbol, ours.positions.get(symbol, 0), theirs.positions.get(symbol, 0))
-        for symbol in sorted(ours.positions.keys() | theirs.positions.keys())
-        if ours.positions.get(symbol, 0) != theirs.positions.get(symbol, 0)
-    ]
+    shares = (
+        *_unequal("position", ours.positions, theirs.positions),
+        *_unequal("fraction", ours.fractions, theirs.fractions),
+    )
     orders = [
         Break("order", key, ours.open_orders.get(key, 0), theirs.open_orders.get(key, 0))
         for key in sorted(ours.open_orders.keys() | theirs.open_orders.keys())
@@ -70,7 +72,7 @@ def compare(ours: Books, theirs: Books) -> tuple[Break, ...]:
         and not _may_be_there(ours.in_flight.get(key, 0), theirs.open_orders.get(key, 0))
     ]
     money = [Break("cash", "", ours.cash, theirs.cash)] if abs(ours.cash - theirs.cash) > MICROS_PER_CENT else []
-    return (*positions, *orders, *money)
+    return (*shares, *orders, *money)
 
 
 def ledger_books(tx: Read, book: str) -> Books:
@@ -88,9 +90,12 @@ def broker_books(broker: Broker) -> Books:
 
     Raises:
         BrokerUnavailable: it did not answer; that is never an empty book.
+        DataError: it holds a finer fraction of a share than a billionth.
     """
+    held = {symbol: _in_parts(symbol, quantity) for symbol, quantity in broker.positions().items()}
     return Books(
-        positions=broker.positions(),
+        positions={symbol: whole for symbol, (whole, _) in held.items()},
+        fractions={symbol: fraction for symbol, (_, fraction) in held.items() if fraction},
         cash=broker.cash(),
         open_orders={order.client_order_id: _signed(order.side, order.quantity - order.filled_quantity) for order in broker.open_orders()},
     )
@@ -133,6 +138,20 @@ def reconcile(
     )
 
 
+def _unequal(kind: BreakKind, ours: Mapping[str, int], theirs: Mapping[str, int]) -> list[Break]:
+    union = sorted(ours.keys() | theirs.keys())
+    return [Break(kind, key, ours.get(key, 0), theirs.get(key, 0)) for key in union if ours.get(key, 0) != theirs.get(key, 0)]
+
+
+def _in_parts(symbol: str, quantity: Decimal) -> tuple[int, int]:
+    """Whole shares, and billionths of one beside them; both have the quantity's sign."""
+    whole = int(quantity)
+    fraction = (quantity - whole).scaleb(FRACTION_DIGITS)
+    if fraction != int(fraction):
+        raise DataError(f"{symbol}: the broker holds {quantity} shares, finer than {FRACTION_DIGITS} decimals; sell the fraction there")
+    return whole, int(fraction)
+
+
 def _may_be_there(in_flight: int, theirs: int) -> bool:
     return in_flight != 0 and in_flight * theirs >= 0 and abs(theirs) <= abs(in_flight)
 
@@ -156,8 +175,8 @@ def _what(differences: int, late: int) -> str:
 def _table(breaks: tuple[Break, ...]) -> str:
     rows = [("kind", "what", "ledger", "broker", "difference")]
     for each in breaks[:_LINES_SHOWN]:
-        show = (lambda amount: f"{decimal(amount):f}") if each.in_cash else str
-        rows.append((each.kind, each.symbol or "USD", show(each.ours), show(each.theirs), show(each.ours - each.theirs)))
+        ours, theirs, apart = (f"{Decimal(each.shown(figure)):f}" for figure in (each.ours, each.theirs, each.ours - each.theirs))
+        rows.append((each.kind, each.symbol or "USD", ours, theirs, apart))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))

@@ -192,11 +192,8 @@ def _valued(mark: "Mark | None") -> dict[str, str]:
 
 
 def _differing(each: "OpenBreak") -> dict[str, object]:
-    from grodt.money import decimal
-
     found = each.difference
-    cash = found.in_cash
-    ours, theirs = (decimal(found.ours), decimal(found.theirs)) if cash else (found.ours, found.theirs)
+    ours, theirs = found.shown(found.ours), found.shown(found.theirs)
     return {
         "break_id": each.break_id,
         "kind": found.kind,
@@ -204,7 +201,7 @@ def _differing(each: "OpenBreak") -> dict[str, object]:
         "ours": ours,
         "theirs": theirs,
         "difference": ours - theirs,
-        "unit": "USD" if cash else "shares",
+        "unit": "USD" if found.in_cash else "shares",
         "first_seen": each.first_session,
         "last_seen": each.last_session,
         "run_id": each.run_id,

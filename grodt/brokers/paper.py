@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
@@ -147,10 +148,11 @@ class PaperBroker:
                 for execution, client, symbol, side, quantity, price, commission, session, filled_at in rows
             )
 
-    def positions(self) -> Mapping[str, int]:
+    def positions(self) -> Mapping[str, Decimal]:
         """See `Broker.positions`."""
         with self._reading() as connection:
-            return dict(connection.execute("SELECT symbol, quantity FROM positions ORDER BY symbol"))
+            rows = connection.execute("SELECT symbol, quantity FROM positions ORDER BY symbol")
+            return {symbol: Decimal(quantity) for symbol, quantity in rows}
 
     def cash(self) -> Micros:
         """See `Broker.cash`."""

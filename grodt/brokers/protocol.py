@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Protocol
 
 from grodt.money import Micros
@@ -19,9 +20,10 @@ class BrokerOrder:
         client_order_id: ours.
         venue_order_id: theirs.
         symbol, side, quantity: what was ordered; whole shares > 0.
-        state: accepted, partially_filled, filled, cancelled, expired or rejected.
+        state: accepted, partially_filled, filled, cancelled, expired or rejected; unknown when the broker says of it what GRODT does
+            not know. It has the order then, which may still fill, and its symbol is halted.
         filled_quantity: shares filled so far.
-        reason: the broker's words for a rejection, cancel or expiry; "" otherwise.
+        reason: the broker's words for a rejection, cancel or expiry, or what is not known; "" otherwise.
     """
 
     client_order_id: str
@@ -49,6 +51,8 @@ class Broker(Protocol):
 
         Raises:
             OrderOutcomeUnknown: no definite answer; look it up with `find`.
+            SessionError: the broker takes no such order now, or no longer; it was not sent.
+            ConfigError: the broker refuses the key; it was not sent.
         """
         ...
 
@@ -76,10 +80,14 @@ class Broker(Protocol):
         """Fills of the sessions from `since` on, in the order they traded. What was told before is told again, and may come twice."""
         ...
 
-    def positions(self) -> Mapping[str, int]:
-        """Shares held by symbol; flat symbols are absent."""
+    def positions(self) -> Mapping[str, Decimal]:
+        """Shares held by symbol, exactly, fractions too; flat symbols are absent."""
         ...
 
     def cash(self) -> Micros:
         """Cash of the account, in micros."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds open."""
         ...

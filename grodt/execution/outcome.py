@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.ledger.halts import halt
 from grodt.ledger.orders import transition
 from grodt.ledger.unit import Write
 from grodt.orders.order import Order
@@ -39,7 +40,10 @@ def is_same(order: Order, answer: BrokerOrder) -> bool:
 
 
 def record_answer(tx: Write, order: Order, answer: BrokerOrder, run_id: str, now: datetime) -> None:
-    """Write the answer to a send: refused, or accepted. What has happened to it since is for `settle`, with its fills."""
+    """Write the answer to a send: refused, or accepted. What has happened to it since is for `settle`, with its fills.
+
+    An answer that cannot be read says that the broker has the order, and halts its symbol.
+    """
     state = OrderState.REJECTED if answer.state is OrderState.REJECTED else OrderState.ACCEPTED
     transition(
         tx,
@@ -50,6 +54,13 @@ def record_answer(tx: Write, order: Order, answer: BrokerOrder, run_id: str, now
         venue_order_id=answer.venue_order_id,
         reason=answer.reason if state is OrderState.REJECTED else "",
     )
+    if answer.state is OrderState.UNKNOWN:
+        halt_unread(tx, order.book, order.symbol, answer.reason, now)
+
+
+def halt_unread(tx: Write, book: str, symbol: str, told: str, now: datetime) -> None:
+    """Halt a symbol of which the broker told what GRODT cannot read."""
+    halt(tx, scope="symbol", book=book, symbol=symbol, reason=f"not understood: {told}", author="execution", now=now)
 
 
 def _find(broker: Broker, client_order_ids: list[str]) -> dict[str, BrokerOrder]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder
-from grodt.execution.outcome import is_same, record_answer
+from grodt.execution.outcome import halt_unread, is_same, record_answer
 from grodt.ledger.actions import apply_actions, charge_borrowing
 from grodt.ledger.fills import fills_since, record_fill
 from grodt.ledger.leases import Lease
@@ -143,6 +143,9 @@ class _Settling:
         now = self.now()
         for each in ours.values():
             self._adopt(tx, each, theirs.get(each.order.client_order_id), now)
+        for key, order in theirs.items():
+            if order.state is OrderState.UNKNOWN:
+                halt_unread(tx, self.run.book, ours[key].order.symbol, order.reason, now)
         if market is not None:
             # A late fill of an earlier session was held when the rights of this one were cut off.
             self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, now)
@@ -169,6 +172,8 @@ class _Settling:
             if fill.client_order_id not in ours and find_order(tx, fill.client_order_id) is None:
                 self.foreign.add(fill.execution_id)  # it is told again in the next session
                 self.result.foreign = len(self.foreign)
+            elif fill.unreadable:
+                halt_unread(tx, self.run.book, fill.symbol, fill.unreadable, now)
             elif record_fill(tx, fill, self.run.book, self.run.run_id, now):
                 self.result.fills += 1
 
@@ -190,5 +195,6 @@ def _short_of(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]
 
 
 def _has_news(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> bool:
-    """Whether an order at the broker is over, or is one whose answer was lost."""
-    return any(order.state in _ENDED or ours[key].state not in OPEN for key, order in theirs.items())
+    """Whether an order at the broker is over, cannot be read, or is one whose answer was lost."""
+    news = {*_ENDED, OrderState.UNKNOWN}
+    return any(order.state in news or ours[key].state not in OPEN for key, order in theirs.items())

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import Row, insert, select, update
@@ -10,8 +11,11 @@ from sqlalchemy import Row, insert, select, update
 from grodt.errors import ConfigError
 from grodt.ledger.tables import breaks
 from grodt.ledger.transaction import Read, Write
+from grodt.money import decimal
 
-BreakKind = Literal["position", "cash", "order", "action"]
+BreakKind = Literal["position", "fraction", "cash", "order", "action"]
+#: A fraction of a share is counted in billionths, the finest that a broker we know holds.
+FRACTION_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,9 @@ class Break:
 
     Attributes:
         kind: what differs.
-        symbol: ticker of a position; client order id of an order; "" for cash; ticker, kind and ex date of a corporate action.
-        ours, theirs: shares, or micros of cash.
+        symbol: ticker of a position, or of the fraction of a share beside it; client order id of an order; "" for cash; ticker, kind and
+            ex date of a corporate action.
+        ours, theirs: shares, billionths of a share of a fraction, or micros of cash.
     """
 
     kind: BreakKind
@@ -33,6 +38,12 @@ class Break:
     def in_cash(self) -> bool:
         """Whether it is about cash, in micros; else about shares."""
         return self.kind == "cash" or (self.kind == "action" and self.symbol.split()[1] in ("dividend", "delisting"))
+
+    def shown(self, figure: int) -> int | Decimal:
+        """One of its figures in units of currency, or in shares."""
+        if self.kind == "fraction":
+            return Decimal(figure).scaleb(-FRACTION_DIGITS)
+        return decimal(figure) if self.in_cash else figure
 
 
 @dataclass(frozen=True, slots=True)

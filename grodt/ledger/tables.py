@@ -445,7 +445,7 @@ breaks = Table(
     Column("resolved_at", Instant),
     Column("resolved_reason", Text),
     Column("resolved_author", Text),
-    one_of("kind", "position", "cash", "order", "action"),
+    one_of("kind", "position", "cash", "order", "action", "fraction"),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_reason IS NULL) AND (resolved_at IS NULL) = (resolved_author IS NULL)",
         name="resolution_whole",

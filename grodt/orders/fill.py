@@ -18,6 +18,8 @@ class Fill:
         price, commission: micros.
         session: session it traded in.
         filled_at: instant, aware UTC.
+        unreadable: what the broker told that cannot be read, such as a fraction of a share; "" as a rule. Such a fill is not booked and
+            its symbol is halted; what could not be read is 0.
     """
 
     execution_id: str
@@ -29,3 +31,4 @@ class Fill:
     commission: Micros
     session: date
     filled_at: datetime
+    unreadable: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from grodt.bars.market import SessionMarket
@@ -126,13 +127,16 @@ class FaultyBroker:
         self._read()
         return self._inner.fills(since)
 
-    def positions(self) -> Mapping[str, int]:
+    def positions(self) -> Mapping[str, Decimal]:
         self._read()
         return self._inner.positions()
 
     def cash(self) -> Micros:
         self._read()
         return self._inner.cash()
+
+    def close(self) -> None:
+        self._inner.close()
 
     def _read(self) -> None:
         self._fuse("before a read")

@@ -1,7 +1,7 @@
 """Sending: once each, in order, with the intent committed first, and nothing after a halt."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -55,6 +55,21 @@ def test_every_order_of_the_basket_is_sent_once_sells_first(desk: Desk, run: Run
     assert _states(desk, run) == dict.fromkeys(["IBM", "MSFT", "AAPL"], _ACCEPTED)
     assert desk.send(run) == Sent(orders=3, already=3)
     assert len(desk.broker.sends) == 3
+
+
+def test_an_answer_that_cannot_be_read_is_an_order_at_the_broker_and_halts_its_symbol(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10, "IBM": 20})
+    take = desk.paper.submit
+
+    def submit(each: Order, session: date) -> BrokerOrder:
+        answer = take(each, session)
+        return replace(answer, state=_UNKNOWN, reason="status 'limbo'") if each.symbol == "AAPL" else answer
+
+    desk.paper.submit = submit  # type: ignore[method-assign]
+    assert desk.send(run) == Sent(orders=2, accepted=2)
+    assert _states(desk, run) == dict.fromkeys(["AAPL", "IBM"], _ACCEPTED)
+    with desk.real_ledger.read() as tx:
+        assert [(each.symbol, each.reason) for each in active(tx, BOOK)] == [("AAPL", "not understood: status 'limbo'")]
 
 
 def test_there_is_one_commit_before_each_send_and_one_after(desk: Desk, run: Run) -> None:

@@ -10,6 +10,7 @@ from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, DataError
 from grodt.execution import Settled, settle
 from grodt.ledger.fills import fills_in
+from grodt.ledger.halts import active
 from grodt.ledger.orders import find_order
 from grodt.ledger.postings import cash, holdings, settled
 from grodt.ledger.runs import Run
@@ -71,6 +72,11 @@ def _order(desk: Desk, symbol: str) -> tuple[OrderState, int, str]:
         found = find_order(tx, order(symbol, 30).client_order_id)
     assert found is not None
     return found.state, found.filled_quantity, found.reason
+
+
+def _halted(desk: Desk) -> list[tuple[str, str]]:
+    with desk.real_ledger.read() as tx:
+        return [(each.symbol, each.reason) for each in active(tx, BOOK) if each.scope == "symbol"]
 
 
 def _holds(desk: Desk) -> dict[str, int]:
@@ -211,6 +217,28 @@ def test_a_fill_that_changes_its_story_is_an_error_and_nothing_is_booked(desk: D
     with pytest.raises(DataError, match="other content"):
         _settle(desk, venue, WED, market(WED, {}))
     assert _holds(desk) == {"AAPL": 10}
+
+
+def test_an_order_of_which_the_broker_says_what_we_do_not_know_stays_open_and_its_symbol_is_halted(
+    desk: Desk, monday: Run, venue: Venue
+) -> None:
+    venue.say("AAPL", OrderState.UNKNOWN, 10, "status 'limbo'")
+    venue.fill(1, "AAPL", 10, TUE)
+    found = _settle(desk, venue, TUE, market(TUE, {}))
+    assert (found.fills, found.ended) == (1, 0)
+    assert _order(desk, "AAPL")[:2] == (OrderState.PARTIALLY_FILLED, 10)
+    assert _halted(desk) == [("AAPL", "not understood: status 'limbo'")]
+    _settle(desk, venue, TUE)
+    assert len(_halted(desk)) == 1
+
+
+def test_a_fill_that_cannot_be_read_is_not_booked_and_its_symbol_is_halted(desk: Desk, monday: Run, venue: Venue) -> None:
+    odd = replace(venue.fill(1, "AAPL", 10, TUE), quantity=0, unreadable="0.5 shares")
+    venue.executions = [odd]
+    venue.fill(2, "IBM", 30, TUE)
+    assert _settle(desk, venue, TUE, market(TUE, {})).fills == 1
+    assert _holds(desk) == {"IBM": 30}
+    assert _halted(desk) == [("AAPL", "not understood: 0.5 shares")]
 
 
 def test_a_ledger_restored_to_before_a_send_finds_its_orders_again(desk: Desk, venue: Venue) -> None:

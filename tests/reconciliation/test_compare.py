@@ -1,5 +1,7 @@
 """Comparing two books finds every difference and nothing else."""
 
+from decimal import Decimal
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +24,13 @@ def test_what_one_side_lacks_is_zero_there() -> None:
 def test_cash_may_differ_by_a_cent_and_no_more() -> None:
     assert compare(_book(cash=10_000), _book()) == ()
     assert compare(_book(cash=-10_001), _book()) == (Break("cash", "", -10_001, 0),)
+
+
+def test_a_fraction_of_a_share_is_a_break_beside_the_whole_ones() -> None:
+    theirs = Books({"AAPL": 7}, Micros(0), {}, fractions={"AAPL": 250_000_000, "IBM": 1})
+    found = compare(_book(AAPL=6), theirs)
+    assert found == (Break("position", "AAPL", 6, 7), Break("fraction", "AAPL", 0, 250_000_000), Break("fraction", "IBM", 0, 1))
+    assert [each.shown(each.theirs) for each in found] == [7, Decimal("0.25"), Decimal("0.000000001")]
 
 
 def test_open_orders_are_compared_one_by_one() -> None:

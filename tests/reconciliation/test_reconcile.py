@@ -2,11 +2,12 @@
 
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from grodt.errors import BrokerUnavailable, HaltActive, ReconciliationBreak
+from grodt.errors import BrokerUnavailable, DataError, HaltActive, ReconciliationBreak
 from grodt.ledger.breaks import Break, open_breaks
 from grodt.ledger.halts import active
 from grodt.ledger.orders import transition
@@ -77,6 +78,16 @@ def test_positions_and_cash_that_differ_are_breaks_and_money_is_shown_in_units(d
         ("order", "demo-eod-20260303-IBM-0"),
         ("cash", ""),
     ]
+
+
+def test_a_fraction_of_a_share_at_the_broker_is_seen(desk: Desk, run: Run) -> None:
+    desk.paper.positions = lambda: {"AAPL": Decimal("30.000000001")}  # type: ignore[method-assign]
+    with pytest.raises(ReconciliationBreak, match=r"fraction +AAPL +0\.000000000 +0\.000000001 +-0\.000000001\n"):
+        desk.reconcile(run)
+    assert _breaks(desk) == [Break("fraction", "AAPL", 0, 1)]
+    desk.paper.positions = lambda: {"AAPL": Decimal("30.0000000001")}  # type: ignore[method-assign]
+    with pytest.raises(DataError, match=r"AAPL: the broker holds 30\.0000000001 shares, finer than 9 decimals"):
+        desk.reconcile(run)
 
 
 def test_a_long_table_is_cut_and_every_break_recorded(desk: Desk, run: Run) -> None:
