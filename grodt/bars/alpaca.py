@@ -67,7 +67,9 @@ class AlpacaSource:
         self._settings = settings
         self._calendar = calendar
         self._report = report
-        self._opened = partial(AlpacaHttp.opened, name, credentials, patience=patience or Patience(), random=random, sleep=sleep)
+        self._opened = partial(
+            AlpacaHttp.opened, f"source {name!r}", credentials, patience=patience or Patience(), random=random, sleep=sleep
+        )
         self._reported: set[UnsupportedAction] = set()
         self._listing: Assets | None = None
         self._listing_lock = Lock()
@@ -166,7 +168,7 @@ class AlpacaSource:
             "feed": self._settings.feed,
             "sort": "asc",
         }
-        read = partial(read_json, BarsPage, source=self._name, about=about)
+        read = partial(read_json, BarsPage, asker=f"source {self._name!r}", about=about)
         return http.pages(f"{self._settings.data_url}/v2/stocks/bars", question, read, about=about)
 
     def _midnight(self, day: date) -> datetime:

@@ -104,7 +104,7 @@ def read_actions_page(body: bytes, *, source: str, about: str) -> ActionsPage:
     try:
         return ActionsPage.model_validate(content)
     except ValidationError as error:
-        raise unreadable(error, source=source, about=about) from None
+        raise unreadable(error, asker=f"source {source!r}", about=about) from None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -230,7 +230,9 @@ def actions_of(pages: Iterable[ActionsPage], asked: Collection[str], start: date
                     if kind in _UNSUPPORTED:
                         unsupported.add(_unsupported(kind, record))
                         continue
-                    raise unreadable(error, source=source, about=about, place=(_symbol_of(record), kind, str(number))) from None
+                    raise unreadable(
+                        error, asker=f"source {source!r}", about=about, place=(_symbol_of(record), kind, str(number))
+                    ) from None
     wanted = set(asked)
     by_key: dict[tuple[str, date, str], list[_Row]] = defaultdict(list)
     for row in rows:

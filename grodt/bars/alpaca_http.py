@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import cache
 from random import Random
-from typing import Protocol
+from typing import Protocol, Self
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from grodt.bars.alpaca_settings import KEY_VARIABLE, SECRET_VARIABLE
 from grodt.bars.credentials import Credentials
 from grodt.bars.patience import Patience, TryAgain, cut, may_pass, patiently, pause_asked_for, seconds_to_reset
-from grodt.errors import ConfigError, DataError
+from grodt.errors import ConfigError, DataError, GrodtError
 
 
 class Page(Protocol):
@@ -34,9 +34,9 @@ class AlpacaHttp:
     """Questions to one Alpaca host after the other, under one key. Use it inside `opened`."""
 
     def __init__(
-        self, source: str, client: httpx.AsyncClient, patience: Patience, random: Random, sleep: Callable[[float], Awaitable[None]]
+        self, asker: str, client: httpx.AsyncClient, patience: Patience, random: Random, sleep: Callable[[float], Awaitable[None]]
     ) -> None:
-        self._source = source
+        self._asker = asker
         self._client = client
         self._patience = patience
         self._random = random
@@ -48,9 +48,9 @@ class AlpacaHttp:
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, source: str, credentials: Credentials, *, patience: Patience, random: Random, sleep: Callable[[float], Awaitable[None]]
-    ) -> AsyncIterator["AlpacaHttp"]:
-        """Connections that live as long as the block; they belong to its event loop."""
+        cls, asker: str, credentials: Credentials, *, patience: Patience, random: Random, sleep: Callable[[float], Awaitable[None]]
+    ) -> AsyncIterator[Self]:
+        """Connections that live as long as the block; they belong to its event loop. `asker` is who asks, for messages."""
         async with httpx.AsyncClient(
             headers={
                 "APCA-API-KEY-ID": credentials.key,
@@ -61,7 +61,7 @@ class AlpacaHttp:
             timeout=httpx.Timeout(patience.read, pool=None),
             limits=httpx.Limits(max_connections=patience.at_once),
         ) as client:
-            yield cls(source, client, patience, random, sleep)
+            yield cls(asker, client, patience, random, sleep)
 
     async def pages[P: Page](self, url: str, question: Mapping[str, str], read: Callable[[bytes], P], *, about: str) -> AsyncIterator[P]:
         """Every page of an answer, to the one without a successor.
@@ -86,34 +86,52 @@ class AlpacaHttp:
             if not token:
                 return
             if token in seen:
-                raise DataError(f"source {self._source!r}: {about}: page token {token!r} comes twice, the pages have no end; ask Alpaca")
+                raise DataError(f"{self._asker}: {about}: page token {token!r} comes twice, the pages have no end; ask Alpaca")
             seen.add(token)
 
     async def get(self, url: str, question: Mapping[str, str], *, about: str) -> bytes:
         """The body of a 200. Errors as in `pages`."""
+        response = await self.answer("GET", url, question, about=about)
+        if response.status_code != httpx.codes.OK:
+            raise self.refused(response, about)
+        return response.content
+
+    async def answer(self, method: str, url: str, question: Mapping[str, str], *, about: str) -> httpx.Response:
+        """The definite answer to what may be asked again, whatever its status.
+
+        Raises:
+            VendorUnavailable: none after every try.
+        """
         return await patiently(
-            lambda: self._try(url, question, about),
+            lambda: self._try(method, url, question),
             patience=self._patience,
             random=self._random,
             sleep=self._sleep,
-            about=f"source {self._source!r}: {about}",
+            about=f"{self._asker}: {about}",
             vendor="Alpaca",
         )
 
-    async def _try(self, url: str, question: Mapping[str, str], about: str) -> bytes:
+    async def once(self, method: str, url: str, question: Mapping[str, str], content: object = None) -> httpx.Response:
+        """One try, and its answer, whatever its status; JSON content where there is any.
+
+        Raises:
+            httpx.RequestError, TimeoutError: none came.
+        """
         await self._wait_for_quota()
+        async with self._free, asyncio.timeout(self._patience.answer):
+            response = await self._client.request(method, url, params=dict(question), json=content)
+        if response.headers.get("X-RateLimit-Remaining") == "0" and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            self._quota_gone_for = seconds_to_reset(response.headers) or 0.0
+        return response
+
+    async def _try(self, method: str, url: str, question: Mapping[str, str]) -> httpx.Response:
         try:
-            async with self._free, asyncio.timeout(self._patience.answer):
-                response = await self._client.get(url, params=dict(question))
+            response = await self.once(method, url, question)
         except (httpx.RequestError, TimeoutError) as error:
             raise TryAgain(f"{type(error).__name__} {error}".strip()) from None
-        if response.status_code == httpx.codes.OK:
-            if response.headers.get("X-RateLimit-Remaining") == "0":
-                self._quota_gone_for = seconds_to_reset(response.headers) or 0.0
-            return response.content
-        if not may_pass(response.status_code):
-            raise self._refused(response, about)
-        raise TryAgain(_told(response), pause_asked_for(response.status_code, response.headers))
+        if may_pass(response.status_code):
+            raise TryAgain(told_by(response), pause_asked_for(response.status_code, response.headers))
+        return response
 
     async def _wait_for_quota(self) -> None:
         """When an answer was the last that its minute allows, nothing is asked until the next minute."""
@@ -122,8 +140,9 @@ class AlpacaHttp:
                 await self._sleep(self._patience.pause(1, self._quota_gone_for, self._random))
             self._quota_gone_for = 0.0
 
-    def _refused(self, response: httpx.Response, about: str) -> ConfigError:
-        status, told = response.status_code, _told(response)
+    def refused(self, response: httpx.Response, about: str) -> GrodtError:
+        """The error of an answer that is no 200 and stays so: what to fix."""
+        status, told = response.status_code, told_by(response)
         if status == 403 and "subscription" in told:
             step = "set the source's `feed` to one that the account is subscribed to (iex needs none), or subscribe"
         elif status in (401, 403):
@@ -135,10 +154,10 @@ class AlpacaHttp:
             step = "correct the source's `data_url` or `trading_url`"
         else:
             step = "correct the symbols or dates that the book names, or the source's `feed`"
-        return ConfigError(f"source {self._source!r}: {about}: Alpaca refuses: {told}; {step}")
+        return ConfigError(f"{self._asker}: {about}: Alpaca refuses: {told}; {step}")
 
 
-def read_json[M: BaseModel](model: type[M], body: bytes, *, source: str, about: str) -> M:
+def read_json[M: BaseModel](model: type[M], body: bytes, *, asker: str, about: str) -> M:
     """A body as the model.
 
     Raises:
@@ -147,20 +166,18 @@ def read_json[M: BaseModel](model: type[M], body: bytes, *, source: str, about: 
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise unreadable(error, source=source, about=about) from None
+        raise unreadable(error, asker=asker, about=about) from None
 
 
-def unreadable(error: ValidationError, *, source: str, about: str, place: Sequence[str] = ()) -> DataError:
+def unreadable(error: ValidationError, *, asker: str, about: str, place: Sequence[str] = ()) -> DataError:
     """The first mistake of a payload: where it is (symbol, number of the record from 0, field), what it is, and the record."""
     mistake = error.errors(include_url=False)[0]
     where = ".".join([*place, *(str(part) for part in mistake["loc"])])
     given = "" if mistake["type"] == "json_invalid" else f" (given: {cut(repr(mistake['input']))})"
-    return DataError(
-        f"source {source!r}: {about}: the answer cannot be read: {f'{where}: ' if where else ''}{mistake['msg']}{given}; ask Alpaca"
-    )
+    return DataError(f"{asker}: {about}: the answer cannot be read: {f'{where}: ' if where else ''}{mistake['msg']}{given}; ask Alpaca")
 
 
-def _told(response: httpx.Response) -> str:
+def told_by(response: httpx.Response) -> str:
     """HTTP status and the server's own words."""
     try:
         content = response.json()

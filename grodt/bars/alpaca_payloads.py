@@ -103,7 +103,7 @@ def listing_of(body: bytes, *, over_the_counter: bool, source: str, about: str) 
     Raises:
         DataError: they cannot be read.
     """
-    assets = read_json(_Assets, b'{"assets":' + body + b"}", source=source, about=about).assets
+    assets = read_json(_Assets, b'{"assets":' + body + b"}", asker=f"source {source!r}", about=about).assets
     active = {
         asset.symbol: Instrument(asset.symbol, shortable=asset.shortable and asset.easy_to_borrow)
         for asset in assets

@@ -1,6 +1,7 @@
 """What every broker must do. A new adapter joins by adding a venue to `VENUES`; a venue can be told to play a session."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,17 +13,30 @@ from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
+from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.world import BOOK, MON, THU, TUE, WED, market, order, usd
+from tests.fakes.alpaca_trading import FakeTrading, evening
 
 Venue = tuple[Broker, Callable[[SessionMarket], None]]
 
 
-def _paper(folder: Path) -> Venue:
-    broker = PaperBroker(folder / "paper.db", BOOK, usd("100000"), FillTerms.of(5.0, 1.0))
-    return broker, broker.advance
+@contextmanager
+def _opened(path: Path, terms: FillTerms) -> Iterator[Venue]:
+    with PaperBroker(path / "paper.db", BOOK, usd("100000"), terms) as broker:
+        yield broker, broker.advance
 
 
-def _paper_with_every_cost(folder: Path) -> Venue:
+def _paper(folder: Path) -> AbstractContextManager[Venue]:
+    return _opened(folder, FillTerms.of(5.0, 1.0))
+
+
+@contextmanager
+def _alpaca(_folder: Path) -> Iterator[Venue]:
+    with FakeTrading(evening(MON)).served() as account, opened_at(account) as broker:
+        yield broker, account.play
+
+
+def _paper_with_every_cost(folder: Path) -> AbstractContextManager[Venue]:
     terms = FillTerms(
         Decimal(5),
         Decimal(1),
@@ -34,34 +48,28 @@ def _paper_with_every_cost(folder: Path) -> Venue:
         participation=Decimal(1),
         borrow_bps=Decimal(50),
     )
-    broker = PaperBroker(folder / "paper.db", BOOK, usd("100000"), terms)
-    return broker, broker.advance
+    return _opened(folder, terms)
 
 
-def _paper_in_parts(folder: Path) -> Venue:
-    broker = PaperBroker(folder / "paper.db", BOOK, usd("100000"), FillTerms(participation=Decimal("0.1"), carry_sessions=2))
-    return broker, broker.advance
+def _paper_in_parts(folder: Path) -> AbstractContextManager[Venue]:
+    return _opened(folder, FillTerms(participation=Decimal("0.1"), carry_sessions=2))
 
 
-VENUES = {"paper": _paper, "paper with every cost": _paper_with_every_cost}
+VENUES = {"alpaca": _alpaca, "paper": _paper, "paper with every cost": _paper_with_every_cost}
 #: They fill a tenth of a session's volume, and go on for two sessions more.
 VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
 
 
-def _opened(venue: Venue) -> Iterator[Venue]:
-    yield venue
-    if isinstance(venue[0], PaperBroker):
-        venue[0].close()
-
-
 @pytest.fixture(params=sorted(VENUES))
 def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
-    yield from _opened(VENUES[request.param](tmp_path))
+    with VENUES[request.param](tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture(params=sorted(VENUES_IN_PARTS))
 def parting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
-    yield from _opened(VENUES_IN_PARTS[request.param](tmp_path))
+    with VENUES_IN_PARTS[request.param](tmp_path) as opened:
+        yield opened
 
 
 def test_an_order_is_accepted_and_found_by_our_id(venue: Venue) -> None:

@@ -20,10 +20,38 @@ NEW_YORK = ZoneInfo("America/New_York")
 RATE_WINDOW = timedelta(minutes=1)
 SIP_DELAY = timedelta(minutes=15)
 FEEDS = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
+_OF_AN_ACCOUNT = ("/v2/assets", "/v2/account", "/v2/orders", "/v2/positions")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9.]*")
 
 
-class FakeAlpaca(FakeVendor):
+class FakeAlpacaHost(FakeVendor):
+    """One of Alpaca's hosts: the key, and so many requests a minute."""
+
+    def __init__(self, now: datetime) -> None:
+        super().__init__(now)
+        self.allowed_in_a_window: int | None = None
+        self._window_began = now
+        self._used = 0
+
+    def admitted(self, path: str, headers: Message) -> tuple[tuple[int, bytes, dict[str, str]] | None, dict[str, str]]:
+        """A refusal, where the key is wrong or its minute used up; and the headers that tell of the limit."""
+        if headers.get("APCA-API-KEY-ID") != KEY or headers.get("APCA-API-SECRET-KEY") != SECRET:
+            return (401 if path.startswith(_OF_AN_ACCOUNT) else 403, as_json({"message": "forbidden."}), {}), {}
+        if self.allowed_in_a_window is None:
+            return None, {}
+        with self._lock:
+            if self.now >= self._window_began + RATE_WINDOW:
+                self._window_began, self._used = self.now, 0
+            reset = int((self._window_began + RATE_WINDOW).timestamp()) + 1
+            left = self.allowed_in_a_window - self._used
+            limits = {"X-RateLimit-Remaining": str(max(0, left - 1)), "X-RateLimit-Reset": str(reset)}
+            if left <= 0:
+                return (429, as_json({"message": "too many requests."}), limits), limits
+            self._used += 1
+        return None, limits
+
+
+class FakeAlpaca(FakeAlpacaHost):
     """The world that is served. Bars are (session, open, high, low, close, volume) by symbol, minutes (start, …); actions are by kind."""
 
     def __init__(self, now: datetime = datetime(2024, 3, 1, 22, 0, tzinfo=UTC)) -> None:
@@ -34,9 +62,6 @@ class FakeAlpaca(FakeVendor):
         self.assets: list[dict[str, Any]] = []
         self.stamp: Callable[[date], datetime] = lambda day: datetime.combine(day, datetime.min.time(), NEW_YORK)
         self.sip_is_subscribed = True
-        self.allowed_in_a_window: int | None = None
-        self._window_began = now
-        self._used = 0
 
     def list_asset(self, symbol: str, **changes: Any) -> None:
         """Add an asset, active and shortable unless said otherwise."""
@@ -49,19 +74,9 @@ class FakeAlpaca(FakeVendor):
 
     def answer(self, path: str, question: dict[str, str], headers: Message) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers of a request."""
-        if headers.get("APCA-API-KEY-ID") != KEY or headers.get("APCA-API-SECRET-KEY") != SECRET:
-            return 401 if path.startswith("/v2/assets") else 403, as_json({"message": "forbidden."}), {}
-        limits: dict[str, str] = {}
-        if self.allowed_in_a_window is not None:
-            with self._lock:
-                if self.now >= self._window_began + RATE_WINDOW:
-                    self._window_began, self._used = self.now, 0
-                reset = int((self._window_began + RATE_WINDOW).timestamp()) + 1
-                left = self.allowed_in_a_window - self._used
-                limits = {"X-RateLimit-Remaining": str(max(0, left - 1)), "X-RateLimit-Reset": str(reset)}
-                if left <= 0:
-                    return 429, as_json({"message": "too many requests."}), limits
-                self._used += 1
+        refusal, limits = self.admitted(path, headers)
+        if refusal is not None:
+            return refusal
         answers = {"/v2/stocks/bars": self._bars, "/v1/corporate-actions": self._actions, "/v2/assets": self._assets}
         if path not in answers:
             return 404, b"404 page not found", limits

@@ -30,6 +30,8 @@ class Fault:
         spoil: turns the true answer's bytes into others, honestly framed.
         break_off: "reset" before a byte, "cut" in the middle of the body, "stall" before a byte, "drip" a byte at a time without end.
         only: of paths that contain this.
+        method: of requests with this method; "" for any.
+        taken: whether the request takes effect all the same.
     """
 
     status: int | None = None
@@ -38,6 +40,8 @@ class Fault:
     spoil: Callable[[bytes], bytes] | None = None
     break_off: str = ""
     only: str = ""
+    method: str = ""
+    taken: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Asked:
     path: str
     question: dict[str, str]
     headers: dict[str, str] = field(default_factory=dict)
+    method: str = "GET"
 
 
 class FakeVendor:
@@ -67,6 +72,10 @@ class FakeVendor:
     def answer(self, path: str, question: dict[str, str], headers: Message) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers of a request."""
         raise NotImplementedError
+
+    def act(self, method: str, path: str, content: bytes, headers: Message) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers of a request that changes something."""
+        return 405, as_json({"message": f"{method} is not allowed"}), {}
 
     def fail(self, *faults: Fault) -> None:
         """Let the next answers fail so, in order."""
@@ -101,11 +110,11 @@ class FakeVendor:
             server.server_close()
             thread.join()
 
-    def next_fault(self, path: str) -> Fault | None:
-        """The fault in store for this path, which is then used up."""
+    def next_fault(self, method: str, path: str) -> Fault | None:
+        """The fault in store for this request, which is then used up."""
         with self._lock:
             for fault in self._faults:
-                if fault.only in path:
+                if fault.only in path and fault.method in ("", method):
                     self._faults.remove(fault)
                     return fault
         return None
@@ -146,17 +155,34 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        self._serve("GET")
+
+    def do_POST(self) -> None:
+        self._serve("POST")
+
+    def do_DELETE(self) -> None:
+        self._serve("DELETE")
+
+    def _serve(self, method: str) -> None:
         with self.vendor.counted():
             parts = urlsplit(self.path)
             question = dict(parse_qsl(parts.query))
-            self.vendor.asked.append(Asked(parts.path, question, dict(self.headers)))
-            fault = self.vendor.next_fault(parts.path) or Fault()
-            if fault.break_off in ("reset", "stall"):
+            content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            self.vendor.asked.append(Asked(parts.path, question, dict(self.headers), method))
+            fault = self.vendor.next_fault(method, parts.path) or Fault()
+            breaks_off_at_once = fault.break_off in ("reset", "stall")
+            status, body, headers = fault.status or 0, fault.body, dict(fault.headers)
+            if fault.taken or (fault.status is None and not breaks_off_at_once):
+                answer = (
+                    self.vendor.answer(parts.path, question, self.headers)
+                    if method == "GET"
+                    else self.vendor.act(method, parts.path, content, self.headers)
+                )
+                if fault.status is None:
+                    status, body, headers = answer
+            if breaks_off_at_once:
                 self._break_off(fault.break_off)
                 return
-            status, body, headers = self.vendor.answer(parts.path, question, self.headers)
-            if fault.status is not None:
-                status, body, headers = fault.status, fault.body, dict(fault.headers)
             if fault.spoil is not None:
                 body = fault.spoil(body)
             self.send_response_only(status)

@@ -1,0 +1,235 @@
+"""An account at Alpaca, over its trading API.
+
+An order is sent once. What Alpaca answers decides: 2xx, it has the order; 4xx, it refuses it, and a 422 about our id means that it has
+one under it, which is looked at; anything else, and no answer, says nothing, and the order is looked up before anything else happens.
+Questions change nothing and are asked again, with pauses, while Alpaca is busy or away.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import partial
+from random import Random
+
+from grodt.bars.alpaca_http import told_by
+from grodt.bars.credentials import Credentials
+from grodt.bars.patience import Patience
+from grodt.brokers.alpaca_http import TradingHttp, refusal_of
+from grodt.brokers.alpaca_listing import Listing
+from grodt.brokers.alpaca_payloads import (
+    ACCOUNT,
+    ORDER,
+    POSITIONS,
+    AlpacaOrder,
+    broker_cash,
+    broker_fill,
+    broker_order,
+    broker_positions,
+)
+from grodt.brokers.alpaca_settings import AlpacaAccount
+from grodt.brokers.protocol import BrokerOrder
+from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown, VendorUnavailable
+from grodt.money import Micros
+from grodt.orders.fill import Fill
+from grodt.orders.order import Order
+from grodt.orders.states import OPEN, OrderState
+from grodt.sessions import Calendar
+
+#: An evening's basket does not wait for long: an order without an answer is looked up after this many seconds.
+PATIENCE = Patience(read=20.0, answer=40.0)
+_TAKEN_ALREADY = "client_order_id must be unique"
+
+
+class AlpacaBroker:
+    """A `Broker` over one account. Nothing is asked before the first question. Safe to share between threads: they take turns."""
+
+    def __init__(
+        self,
+        book: str,
+        settings: AlpacaAccount,
+        credentials: Credentials,
+        calendar: Calendar,
+        *,
+        random: Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        """Put its parts together.
+
+        Args:
+            book: whose account it is, for messages.
+            settings: which account.
+            credentials: its key.
+            calendar: the sessions that fills are counted to.
+            random: jitter of pauses.
+            sleep: how a pause is waited for.
+            patience: how long Alpaca is waited for.
+        """
+        self._asker = f"broker of book {book!r}"
+        self._url = settings.url
+        self._calendar = calendar
+        self._opened = partial(TradingHttp.opened, self._asker, credentials, patience=patience, random=random, sleep=sleep)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alpaca")  # the caller may be inside an event loop of his own
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._http: TradingHttp | None = None
+        self._ids: dict[str, str] = {}  # our id by theirs
+
+    def close(self) -> None:
+        """Close its connections."""
+        with self._thread:
+            self._thread.submit(self._runner.run, self._stack.aclose()).result()
+            self._thread.submit(self._runner.close).result()
+
+    # orders
+
+    def submit(self, order: Order, session: date) -> BrokerOrder:
+        """See `Broker.submit`. `session` is for venues that play sessions; when Alpaca takes an order is in `grodt.brokers.windows`."""
+        del session
+        return self._asked(lambda http: self._submit(http, order))
+
+    def find(self, client_order_id: str) -> BrokerOrder | None:
+        """See `Broker.find`. Alpaca keeps an id taken for ever, also after a cancel."""
+        found = self._asked(lambda http: self._find(http, client_order_id))
+        return None if found is None else broker_order(found)
+
+    def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
+        """See `Broker.orders`."""
+        return self._asked(lambda http: self._orders(http, client_order_ids))
+
+    def open_orders(self) -> tuple[BrokerOrder, ...]:
+        """See `Broker.open_orders`. Orders of others in the account are among them."""
+        rows = self._asked(lambda http: Listing(http, self._url).open_orders())
+        return tuple(sorted(map(self._known, rows), key=lambda each: each.client_order_id))
+
+    def cancel(self, client_order_id: str) -> None:
+        """See `Broker.cancel`. Alpaca takes a moment to do it."""
+        self._asked(lambda http: self._cancel(http, client_order_id))
+
+    # the book
+
+    def fills(self, since: date) -> tuple[Fill, ...]:
+        """See `Broker.fills`. A fill belongs to the session of its day in the exchange's zone, or to the next one where it has none."""
+        return self._asked(lambda http: self._fills(http, since))
+
+    def positions(self) -> Mapping[str, Decimal]:
+        """See `Broker.positions`."""
+        url = f"{self._url}/v2/positions"
+        return broker_positions(self._asked(lambda http: http.read(POSITIONS, url, {}, about="positions")), self._asker)
+
+    def cash(self) -> Micros:
+        """See `Broker.cash`."""
+        url = f"{self._url}/v2/account"
+        return broker_cash(self._asked(lambda http: http.read(ACCOUNT, url, {}, about="the account")), self._asker)
+
+    # below: for the methods above
+
+    def _asked[R](self, ask: Callable[[TradingHttp], Awaitable[R]]) -> R:
+        """What Alpaca answers, in the thread that has the connections."""
+
+        async def answer() -> R:
+            if self._http is None:
+                self._http = await self._stack.enter_async_context(self._opened())
+            return await ask(self._http)
+
+        try:
+            return self._thread.submit(self._runner.run, answer()).result()
+        except VendorUnavailable as error:
+            raise BrokerUnavailable(str(error)) from None
+
+    async def _submit(self, http: TradingHttp, order: Order) -> BrokerOrder:
+        if (order.order_type, order.time_in_force) != ("market", "opg"):
+            return _refused(order, f"{order.order_type} {order.time_in_force} orders are not sent to Alpaca, market opg orders are")
+        response = await http.send(f"{self._url}/v2/orders", _written(order))
+        about = f"order {order.client_order_id}"
+        if response.is_success:
+            try:
+                return self._known(http.parsed(ORDER, response.content, about))
+            except DataError as error:
+                raise OrderOutcomeUnknown(f"{error}; Alpaca answered {response.status_code}") from None
+        if response.status_code != 422 or "client_order_id" not in refusal_of(response).message:
+            return _refused(order, told_by(response))
+        try:
+            existing = await self._find(http, order.client_order_id)
+        except VendorUnavailable as error:
+            raise OrderOutcomeUnknown(f"{about}: {told_by(response)}, and it could not be looked up: {error}") from None
+        if existing is None:
+            return _refused(order, told_by(response))
+        found = self._known(existing)
+        return found if found.state is OrderState.UNKNOWN or _is_of(existing, order) else _refused(order, _TAKEN_ALREADY)
+
+    async def _find(self, http: TradingHttp, client_order_id: str) -> AlpacaOrder | None:
+        url, about = f"{self._url}/v2/orders:by_client_order_id", f"order {client_order_id}"
+        found = await http.find(ORDER, url, {"client_order_id": client_order_id}, about=about)
+        if found is not None and found.client_order_id != client_order_id:
+            raise DataError(f"{self._asker}: {about}: Alpaca answers with order {found.client_order_id!r}; ask Alpaca")
+        return found
+
+    async def _orders(self, http: TradingHttp, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
+        found = await Listing(http, self._url).latest(client_order_ids, lambda row: row.client_order_id)
+        for each in client_order_ids:
+            if each not in found.rows and not found.is_whole:
+                row = await self._find(http, each)
+                if row is not None:
+                    found.rows[each] = row
+        return {key: self._known(found.rows[key]) for key in sorted(found.rows)}
+
+    async def _cancel(self, http: TradingHttp, client_order_id: str) -> None:
+        found = await self._find(http, client_order_id)
+        if found is None or broker_order(found).state not in {*OPEN, OrderState.UNKNOWN}:
+            return
+        about = f"cancel of order {client_order_id}"
+        response = await http.answer("DELETE", f"{self._url}/v2/orders/{found.id}", {}, about=about)
+        if not response.is_success and response.status_code not in (404, 422):  # 404, 422: it is over meanwhile
+            raise http.refused(response, about)
+
+    async def _fills(self, http: TradingHttp, since: date) -> tuple[Fill, ...]:
+        listing = Listing(http, self._url)
+        midnight = datetime.combine(self._calendar.previous(since), time.min, self._calendar.zone)
+        told = [(self._session(each.transaction_time), each) for each in await listing.activities(midnight)]
+        wanted = sorted((pair for pair in told if pair[0] >= since), key=lambda pair: (pair[1].transaction_time, pair[1].id))
+        await self._learn(http, listing, {each.order_id for _, each in wanted})
+        return tuple(broker_fill(each, self._ids[each.order_id], session) for session, each in wanted)
+
+    async def _learn(self, http: TradingHttp, listing: Listing, venue_order_ids: set[str]) -> None:
+        """Find out our ids of orders; one that Alpaca does not have any more is known by its own, and so is none of ours."""
+        missing = sorted(venue_order_ids - self._ids.keys())
+        found = await listing.latest(missing, lambda row: row.id)
+        for each in missing:
+            row = found.rows.get(each)
+            if row is None and not found.is_whole:
+                row = await http.find(ORDER, f"{self._url}/v2/orders/{each}", {}, about=f"Alpaca's order {each}")
+            self._ids[each] = each if row is None else row.client_order_id
+
+    def _known(self, row: AlpacaOrder) -> BrokerOrder:
+        self._ids[row.id] = row.client_order_id
+        return broker_order(row)
+
+    def _session(self, instant: datetime) -> date:
+        day = instant.astimezone(self._calendar.zone).date()
+        return day if self._calendar.is_session(day) else self._calendar.next(day)
+
+
+def _written(order: Order) -> dict[str, str]:
+    """The order as Alpaca reads it. A short sale is a sell there too."""
+    return {
+        "client_order_id": order.client_order_id,
+        "symbol": order.symbol,
+        "side": order.side.value,
+        "qty": str(order.quantity),
+        "type": order.order_type,
+        "time_in_force": order.time_in_force,
+    }
+
+
+def _is_of(row: AlpacaOrder, order: Order) -> bool:
+    """Whether what Alpaca has is this order."""
+    theirs = (row.symbol, row.side, row.qty, row.type, row.time_in_force)
+    return theirs == (order.symbol, order.side.value, Decimal(order.quantity), order.order_type, order.time_in_force)
+
+
+def _refused(order: Order, reason: str) -> BrokerOrder:
+    return BrokerOrder(order.client_order_id, "", order.symbol, order.side, order.quantity, OrderState.REJECTED, 0, reason)
