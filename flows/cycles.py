@@ -12,6 +12,7 @@ from datetime import date
 from flows.desk import chosen_book
 from flows.progress import Progress
 from grodt.execution.opening import find_done
+from grodt.ledger.limits import Difference, differences, limits_in_force
 from grodt.ledger.postings import settled
 from grodt.ledger.runs import find_run, run_id
 from grodt.ledger.unit import Ledger
@@ -36,6 +37,7 @@ class Asked:
         sessions: ascending.
         done: of these, the ones whose cycle is done.
         passed: of these, the ones that were never run and lie before what the book has settled; no cycle can go back to them.
+        not_in_force: limits that the books file has otherwise than they are in force, with the command that makes each so.
     """
 
     where: Environment
@@ -43,6 +45,7 @@ class Asked:
     sessions: tuple[date, ...]
     done: frozenset[date]
     passed: frozenset[date]
+    not_in_force: tuple[Difference, ...]
 
     @property
     def to_run(self) -> tuple[date, ...]:
@@ -70,15 +73,17 @@ def ask(name: str | None, last: date | None, count: int | None) -> Asked:
     """
     where = environment()
     book = chosen_book(name)
-    calendar = books(where).book(book).exchange
+    config = books(where).book(book)
+    calendar = config.exchange
     end = calendar.require_complete(last, clock(where)()) if last else calendar.latest_complete(clock(where)())
     sessions = calendar.latest(end, count or (1 if last else DEFAULT_SESSIONS))
     parts(book, sessions[-1]).close()
     with _ledger(where) as ledger, ledger.read() as tx:
         done = frozenset(session for session in sessions if find_done(tx, book, END_OF_DAY, session))
         through = settled(tx, book)
+        otherwise = differences(config.limits, limits_in_force(tx, book, config.limits).limits)
     passed = frozenset(s for s in sessions if last is None and through is not None and s < through and s not in done)
-    asked = Asked(where, book, sessions, done, passed)
+    asked = Asked(where, book, sessions, done, passed, otherwise)
     if asked.to_run:
         load_flow()
     return asked

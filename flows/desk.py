@@ -6,11 +6,13 @@ from difflib import get_close_matches
 
 from grodt.errors import ConfigError
 from grodt.lake import Lake
+from grodt.ledger.limits import InForce, limits_in_force
 from grodt.ledger.manifest import LedgerManifest, coverage
 from grodt.ledger.unit import Ledger, Read
+from grodt.risk.limit_values import EVERY_GROUP
 from grodt.sessions import Calendar
-from tasks.environment import environment
-from tasks.wiring import books
+from tasks.environment import clock, environment
+from tasks.wiring import books, data_parts
 
 
 def chosen_book(name: str | None) -> str:
@@ -51,6 +53,15 @@ def ledger_at_home() -> Iterator[Ledger]:
         ledger.close()
 
 
+def limits_at_home(book: str) -> InForce:
+    """The limits of a book that are in force; those of the books file where this home has no ledger yet."""
+    where, file = environment(), books().book(book).limits
+    if not where.ledger_file.exists():
+        return InForce(0, file, {})
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        return limits_in_force(tx, book, file)
+
+
 def lake_at_home(ledger: Ledger) -> Lake:
     """The lake of this home."""
     return Lake(environment().lake, LedgerManifest(ledger))
@@ -67,3 +78,21 @@ def require_traded(tx: Read, book: str, symbol: str) -> None:
     if symbol not in known:
         near = get_close_matches(symbol.upper(), sorted(known))
         raise ConfigError(f"book {book} knows no symbol {symbol!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+
+
+def require_group(book: str, group: str) -> None:
+    """Refuse a group that none of the book's instruments is in; `*` stands for each.
+
+    Raises:
+        ConfigError: names those there are.
+    """
+    if group == EVERY_GROUP:
+        return
+    session = calendar_of(book).latest_complete(clock(environment())())
+    parts = data_parts(book, session)
+    try:
+        known = sorted({instrument.sector for instrument in parts.universe(session)} - {""})
+    finally:
+        parts.close()
+    if group not in known:
+        raise ConfigError(f'no instrument of book {book} is in a group {group!r}; there are {", ".join(known) or "none"}, and "*" for each')

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from pathlib import Path
 
 import grodt
-from flows.desk import chosen_book
+from flows.desk import chosen_book, limits_at_home
 from grodt.errors import ConfigError
+from grodt.ledger.limits import InForce, differences
 from grodt.ledger.manifest import snapshot, snapshot_as_of
 from grodt.replay.closing import Identity
 from grodt.replay.engine import Plan
@@ -24,11 +25,18 @@ class Asked:
         book: its book.
         sessions: of the range, ascending.
         out: the folder that it leaves its tables in.
+        limits: those in force in the ledger, which every session of it is judged by.
     """
 
     book: str
     sessions: tuple[date, ...]
     out: Path
+    limits: InForce
+
+    @property
+    def otherwise(self) -> int:
+        """How many of its limits the books file has otherwise."""
+        return len(differences(books().book(self.book).limits, self.limits.limits))
 
 
 def ask(name: str | None, start: date, end: date, out: Path | None) -> Asked:
@@ -41,7 +49,7 @@ def ask(name: str | None, start: date, end: date, out: Path | None) -> Asked:
     folder = environment().reports / book / "replays" / f"{sessions[0]}_{sessions[-1]}" if out is None else out
     if folder.exists() and not (folder / TEAR_SHEET).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"--out {folder} is there and is no earlier replay, and a replay replaces its folder as a whole; name another")
-    return Asked(book, sessions, folder.resolve())
+    return Asked(book, sessions, folder.resolve(), limits_at_home(book))
 
 
 def asked_range(name: str | None, start: date, end: date) -> tuple[str, tuple[date, ...]]:
@@ -97,7 +105,7 @@ def _run(
             specs=config.weighted_signals(),
             gating=config.gating(),
             rules=config.universe.rules,
-            plan=Plan(asked.book, config.capital_micros, config.construction, config.limits, config.broker.terms()),
+            plan=Plan(asked.book, config.capital_micros, config.construction, asked.limits.limits, config.broker.terms()),
             evidence=evidence,
             risk_free=risk_free,
         ),

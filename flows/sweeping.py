@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grodt
-from flows.desk import chosen_book
+from flows.desk import chosen_book, limits_at_home
 from flows.replaying import asked_range
 from grodt.ledger.manifest import snapshot, snapshot_as_of
 from grodt.replay.closing import Identity
@@ -88,7 +88,7 @@ def ask_runs(
     require_workers(workers)
     where = environment()
     book = chosen_book(name)
-    configs = varied(where.books_file, book, axes, drawn)
+    configs = varied(where.books_file, book, axes, drawn, limits=limits_at_home(book).limits)
     _, sessions = asked_range(book, start, end)
     folder = where.reports / book / "research" / f"{kind}_{sessions[0]}_{sessions[-1]}" if out is None else out
     variants = tuple(variant_of(config, parameters) for config, parameters in zip(configs, drawn, strict=True))

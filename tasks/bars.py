@@ -23,7 +23,7 @@ def fetch_bars(cycle: Cycle) -> int:
         run=cycle.opened,
         universe=parts.universe,
         history_start=parts.config.history.first_day(cycle.session),
-        thresholds=parts.config.quality,
+        thresholds=parts.quality(),
         revisions=parts.config.history.revisions,
         holder=process_name(),
         is_alive=is_alive,

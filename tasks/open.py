@@ -4,10 +4,15 @@ from prefect import runtime
 
 import grodt
 from grodt.execution.opening import Opened, Opening, open_cycle
+from grodt.ledger.limits import differences
+from grodt.telemetry.logs import get_logger
+from tasks.code import code_hash
 from tasks.cycle import Cycle
 from tasks.kinds import END_OF_DAY
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
+
+_log = get_logger("grodt.limits")
 
 
 @stage("open", timeout_seconds=300)
@@ -23,9 +28,13 @@ def open_run(cycle: Cycle) -> int:
         currency="USD",
         config_hash=parts.config_hash,
         code_version=grodt.__version__,
+        code_hash=code_hash(),
+        limits=parts.config.limits,
         flow_run_id=str(runtime.flow_run.id or ""),
         holder=process_name(),
     )
     opened: Opened = open_cycle(parts.ledger, parts.broker, opening, now=parts.now, sleep=cycle.sleep, is_alive=is_alive)
     cycle.take(opened)
+    for each in differences(parts.config.limits, parts.limits().limits):
+        _log.warning("a limit in force is not that of the books file", limit=str(each))
     return 0 if opened.done else 1

@@ -20,7 +20,7 @@ def send_orders(cycle: Cycle) -> int:
         cycle.lease,
         parts.broker,
         cycle.opened,
-        limits=parts.config.limits,
+        file=parts.config.limits,
         windows=Windows(parts.calendar, parts.hours),
         now=parts.now,
         sleep=cycle.sleep,

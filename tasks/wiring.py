@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ import psutil
 from grodt.bars.alpaca_settings import VARIABLES
 from grodt.bars.credentials import source_variables
 from grodt.bars.files import FilesSource
+from grodt.bars.quality import Thresholds
 from grodt.bars.simulated import SimulatedSource
 from grodt.bars.simulated_paths import SUPPLY
 from grodt.bars.source import BarSource
@@ -21,6 +22,7 @@ from grodt.brokers.paper import PaperBroker
 from grodt.brokers.windows import PAPER, SendingHours
 from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
+from grodt.ledger.limits import InForce, limits_in_force
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
@@ -125,6 +127,15 @@ class DataParts:
     def universe(self, session: date) -> tuple[Instrument, ...]:
         """What the book may trade in a session."""
         return self.config.universe.of(self.source.instruments(session))
+
+    def limits(self) -> InForce:
+        """The limits in force now."""
+        with self.ledger.read() as tx:
+            return limits_in_force(tx, self.config.name, self.config.limits)
+
+    def quality(self) -> Thresholds:
+        """The thresholds of the data gate, with the limit of control 24 that is in force now."""
+        return replace(self.config.quality, completeness=self.limits().limits.completeness)
 
     def close(self) -> None:
         """Close its files."""

@@ -107,6 +107,7 @@ def _show(asked: "Asked", done: "Replayed", as_json: bool) -> None:
             "last_session": asked.sessions[-1],
             "equity": f"{decimal(int(done.course.equity[-1])):.2f}",
             "halts": [asdict(each) for each in halts],
+            "limits_version": asked.limits.version,
             "rows": done.written,
             "out": str(asked.out),
         }
@@ -124,6 +125,8 @@ def _show(asked: "Asked", done: "Replayed", as_json: bool) -> None:
     fills = sum(len(each.places) for each in done.course.orders.filled)
     out.print(f"Orders      {orders:,} in {len(done.course.orders.batches):,} sessions, {fills:,} fills")
     out.print(f"Equity      {decimal(int(done.course.equity[-1])):,.2f} from {decimal(int(done.course.plan.capital)):,.2f}")
+    otherwise = f"; the books file has {asked.otherwise} otherwise (`grodt limits` says which)" if asked.otherwise else ""
+    out.print(f"Limits      as they are in force now, in every session{otherwise}", soft_wrap=True)
     if halts:
         out.print(f"Halted      in {len(halts):,} sessions, in which nothing was ordered; replayed on as if a person had re-armed the book")
         for each in halts[:_HALTS]:

@@ -63,6 +63,8 @@ def _run(asked: "Asked", server: PrefectServer, progress: Progress) -> None:
     if asked.passed:
         days = ", ".join(map(str, sorted(asked.passed)))
         progress.done(f"{asked.book}: {days} never ran and the book has settled past it; skipped")
+    for difference in asked.not_in_force:
+        progress.done(f"{asked.book}: {difference}")
     if asked.to_run:
         server.wait_ready(lambda seconds: progress.say("waiting for the Prefect server"))
         progress.done("Prefect server ready")

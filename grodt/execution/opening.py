@@ -10,10 +10,12 @@ from grodt.execution.abandon import abandon
 from grodt.ledger.entries import deposit_entry
 from grodt.ledger.halts import require_none
 from grodt.ledger.leases import Lease, acquire, release
+from grodt.ledger.limits import begin_limits
 from grodt.ledger.postings import deposits, post, settled
 from grodt.ledger.runs import Run, end_attempt, find_run, open_run, run_id, unfinished
 from grodt.ledger.unit import Ledger, Read
 from grodt.money import Micros
+from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 
 #: A lease outlives the longest pause between two stages; each stage renews it.
@@ -29,7 +31,8 @@ class Opening:
         calendar: of the book's exchange.
         capital: deposited before the book's first cycle, in micros.
         currency: of capital.
-        config_hash, code_version: what decides in this cycle.
+        config_hash, code_version, code_hash: what decides in this cycle.
+        limits: of the books file; the book's first ones, and the first values of limits that its ledger does not know yet.
         flow_run_id: the Prefect run that does it; "" outside Prefect.
         holder: name of this process.
     """
@@ -42,6 +45,8 @@ class Opening:
     currency: str
     config_hash: str
     code_version: str
+    code_hash: str
+    limits: Limits
     flow_run_id: str
     holder: str
 
@@ -102,6 +107,7 @@ def open_cycle(
             session=opening.session,
             config_hash=opening.config_hash,
             code_version=opening.code_version,
+            code_hash=opening.code_hash,
             flow_run_id=opening.flow_run_id,
             fence=lease.fence,
             now=now(),
@@ -109,6 +115,7 @@ def open_cycle(
         if run.state != "open":  # another process ended it since we looked
             release(tx, lease)
             return Opened(run, None)
+        begin_limits(tx, opening.book, opening.limits, now())
         if deposits(tx, opening.book) == 0:
             post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, now())
         earlier = [each for each in unfinished(tx, opening.book, opening.kind) if each.session < opening.session]

@@ -17,6 +17,7 @@ from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.ledger.halts import Halt, active, halt
 from grodt.ledger.leases import Lease
+from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import approval_of, basket_of, orders_of, transition
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
@@ -55,7 +56,7 @@ def send(
     broker: Broker,
     run: Run,
     *,
-    limits: Limits,
+    file: Limits,
     windows: Windows,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
@@ -68,7 +69,7 @@ def send(
         lease: the book's; every write checks it.
         broker: where the orders go.
         run: whose basket is sent.
-        limits: of its book, for controls 20 and 22.
+        file: limits of the books file; controls 20 and 22 take those in force when sending begins.
         windows: of its broker, for control 27, which refuses an order and goes on with the next.
         now: the clock, read once per commit.
         sleep: waits that many seconds.
@@ -85,7 +86,7 @@ def send(
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: approval_of(tx, digest) is not None, run)
         states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
-        throttle = Throttle.of_run(tx, run, limits)
+        throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
     sending = _Sending(ledger, lease, broker, run, throttle, windows, now, sleep, Sent(len(basket.orders)))
     in_flight = [order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT]
     to_send = {OrderState.APPROVED, *IN_FLIGHT}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.errors import ConfigError
+from grodt.ledger import limits
 from grodt.ledger.requests import Request, Verdict, decide, find_request
 from grodt.ledger.transaction import Read, Write
 
@@ -68,6 +69,7 @@ def _run(request: Request) -> str:
 #: Every kind of request there is.
 KINDS: Mapping[str, Kind] = {
     "basket": Kind(what=_basket, carry_out=_send_it, turned_down=_send_nothing),
+    limits.KIND: Kind(what=limits.what_is_asked, carry_out=limits.carry_out, refusal=limits.refusal),
 }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "find_run",
     "latest_done",
     "open_run",
+    "pin_limits",
     "pin_snapshot",
     "run_id",
     "runs_of",
@@ -49,7 +50,8 @@ class Run:
         state: open (running, or was killed), done, halted (waits for a person), abandoned (its session has passed).
         attempts: how often it was started, at least 1.
         snapshot_version, snapshot_digest: the lake it reads; None until pinned.
-        config_hash, code_version: what decides in it.
+        config_hash, code_version, code_hash: what decides in it; the hash is "" for runs before it was kept.
+        limits_version: the change of limits up to which they counted when it was judged; None before that.
     """
 
     run_id: str
@@ -65,6 +67,8 @@ class Run:
     code_version: str
     opened_at: datetime
     closed_at: datetime | None
+    code_hash: str = ""
+    limits_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +102,16 @@ def open_run(
     flow_run_id: str,
     fence: int,
     now: datetime,
+    code_hash: str = "",
 ) -> Run:
     """Start a run, or one more attempt at an unfinished one; one that is done or abandoned is returned untouched.
 
     Attempts that never said how they ended are closed as lost. A run that is taken up again keeps its snapshot, except that
-    without a basket two things loosen it: a halt (data may have been mended since) and another configuration or code.
+    without a basket two things loosen it: a halt (data may have been mended since) and another configuration or code. With its basket
+    it keeps the hash of the code that made it.
 
     Raises:
-        ConfigError: configuration or code changed after the basket was made; names both.
+        ConfigError: configuration or version changed after the basket was made; names both.
     """
     name = run_id(book, kind, session, slot)
     found = find_run(tx, name)
@@ -120,6 +126,7 @@ def open_run(
                 state="open",
                 config_hash=config_hash,
                 code_version=code_version,
+                code_hash=code_hash,
                 opened_at=now,
             )
         )
@@ -135,8 +142,9 @@ def open_run(
             f"run {name} has made its basket with configuration {found.config_hash} and code {found.code_version}, and now they are "
             f"{config_hash} and {code_version}; finish it with the former, or let the next session's run abandon it"
         )
-    if not has_basket and (changed or found.state == "halted"):
-        reopened |= {"config_hash": config_hash, "code_version": code_version, "snapshot_version": None, "snapshot_digest": None}
+    if not has_basket and (changed or found.code_hash != code_hash or found.state == "halted"):
+        reopened |= {"config_hash": config_hash, "code_version": code_version, "code_hash": code_hash}
+        reopened |= {"snapshot_version": None, "snapshot_digest": None}
     tx.connection.execute(update(runs).where(runs.c.run_id == name).values(reopened))
     return _start_attempt(tx, name, found.attempts + 1, flow_run_id, fence, now)
 
@@ -181,6 +189,16 @@ def pin_snapshot(tx: Write, run_id: str, snapshot: Snapshot) -> None:
     )
 
 
+def pin_limits(tx: Write, run_id: str, version: int) -> None:
+    """Tie a run to the limits it was judged by; a run that is judged anew is tied anew.
+
+    Raises:
+        ValueError: there is no such run.
+    """
+    _require_run(tx, run_id)
+    tx.connection.execute(update(runs).where(runs.c.run_id == run_id).values(limits_version=version))
+
+
 def find_run(tx: Read, run_id: str) -> Run | None:
     """The run of that id."""
     found = _runs(tx, runs.c.run_id == run_id)
@@ -216,7 +234,7 @@ def done_before(tx: Read, run: Run) -> date | None:
 def unchanged_before(tx: Read, run: Run) -> int:
     """Done runs of its book and kind just before it that had its configuration and code: how often these have been at work."""
     mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
-    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version)
+    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version, runs.c.code_hash != run.code_hash)
     changed = tx.connection.execute(select(func.max(runs.c.session)).where(*mine, other)).scalar_one()
     since = () if changed is None else (runs.c.session > changed,)
     return int(tx.connection.execute(select(func.count()).select_from(runs).where(*mine, *since)).scalar_one())

@@ -72,6 +72,8 @@ runs = Table(
     Column("code_version", Text, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("closed_at", Instant),
+    Column("code_hash", Text, nullable=False, server_default=""),
+    Column("limits_version", Int64),
     UniqueConstraint("book", "kind", "session", "slot"),
     one_of("state", "open", "done", "halted", "abandoned"),
     CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_when_over"),

@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text
 
 from grodt.ledger.columns import Instant, Int64
-from grodt.ledger.tables import KEYED, metadata, one_of
+from grodt.ledger.tables import KEYED, STRICT, metadata, one_of
 
 requests = Table(
     "requests",
@@ -38,5 +38,26 @@ decisions = Table(
     **KEYED,
 )
 
+# What limits a book has had. Values are JSON; NULL is a limit that is not set, such as the cap of a group that has none.
+limit_changes = Table(
+    "limit_changes",
+    metadata,
+    Column("change_id", Int64, primary_key=True, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("group_name", Text, nullable=False),
+    Column("value_before", Text),
+    Column("value_after", Text),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("request_id", Text, ForeignKey("requests.request_id")),
+    Column("changed_at", Instant, nullable=False),
+    CheckConstraint("book <> '' AND name <> '' AND author <> '' AND reason <> ''", name="words_given"),
+    CheckConstraint("symbol = '' OR group_name = ''", name="scope_one"),
+    **STRICT,
+)
+Index("ix_limit_changes_book", limit_changes.c.book, limit_changes.c.change_id)
+
 #: Tables of this module whose rows are never changed or deleted.
-APPEND_ONLY = ("requests", "decisions")
+APPEND_ONLY = ("requests", "decisions", "limit_changes")

@@ -25,7 +25,7 @@ MOST_USD = 1e12
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
+class Bound:
     """What a limit may be: above zero, at most `high` (or only below it), and whole or not."""
 
     high: float
@@ -47,47 +47,71 @@ class _Bound:
         return f"a {'whole' if self.whole else 'finite'} number above 0 and {'below' if self.below else 'at most'} {self.high:,.15g}"
 
 
-_BOUNDS: dict[str, _Bound] = {
-    "order_quantity": _Bound(MOST_SHARES, "shares of one order", "50000", whole=True),
-    "order_value": _Bound(MOST_USD, "USD of one order", "150000"),
-    "volume_share": _Bound(1.0, "share of the average daily volume in one order; 0.01 is a hundredth", "0.01"),
-    "collar": _Bound(1.0, "distance of a limit price from its reference; 0.05 is a twentieth", "0.05", below=True),
-    "collar_sigmas": _Bound(100, "the same distance in σ of a session, where that is more", "3"),
-    "price_age": _Bound(250, "sessions since the reference price", "1", whole=True),
-    "symbol_position": _Bound(MOST_SHARES, "shares of one symbol", "100000", whole=True),
-    "symbol_weight": _Bound(1.0, "share of equity in one symbol; 0.1 is a tenth, not 10", "0.10"),
-    "gross_exposure": _Bound(20.0, "Σ abs(value) over equity; 1 is fully invested, not 100", "1.0"),
-    "net_exposure": _Bound(20.0, "abs(Σ value) over equity; 1 is fully invested, not 100", "1.0"),
-    "basket_value": _Bound(20.0, "Σ order value over equity; 1 is all of it, not 100", "1.0"),
-    "turnover": _Bound(20.0, "Σ order value over equity in any but the first basket; 1 is all of it, not 100", "0.8"),
-    "cash_buffer": _Bound(1.0, "share of buying power that is left alone; 0.01 is a hundredth", "0.01", below=True),
-    "completeness": _Bound(1.0, "share of the universe that must have a bar; 0.95, not 95", "0.95"),
-    "weights_sum": _Bound(20.0, "Σ abs(target weight); 1 is fully invested, not 100", "1.0"),
-    "volatility_low": _Bound(10.0, "least median σ per year; 0.05 is five percent", "0.05"),
-    "volatility_high": _Bound(10.0, "largest median σ per year; 1 is a hundred percent", "1.0"),
-    "return_high": _Bound(1.0, "largest median abs(return) of a session; 0.2 is a fifth", "0.2"),
-    "daily_loss": _Bound(1.0, "loss since the last mark over that mark; 0.05 is a twentieth", "0.05", below=True),
-    "drawdown": _Bound(1.0, "loss since the high-water mark over it; 0.2 is a fifth", "0.2", below=True),
-    "armed_cycles": _Bound(10**6, "cycles that may trade before a person arms the book again", "250", whole=True),
-    "new_cycles": _Bound(250, "cycles under reduced caps after a change", "3", whole=True),
-    "new_share": _Bound(1.0, "share of caps 9 and 11 that is left in them", "0.5"),
-    "cycle_messages": _Bound(10**6, "orders sent in one cycle", "500", whole=True),
-    "minute_messages": _Bound(10**6, "orders sent in any 60 seconds of a cycle", "500", whole=True),
-    "rejects_in_a_row": _Bound(10**6, "rejects by the broker in a row that halt", "5", whole=True),
-    "slippage": _Bound(1.0, "distance of a fill's price from its order's reference price; 0.1 is a tenth", "0.1", below=True),
-    "slippages_in_a_row": _Bound(10**6, "fills in a row beyond it that halt", "5", whole=True),
+#: What each limit that is a number may be.
+BOUNDS: dict[str, Bound] = {
+    "order_quantity": Bound(MOST_SHARES, "shares of one order", "50000", whole=True),
+    "order_value": Bound(MOST_USD, "USD of one order", "150000"),
+    "volume_share": Bound(1.0, "share of the average daily volume in one order; 0.01 is a hundredth", "0.01"),
+    "collar": Bound(1.0, "distance of a limit price from its reference; 0.05 is a twentieth", "0.05", below=True),
+    "collar_sigmas": Bound(100, "the same distance in σ of a session, where that is more", "3"),
+    "price_age": Bound(250, "sessions since the reference price", "1", whole=True),
+    "symbol_position": Bound(MOST_SHARES, "shares of one symbol", "100000", whole=True),
+    "symbol_weight": Bound(1.0, "share of equity in one symbol; 0.1 is a tenth, not 10", "0.10"),
+    "gross_exposure": Bound(20.0, "Σ abs(value) over equity; 1 is fully invested, not 100", "1.0"),
+    "net_exposure": Bound(20.0, "abs(Σ value) over equity; 1 is fully invested, not 100", "1.0"),
+    "basket_value": Bound(20.0, "Σ order value over equity; 1 is all of it, not 100", "1.0"),
+    "turnover": Bound(20.0, "Σ order value over equity in any but the first basket; 1 is all of it, not 100", "0.8"),
+    "cash_buffer": Bound(1.0, "share of buying power that is left alone; 0.01 is a hundredth", "0.01", below=True),
+    "completeness": Bound(1.0, "share of the universe that must have a bar; 0.95, not 95", "0.95"),
+    "weights_sum": Bound(20.0, "Σ abs(target weight); 1 is fully invested, not 100", "1.0"),
+    "volatility_low": Bound(10.0, "least median σ per year; 0.05 is five percent", "0.05"),
+    "volatility_high": Bound(10.0, "largest median σ per year; 1 is a hundred percent", "1.0"),
+    "return_high": Bound(1.0, "largest median abs(return) of a session; 0.2 is a fifth", "0.2"),
+    "daily_loss": Bound(1.0, "loss since the last mark over that mark; 0.05 is a twentieth", "0.05", below=True),
+    "drawdown": Bound(1.0, "loss since the high-water mark over it; 0.2 is a fifth", "0.2", below=True),
+    "armed_cycles": Bound(10**6, "cycles that may trade before a person arms the book again", "250", whole=True),
+    "new_cycles": Bound(250, "cycles under reduced caps after a change", "3", whole=True),
+    "new_share": Bound(1.0, "share of caps 9 and 11 that is left in them", "0.5"),
+    "cycle_messages": Bound(10**6, "orders sent in one cycle", "500", whole=True),
+    "minute_messages": Bound(10**6, "orders sent in any 60 seconds of a cycle", "500", whole=True),
+    "rejects_in_a_row": Bound(10**6, "rejects by the broker in a row that halt", "5", whole=True),
+    "slippage": Bound(1.0, "distance of a fill's price from its order's reference price; 0.1 is a tenth", "0.1", below=True),
+    "slippages_in_a_row": Bound(10**6, "fills in a row beyond it that halt", "5", whole=True),
 }
-_GROUP = _Bound(20.0, "share of equity in the group; 0.3 is three tenths, not 30", "0.3")
+_GROUP = Bound(20.0, "share of equity in the group; 0.3 is three tenths, not 30", "0.3")
 
 
-def _require(name: str, value: object, path: str) -> None:
-    bound = _BOUNDS[name]
+def require(name: str, value: object, way: str) -> None:
+    """Hold one limit that is a number to its bound.
+
+    Args:
+        name: of the limit.
+        value: whatever was given.
+        way: what to write, and where, so that it stands.
+
+    Raises:
+        ConfigError: it is missing, no number, or outside its bound.
+    """
+    bound = BOUNDS[name]
     if not bound.accepts(value):
         given = "missing" if value is None else f"{value!r}"
         raise ConfigError(
-            f"limit {name} is {given}; it must be {bound.text} ({bound.meaning}); "
-            f"without a limit there is no trading: write `{path}: {bound.example}` in the books file"
+            f"limit {name} is {given}; it must be {bound.text} ({bound.meaning}); without a limit there is no trading: write {way}"
         )
+
+
+def require_group_cap(group: object, share: object) -> None:
+    """Hold the cap of a group to its bound.
+
+    Raises:
+        ConfigError: the group has no name, or its cap is outside its bound.
+    """
+    if not isinstance(group, str) or not group or not _GROUP.accepts(share):
+        raise ConfigError(f"limit group_weight of {group!r} is {share!r}; it must be a group's name with {_GROUP.text} ({_GROUP.meaning})")
+
+
+def _in_file(path: str, name: str) -> str:
+    return f"`{path}: {BOUNDS[name].example}` in the books file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +136,7 @@ class SymbolLimits:
         for one in fields(self):
             value = getattr(self, one.name)
             if value is not None:
-                _require(one.name, value, f"limits.overrides.<symbol>.{one.name}")
+                require(one.name, value, _in_file(f"limits.overrides.<symbol>.{one.name}", one.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +211,8 @@ class Limits:
     overrides: Mapping[str, SymbolLimits] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in _BOUNDS:
-            _require(name, getattr(self, name), f"limits.{name}")
+        for name in BOUNDS:
+            require(name, getattr(self, name), _in_file(f"limits.{name}", name))
         if self.volatility_low >= self.volatility_high:
             raise ConfigError(
                 f"limit volatility_low is {self.volatility_low!r} and volatility_high {self.volatility_high!r}; the first must be below "
@@ -206,10 +230,7 @@ class Limits:
                 f"`limits.group_weight: {{}}` in the books file where no group has a cap"
             )
         for group, share in caps.items():
-            if not isinstance(group, str) or not group or not _GROUP.accepts(share):
-                raise ConfigError(
-                    f"limit group_weight of {group!r} is {share!r}; it must be a group's name with {_GROUP.text} ({_GROUP.meaning})"
-                )
+            require_group_cap(group, share)
 
     def _require_symbols(self) -> None:
         listed: object = self.restricted

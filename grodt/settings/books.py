@@ -426,14 +426,17 @@ class Books(_Strict):
         return self.books[name]
 
     def config_hash(self, name: str) -> str:
-        """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals, without the schedule.
+        """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals.
 
-        A term of the broker that has its default is left out, so that a file without it has the hash it always had.
+        Without the schedule, and without the limits: those in force stand in the ledger, with who changed them and why, and a change
+        of one makes no new strategy. A term of the broker that has its default is left out, so that a file without it has the hash it
+        always had.
         """
         book = self.book(name)
         broker = book.broker.model_dump(mode="json", exclude_defaults=True)
         content = {
-            "book": book.model_dump(mode="json", exclude={"schedule"}) | {"broker": broker},
+            "book": book.model_dump(mode="json", exclude={"schedule": True, "limits": True, "quality": {"completeness"}})
+            | {"broker": broker},
             "source": self.sources[book.source].model_dump(mode="json"),
             "signals": [signal.identity for signal in book.signals],
         }

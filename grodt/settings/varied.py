@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from grodt.errors import ConfigError
 from grodt.research.grid import Axis, Parameters, named
+from grodt.risk.limit_values import as_file
 from grodt.risk.limits import Limits
 from grodt.settings.books import FOLDER, BookConfig, PaperConfig, cause, folder_of, load_books, mistakes, read_content
 from grodt.signals.gating import RegimeSettings
@@ -49,7 +50,9 @@ def parse_vary(text: str) -> Axis:
     return Axis(path, tuple(values))
 
 
-def varied(file: Path | None, name: str, axes: Sequence[Axis], combinations: Sequence[Parameters]) -> tuple[BookConfig, ...]:
+def varied(
+    file: Path | None, name: str, axes: Sequence[Axis], combinations: Sequence[Parameters], *, limits: Limits | None = None
+) -> tuple[BookConfig, ...]:
     """The book once for each combination, each looked at as the books file is when it is loaded.
 
     Args:
@@ -57,12 +60,15 @@ def varied(file: Path | None, name: str, axes: Sequence[Axis], combinations: Seq
         name: of the book.
         axes: what is varied.
         combinations: their values.
+        limits: that stand in place of the books file's, such as those in force; None: the file's.
 
     Raises:
         ConfigError: the books file is wrong, a path names no parameter of the book, or a combination is not valid; the first one is named.
     """
     book = load_books(file).book(name)
     content, origin = read_content(file)
+    if limits is not None:
+        content["books"][name]["limits"] = as_file(limits)
     places = [_place(axis.path, book, origin) for axis in axes]
     for number, place in enumerate(places):
         if place in places[:number]:

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from grodt.errors import ConfigError, HaltActive
+from grodt.risk.limit_values import Key
 from tests.cycles.driver import Home
+from tests.cycles.limits import tighten
 from tests.cycles.small_world import MON, TUE, WEEK, books_text
 
 
@@ -60,7 +62,8 @@ def test_hanmag_2013_a_zero_or_nan_parameter_is_refused_before_anything_is_opene
 def test_a_book_that_lost_too_much_only_sells_what_it_holds_and_buys_again_when_it_may(home: Home) -> None:
     """The marks say so: commission and slippage of the first fills are a loss beyond one in a million."""
     home.run(MON)
-    _with(home, daily_loss="0.000001").run(*WEEK[1:])
+    tighten(home, Key("daily_loss"), 0.000001)
+    home.run(*WEEK[1:])
     lost = {session for (session,) in home.sql("SELECT session FROM marks WHERE profit < 0 AND session > ?", str(MON))}
     assert lost
     query = "SELECT substr(run_id, -10) FROM risk_checks WHERE control = 28 AND scope = 'book' AND verdict = 'halt'"
@@ -80,7 +83,9 @@ def test_a_book_whose_arming_has_run_out_waits_for_a_person(home: Home) -> None:
 
 def test_a_changed_configuration_trades_under_reduced_caps_and_the_evidence_says_so(home: Home) -> None:
     home.run(MON)
-    _with(home, new_share="0.9").run(TUE)
+    assert home.books is not None
+    home.books.write_text(books_text().replace("no_trade_band: 0", "no_trade_band: 0.001"))
+    home.run(TUE)
     query = "SELECT value, verdict FROM risk_checks WHERE control = 33 AND scope = 'book' ORDER BY run_id"
     assert home.sql(query) == [(1.0, "alert"), (1.0, "alert")]
     home.run(WEEK[2])

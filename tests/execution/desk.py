@@ -207,7 +207,7 @@ class Desk:
 
     def send(self, run: Run, **bounds: int) -> Sent:
         return send(
-            self.ledger, None, self.broker, run, limits=limits(**bounds), windows=self.windows, now=self.now, sleep=self.pauses.append
+            self.ledger, None, self.broker, run, file=limits(**bounds), windows=self.windows, now=self.now, sleep=self.pauses.append
         )
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:

@@ -22,6 +22,7 @@ from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, order, usd
 from tests.execution.desk import TERMS, FaultyBroker, PaperBroker, make_basket
+from tests.risk.proposals import limits
 
 CAPITAL = usd("250000")
 SATURDAY, GOOD_FRIDAY = FRI + timedelta(days=1), date(2026, 4, 3)
@@ -41,7 +42,7 @@ class Office:
         self.pauses: list[float] = []
 
     def open(self, session: date = MON, *, holder: str = "here", ledger: Ledger | None = None, config_hash: str = "c") -> Opened:
-        opening = Opening(BOOK, "eod", session, Calendar("XNYS"), CAPITAL, "USD", config_hash, "v", "flow", holder)
+        opening = Opening(BOOK, "eod", session, Calendar("XNYS"), CAPITAL, "USD", config_hash, "v", "h", limits(), "flow", holder)
         return open_cycle(
             ledger or self.ledger,
             self.broker,

@@ -88,7 +88,7 @@ def test_progress_is_told_order_by_order(desk: Desk, run: Run) -> None:
         None,
         desk.broker,
         run,
-        limits=limits(),
+        file=limits(),
         windows=WINDOWS,
         now=desk.now,
         sleep=desk.pauses.append,
@@ -220,7 +220,7 @@ def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> No
 
     desk.decide(run, {"AAPL": 30})
     with pytest.raises(ReconciliationBreak, match="we sent buy 30 AAPL, the broker has buy 31 AAPL as paper-1"):
-        send(desk.ledger, None, Confused(), run, limits=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
+        send(desk.ledger, None, Confused(), run, file=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
     assert _states(desk, run) == {"AAPL": _UNKNOWN}
     with desk.real_ledger.read() as tx:
         assert [each.symbol for each in active(tx, BOOK)] == ["AAPL"]
@@ -237,7 +237,7 @@ def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run:
 
     desk.broker.before_send = take_over
     with pytest.raises(LeaseHeld, match="taken over by second"):
-        send(desk.ledger, lease, desk.broker, run, limits=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)
+        send(desk.ledger, lease, desk.broker, run, file=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)
     assert len(desk.broker.sends) == 1
     assert desk.send(run) == Sent(orders=2, accepted=2, adopted=1)
 
@@ -358,7 +358,7 @@ def test_a_window_that_ends_while_a_basket_is_sent_refuses_the_rest(desk: Desk, 
         None,
         desk.broker,
         run,
-        limits=limits(),
+        file=limits(),
         windows=Windows(Calendar("XNYS"), ALPACA),
         now=lambda: next(instants),
         sleep=desk.pauses.append,
@@ -380,7 +380,7 @@ def test_a_simulated_broker_takes_late_what_it_fills_in_the_past(desk: Desk, run
     desk.decide(run, {"AAPL": 10})
     years = timedelta(days=2000)
     found = send(
-        desk.ledger, None, desk.broker, run, limits=limits(), windows=Windows(Calendar("XNYS"), PAPER), now=lambda: desk.now() + years,
+        desk.ledger, None, desk.broker, run, file=limits(), windows=Windows(Calendar("XNYS"), PAPER), now=lambda: desk.now() + years,
         sleep=desk.pauses.append,
     )  # fmt: skip
     assert found == Sent(orders=1, accepted=1)

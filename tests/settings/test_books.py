@@ -378,6 +378,10 @@ def test_the_config_hash_is_stable(tmp_path):
         ("books.demo.schedule.cron", "0 18 * * 1-5"),
         ("books.demo.schedule.latest_start_minutes", 5),
         ("sources.other", {"kind": "simulated", "seed": 1, "opened": date(2010, 1, 4)}),
+        # limits stand in the ledger: a change of one is recorded there, and makes no new strategy
+        ("books.demo.limits.order_value", 150001),
+        ("books.demo.limits.overrides", {"SIM0001": {"order_value": 5}}),
+        ("books.demo.limits.completeness", 0.5),
     ],
 )
 def test_the_config_hash_does_not_change_with_what_decides_nothing(tmp_path, place, value):
@@ -397,8 +401,6 @@ def test_the_config_hash_does_not_change_with_what_decides_nothing(tmp_path, pla
         ("books.demo.signals.0.weight", 0.4),
         ("books.demo.signals.0.parameters", {"skip": 20}),
         ("books.demo.construction.no_trade_band", 0.003),
-        ("books.demo.limits.order_value", 150001),
-        ("books.demo.limits.overrides", {"SIM0001": {"order_value": 5}}),
         ("books.demo.quality", {"jump_sigmas": 9}),
     ],
 )
