@@ -56,7 +56,7 @@ def _inverse_volatility(opinions: Opinions, count: int, construction: Constructi
     if target is not None:
         return weight
     total = gross(weight)
-    return weight * (construction.gross_cap / total) if total > 0.0 else weight
+    return weight / total * construction.gross_cap if total > 0.0 else weight
 
 
 def _equal_weight(opinions: Opinions, gross_cap: float) -> FloatArray:
