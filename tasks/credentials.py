@@ -27,13 +27,19 @@ def block_name(source: str) -> str:
 
 
 def credentials(
-    source: str, names: KeyVariables, variables: Mapping[str, str] | None = None, *, wait_seconds: float = START_SECONDS
+    source: str,
+    names: KeyVariables,
+    variables: Mapping[str, str] | None = None,
+    *,
+    owner: str = "",
+    wait_seconds: float = START_SECONDS,
 ) -> Credentials:
     """The source's key: from the environment where it is set there, else from its block on the Prefect server.
 
     Args:
-        source: its name in the books file.
+        source: its name in the books file; of a broker, the name of its key.
         names: the environment variables.
+        owner: whose key it is, for messages; the source's when empty.
         variables: the environment; the process's own when absent.
         wait_seconds: how long a server of this machine may take to answer at all: a command's own one is still starting.
 
@@ -41,11 +47,12 @@ def credentials(
         ConfigError: neither has it, or the block is no key and secret; names both ways to set it, and never shows a value.
     """
     environment = os.environ if variables is None else variables
-    found = from_environment(environment, names, source)
+    owner = owner or f"source {source!r}"
+    found = from_environment(environment, names, owner)
     if found is not None:
         return found
     name = block_name(source)
-    problem = f"source {source!r} needs a key: {names.key} and {names.secret} are not set"
+    problem = f"{owner} needs a key: {names.key} and {names.secret} are not set"
     step = (
         f"set both (export {names.key}=… {names.secret}=…), or start `uv run grodt ui`, set PREFECT_API_URL to its address and /api, and "
         f"save the block: `uv run python -m tasks.credentials {source}`"
@@ -54,7 +61,7 @@ def credentials(
     key, secret = (content.get(field) if isinstance(content, dict) else None for field in ("key", "secret"))
     if not isinstance(key, str) or not isinstance(secret, str) or not key.strip() or not secret.strip():
         raise ConfigError(f'{problem}, and the Prefect block {name!r} is not {{"key": "…", "secret": "…"}} with two texts; {step}')
-    return checked(key.strip(), secret.strip(), f"source {source!r}: the Prefect block {name!r}")
+    return checked(key.strip(), secret.strip(), f"{owner}: the Prefect block {name!r}")
 
 
 def save(source: str, key: str, secret: str) -> str:

@@ -20,7 +20,6 @@ def settle(cycle: Cycle) -> int:
     with parts.ledger.read() as tx:
         last = settled(tx, cycle.book)
     start = cycle.session if last is None else parts.calendar.next(last)
-    terms = parts.config.broker.terms()
     markets = markets_to_settle(
         parts.lake,
         cycle.data,
@@ -28,7 +27,7 @@ def settle(cycle: Cycle) -> int:
         parts.calendar,
         start=start,
         end=cycle.session,
-        terms=terms,
+        terms=parts.terms,
         ordered=lambda: {order.symbol for order in parts.broker.open_orders()},
         held=lambda: _held(cycle),
     )
@@ -36,11 +35,11 @@ def settle(cycle: Cycle) -> int:
         parts.ledger,
         cycle.lease,
         parts.broker,
-        parts.broker.advance,
+        parts.advance,
         markets,
         run=cycle.opened,
         now=parts.now,
-        borrow_bps=terms.borrow_bps,
+        borrow_bps=parts.terms.borrow_bps,
     )
     cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
     reconcile(

@@ -8,18 +8,22 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import psutil
 
 from grodt.bars.alpaca_settings import VARIABLES
 from grodt.bars.credentials import source_variables
 from grodt.bars.files import FilesSource
+from grodt.bars.market import SessionMarket
 from grodt.bars.quality import Thresholds
 from grodt.bars.simulated import SimulatedSource
 from grodt.bars.simulated_paths import SUPPLY
 from grodt.bars.source import BarSource
+from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
-from grodt.brokers.windows import PAPER, SendingHours
+from grodt.brokers.protocol import Broker
+from grodt.brokers.windows import ALPACA, PAPER, SendingHours
 from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.limits import InForce, limits_in_force
@@ -37,6 +41,7 @@ from grodt.settings.books import (
     YahooConfig,
     load_books,
 )
+from grodt.settings.brokers import AlpacaBrokerConfig, PaperConfig
 from grodt.settings.environment import Environment
 from grodt.telemetry.logs import get_logger
 from tasks.credentials import credentials
@@ -144,10 +149,19 @@ class DataParts:
 
 @dataclass(frozen=True, slots=True)
 class Parts(DataParts):
-    """Everything a cycle of one book works with; `hours` are those in which its broker takes orders."""
+    """Everything a cycle of one book works with.
 
-    broker: PaperBroker
+    Attributes:
+        broker: where its orders go.
+        hours: those in which its broker takes orders.
+        advance: plays a session at a paper broker; None at a real one, which plays it by itself.
+        terms: what is needed to play one, and what is charged for borrowing; nothing at a real broker, whose statement says it.
+    """
+
+    broker: Broker
     hours: SendingHours
+    advance: Callable[[SessionMarket], None] | None
+    terms: FillTerms
 
     def close(self) -> None:
         """Close its files."""
@@ -157,12 +171,23 @@ class Parts(DataParts):
 
 def parts(book: str, session: date) -> Parts:
     """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
-    data = data_parts(book, session)
-    config = data.config
-    broker = PaperBroker(
-        data.where.broker_file(book), book, config.capital_micros, config.broker.terms(), allow_short=not config.construction.long_only
-    )
-    return Parts(**{field.name: getattr(data, field.name) for field in fields(data)}, broker=broker, hours=PAPER)
+    match books().book(book).broker:
+        case AlpacaBrokerConfig() as account:
+            from grodt.brokers.alpaca import AlpacaBroker  # loads httpx: only for a book that trades there
+
+            key = credentials(account.key, account.variables, owner=f"broker of book {book!r}")
+            data = data_parts(book, session)
+            alpaca = AlpacaBroker(book, account, key, data.calendar, random=Random())
+            return Parts(**_fields(data), broker=alpaca, hours=ALPACA, advance=None, terms=FillTerms())
+        case PaperConfig() as config:
+            data, terms = data_parts(book, session), config.terms()
+            shorts = not data.config.construction.long_only
+            paper = PaperBroker(data.where.broker_file(book), book, data.config.capital_micros, terms, allow_short=shorts)
+            return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=terms)
+
+
+def _fields(data: DataParts) -> dict[str, Any]:
+    return {field.name: getattr(data, field.name) for field in fields(data)}
 
 
 def data_parts(book: str, session: date) -> DataParts:

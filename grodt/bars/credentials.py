@@ -35,8 +35,8 @@ def source_variables(source: str) -> KeyVariables:
     return KeyVariables(f"{name}_API_KEY", f"{name}_API_SECRET")
 
 
-def from_environment(variables: Mapping[str, str], names: KeyVariables, source: str) -> Credentials | None:
-    """The key that environment variables give; None where neither is set.
+def from_environment(variables: Mapping[str, str], names: KeyVariables, owner: str) -> Credentials | None:
+    """The key that environment variables give; None where neither is set. `owner` is whose it is, for messages.
 
     Raises:
         ConfigError: one of the two is absent, or cannot be sent in a header; the message names both variables.
@@ -46,8 +46,8 @@ def from_environment(variables: Mapping[str, str], names: KeyVariables, source: 
         return None
     if not key or not secret:
         missing = names.secret if key else names.key
-        raise ConfigError(f"source {source!r} needs a key and {missing} is not set; set {names} in the environment")
-    return checked(key, secret, f"source {source!r}: {names.key} or {names.secret}")
+        raise ConfigError(f"{owner} needs a key and {missing} is not set; set {names} in the environment")
+    return checked(key, secret, f"{owner}: {names.key} or {names.secret}")
 
 
 def checked(key: str, secret: str, place: str) -> Credentials:

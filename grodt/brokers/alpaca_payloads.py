@@ -39,6 +39,8 @@ _OVER = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
+#: Those that are understood; any other halts its symbol.
+KNOWN_STATUSES = (*_WORKING, *_OVER, "filled")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 _FILL_TYPES = ("fill", "partial_fill")
 

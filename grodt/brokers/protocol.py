@@ -51,7 +51,6 @@ class Broker(Protocol):
 
         Raises:
             OrderOutcomeUnknown: no definite answer; look it up with `find`.
-            SessionError: the broker takes no such order now, or no longer; it was not sent.
             ConfigError: the broker refuses the key; it was not sent.
         """
         ...

@@ -39,12 +39,12 @@ from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
 from grodt.bars.yahoo_settings import YahooSettings
-from grodt.brokers.fills import FillAt, FillTerms
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.money import Micros, micros
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
+from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, require_hours_of_alpaca
 from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
 from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.gating import Gating, RegimeSettings, require_regimes
@@ -172,57 +172,6 @@ class HistoryConfig(_Strict):
         return date(session.year - (self.years or 0), session.month, day)
 
 
-class PaperConfig(_Strict):
-    """The embedded paper broker: fills in the session after the decision. docs/costs.md says what each term stands for.
-
-    Attributes:
-        fill_at: at its open, or at its close.
-        slippage_bps: half the spread and what else crossing it costs.
-        impact: coefficient of the square-root law.
-        commission_bps, commission_per_share, minimum_commission, maximum_commission_bps: of each fill; USD where not in bps.
-        participation: largest share of a session's volume that the orders of a symbol fill with; None: any.
-        carry_sessions: sessions after the first in which what is left of an order still works.
-        borrow_bps: of a short position's value, a year.
-    """
-
-    kind: Literal["paper"]
-    fill_at: FillAt = "open"
-    slippage_bps: Exact = Field(ge=0, le=1000)
-    impact: Exact = Decimal(0)
-    commission_bps: Exact = Field(ge=0, le=1000)
-    commission_per_share: Exact = Decimal(0)
-    minimum_commission: Exact = Decimal(0)
-    maximum_commission_bps: Exact | None = None
-    participation: Exact | None = None
-    carry_sessions: Whole = 0
-    borrow_bps: Exact = Decimal(0)
-
-    @model_validator(mode="after")
-    def _make_sense(self) -> Self:
-        of_this_place(self.terms)
-        return self
-
-    def terms(self) -> FillTerms:
-        """What trading with it costs.
-
-        Raises:
-            ConfigError: a term is out of its range.
-            ValueError: an amount in USD has more than six decimals.
-        """
-        return FillTerms(
-            slippage_bps=self.slippage_bps,
-            commission_bps=self.commission_bps,
-            minimum_commission=micros(self.minimum_commission),
-            commission_per_share=micros(self.commission_per_share),
-            maximum_commission_bps=self.maximum_commission_bps,
-            fill_at=self.fill_at,
-            impact=self.impact,
-            participation=self.participation,
-            carry_sessions=self.carry_sessions,
-            borrow_bps=self.borrow_bps,
-        )
-
-
 class SignalConfig(_Strict):
     """One signal of a book, its weight in the combined forecast and its parameters.
 
@@ -290,7 +239,7 @@ class BookConfig(_Strict):
     universe: UniverseConfig
     history: HistoryConfig
     capital: Exact = Field(gt=0, le=MOST_CAPITAL)
-    broker: PaperConfig
+    broker: BrokerConfig
     signals: tuple[SignalConfig, ...] = Field(min_length=1)
     regime: Annotated[RegimeSettings, WrapValidator(as_written(RegimeSettings))] | None = None
     construction: Annotated[Construction, WrapValidator(as_written(Construction))]
@@ -356,6 +305,12 @@ class BookConfig(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _suits_its_broker(self) -> Self:
+        if isinstance(self.broker, AlpacaBrokerConfig):
+            of_this_place(lambda: require_hours_of_alpaca(self.exchange, self.schedule.cron))
+        return self
+
+    @model_validator(mode="after")
     def _history_in_calendar(self) -> Self:
         first, _ = self.exchange.bounds()
         if self.history.start is not None and self.history.start < first:
@@ -415,6 +370,19 @@ class Books(_Strict):
                 raise ValueError(f"books.{key}.source is {book.source!r}; the file describes {', '.join(sorted(self.sources))}")
         return self
 
+    @model_validator(mode="after")
+    def _an_account_each(self) -> Self:
+        owners: dict[tuple[str, str], str] = {}
+        for name, book in self.books.items():
+            if isinstance(book.broker, AlpacaBrokerConfig):
+                owner = owners.setdefault((book.broker.url, book.broker.key), name)
+                if owner != name:
+                    raise ValueError(
+                        f"books {owner} and {name} trade one account of Alpaca (key {book.broker.key}), and its positions cannot be told "
+                        "apart; open an account for each and name their keys with broker.key"
+                    )
+        return self
+
     def book(self, name: str) -> BookConfig:
         """The book of that name.
 
@@ -430,10 +398,10 @@ class Books(_Strict):
 
         Without the schedule, and without the limits: those in force stand in the ledger, with who changed them and why, and a change
         of one makes no new strategy. A term of the broker that has its default is left out, so that a file without it has the hash it
-        always had.
+        always had; so are the name of a key and the address of a host.
         """
         book = self.book(name)
-        broker = book.broker.model_dump(mode="json", exclude_defaults=True)
+        broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url"})
         content = {
             "book": book.model_dump(mode="json", exclude={"schedule": True, "limits": True, "quality": {"completeness"}})
             | {"broker": broker},
@@ -520,7 +488,9 @@ def cause(error: ValidationError) -> BaseException | None:
 
 
 def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Without what pydantic adds to the keys of the file: the kind of a source, and that a key itself is meant."""
+    """Without what pydantic adds to the keys of the file: the kind of a source or broker, and that a key itself is meant."""
     if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca", "ccxt", "yahoo"):
         loc = (*loc[:2], *loc[3:])
+    for at in [at for at, part in enumerate(loc[:-1]) if part == "broker" and loc[at + 1] in ("paper", "alpaca")][:1]:
+        loc = (*loc[: at + 1], *loc[at + 2 :])
     return tuple(part for part in loc if part != "[key]")

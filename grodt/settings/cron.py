@@ -28,6 +28,12 @@ def require_cron(text: str) -> str:
     return text
 
 
+def times_of(text: str) -> tuple[set[int], set[int]]:
+    """Minutes and hours of an expression that `require_cron` has passed."""
+    minutes, hours = (_values(text, field, part) for field, part in zip(_FIELDS[:2], text.split(), strict=False))
+    return minutes, hours
+
+
 def _values(text: str, field: tuple[str, int, int], part: str) -> set[int]:
     name, low, high = field
     values: set[int] = set()

@@ -13,14 +13,15 @@ from grodt.errors import ConfigError
 from grodt.research.grid import Axis, Parameters, named
 from grodt.risk.limit_values import as_file
 from grodt.risk.limits import Limits
-from grodt.settings.books import FOLDER, BookConfig, PaperConfig, cause, folder_of, load_books, mistakes, read_content
+from grodt.settings.books import FOLDER, BookConfig, cause, folder_of, load_books, mistakes, read_content
+from grodt.settings.brokers import BrokerTerms
 from grodt.signals.gating import RegimeSettings
 from grodt.targets.construction import Construction
 
 #: Sections of a book whose parameters may be varied, beside those of its signals.
 _SECTIONS: dict[str, tuple[str, ...]] = {
     "construction": tuple(field.name for field in fields(Construction)),
-    "broker": tuple(name for name in PaperConfig.model_fields if name != "kind"),
+    "broker": tuple(BrokerTerms.model_fields),
     "limits": tuple(field.name for field in fields(Limits) if field.name not in ("restricted", "overrides")),
     "regime": tuple(field.name for field in fields(RegimeSettings)),
 }

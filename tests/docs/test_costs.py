@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from grodt.brokers.fills import FillTerms, fill_session
 from grodt.money import micros
 from grodt.orders.borrowing import borrow_cost
-from grodt.settings.books import PaperConfig
+from grodt.settings.brokers import PaperConfig
 from tests.settings.books_files import edited, load, mistake
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/costs.md").read_text()

@@ -22,13 +22,8 @@ from tests.fakes.alpaca import NEW_YORK, FakeAlpacaHost
 from tests.fakes.http import as_json
 
 Answer = tuple[int, Any]
-#: As the parameter `status=open` understands it.
-OPEN = frozenset(
-    {
-        *("new", "partially_filled", "accepted", "pending_new", "accepted_for_bidding", "held", "stopped", "suspended"),
-        *("pending_cancel", "pending_replace", "pending_review", "calculated", "done_for_day"),
-    }
-)
+#: Any other state is that of an open order, as the parameter `status=open` understands it.
+OVER = ("filled", "canceled", "expired", "replaced", "rejected")
 #: No order for the open is taken within, in New York.
 REFUSED_OPG = (time(9, 28), time(19))
 REFUSED_CLS = (time(15, 50), time(19))
@@ -72,11 +67,11 @@ class FakeTrading(FakeAlpacaHost):
         """Fill what was ordered for this session's open, and let the evening come."""
         with self._book:
             self.now = market.opens_at
-            for order in [each for each in self.orders if each["status"] in OPEN]:
+            for order in [each for each in self.orders if _is_open(each)]:
                 taken = self.takes(order) if order["symbol"] in market.open else Decimal(0)
                 for part in _parts(taken, self.parts):
                     self.fill(order["client_order_id"], part, decimal(market.open[order["symbol"]]))
-                if order["status"] in OPEN:
+                if _is_open(order):
                     order["status"] = "expired"
             self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
 
@@ -190,7 +185,7 @@ class FakeTrading(FakeAlpacaHost):
         if not 1 <= limit <= 500:
             return 422, {"code": 40010001, "message": "limit must be between 1 and 500"}
         wanted = question.get("status", "open")
-        rows = [each for each in self.orders if wanted == "all" or (each["status"] in OPEN) == (wanted == "open")]
+        rows = [each for each in self.orders if wanted == "all" or _is_open(each) == (wanted == "open")]
         if "after" in question:
             rows = [each for each in rows if _at(each["submitted_at"]) > _at(question["after"])]
         if "until" in question:
@@ -219,7 +214,7 @@ class FakeTrading(FakeAlpacaHost):
         found = [each for each in self.orders if path.endswith(f"/{each['id']}")]
         if not found:
             return 404, {"code": 40410000, "message": "order not found"}
-        if found[0]["status"] not in OPEN:
+        if not _is_open(found[0]):
             return 422, {"code": 42210000, "message": f'order is already in "{found[0]["status"]}" state'}
         found[0]["status"] = "canceled"
         return 204, None
@@ -253,7 +248,7 @@ class FakeTrading(FakeAlpacaHost):
         symbol, buys = told["symbol"], told["side"] == "buy"
         price = self.ask.get(symbol, Decimal(100))
         quantity = Decimal(told["qty"]) if told.get("qty") is not None else Decimal(told["notional"]) / price
-        working = [each for each in self.orders if each["status"] in OPEN]
+        working = [each for each in self.orders if _is_open(each)]
         if any(each["symbol"] == symbol and each["side"] != told["side"] for each in working):
             return 403, {"code": 40310000, "message": "potential wash trade detected. use complex orders"}
         reserved = sum(
@@ -269,6 +264,10 @@ class FakeTrading(FakeAlpacaHost):
         if not buys and quantity > available and quantity * price * SHORT_MARGIN > free:
             return 403, {"code": 40310000, "message": "insufficient buying power", "buying_power": str(free)}
         return None
+
+
+def _is_open(order: dict[str, Any]) -> bool:
+    return order["status"] not in OVER
 
 
 def _left(order: dict[str, Any]) -> Decimal:
