@@ -45,6 +45,10 @@ class LeaseHeld(GrodtError):
     """Another process works on this book (or was given the lease after us). It names the holder."""
 
 
+class VersionRefused(GrodtError):
+    """This worker's GRODT is not the version that the book expects: run that one here, or record that another is expected."""
+
+
 class HaltActive(GrodtError):
     """A halt holds for the book: nothing is sent until a person re-arms it."""
 

@@ -1,6 +1,7 @@
 """Which code this process runs: beside its version, a hash of its sources, so that a change without a new version is seen too."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,9 +9,14 @@ from pathlib import Path
 _PACKAGES = ("flows", "grodt", "tasks")
 
 
+def code_hash(own: Sequence[str] = ()) -> str:
+    """SHA-256 over the sources of this process, and over what identifies the code of signals that are not GRODT's own."""
+    return hashlib.sha256("\0".join((_sources(), *own)).encode()).hexdigest() if own else _sources()
+
+
 @cache
-def code_hash() -> str:
-    """SHA-256 over the name and content of each Python file of `flows`, `grodt` and `tasks` as installed; read once per process."""
+def _sources() -> str:
+    """Those of `flows`, `grodt` and `tasks` as installed; read once per process."""
     return hash_of([_folder(name) for name in _PACKAGES])
 
 

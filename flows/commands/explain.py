@@ -61,9 +61,9 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
 
     run = found.run
     tree = Tree(f"{symbol} in {run['run_id']}, {run['state']}", guide_style="dim")
-    tree.add(
-        f"run: attempt {run['attempts']}, snapshot {run['snapshot']}, configuration {run['config_hash'][:12]}, GRODT {run['code_version']}"
-    )
+    code = f"GRODT {run['code_version']}" + (f" (code {run['code_hash'][:12]})" if run["code_hash"] else "")
+    limits = "" if run["limits_version"] is None else f", limits v{run['limits_version']}"
+    tree.add(f"run: attempt {run['attempts']}, snapshot {run['snapshot']}, configuration {run['config_hash'][:12]}, {code}{limits}")
     _branch(tree, "bar", [_line(bar, ("open", "high", "low", "close", "volume", "known_at", "file")) for bar in found.bars])
     if found.quarantine:
         _branch(tree, "quarantined", [_line(row, ("rule", "value", "bound")) for row in found.quarantine])
@@ -108,7 +108,8 @@ def _check(row: Mapping[str, Any]) -> str:
     about = row["symbol"] or row["scope"]
     reason = f" ({row['reason']})" if row["reason"] else ""
     figures = f"value {_words(row['value'])}, limit {_words(row['limit'])}, headroom {_words(row['headroom'])}"
-    return f"{row['control']:>2} {row['name']} of {about}: {row['verdict']}, {figures}{reason}"
+    limits = "".join(f"; {each['name']} by {each['set_by']} {each['set_at']:%Y-%m-%d}" for each in row["limits"])
+    return f"{row['control']:>2} {row['name']} of {about}: {row['verdict']}, {figures}{reason}{limits}"
 
 
 def _line(row: Mapping[str, Any], names: Iterable[str]) -> str:

@@ -25,15 +25,18 @@ def register(app: typer.Typer) -> None:
 
 
 def status(book: Book = None, as_json: Json = False) -> None:
-    """The book now: its last run, equity, open orders, breaks and halts."""
+    """The book now: its last run, equity, open orders, breaks and halts, and what is new in its configuration or code."""
     from flows.desk import chosen_book, ledger_at_home
     from grodt.ledger.breaks import open_breaks
+    from grodt.ledger.evidence import checks_of
     from grodt.ledger.halts import active
     from grodt.ledger.marks import latest_mark
     from grodt.ledger.orders import orders_in
     from grodt.ledger.postings import settled
     from grodt.ledger.runs import runs_of
+    from grodt.ledger.versions import expected_version
     from grodt.orders.states import OPEN, OrderState
+    from grodt.reports.changes import cycles_left, reduced, what_changed
 
     name = chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
@@ -41,13 +44,21 @@ def status(book: Book = None, as_json: Json = False) -> None:
         through = settled(tx, name)
         mark = latest_mark(tx, name)
         halts = active(tx, name)
+        expected = expected_version(tx, name)
+        changed, left = ("", 0) if last is None else (what_changed(tx, last), cycles_left(checks_of(tx, last.run_id)))
+        left -= left > 0 and last is not None and last.state == "done"  # the last run was one of them
         counts = {
             "open_orders": len(orders_in(tx, name, OPEN)),
             "unknown_orders": len(orders_in(tx, name, [OrderState.UNKNOWN, OrderState.SENDING])),
             "open_breaks": len(open_breaks(tx, name)),
         }
     if as_json:
-        run = {"last_run": last.run_id if last else None, "state": last.state if last else None, "settled_through": through}
+        run: dict[str, object] = {
+            "last_run": last.run_id if last else None,
+            "state": last.state if last else None,
+            "settled_through": through,
+        }
+        run |= {"configuration": changed or None, "reduced_cycles": left, "expected_version": expected.version if expected else None}
         show_json([{"book": name, **run, **_marked(mark), **counts, "halts": [asdict(each) for each in halts]}])
         return
     show_facts(
@@ -58,6 +69,8 @@ def status(book: Book = None, as_json: Json = False) -> None:
             **_valued(mark),
             **{key.replace("_", " "): f"{count:,}" for key, count in counts.items()},
             "halts": "\n".join(map(str, halts)) or "none",
+            "configuration": f"{changed}; {reduced(left)}" if changed else "none yet",
+            "expects": f"GRODT {expected.version}, by {expected.author}" if expected else "no version yet",
         }
     )
 

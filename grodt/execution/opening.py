@@ -14,6 +14,7 @@ from grodt.ledger.limits import begin_limits
 from grodt.ledger.postings import deposits, post, settled
 from grodt.ledger.runs import Run, end_attempt, find_run, open_run, run_id, unfinished
 from grodt.ledger.unit import Ledger, Read
+from grodt.ledger.versions import require_version
 from grodt.money import Micros
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
@@ -87,6 +88,7 @@ def open_cycle(
     Raises:
         SessionError: the session is no session, is not over, or lies before what the book has settled; nothing was written.
         LeaseHeld: another process works on the book; names it.
+        VersionRefused: the book expects another version than this process runs; nothing was written.
         HaltActive: a halt of the book, or of all books, holds; nothing was written.
         ConfigError: the run has made its basket with another configuration or code; nothing was written.
         BrokerUnavailable: an earlier run's order could not be looked up; this attempt is over, and the earlier run is as it was.
@@ -98,6 +100,7 @@ def open_cycle(
         return Opened(done, None)
     with ledger.write() as tx:
         lease = acquire(tx, f"book:{opening.book}", opening.holder, now(), LEASE_TTL, is_alive)
+        require_version(tx, opening.book, opening.code_version, opening.holder.split(":", 1)[0], now())
         _require_forward(tx, opening)
         require_none(tx, opening.book)
         run = open_run(

@@ -121,7 +121,7 @@ def limits_in_force(tx: Read, book: str, file: Limits | None, version: int | Non
     """
     where = [limit_changes.c.book == book, *([] if version is None else [limit_changes.c.change_id <= version])]
     changes = _changes(tx, *where)
-    latest = {each.key: each for each in changes}
+    latest = {each.key: each for each in changes if each.key.name in RULES}  # a limit of an earlier version holds nothing any more
     known = {each.key.name for each in changes}
     values: Values = {} if file is None else {key: value for key, value in values_of(file).items() if key.name not in known}
     values |= {key: each.after for key, each in latest.items() if each.after is not None}

@@ -240,6 +240,24 @@ def unchanged_before(tx: Read, run: Run) -> int:
     return int(tx.connection.execute(select(func.count()).select_from(runs).where(*mine, *since)).scalar_one())
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Since which session a run's configuration and code are at work, and the last done run before, which had others; None: the first."""
+
+    since: date
+    before: Run | None
+
+
+def identity_of(tx: Read, run: Run) -> Identity:
+    """Since when what decides in a run has been at work, among the done runs of its book and kind."""
+    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
+    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version, runs.c.code_hash != run.code_hash)
+    before = _runs(tx, *mine, other, limit=1)
+    after = (runs.c.session > before[0].session,) if before else ()
+    since = tx.connection.execute(select(func.min(runs.c.session)).where(*mine, *after)).scalar_one()
+    return Identity(since or run.session, before[0] if before else None)
+
+
 def runs_of(tx: Read, book: str, limit: int) -> tuple[Run, ...]:
     """The latest runs of a book, latest session first."""
     return _runs(tx, runs.c.book == book, limit=limit)

@@ -59,5 +59,32 @@ limit_changes = Table(
 )
 Index("ix_limit_changes_book", limit_changes.c.book, limit_changes.c.change_id)
 
+# Which version of GRODT each book expects to be run by, from when on; NULL before the first.
+expected_versions = Table(
+    "expected_versions",
+    metadata,
+    Column("change_id", Int64, primary_key=True, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("version_before", Text),
+    Column("version", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    CheckConstraint("book <> '' AND version <> '' AND author <> '' AND reason <> ''", name="words_given"),
+    **STRICT,
+)
+Index("ix_expected_versions_book", expected_versions.c.book, expected_versions.c.change_id)
+
+# The runs that an override of so many cycles was handed to.
+override_uses = Table(
+    "override_uses",
+    metadata,
+    Column("request_id", Text, ForeignKey("requests.request_id"), nullable=False),
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
+    Column("used_at", Instant, nullable=False),
+    PrimaryKeyConstraint("request_id", "run_id"),
+    **KEYED,
+)
+
 #: Tables of this module whose rows are never changed or deleted.
-APPEND_ONLY = ("requests", "decisions", "limit_changes")
+APPEND_ONLY = ("requests", "decisions", "limit_changes", "expected_versions", "override_uses")

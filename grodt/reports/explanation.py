@@ -14,11 +14,13 @@ import polars as pl
 from grodt.lake import Lake, LakeFile, Snapshot
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.fills import BookedFill, fills_of_order
+from grodt.ledger.limits import LimitChange, limits_in_force
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.orders import LedgerOrder, OrderEvent, approval_of, events_of, orders_of
 from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
+from grodt.risk.limit_values import GROUP_WEIGHT, RULES, Key
 from grodt.signals.gate_evidence import MARKET
 
 type Facts = dict[str, Any]
@@ -32,14 +34,15 @@ class Explanation:
     """One chain, each link as rows with the columns of its table.
 
     Attributes:
-        run: the cycle: id, state, attempts, snapshot, hash of the configuration, version of the code.
+        run: the cycle: id, state, attempts, snapshot, hash of the configuration, version and hash of the code, version of the limits.
         bars: the bar that the run saw, with the file it stands in; none where the symbol had none.
         quarantine: rows of that session that the gate refused.
         actions: corporate actions with that ex date.
         regimes: the market's, then the symbol's, and what they switched off; none where the book tells no regimes apart.
         signals: value and forecast of each signal.
         target: what was wanted; empty where the run exported nothing (it halted before).
-        checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers.
+        checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers, each with the limits
+            it was held to, who set them, when and why.
         orders: what was sent, each with its basket, approval, events and fills.
         position: what the book held at the close of the session, before the orders.
     """
@@ -85,7 +88,7 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str) -> Explana
         ],
         signals=exported["signals"],
         target=exported["targets"],
-        checks=checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts(),
+        checks=_checks(tx, run, checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts()),
         orders=[_order(tx, each) for each in orders_of(tx, run.run_id) if each.order.symbol == symbol],
         position=exported["positions"],
     )
@@ -102,7 +105,31 @@ def _run(run: Run) -> Facts:
         "snapshot": pinned,
         "config_hash": run.config_hash,
         "code_version": run.code_version,
+        "code_hash": run.code_hash or None,
+        "limits_version": run.limits_version,
     }
+
+
+def _checks(tx: Read, run: Run, checks: list[Facts]) -> list[Facts]:
+    """Evidence with the limits that it was held to; of runs before limits had a history, without."""
+    if run.limits_version is None:
+        return [{**row, "limits": []} for row in checks]
+    set_by = limits_in_force(tx, run.book, None, run.limits_version).set_by
+    return [{**row, "limits": [_limit(change) for key, change in set_by.items() if _is_asked(key, change, row, set_by)]} for row in checks]
+
+
+def _is_asked(key: Key, change: LimitChange, row: Facts, all_set: Mapping[Key, LimitChange]) -> bool:
+    if RULES[key.name].control != row["control"]:
+        return False
+    if key.name == GROUP_WEIGHT:
+        return bool(change.after == row["limit"])
+    own = Key(key.name, symbol=row["symbol"])
+    return key.symbol in ("", row["symbol"]) and (key == own or own not in all_set)
+
+
+def _limit(change: LimitChange) -> Facts:
+    by = {"set_by": change.author, "set_at": change.at, "reason": change.reason}
+    return {"name": change.key.name, "symbol": change.key.symbol, "group": change.key.group, "value": change.after, **by}
 
 
 def _rows(lake: Lake, seen: Snapshot, table: str, owner: str, session: date, symbol: str) -> list[Facts]:

@@ -18,6 +18,7 @@ from grodt.ledger.runs import Run, abandoned_before, close_run, end_attempt, fin
 from grodt.ledger.stages import end_running_stages
 from grodt.ledger.unit import Ledger
 from grodt.ledger.valuation import Close
+from grodt.reports.changes import told_in_report
 from grodt.reports.figures import Figures, figures_of
 from grodt.reports.frames import (
     Cycle,
@@ -53,10 +54,11 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exported:
-    """A closed run: its figures, and the frames that went to the lake by table and session."""
+    """A closed run: its figures, the frames that went to the lake by table and session, and what is said of a new configuration."""
 
     figures: Figures
     frames: dict[tuple[str, date], pl.DataFrame]
+    change: str = ""
 
     @property
     def rows(self) -> int:
@@ -79,6 +81,7 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         orders = {("orders", day): orders_frame(run.book, orders_decided(tx, run.book, day)) for day in moved}
         fills = {("fills", day): fills_frame(run.book, booked_fills(tx, run.book, day)) for day in filled}
         checks = checks_of(tx, run.run_id)
+        change = told_in_report(tx, run, checks)
     cycle = Cycle(run.book, run.session, run.run_id)
     own = {
         "risk_checks": checks,
@@ -94,7 +97,7 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
     if decided.forecasts.gates is not None:
         own["regimes"] = regimes_frame(run.book, run.session, run.run_id, decided.forecasts.gates)
     equity = {("equity", each.session): equity_frame(mark, each.run_id) for each, mark in marks if mark is not None}
-    return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()})
+    return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()}, change)
 
 
 def close(ledger: Ledger, lease: Lease | None, lake: Lake, run: Run, exported: Exported, now: datetime) -> None:

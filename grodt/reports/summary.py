@@ -35,6 +35,7 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
             ["bars", "quarantined", "symbols with a forecast", "orders", "fills", "positions", "open breaks"],
             [[figures.bars, figures.quarantined, figures.signals, figures.orders, figures.fills, figures.positions, figures.breaks]],
         ),
+        *([f"**{exported.change}**"] if exported.change else []),
         *_section("Orders for the next open, largest first", orders_rows(exported, session), ORDER_COLUMNS),
         *_section("What risk clipped, refused or halted", risk_rows(exported, session), RISK_COLUMNS),
         *_section("Largest positions", position_rows(exported, session), POSITION_COLUMNS),
