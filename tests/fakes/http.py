@@ -81,6 +81,11 @@ class FakeVendor:
         """Let the next answers fail so, in order."""
         self._faults.extend(faults)
 
+    def recover(self) -> None:
+        """No fault is in store any more."""
+        with self._lock:
+            self._faults.clear()
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         with self._lock:
