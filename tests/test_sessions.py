@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from grodt.errors import ConfigError, SessionError
 from grodt.sessions import FIRST_DATE, Calendar, parse_session, require_utc
+from tests.examples import examples
 
 CALENDARS = Path(__file__).resolve().parents[1] / "../shared/data/calendars"
 XNYS, ALWAYS = Calendar("XNYS"), Calendar("24/7")
@@ -85,7 +86,7 @@ class TestSessions:
         assert (XNYS.previous(day), XNYS.next(day)) == (before, after)
 
     @given(st.dates(date(1991, 1, 1), date(2026, 1, 1)))
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     def test_next_and_previous_leave_no_session_out(self, day: date) -> None:
         before, after = XNYS.previous(day), XNYS.next(day)
         assert before < day < after
@@ -243,7 +244,7 @@ class TestTradingHours:
 
     @pytest.mark.parametrize("name", ["XNYS", "XHKG", "24/7", "CMES"])
     @given(data=st.data())
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     def test_arrays_say_what_each_instant_s_own_session_says(self, name: str, data: st.DataObject) -> None:
         calendar = Calendar(name)
         instants = data.draw(

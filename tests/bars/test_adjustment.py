@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.bars.adjustment import Adjustment, adjusted
 from grodt.signals.panel import FloatArray, build_panel
+from tests.examples import examples
 from tests.signals.worlds import SHARED, actions, closes, long_bars, tickers, weekdays
 
 DAYS = weekdays(6)
@@ -133,7 +134,7 @@ def _drawn_actions(data: Any, sessions: tuple[date, ...], symbols: tuple[str, ..
     return _actions(*unique.values())
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(close=closes(longest=40), data=st.data())
 def test_the_log_ratios_of_total_return_closes_are_the_panels_log_returns(close: FloatArray, data: st.DataObject) -> None:
     sessions, symbols = weekdays(close.shape[0]), tickers(close.shape[1])
@@ -152,7 +153,7 @@ def test_the_log_ratios_of_total_return_closes_are_the_panels_log_returns(close:
     assert firsts.tobytes() == close.T[column, row][~counted].tobytes()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(close=closes(longest=40), data=st.data())
 def test_what_comes_later_changes_no_earlier_value_by_one_bit(close: FloatArray, data: st.DataObject) -> None:
     sessions, symbols = weekdays(close.shape[0]), tickers(close.shape[1])

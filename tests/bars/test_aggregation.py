@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -32,6 +32,7 @@ from tests.bars.minute_world import (
     utc,
     walk,
 )
+from tests.examples import examples
 
 FIELDS = ["open", "high", "low", "close", "volume"]
 TOKYO = date(2024, 6, 12)
@@ -192,7 +193,7 @@ class TestBars:
         with pytest.raises(ValueError, match="lies outside the trading hours of session 2015-11-24"):
             aggregate(minutes.with_columns(session=pl.lit(TUE)), BarWidth(None), XNYS)
 
-    @settings(max_examples=30, deadline=None)
+    @examples(30)
     @given(st.integers(1, 390), st.randoms(), st.lists(st.integers(0, 389), max_size=60))
     def test_neither_the_order_of_rows_nor_the_chunks_they_come_in_change_a_bit(self, width: int, random: object, less: list[int]) -> None:
         minutes = in_sessions(walk("AB", [MON, EARLY], less=less)).with_columns(volume=(pl.col("volume") / 1e5).round(8))
@@ -204,7 +205,7 @@ class TestBars:
         assert_frame_equal(pl.concat(apart), bars, check_exact=True)
 
     @given(st.sampled_from([5, 13, 30, 65, 195]), st.lists(st.integers(0, 389), max_size=200, unique=True))
-    @settings(max_examples=30, deadline=None)
+    @examples(30)
     def test_bars_of_bars_are_the_bars_of_the_minutes(self, width: int, less: list[int]) -> None:
         minutes = in_sessions(walk("AB", [MON], less=less))
         once = aggregate(minutes, BarWidth(width), XNYS)

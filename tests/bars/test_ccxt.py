@@ -14,7 +14,7 @@ import ccxt.async_support
 import polars as pl
 import pytest
 from ccxt.async_support.base.throttler import Throttler
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -27,6 +27,7 @@ from grodt.bars.patience import Patience
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, RAW_MINUTES, Fetched
 from grodt.errors import ConfigError, DataError, VendorUnavailable
 from grodt.sessions import Calendar
+from tests.examples import examples
 from tests.fakes.ccxt import VENUE, Candle, FakeVenue
 from tests.fakes.http import Fault
 
@@ -157,7 +158,7 @@ def test_candles_that_come_twice_or_were_not_asked_for_leave_one_row_each(fake: 
     assert desk.fetch("BTC/USD", start=date(2024, 2, 5), end=date(2024, 2, 9)).bars.equals(whole)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(st.integers(0, 399), max_size=30), st.integers(1, 300), st.integers(0, 399), st.integers(0, 399))
 def test_whatever_the_venue_has_and_however_it_pages_the_answer_is_what_it_has(
     fake: FakeVenue, days: set[int], most: int, first: int, last: int

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from grodt.bars.adjustment import Adjustment, adjusted
 from grodt.bars.jumps import Tail, jumping_rows
@@ -14,6 +14,7 @@ from grodt.bars.source import RAW_ACTIONS, RAW_BARS
 from grodt.instruments import Listing, one_listing_each
 from grodt.signals.panel import build_panel
 from tests.bars.ticker_worlds import SOURCE, TickerWorld, ticker_worlds
+from tests.examples import examples
 from tests.signals.worlds import same, weekdays
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -114,7 +115,7 @@ def test_what_a_source_says_again_changes_nothing_and_what_is_new_is_known_since
 
 
 @given(world=ticker_worlds())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_panel_is_that_of_a_world_without_tickers_cut_anywhere(world: TickerWorld) -> None:
     plain = build_panel(world.named(world.bars), world.named(world.actions), world.sessions, world.companies)
     for count in range(1, len(world.sessions) + 1):
@@ -132,7 +133,7 @@ def test_a_panel_is_that_of_a_world_without_tickers_cut_anywhere(world: TickerWo
 
 
 @given(world=ticker_worlds())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @pytest.mark.parametrize("adjust", ["split", "total"])
 def test_an_adjusted_series_is_that_of_a_world_without_tickers(world: TickerWorld, adjust: Adjustment) -> None:
     plain = adjusted(world.named(world.bars), world.named(world.actions), adjust).sort("company", "session")

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.bars.jumps import PATIENCE, REFUSED, WINDOW, Tail
@@ -18,6 +18,7 @@ from grodt.errors import ConfigError, DataError
 from grodt.lake.tables import TABLES
 from grodt.sessions import Calendar
 from tests.bars.test_files import needs_us_daily, us_daily
+from tests.examples import examples
 
 XNYS = Calendar("XNYS")
 DAYS = XNYS.between(date(2013, 6, 3), date(2014, 6, 30))
@@ -212,7 +213,7 @@ paths = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(path=paths, cuts=st.sets(st.integers(1, WINDOW + 29), max_size=4), repeats=st.integers(1, 3), flat_repeats=st.integers(1, MEMORY))
 def test_a_gate_over_a_long_range_and_gates_night_by_night_agree(path, cuts, repeats, flat_repeats):
     level, rows, actions = 50.0, [], []
@@ -270,7 +271,7 @@ def walks(seed: int, symbols: int, sessions: int) -> tuple[pl.DataFrame, pl.Data
     return pl.DataFrame(columns, schema=RAW_BARS), pl.DataFrame(rows, schema=RAW_ACTIONS, orient="row").filter(pl.col("ratio_new") > 0)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(seed=st.integers(0, 2**32 - 1), symbols=st.integers(1, 30), sessions=st.integers(2, 150))
 def test_bars_with_nothing_wrong_pass_every_rule(seed, symbols, sessions):
     bars, actions = walks(seed, symbols, sessions)
@@ -282,7 +283,7 @@ def test_bars_with_nothing_wrong_pass_every_rule(seed, symbols, sessions):
 odd_numbers = st.sampled_from([None, math.nan, math.inf, -math.inf, -1.0, 0.0, 5e-324, 9.0, 10.0, 10.0, 10.0, 10.5, 11.0, 1e8, 1e9, 1e300])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(rows=st.lists(st.tuples(*[odd_numbers] * 5), min_size=1, max_size=12))
 def test_what_the_gate_lets_through_is_what_the_table_s_schema_takes(rows):
     # a rule of a schema that evaluates to null counts as kept there: none may

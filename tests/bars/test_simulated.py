@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -20,6 +20,7 @@ from grodt.bars.simulated_paths import SECTORS
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, BarSource, Fetched
 from grodt.errors import ConfigError
 from grodt.sessions import Calendar
+from tests.examples import examples
 
 XNYS = Calendar("XNYS")
 OPENED = date(2012, 1, 3)
@@ -105,7 +106,7 @@ NUMBERS = st.one_of(st.integers(1, 200), st.sampled_from([200, 1, 64, 65, 128]))
 DAYS = st.dates(OPENED, date(2015, 12, 31))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     asks=st.lists(st.tuples(st.lists(NUMBERS, min_size=1, max_size=5), DAYS, DAYS), min_size=1, max_size=4),
     symbols=st.integers(1, 5_000),
@@ -228,7 +229,7 @@ def test_every_clean_bar_is_whole(clean: pl.DataFrame):
     assert volume.min() >= 1
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seed=st.one_of(st.integers(0, 2**64 - 1), st.sampled_from([0, 2**64 - 1])), opened=st.dates(date(1985, 1, 1), date(2024, 1, 1)))
 def test_no_seed_and_no_opening_makes_a_broken_bar(seed: int, opened: date):
     source = exchange(seed=seed, opened=opened)

@@ -16,7 +16,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from curl_cffi.requests.exceptions import InvalidJSONError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from yfinance.exceptions import YFRateLimitError
@@ -30,6 +30,7 @@ from grodt.bars.yahoo_client import YfinanceClient
 from grodt.bars.yahoo_settings import YahooSettings
 from grodt.errors import ConfigError, DataError, VendorUnavailable
 from grodt.sessions import Calendar
+from tests.examples import examples
 from tests.fakes.http import Fault
 from tests.fakes.yahoo import CHART, NEW_YORK, FakeYahoo
 
@@ -128,7 +129,7 @@ def test_a_split_after_the_question_s_end_turns_back_too_and_is_not_told(fake: F
     assert (again.bars["volume"] - raw.bars["volume"]).abs().max() <= 1  # Yahoo's are whole shares of today
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.integers(100, 99_999_999), min_size=2, max_size=20),
     st.lists(st.sampled_from([(2, 1), (3, 1), (3, 2), (4, 1), (7, 1), (10, 1), (20, 1), (1, 10), (1, 8), (21, 20)]), max_size=3),

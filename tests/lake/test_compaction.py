@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
@@ -20,6 +20,7 @@ from grodt.lake.files import Disk
 from grodt.lake.local import LocalFolder
 from grodt.lake.paths import days_of
 from grodt.lake.validation import types
+from tests.examples import examples
 from tests.lake.shelves import FolderShelf, Shelf, lake_on, rows_standing, shelf_of
 from tests.lake.world import KNOWN_AT, DyingDisk, Killed, MemoryManifest, PowerlessDisk, bars, write_bars
 
@@ -358,7 +359,7 @@ class TestSteps:
         assert lake.verify(manifest.snapshot()) == []
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(
     days=st.lists(st.dates(date(2023, 11, 1), date(2024, 3, 31)), min_size=1, max_size=8, unique=True),
     session=st.dates(date(2024, 1, 1), date(2025, 2, 1)),

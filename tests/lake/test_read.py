@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
@@ -13,6 +13,7 @@ from grodt.lake import Lake, LakeFile, Snapshot
 from grodt.lake.encoding import encode
 from grodt.lake.files import digest
 from grodt.lake.storage import Place
+from tests.examples import examples
 from tests.lake.world import MONDAY, MemoryManifest, bars, spoil_unseen, write_bars
 
 SYMBOLS = ["AAA", "BBB", "CCC"]
@@ -48,7 +49,7 @@ def test_sources_are_kept_apart(lake: Lake, manifest: MemoryManifest) -> None:
     assert lake.read("bars_1d", snapshot, source="none").is_empty()
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     start=st.none() | st.integers(-2, 12),
     end=st.none() | st.integers(-2, 12),

@@ -10,11 +10,12 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError, DataError
 from grodt.lake import Lake, LakeFile, LakeWriteFailed, actions_path, export_path
+from tests.examples import examples
 from tests.lake.world import KNOWN_AT, DyingDisk, FullDisk, Killed, MemoryManifest, PowerlessDisk, bars, path_of, write_bars
 
 
@@ -93,7 +94,7 @@ def test_a_superseded_version_is_kept_and_the_glob_shows_each_row_once_to_every_
     assert list(frame.columns) == bars().columns
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(closes=st.lists(st.floats(1, 1e6), min_size=1, max_size=5))
 def test_however_often_a_path_is_written_each_committed_version_stays_readable(
     tmp_path_factory: pytest.TempPathFactory, closes: list[float]

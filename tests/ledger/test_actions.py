@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from grodt.bars.corporate_actions import CorporateAction, entitlement, split
@@ -32,6 +32,7 @@ from grodt.ledger.postings import (
 from grodt.ledger.unit import Ledger, Write
 from grodt.money import Micros, micros
 from grodt.orders.order import Side
+from tests.examples import examples
 from tests.ledger.world import BOOK, NEXT, NOW, SESSION, count, fill, order, sent, unbalanced, undone
 
 EX = date(2026, 11, 23)
@@ -315,7 +316,7 @@ changes = st.tuples(st.just("symbol_change"), st.sampled_from(SYMBOLS), st.none(
 events = st.lists(st.one_of(trades, splits, pays, ends, changes), max_size=14)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened=events)
 def test_whatever_happens_positions_and_cash_are_the_sums_of_it(ledger: Ledger, happened: Sequence[tuple[str, str, int, int, int]]) -> None:
     first = date(2026, 11, 24)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
@@ -15,6 +15,7 @@ from grodt.ledger.unit import Ledger, Write
 from grodt.money import Micros, micros
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
+from tests.examples import examples
 from tests.ledger.world import BOOK, NEXT, NOW, SESSION, basket, count, fill, order, sent, started, unbalanced, undone
 
 S = OrderState
@@ -143,7 +144,7 @@ def test_money_beyond_the_exact_floats_is_exact(tx: Write) -> None:
     assert fills_in(tx, BOOK, NEXT)[0].price == price
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), parts=st.lists(st.integers(1, 40), min_size=1, max_size=5), side=st.sampled_from(Side))
 def test_arrival_order_and_repetition_of_an_orders_fills_do_not_matter(
     ledger: Ledger, data: st.DataObject, parts: list[int], side: Side

@@ -4,11 +4,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot, snapshot_as_of
 from grodt.ledger.unit import Ledger, Write
+from tests.examples import examples
 from tests.ledger.facts import lake_file
 from tests.ledger.world import MINUTE, NOW, undone
 
@@ -122,7 +123,7 @@ def test_an_instant_without_a_zone_is_refused(tx: Write) -> None:
         snapshot_as_of(tx, datetime(2026, 11, 20, 12))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     commits=st.lists(
         st.tuples(st.dictionaries(st.sampled_from("abcd"), st.sampled_from("0123")), st.sets(st.sampled_from("abcd"))), max_size=6

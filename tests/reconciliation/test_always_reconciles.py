@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.bars.corporate_actions import CorporateAction
@@ -17,6 +17,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.ledger.postings import holdings
 from grodt.money import Micros
 from tests.brokers.world import BOOK, MON, market
+from tests.examples import examples
 from tests.execution.desk import TERMS, Desk
 
 _SYMBOLS = ("AAPL", "GONE", "IBM", "SHRT")
@@ -81,7 +82,7 @@ def _sessions(draw: st.DrawFn) -> list[_Session]:
 
 @pytest.mark.parametrize("terms", [TERMS, _IN_PARTS], ids=["whole orders", "in parts, with every cost"])
 @given(sessions=_sessions())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_ledger_and_broker_always_reconcile(template: Path, terms: FillTerms, sessions: list[_Session]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(Desk(Path(folder), template=template, terms=terms)) as desk:
         for day, one in enumerate(sessions):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.bars.corporate_actions import CorporateAction
@@ -20,6 +20,7 @@ from grodt.replay.quiet import busy_rows
 from grodt.replay.working import Reached
 from grodt.signals.panel import FloatArray
 from grodt.targets.construction import Construction
+from tests.examples import examples
 from tests.replay.histories import EQUAL, day, forecasts_of, history_of, plan_of
 from tests.signals.worlds import closes, random_closes, same
 
@@ -158,7 +159,7 @@ def _ended(history: History, said: FloatArray, plan: Plan, *, evidence: bool = F
         return str(error)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(close=closes(longest=40), seed=st.integers(0, 2**32 - 1), long_only=st.booleans(), tight=st.booleans())
 def test_with_and_without_evidence_a_replay_is_the_same(close: FloatArray, seed: int, long_only: bool, tight: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -206,7 +207,7 @@ BOUNDS: list[dict[str, float]] = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     close=closes(longest=70),
     seed=st.integers(0, 2**32 - 1),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.replaying import ask
@@ -22,6 +22,7 @@ from grodt.signals.momentum import Momentum
 from tasks.wiring import data_parts
 from tests.cycles.driver import Home
 from tests.cycles.small_world import WEEK, books_text, small_home
+from tests.examples import examples
 from tests.replay import histories
 from tests.replay.parity import differences
 from tests.signals.worlds import random_closes
@@ -30,7 +31,7 @@ SPECS = ((Momentum(lookback=6, skip=1), 0.7), (Momentum(lookback=3, skip=0, name
 
 
 @given(seed=st.integers(0, 999), start=st.integers(0, 20), length=st.integers(1, 20))
-@settings(max_examples=20)
+@examples(20)
 def test_a_replay_of_a_part_is_that_of_a_history_which_begins_and_ends_there(seed: int, start: int, length: int) -> None:
     close = random_closes(seed, 120, 4)
     end = start + length

@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grodt.risk.assess import Proposal, assess
 from grodt.risk.glance import Basket, passes_at_a_glance
 from grodt.risk.limits import Limits
 from tests.benchmarks.risk import book
+from tests.examples import examples
 from tests.risk.proposals import limits
 from tests.risk.strategies import any_limits, proposals
 
@@ -47,13 +48,13 @@ def _agrees(asked: Proposal, bound: Limits) -> bool:
     return True
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(proposals(), any_limits())
 def test_any_proposal_under_any_limits(asked: Proposal, bound: Limits) -> None:
     _agrees(asked, bound)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(proposals(calm=True).map(_everyday), any_limits(), st.integers(0, 5))
 def test_everyday_proposals_under_any_limits(asked: Proposal, bound: Limits, shrink: int) -> None:
     _agrees(replace(asked, wanted=asked.wanted // 4**shrink), replace(bound, overrides={}, restricted=()))
@@ -73,7 +74,7 @@ WIDE: dict[str, Any] = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(proposals(calm=True).map(_everyday))
 def test_wide_limits_are_passed_at_a_glance(asked: Proposal) -> None:
     """So that the other tests do not pass because it always says no."""

@@ -7,25 +7,26 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grodt.lake.tables import RiskChecks
 from grodt.risk.assess import Proposal, assess
 from grodt.risk.limits import Limits
 from tests.benchmarks.risk import book
+from tests.examples import examples
 from tests.risk.plain import approvals, only_reduces, plainly, wishes, written
 from tests.risk.proposals import USD, limits
 from tests.risk.strategies import GROUPS, any_limits, proposals
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(proposals(), any_limits())
 def test_a_plain_reading_of_the_rules_approves_the_same(asked: Proposal, bound: Limits) -> None:
     assert approvals(assess(asked, bound)) == plainly(asked, bound)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(proposals(), any_limits())
 def test_nothing_approved_violates_a_limit_turns_around_or_grows(asked: Proposal, bound: Limits) -> None:
     found = assess(asked, bound)
@@ -71,7 +72,7 @@ def test_nothing_approved_violates_a_limit_turns_around_or_grows(asked: Proposal
             assert groups[wish.group] <= written(cap) * asked.equity or through_zero
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(proposals(), any_limits())
 def test_reduce_only_never_opens_and_never_crosses_zero(asked: Proposal, bound: Limits) -> None:
     found = assess(asked, bound)
@@ -85,7 +86,7 @@ def test_reduce_only_never_opens_and_never_crosses_zero(asked: Proposal, bound: 
 REFUSING = [1, 17, 30, 6, 5, 7, 2, 3, 18, 23, 4]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(proposals(), any_limits())
 def test_clipping_never_turns_a_reduction_into_a_refusal(asked: Proposal, bound: Limits) -> None:
     found = assess(asked, bound)
@@ -97,7 +98,7 @@ def test_clipping_never_turns_a_reduction_into_a_refusal(asked: Proposal, bound:
             assert approved == (wish.wanted if abs(wish.wanted) <= most else whole * (1 if wish.wanted > 0 else -1))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(proposals(), any_limits())
 def test_the_evidence_is_complete_unique_and_says_what_was_decided(asked: Proposal, bound: Limits) -> None:
     found = assess(asked, bound)
@@ -126,7 +127,7 @@ def test_the_evidence_is_complete_unique_and_says_what_was_decided(asked: Propos
     assert not evidence.select(pl.col("value", "limit", "headroom").is_infinite().any()).row(0).count(True)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(proposals(calm=True), any_limits(), st.randoms(use_true_random=False))
 def test_the_names_and_places_of_symbols_decide_nothing(asked: Proposal, bound: Limits, random: Any) -> None:
     """Symbols change places. Of orders of one value the first by symbol goes first, so such baskets are left out."""
@@ -174,7 +175,7 @@ def tightened(bound: Limits, name: str, by: float) -> Limits:
     return dataclasses.replace(bound, **{name: TIGHTER[name](getattr(bound, name), by)})
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(proposals(), any_limits(), st.sampled_from(sorted(TIGHTER)), st.floats(0.02, 0.98))
 def test_tightening_a_limit_never_approves_more_of_a_single_order(asked: Proposal, bound: Limits, name: str, by: float) -> None:
     """Of several orders the refusal of one may leave room for another; what is true of them is the next test."""
@@ -184,7 +185,7 @@ def test_tightening_a_limit_never_approves_more_of_a_single_order(asked: Proposa
     assert (np.abs(assess(alone, tight).quantity.astype(float)) <= np.abs(assess(alone, bound).quantity.astype(float))).all()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(proposals(calm=True), any_limits(), st.sampled_from(sorted(TIGHTER)), st.floats(0.02, 0.98))
 def test_what_a_tighter_limit_approves_the_looser_one_approves_too(asked: Proposal, bound: Limits, name: str, by: float) -> None:
     assume(name != "volatility_high" or bound.volatility_high * by > bound.volatility_low)
@@ -216,7 +217,7 @@ UNKNOWN: dict[str, Any] = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(proposals(calm=True), any_limits(), st.sampled_from(sorted(UNKNOWN)))
 def test_nothing_that_opens_or_adds_passes_without_an_input(asked: Proposal, bound: Limits, name: str) -> None:
     before = getattr(asked, name)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
@@ -17,6 +17,7 @@ from grodt.signals.cross_sectional_reversal import CrossSectionalReversal
 from grodt.signals.low_volatility import LowVolatility
 from grodt.signals.panel import FloatArray, Panel
 from grodt.signals.signal import Signal, SignalOutput
+from tests.examples import examples
 from tests.signals.worlds import full_panel, panel_of, random_closes, same
 
 NAN = np.nan
@@ -93,7 +94,7 @@ def _scores(draw: st.DrawFn) -> tuple[FloatArray, np.ndarray]:
     return score, rng.random(score.shape) < draw(st.sampled_from([0.5, 1.0]))
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(given_=_scores(), select=st.sampled_from([0.0, 0.05, 0.1, 0.25, 0.5]), side=st.sampled_from(["long", "both"]))
 def test_ranks_agree_with_sorting_symbol_by_symbol(given_: tuple[FloatArray, np.ndarray], select: float, side: str) -> None:
     score, members = given_

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.signals.forecasts import forecast_session, forecast_sessions
@@ -13,6 +13,7 @@ from grodt.signals.indicators import Volatility
 from grodt.signals.panel import FloatArray, Panel
 from grodt.signals.registry import BUILT_IN, build_signal
 from grodt.signals.signal import Signal, SignalOutput
+from tests.examples import examples
 from tests.signals.daily import COUNT_BARS, CROSS_SECTIONAL, DAILY, SHORT, variants
 from tests.signals.worlds import full_panel, of_columns, panel_of, panels, random_closes, same
 
@@ -29,7 +30,7 @@ def test_every_daily_signal_is_tested_here() -> None:
     assert set(CROSS_SECTIONAL) | set(COUNT_BARS) | {"momentum"} == set(DAILY)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(panel=panels(), data=st.data())
 def test_a_signal_on_data_up_to_t_is_the_longer_one_cut_at_t_bit_for_bit(panel: Panel, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(panel.sessions)))
@@ -43,7 +44,7 @@ def test_a_signal_on_data_up_to_t_is_the_longer_one_cut_at_t_bit_for_bit(panel: 
         assert same(part.forecast, np.ascontiguousarray(whole.forecast[count - last : count])), signal.name
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(panel=panels(), data=st.data())
 def test_tonights_combination_is_the_replays(panel: Panel, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(panel.sessions)))
@@ -54,7 +55,7 @@ def test_tonights_combination_is_the_replays(panel: Panel, data: st.DataObject) 
         assert same(np.ascontiguousarray(getattr(replayed, name)), getattr(tonight, name))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(panel=panels(), data=st.data())
 def test_bars_that_come_later_change_nothing(panel: Panel, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(panel.sessions)))
@@ -74,7 +75,7 @@ def test_bars_that_come_later_change_nothing(panel: Panel, data: st.DataObject) 
             assert same(np.ascontiguousarray(before), np.ascontiguousarray(after)), signal.name
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(panel=panels())
 def test_values_stand_where_there_is_a_bar_and_forecasts_within_the_cap_where_there_is_a_value(panel: Panel) -> None:
     for signal in variants():
@@ -85,7 +86,7 @@ def test_values_stand_where_there_is_a_bar_and_forecasts_within_the_cap_where_th
         assert (np.abs(got.forecast[~np.isnan(got.forecast)]) <= 2.0).all()
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(panel=panels(), data=st.data())
 def test_another_symbol_in_the_universe_changes_nothing_for_those_that_compare_none(panel: Panel, data: st.DataObject) -> None:
     width = len(panel.symbols)
@@ -97,7 +98,7 @@ def test_another_symbol_in_the_universe_changes_nothing_for_those_that_compare_n
         assert same(alone.forecast, np.ascontiguousarray(whole.forecast[:, chosen])), signal.name
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(panel=panels(), data=st.data())
 def test_symbols_that_may_not_be_traded_change_no_forecast_and_have_none(panel: Panel, data: st.DataObject) -> None:
     width = len(panel.symbols)
@@ -113,7 +114,7 @@ def test_symbols_that_may_not_be_traded_change_no_forecast_and_have_none(panel: 
         assert same(alone.forecast, np.ascontiguousarray(whole.forecast[:, chosen])), signal.name
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(panel=panels(), data=st.data())
 def test_who_may_be_traded_in_one_session_decides_on_that_session_alone(panel: Panel, data: st.DataObject) -> None:
     row = data.draw(st.integers(0, len(panel.sessions) - 1))

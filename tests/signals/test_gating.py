@@ -5,7 +5,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
@@ -21,6 +21,7 @@ from grodt.signals.regime import REGIMES, UNKNOWN, RegimeName
 from grodt.signals.signal import Signal
 from grodt.signals.vwap_ema_trend import VwapEmaTrend
 from grodt.signals.vwap_reversion import VwapReversion
+from tests.examples import examples
 from tests.signals.minute_worlds import Minutes, minute_worlds
 from tests.signals.test_regime import SHORT, whole_panel
 from tests.signals.worlds import closes, panel_of, random_closes, same
@@ -116,7 +117,7 @@ def test_members_alone_make_the_market() -> None:
         assert gates.market_confidence == 1.0
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(close=closes(), regimes=st.sets(st.sampled_from(REGIMES), min_size=1), scope=st.sampled_from(["market", "symbol"]), data=st.data())
 def test_many_sessions_at_once_are_gated_as_one_after_another_bit_for_bit(
     close: FloatArray, regimes: set[RegimeName], scope: str, data: st.DataObject
@@ -135,7 +136,7 @@ def test_many_sessions_at_once_are_gated_as_one_after_another_bit_for_bit(
     assert same(at_once.combined, combine(np.stack([gated, free.forecast[1]]), [1.0, 3.0]))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(world=minute_worlds(), data=st.data())
 def test_so_are_bars_of_a_session(world: Minutes, data: st.DataObject) -> None:
     specs: list[tuple[Signal, float]] = [(VwapEmaTrend(fast=2, slow=4, opening=1), 1.0), (VwapReversion(window=5, entry=0.5), 1.0)]

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
 from grodt.signals.indicators import Volatility, decay_of, first_row, price_over_average
 from grodt.signals.panel import FloatArray, Panel
+from tests.examples import examples
 from tests.signals.worlds import SHARED, closes, panel_of, random_closes, same, tickers, weekdays
 
 
@@ -83,7 +84,7 @@ def test_ema_and_macd_agree_with_published_values_after_their_warm_up() -> None:
     np.testing.assert_allclose(ema26[400:, 0] - ema12[400:, 0], macd[400:], rtol=0, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(close=closes(), data=st.data())
 def test_an_indicator_at_t_never_depends_on_later_sessions_nor_on_how_many_rows_are_asked_for(
     close: FloatArray, data: st.DataObject

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
@@ -23,6 +23,7 @@ from grodt.signals.volume_breakout import VolumeBreakout
 from grodt.signals.vwap_ema_trend import VwapEmaTrend
 from grodt.signals.vwap_reversion import VwapReversion
 from tests.bars.minute_world import ALWAYS, crypto_minutes, needs_crypto_bars, needs_minute_bars
+from tests.examples import examples
 from tests.signals.minute_worlds import EARLY, Minutes, minute_worlds, msft, panel_of_minutes, random_minutes
 from tests.signals.worlds import actions, panel_of, random_closes, same
 
@@ -217,7 +218,7 @@ def test_a_bar_in_which_nobody_traded_has_no_value_and_stops_no_later_one(signal
     assert np.isfinite(got.forecast[[39, 41], 0]).all()
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(world=minute_worlds(), data=st.data())
 def test_a_signal_within_a_session_is_the_later_one_cut_there_bit_for_bit(world: Minutes, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(world.grid.sessions)))

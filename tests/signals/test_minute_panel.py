@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.bars.aggregation import BarWidth, aggregate
@@ -15,6 +15,7 @@ from grodt.errors import ConfigError, DataError
 from grodt.sessions import Calendar
 from grodt.signals.minute_panel import bar_grid, build_minute_panel
 from tests.bars.minute_world import ALWAYS, MINUTE_BARS, XTKS, crypto_minutes, needs_crypto_bars, needs_minute_bars
+from tests.examples import examples
 from tests.signals.minute_worlds import EARLY, MON, WED, XNYS, Minutes, minute_worlds, minutes, msft, panel_of_minutes
 from tests.signals.worlds import actions, same
 
@@ -137,7 +138,7 @@ def test_two_bars_at_one_start_and_a_price_that_is_none_are_refused_by_name() ->
         build_minute_panel(made.bars.with_columns(close=pl.Series([1.0, -2.0])), actions(), made.grid, ["S0000"])
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(world=minute_worlds(), data=st.data())
 def test_a_panel_made_within_a_session_is_the_later_one_cut_there_bit_for_bit(world: Minutes, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(world.grid.sessions)))

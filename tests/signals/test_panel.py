@@ -6,11 +6,12 @@ from math import log
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
 from grodt.signals.panel import FloatArray, Panel, build_panel
+from tests.examples import examples
 from tests.signals.worlds import SHARED, actions, closes, long_bars, panel_of, random_closes, same, tickers, weekdays
 
 DAYS = weekdays(6)
@@ -140,7 +141,7 @@ def test_sessions_and_symbols_must_ascend_and_fields_must_have_the_panels_shape(
         Panel(DAYS[:2], ("A",), np.ones((2, 1)), np.ones((1, 1)))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(close=closes(), seed=st.integers(0, 1000), data=st.data())
 def test_a_panel_from_data_up_to_t_is_the_longer_panel_cut_at_t_bit_for_bit(close: FloatArray, seed: int, data: st.DataObject) -> None:
     sessions, symbols = weekdays(close.shape[0]), tickers(close.shape[1])

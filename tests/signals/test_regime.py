@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
@@ -27,6 +27,7 @@ from grodt.signals.regime import (
     vote,
 )
 from tests.bars.minute_world import needs_minute_bars
+from tests.examples import examples
 from tests.signals.minute_worlds import Minutes, minute_worlds, msft
 from tests.signals.worlds import SHARED, actions, closes, long_bars, random_closes, same, tickers, weekdays
 
@@ -185,7 +186,7 @@ def test_a_market_without_a_member_whose_regime_is_known_is_in_none() -> None:
     assert empty[0].tolist() == [UNKNOWN, UNKNOWN]
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.lists(st.tuples(st.integers(-1, 3), st.floats(0.5, 1.0), st.booleans()), min_size=1, max_size=40), st.randoms())
 def test_the_order_of_the_members_decides_nothing(members: list[tuple[int, float, bool]], random: object) -> None:
     known = [(code, np.nan if code == UNKNOWN else sure, member) for code, sure, member in members]
@@ -204,7 +205,7 @@ def _same_rows(whole: RegimeHistory, cut: RegimeHistory, rows: slice) -> None:
     assert same(cut.market_confidence, whole.market_confidence[rows].copy())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(close=closes(), seed=st.integers(0, 1000), data=st.data())
 def test_regimes_from_data_up_to_t_are_the_longer_ones_cut_at_t_bit_for_bit(close: FloatArray, seed: int, data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
@@ -220,7 +221,7 @@ def test_regimes_from_data_up_to_t_are_the_longer_ones_cut_at_t_bit_for_bit(clos
     _same_rows(SHORT.evaluate(panel, len(close)), SHORT.evaluate(panel.until(count), last), slice(count - last, count))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(world=minute_worlds(), data=st.data())
 def test_so_are_those_of_minutes_with_halts_and_an_early_close(world: Minutes, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(world.grid.sessions)))
@@ -251,7 +252,7 @@ def test_another_symbol_changes_nothing_however_many_there_are() -> None:
         assert same(alone.confidence, got.confidence[:, columns].copy())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(close=closes(), data=st.data())
 def test_a_rank_of_the_last_rows_is_that_of_all_rows(close: FloatArray, data: st.DataObject) -> None:
     panel = whole_panel(close)

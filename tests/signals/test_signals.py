@@ -6,7 +6,7 @@ from math import exp, log, pi, sqrt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
@@ -16,6 +16,7 @@ from grodt.signals.indicators import Volatility
 from grodt.signals.momentum import Momentum
 from grodt.signals.panel import FloatArray, Panel
 from grodt.signals.signal import Signal, SignalOutput
+from tests.examples import examples
 from tests.signals.worlds import closes, panel_of, random_closes, same
 
 SIGNALS: tuple[Signal, ...] = (Momentum(), EwmaCrossover())
@@ -108,7 +109,7 @@ def test_the_history_a_signal_states_is_what_it_needs(signal: Signal) -> None:
     assert np.flatnonzero(~np.isnan(value))[0] == signal.history - 1
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(close=closes(), data=st.data())
 def test_a_signal_on_data_up_to_t_is_the_longer_one_cut_at_t_bit_for_bit(close: FloatArray, data: st.DataObject) -> None:
     panel = panel_of(close)

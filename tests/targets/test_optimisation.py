@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError, DataError
 from grodt.targets import optimisation
 from grodt.targets.construction import Construction
 from grodt.targets.shrinkage import shrunk_correlation
+from tests.examples import examples
 from tests.targets.decisions import NAN, decide
 
 #: Not scaled, so that weights are what the optimiser makes of them; without returns nothing is correlated.
@@ -105,7 +106,7 @@ def test_a_budget_four_times_as_large_is_twice_the_weight_where_nothing_is_corre
     assert decide(replace(BUDGET, long_only=True), forecast=[2.0, -0.5]).weight.tolist() == [1.0, 0.0]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10**6), st.integers(2, 12))
 def test_shares_of_risk_are_as_the_forecasts(seed: int, width: int) -> None:
     draw = np.random.default_rng(seed)
@@ -119,7 +120,7 @@ def test_shares_of_risk_are_as_the_forecasts(seed: int, width: int) -> None:
     assert np.abs(got.weight).sum() == pytest.approx(1.0, abs=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10**6), st.integers(2, 12))
 def test_no_other_book_within_the_caps_is_of_higher_utility(seed: int, width: int) -> None:
     draw = np.random.default_rng(seed)

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from grodt.targets.construction import COVARIANCES, Construction
+from tests.examples import examples
 from tests.targets.decisions import NAN, PLAIN, decide
 
 Decision = tuple[Construction, dict[str, Any]]
@@ -121,14 +122,14 @@ def _check(construction: Construction, given_: dict[str, Any]) -> None:
     assert got.weight.tobytes() == again.weight.tobytes()
 
 
-@settings(max_examples=500, deadline=None)
+@examples(500)
 @given(decisions())
 @example((PLAIN, {"forecast": [1.0, 0.0], "volatility": [5e-324, 0.2], "returns": np.full((2, 2), 1e-300)}))
 def test_caps_and_lots_hold_and_nothing_is_nan_whatever_comes_in(decision: Decision) -> None:
     _check(*decision)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(decisions())
 def test_so_they_do_in_sessions_without_a_rebalance(decision: Decision) -> None:
     construction, given_ = decision
@@ -138,13 +139,13 @@ def test_so_they_do_in_sessions_without_a_rebalance(decision: Decision) -> None:
     assert (got.quantity * got.current >= 0).all()
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(decisions(("mean_variance", "risk_budget")))
 def test_so_they_do_with_an_optimiser(decision: Decision) -> None:
     _check(*decision)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(decisions(), st.data())
 def test_symbols_that_hold_nothing_and_have_no_forecast_change_no_bit_of_the_others(decision: Decision, data: st.DataObject) -> None:
     construction, given_ = decision
@@ -165,7 +166,7 @@ def test_symbols_that_hold_nothing_and_have_no_forecast_change_no_bit_of_the_oth
     assert not found.quantity[~there].any()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(decisions(), st.randoms(use_true_random=False))
 def test_the_order_of_symbols_does_not_matter_beyond_the_last_bits(decision: Decision, random: Any) -> None:
     construction, given_ = decision
@@ -179,7 +180,7 @@ def test_the_order_of_symbols_does_not_matter_beyond_the_last_bits(decision: Dec
         assert found.weight == pytest.approx(got.weight[order], rel=1e-9, abs=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(decisions())
 def test_a_dollar_neutral_aim_has_sides_of_one_weight(decision: Decision) -> None:
     construction, given_ = decision

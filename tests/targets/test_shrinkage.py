@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.covariance import LedoitWolf
 
 from grodt.signals.panel import FloatArray
 from grodt.targets.shrinkage import ledoit_wolf, shrunk_correlation
+from tests.examples import examples
 
 NAN = float("nan")
 
@@ -34,7 +35,7 @@ def test_one_symbol_and_returns_of_zero_are_not_shrunk() -> None:
     assert ledoit_wolf(np.zeros((3, 4))).intensity == 0.0
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(arrays(np.float64, st.tuples(st.integers(2, 8), st.integers(2, 12)), elements=st.floats(-0.2, 0.2).map(lambda x: round(x, 4))))
 def test_it_is_scikit_learn_s_with_means_of_zero(returns: FloatArray) -> None:
     theirs = LedoitWolf(assume_centered=True).fit(returns.T)

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError, DataError
 from grodt.money import micros
 from grodt.targets.stops import StopRule, StopSizes, stop_sizes
+from tests.examples import examples
 
 NAN = float("nan")
 #: Of 100,000: 1,000 may be lost by a trade.
@@ -148,7 +149,7 @@ def test_a_bad_parameter_is_named_with_its_value_and_bound(name: str, value: flo
 _figure = st.one_of(st.sampled_from([NAN, 0.0, -1.0, float("inf"), 1e-9]), st.floats(0.01, 2000.0))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.data())
 def test_risk_caps_and_lots_hold_whatever_comes_in(data: st.DataObject) -> None:
     width = data.draw(st.integers(1, 6))

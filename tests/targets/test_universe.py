@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
 from grodt.signals.panel import FloatArray, Panel, build_panel, field_array
 from grodt.targets.measures import Measures, measure
 from grodt.targets.universe import NO_CANDIDATE, Eligibility, UniverseRules, judge
+from tests.examples import examples
 from tests.signals.worlds import SHARED, actions, closes, long_bars, same, tickers, weekdays
 
 NAN = float("nan")
@@ -108,7 +109,7 @@ def test_a_window_that_begins_before_the_history_counts_what_there_is() -> None:
 
 
 @given(close=closes(60), data=st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_session_has_the_same_answer_from_longer_data(close: FloatArray, data: st.DataObject) -> None:
     symbols, sessions = tickers(close.shape[1]), weekdays(len(close))
     window, largest = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 5))
@@ -184,7 +185,7 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert not empty.eligible.any()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(close=closes(longest=40), window=st.integers(1, 6))
 def test_measures_brought_forward_session_by_session_are_those_of_the_whole_history(close: FloatArray, window: int) -> None:
     panel = _panel(close, tickers(close.shape[1]))

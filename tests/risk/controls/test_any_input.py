@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.risk import controls
 from grodt.risk.controls import Control, Evaluation
+from tests.examples import examples
 from tests.risk.strategies import ANY_FLOAT, INT64
 
 #: Within what `assess` and `Proposal` let through: 2^61 shares of an order, 10^15 held, any price and money.
@@ -144,7 +145,7 @@ def require_clipped(found: Evaluation, quantity: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("control", OF_ORDERS, ids=lambda control: control.__name__)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.data())
 def test_a_control_of_orders_is_sound_for_any_input(control: Callable[..., Evaluation], data: st.DataObject) -> None:
     count = data.draw(st.sampled_from([0, 1, 2, 5]))
@@ -156,7 +157,7 @@ def test_a_control_of_orders_is_sound_for_any_input(control: Callable[..., Evalu
 
 
 @pytest.mark.parametrize("control", OF_ORDERS, ids=lambda control: control.__name__)
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.data())
 def test_five_thousand_orders_are_judged_as_each_alone_and_wherever_they_stand(
     control: Callable[..., Evaluation], data: st.DataObject
@@ -179,7 +180,7 @@ def test_five_thousand_orders_are_judged_as_each_alone_and_wherever_they_stand(
 
 
 @pytest.mark.parametrize("control", OF_BOOKS, ids=lambda control: control.__name__)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.data())
 def test_a_control_of_the_book_is_sound_for_any_input(control: Callable[..., Evaluation], data: st.DataObject) -> None:
     require_sound(ask(control, data.draw(st.composite(lambda draw: arguments(draw, control, 0))())), 1)

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.signals.checking.worlds import PER_SESSION, split_walk, worlds
 from grodt.signals.indicators import listings
+from tests.examples import examples
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(history=st.integers(1, 150), seed=st.integers(0, 2**32), per_session=st.sampled_from([1, PER_SESSION]))
 def test_every_bar_is_one_that_a_market_could_have(history: int, seed: int, per_session: int) -> None:
     for world in worlds(history, seed, per_session):

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.signals import indicators as ind
 from grodt.signals.panel import FloatArray
+from tests.examples import examples
 from tests.signals.indicators import by_hand
 from tests.signals.indicators.worlds import INDICATORS, World, world, worlds
 
@@ -85,7 +86,7 @@ def _agree(made: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INDICATORS)
-@settings(max_examples=25)
+@examples(25)
 @given(made=worlds())
 def test_an_indicator_is_what_plain_python_makes_of_the_bars_of_each_listing(name: str, made: World) -> None:
     _agree(made, name)
@@ -116,7 +117,7 @@ def test_so_it_is_where_few_of_many_symbols_have_a_gap_a_second_listing_or_come_
         np.testing.assert_array_equal(np.array(INDICATORS[name](made))[:, :, column : column + 1], alone)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(made=worlds(), data=st.data())
 def test_vwap_is_what_plain_python_makes_of_each_session_and_listing(made: World, data: st.DataObject) -> None:
     length, width = made.close.shape

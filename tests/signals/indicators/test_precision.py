@@ -6,11 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.signals import indicators as ind
 from grodt.signals.panel import FloatArray
+from tests.examples import examples
 from tests.signals.indicators import by_hand
 
 #: Prices over twelve decades: quiet ones around some level, and now and then one that is absurd.
@@ -23,7 +24,7 @@ def _column(values: Sequence[float]) -> FloatArray:
     return np.array(values, dtype=float)[:, None]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(prices=_PRICES, window=st.integers(2, 9))
 def test_means_deviations_and_scores_are_exact_to_ten_digits(prices: list[float], window: int) -> None:
     mean, spread = ind.sma(_column(prices), window)[:, 0], ind.standard_deviation(_column(prices), window)[:, 0]
@@ -64,7 +65,7 @@ def test_the_deviation_of_a_millionth_around_a_million_has_six_digits_and_of_not
     assert np.isnan(ind.z_score(still, 7)).all()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(seed=st.integers(0, 2**32 - 1), window=st.integers(2, 12), level=st.sampled_from([0.0, 1.0, 1e6]))
 def test_beta_is_least_squares_in_exact_arithmetic(seed: int, window: int, level: float) -> None:
     rng = np.random.default_rng(seed)

@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.signals.indicators import decay, dense
+from tests.examples import examples
 from tests.signals.indicators.worlds import INDICATORS, VWAPS, World, world, worlds
 from tests.signals.worlds import same
 
@@ -19,7 +20,7 @@ def _whole(name: str, made: World) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", EVERY)
-@settings(max_examples=25)
+@examples(25)
 @given(made=worlds(), data=st.data())
 def test_a_value_from_data_up_to_t_is_the_value_at_t_from_longer_data(name: str, made: World, data: st.DataObject) -> None:
     whole = _whole(name, made)
@@ -28,7 +29,7 @@ def test_a_value_from_data_up_to_t_is_the_value_at_t_from_longer_data(name: str,
 
 
 @pytest.mark.parametrize("name", EVERY)
-@settings(max_examples=25)
+@examples(25)
 @given(made=worlds(), data=st.data())
 def test_symbols_do_not_touch_each_other(name: str, made: World, data: st.DataObject) -> None:
     whole = _whole(name, made)
@@ -38,7 +39,7 @@ def test_symbols_do_not_touch_each_other(name: str, made: World, data: st.DataOb
 
 
 @pytest.mark.parametrize("name", EVERY)
-@settings(max_examples=10)
+@examples(10)
 @given(made=worlds(), data=st.data())
 def test_bars_that_come_later_and_gaps_that_come_later_change_nothing(name: str, made: World, data: st.DataObject) -> None:
     count = data.draw(st.integers(1, len(made.close)))

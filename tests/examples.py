@@ -1,0 +1,15 @@
+"""How many examples a property is shown: a third of the full number, so that a run of everything stays short; all with EXAMPLES=full."""
+
+import os
+from typing import Any
+
+from hypothesis import settings
+
+_FEW = 25
+
+
+def examples(count: int, **options: Any) -> settings:
+    """Put it on a property in place of `settings`. `count`: the full number; `options`: further settings."""
+    if os.environ.get("EXAMPLES") == "full":
+        return settings(max_examples=count, **options)
+    return settings(max_examples=max(count // 3, min(count, _FEW)), **options)
