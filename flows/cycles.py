@@ -11,6 +11,7 @@ from datetime import date
 
 from flows.desk import chosen_book
 from flows.progress import Progress
+from grodt.execution.approving import Answer, answer_of
 from grodt.execution.opening import find_done
 from grodt.ledger.limits import Difference, differences, limits_in_force
 from grodt.ledger.postings import settled
@@ -51,6 +52,14 @@ class Asked:
     def to_run(self) -> tuple[date, ...]:
         """Sessions left to run, ascending."""
         return tuple(session for session in self.sessions if session not in self.done | self.passed)
+
+    def waiting(self) -> dict[date, Answer]:
+        """Of these, the ones whose basket waits for people."""
+        now = clock(self.where)()
+        with _ledger(self.where) as ledger, ledger.read() as tx:
+            runs = [find_run(tx, run_id(self.book, END_OF_DAY, session)) for session in self.sessions]
+            answers = {run.session: answer_of(tx, run, now) for run in runs if run is not None and run.state == "open"}
+        return {session: answer for session, answer in answers.items() if answer is not None and answer.state == "waiting"}
 
     def figures(self) -> tuple[Figures, ...]:
         """Figures of every run there is by now."""

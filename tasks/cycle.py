@@ -78,6 +78,11 @@ class Cycle:
         """Go on with the run that was opened."""
         self.run, self.lease = opened.run, opened.lease
 
+    def wait(self, why: str) -> None:
+        """End this attempt because people must decide first. The run stays open, and is taken up again."""
+        with self.parts.ledger.write(self.lease) as tx:
+            end_attempt(tx, self.run_id, "waiting", self.parts.now(), why)
+
     def tell(self, stage: str, text: str) -> None:
         """Tell whoever watches what is going on."""
         observer.get()(stage, text)

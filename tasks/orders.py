@@ -1,23 +1,80 @@
-"""orders, approve: the basket with its intents committed, and the word that it may be sent."""
+"""orders, approve: the basket with its intents committed, or people asked for it, and the word that it may be sent."""
 
+from dataclasses import dataclass
+
+import numpy as np
+
+from grodt.execution.approving import Answer, find_answer
+from grodt.execution.changes import Changes, changes_of, expected_cost
 from grodt.execution.judging import Judged
-from grodt.ledger.orders import approve_basket, record_basket
+from grodt.execution.markets import read_figures
+from grodt.execution.windows import Windows
+from grodt.ledger.basket_requests import ask_for_basket
+from grodt.ledger.orders import record_basket
+from grodt.ledger.requests import Request
 from tasks.cycle import Cycle
+from tasks.signals import Opinion
 from tasks.stage import stage
 
 
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The cycle's orders: how many, and what people were asked about them; None where they are committed, or it is too late to ask."""
+
+    rows: int
+    request: Request | None = None
+
+
 @stage("orders", timeout_seconds=300)
-def make_orders(cycle: Cycle, judged: Judged) -> int:
-    """Commit the basket and the intent of each of its orders. Rows: orders."""
-    basket = judged.basket
-    with cycle.parts.ledger.write(cycle.lease) as tx:
-        record_basket(tx, basket, cycle.run_id, cycle.parts.now())
+def make_orders(cycle: Cycle, judged: Judged, opinion: Opinion) -> Ordered:
+    """Commit the basket and the intent of each of its orders; where people must agree to it, ask them. Rows: orders."""
+    basket, parts = judged.basket, cycle.parts
+    people = 0 if judged.committed else parts.config.approval.rule().people_for(basket)
+    if people:
+        return _ask(cycle, judged, opinion, people)
+    with parts.ledger.write(cycle.lease) as tx:
+        record_basket(tx, basket, cycle.run_id, parts.now())
     cycle.tell("orders", f"{len(basket.orders)} orders, basket {basket.hash[:12]}")
-    return len(basket.orders)
+    return Ordered(len(basket.orders))
 
 
 @stage("approve", timeout_seconds=300)
-def approve(cycle: Cycle, judged: Judged) -> None:
-    """Approve the basket by its hash; automatic for every book until approvals by people come."""
-    with cycle.parts.ledger.write(cycle.lease) as tx:
-        approve_basket(tx, judged.basket.hash, "automatic", cycle.parts.now())
+def approve(cycle: Cycle, judged: Judged, ordered: Ordered) -> Answer:
+    """Approve the basket by its hash: automatically, or in the names of those who have agreed to it. Rows: these people."""
+    parts = cycle.parts
+    answer = find_answer(parts.ledger, cycle.lease, judged.basket, cycle.opened, asked=ordered.request, now=parts.now())
+    if answer.request is not None:
+        cycle.tell("approve", str(answer))
+    return answer
+
+
+def _ask(cycle: Cycle, judged: Judged, opinion: Opinion, people: int) -> Ordered:
+    parts, basket, run = cycle.parts, judged.basket, cycle.opened
+    now = parts.now()
+    windows = Windows(parts.calendar, parts.hours)
+    expires_at = min(windows.latest(order.session, order.time_in_force, now) for order in basket.orders)
+    changes = _changes(cycle, judged, opinion).plain()
+    with parts.ledger.write(cycle.lease) as tx:
+        asked = ask_for_basket(tx, basket, run=run, changes=changes, people=people, now=now, expires_at=expires_at)
+    cycle.tell(
+        "orders", f"{len(basket.orders)} orders, {'too late to ask people about them' if asked is None else f'basket {asked.short}'}"
+    )
+    return Ordered(len(basket.orders), asked)
+
+
+def _changes(cycle: Cycle, judged: Judged, opinion: Opinion) -> Changes:
+    parts, state, orders = cycle.parts, opinion.state, judged.basket.orders
+    terms = parts.config.broker.terms()
+    symbols = sorted({order.symbol for order in orders})
+    place = (parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, cycle.session)
+    return changes_of(
+        orders,
+        symbols=state.symbols,
+        position=state.position,
+        working=state.working,
+        price=np.asarray(opinion.closes.micros),
+        equity=state.equity,
+        cash=state.cash,
+        cost=expected_cost(orders, terms, read_figures(*place, symbols) if terms.needs_figures else {}),
+        evidence=judged.evidence,
+    )

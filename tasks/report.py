@@ -1,5 +1,6 @@
 """report: show the run to people, export it to the lake, close it."""
 
+from grodt.execution.approving import Answer
 from grodt.execution.marking import Marked
 from grodt.replay.book import record_of_book
 from grodt.replay.tear_sheet import tear_sheet
@@ -13,7 +14,7 @@ from tasks.stage import stage
 
 
 @stage("report", timeout_seconds=900)
-def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets) -> Exported:
+def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets, answer: Answer) -> Exported:
     """Leave the run's report and artifacts, write its tables and close it, in this order: what is closed has been shown. Rows: exported."""
     parts = cycle.parts
     decided = Decided(marked.mark, dict(marked.holdings), dict(marked.closes), opinion.forecasts, targets, opinion.judged)
@@ -21,7 +22,7 @@ def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets) -> 
     file = parts.where.report_file(cycle.book, cycle.session)
     sheet = parts.where.tear_sheet_file(cycle.book)
     links = {"Parquet": str(parts.where.lake), "Ledger": str(parts.where.ledger_file), "Report": str(file), "Tear sheet": str(sheet)}
-    text = summary(cycle.book, exported, snapshot=cycle.data.id, links=links)
+    text = summary(cycle.book, exported, snapshot=cycle.data.id, links=links, basket=answer)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     _write_tear_sheet(cycle)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import Author, Book, Json, Reason, author_of
-from flows.commands.tables import show
+from flows.commands.tables import show, show_json
 from flows.progress import out
 
 if TYPE_CHECKING:
@@ -20,13 +20,22 @@ def register(app: typer.Typer) -> None:
         app.command(command.__name__)(command)
 
 
-def waiting(book: Book = None, as_json: Json = False) -> None:
+def waiting(
+    request_id: Annotated[
+        str | None, typer.Argument(help="Its id, or the first 6 characters or more, to see one with all it would change.")
+    ] = None,
+    book: Book = None,
+    as_json: Json = False,
+) -> None:
     """What waits for people: baskets to be sent, limits to be raised, halts to be ended. Of every book if none is named."""
     from flows.desk import chosen_book, ledger_at_home
     from grodt.ledger.acts import still_waiting
     from grodt.ledger.requests import waiting as found
     from tasks.environment import clock, environment
 
+    if request_id is not None:
+        _show_one(request_id, as_json)
+        return
     name = None if book is None else chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
         rows = [_row(each) for each in still_waiting(tx, found(tx, clock(environment())(), name))]
@@ -34,7 +43,7 @@ def waiting(book: Book = None, as_json: Json = False) -> None:
     columns = ["id", "kind", "book", "what", "asked_by", "reason", "still_needed", "expires_at"]
     show(title, columns, rows, as_json=as_json, empty="nothing", optional=("reason",))
     if rows and not as_json:
-        out.print("grodt approve ID --reason WHY, or grodt reject ID --reason WHY", soft_wrap=True)
+        out.print("grodt waiting ID shows one; grodt approve ID --reason WHY, or grodt reject ID --reason WHY, decides it", soft_wrap=True)
 
 
 def approve(request_id: Id, reason: Reason, author: Author = None) -> None:
@@ -47,7 +56,22 @@ def reject(request_id: Id, reason: Reason, author: Author = None) -> None:
     _decide(request_id, "reject", reason, author)
 
 
+def _show_one(request_id: str, as_json: bool) -> None:
+    from flows.commands.baskets import show_request
+    from flows.desk import ledger_at_home
+    from grodt.ledger.requests import find_request
+    from tasks.environment import clock, environment
+
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        found = find_request(tx, request_id)
+    if as_json:
+        show_json([_row(found) | {"state": found.state(clock(environment())())}])
+    else:
+        show_request(found, clock(environment())())
+
+
 def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None) -> None:
+    from flows.commands.baskets import show_subject
     from flows.desk import ledger_at_home
     from grodt.ledger.acts import act
     from tasks.environment import clock, environment
@@ -56,6 +80,7 @@ def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None
     with ledger_at_home() as ledger, ledger.write() as tx:
         acted = act(tx, request_id, verdict, by=who, reason=reason, now=clock(environment())())
     made = acted.request
+    show_subject(made)
     word = {"approve": "approved", "reject": "rejected"}[verdict]
     where = f" of book {made.book}" if made.book else ""
     out.print(f"{word} by {made.decisions[-1].person}: {made.kind} {made.short}{where}, {acted.what}", soft_wrap=True)

@@ -36,6 +36,7 @@ def explain(
     from grodt.ledger.runs import find_run, run_id, runs_of
     from grodt.reports.explanation import as_facts
     from grodt.reports.explanation import explain as explain_run
+    from tasks.environment import clock, environment
     from tasks.kinds import END_OF_DAY
     from tasks.wiring import books
 
@@ -49,7 +50,7 @@ def explain(
                 raise ConfigError(f"book {name} has not run yet: `grodt run --book {name}`")
             calendar_of(name).require_session(day)
             raise ConfigError(f"book {name} has not run for session {day}: `grodt run --book {name} --session {day}`, or name another")
-        found = explain_run(tx, lake_at_home(ledger), run, books().book(name).source, symbol)
+        found = explain_run(tx, lake_at_home(ledger), run, books().book(name).source, symbol, clock(environment())())
     if as_json:
         show_json([as_facts(found)])
     else:
@@ -75,6 +76,12 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
     wanted = ("forecast", "volatility", "target_weight", "current_quantity", "target_quantity", "reference_price")
     _branch(tree, "target", [_line(row, wanted) for row in found.target])
     _branch(tree, "risk", [_check(row) for row in found.checks])
+    for asked in found.basket:
+        branch = tree.add(asked["words"])
+        for each in asked["decisions"]:
+            branch.add(f"{_words(each['at'])} {each['person']}: {each['verdict']}, {each['reason']}")
+        for each in asked["orders"]:
+            branch.add(f"in it: {each['side']} {each['quantity']:,} at a reference of {_words(each['reference_price'])}")
     orders = tree.add("orders" if found.orders else f"orders: {_NONE}")
     for order in found.orders:
         approved = f", basket {order['basket_hash'][:12]} approved by {order['approved_by'] or 'nobody yet'}"

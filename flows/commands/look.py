@@ -27,18 +27,22 @@ def register(app: typer.Typer) -> None:
 def status(book: Book = None, as_json: Json = False) -> None:
     """The book now: its last run, equity, open orders, breaks and halts, and what is new in its configuration or code."""
     from flows.desk import chosen_book, ledger_at_home
+    from grodt.execution.approving import answer_of
+    from grodt.ledger.acts import in_words, still_waiting
     from grodt.ledger.breaks import open_breaks
     from grodt.ledger.evidence import checks_of
     from grodt.ledger.halts import active
     from grodt.ledger.marks import latest_mark
     from grodt.ledger.orders import orders_in
     from grodt.ledger.postings import settled
+    from grodt.ledger.requests import waiting
     from grodt.ledger.runs import runs_of
     from grodt.ledger.versions import expected_version
     from grodt.orders.states import OPEN, OrderState
     from grodt.reports.changes import cycles_left, reduced, what_changed
+    from tasks.environment import clock, environment
 
-    name = chosen_book(book)
+    name, now = chosen_book(book), clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         last = next(iter(runs_of(tx, name, 1)), None)
         through = settled(tx, name)
@@ -47,6 +51,8 @@ def status(book: Book = None, as_json: Json = False) -> None:
         expected = expected_version(tx, name)
         changed, left = ("", 0) if last is None else (what_changed(tx, last), cycles_left(checks_of(tx, last.run_id)))
         left -= left > 0 and last is not None and last.state == "done"  # the last run was one of them
+        answer = answer_of(tx, last, now) if last is not None else None
+        asked = [in_words(each) for each in still_waiting(tx, waiting(tx, now, name))]
         counts = {
             "open_orders": len(orders_in(tx, name, OPEN)),
             "unknown_orders": len(orders_in(tx, name, [OrderState.UNKNOWN, OrderState.SENDING])),
@@ -59,7 +65,19 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "settled_through": through,
         }
         run |= {"configuration": changed or None, "reduced_cycles": left, "expected_version": expected.version if expected else None}
-        show_json([{"book": name, **run, **_marked(mark), **counts, "halts": [asdict(each) for each in halts]}])
+        show_json(
+            [
+                {
+                    "book": name,
+                    **run,
+                    **_marked(mark),
+                    **counts,
+                    "basket": str(answer or "none"),
+                    "waiting": asked,
+                    "halts": [asdict(each) for each in halts],
+                }
+            ]
+        )
         return
     show_facts(
         {
@@ -68,6 +86,8 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "settled through": str(through or "none yet"),
             **_valued(mark),
             **{key.replace("_", " "): f"{count:,}" for key, count in counts.items()},
+            "last basket": "\n".join([str(answer), *answer.words]) if answer is not None else "none",
+            "waiting for people": "\n".join(asked) or "nothing",
             "halts": "\n".join(map(str, halts)) or "none",
             "configuration": f"{changed}; {reduced(left)}" if changed else "none yet",
             "expects": f"GRODT {expected.version}, by {expected.author}" if expected else "no version yet",

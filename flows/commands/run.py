@@ -16,6 +16,7 @@ from tasks.environment import environment
 
 if TYPE_CHECKING:
     from flows.cycles import Asked
+    from grodt.execution.approving import Answer
 
 
 def register(app: typer.Typer) -> None:
@@ -68,18 +69,24 @@ def _run(asked: "Asked", server: PrefectServer, progress: Progress) -> None:
     if asked.to_run:
         server.wait_ready(lambda seconds: progress.say("waiting for the Prefect server"))
         progress.done("Prefect server ready")
-    for each in asked.to_run:
+    for number, each in enumerate(asked.to_run, 1):
         progress.say(f"{asked.book} {each}")
         run_one(asked, each, progress)
+        if each in asked.waiting():
+            left = len(asked.to_run) - number
+            progress.done(f"{asked.book} {each}  waits for people" + (f"; {left} later sessions are not run before that" if left else ""))
+            return
 
 
 def _show(asked: "Asked", as_json: bool) -> None:
     from grodt.money import decimal
     from grodt.reports.figures import plain
 
-    figures = asked.figures()
+    figures, waiting = asked.figures(), asked.waiting()
     if as_json:
-        show_json([plain(each) | {"ran_now": each.session not in asked.done} for each in figures])
+        show_json(
+            [plain(each) | {"ran_now": each.session not in asked.done, "waits": _asked_for(waiting.get(each.session))} for each in figures]
+        )
         return
     rows = [
         {
@@ -92,12 +99,33 @@ def _show(asked: "Asked", as_json: bool) -> None:
             "equity": decimal(each.equity),
             "breaks": each.breaks,
             "seconds": each.seconds,
-            "outcome": f"{each.state}, as before" if each.session in asked.done else each.state,
+            "outcome": _outcome(each.state, done=each.session in asked.done, waits=each.session in waiting),
         }
         for each in figures
     ]
     if rows:
         show(f"{asked.book}: end of day", list(rows[0]), rows, as_json=False, empty="", optional=("signals", "breaks", "seconds"))
+    for answer in waiting.values():
+        _show_waiting(answer)
+
+
+def _outcome(state: str, *, done: bool, waits: bool) -> str:
+    return "waits for people" if waits else f"{state}, as before" if done else state
+
+
+def _asked_for(answer: "Answer | None") -> dict[str, object] | None:
+    if answer is None or answer.request is None:
+        return None
+    request = answer.request
+    return {"request_id": request.request_id, "still_needed": request.missing, "agreed": list(request.agreed), "until": request.expires_at}
+
+
+def _show_waiting(answer: "Answer") -> None:
+    from flows.commands.baskets import show_subject
+
+    if answer.request is not None:
+        show_subject(answer.request)
+    out.print(str(answer), soft_wrap=True)
 
 
 def _say_where(asked: "Asked") -> None:
@@ -105,6 +133,7 @@ def _say_where(asked: "Asked") -> None:
     home = "" if where.is_default_home else f"GRODT_HOME={shlex.quote(str(where.home))} "
     out.print(f"Parquet     {where.lake}", soft_wrap=True)
     out.print(f"Ledger      {where.ledger_file}", soft_wrap=True)
-    out.print(f"Report      {where.report_file(asked.book, asked.sessions[-1])}", soft_wrap=True)
-    out.print(f"Tear sheet  {where.tear_sheet_file(asked.book)}", soft_wrap=True)
+    for name, file in (("Report", where.report_file(asked.book, asked.sessions[-1])), ("Tear sheet", where.tear_sheet_file(asked.book))):
+        if file.exists():
+            out.print(f"{name:<10}  {file}", soft_wrap=True)
     out.print(f"Prefect UI  {home}uv run grodt ui", soft_wrap=True)

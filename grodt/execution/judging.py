@@ -25,10 +25,11 @@ _STOPPED_BEFORE = frozenset({KILL_SWITCH.number, RECONCILIATION.number})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """What risk made of a proposal: the basket of what it approved, and the evidence (`risk_checks`)."""
+    """What risk made of a proposal: the basket of what it approved, the evidence (`risk_checks`), and whether the basket is committed."""
 
     basket: Basket
     evidence: pl.DataFrame
+    committed: bool = False
 
     @property
     def rows(self) -> int:
@@ -57,7 +58,7 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits,
     with ledger.read() as tx:
         made = basket_of(tx, proposal.run_id)
         if made is not None:
-            return Judged(made, checks_of(tx, proposal.run_id))
+            return Judged(made, checks_of(tx, proposal.run_id), committed=True)
     with ledger.write(lease) as tx:
         in_force = limits_in_force(tx, proposal.book, file)
         assessment = assess(proposal, in_force.limits)

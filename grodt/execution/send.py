@@ -18,7 +18,7 @@ from grodt.execution.windows import Windows
 from grodt.ledger.halts import Halt, active, halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import approval_of, basket_of, orders_of, transition
+from grodt.ledger.orders import approvals_of, basket_of, orders_of, transition
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
@@ -84,7 +84,7 @@ def send(
         GrodtError: the run has no approved basket.
     """
     with ledger.read() as tx:
-        basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: approval_of(tx, digest) is not None, run)
+        basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
         states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
     sending = _Sending(ledger, lease, broker, run, throttle, windows, now, sleep, Sent(len(basket.orders)))

@@ -26,6 +26,11 @@ class Windows:
             self._known[key] = self.hours.window(self.calendar, session, time_in_force)
         return self._known[key]
 
+    def latest(self, session: date, time_in_force: str, now: datetime) -> datetime:
+        """Until when such an order can wait for people; `now` where it has no window, so that nobody is asked in vain."""
+        window = self.of(session, time_in_force)
+        return now if window is None else self.hours.latest(window, now)
+
     def refusal(self, order: Order, now: datetime) -> str:
         """Why the order must not be sent now (control 27); "" where it may."""
         window = self.of(order.session, order.time_in_force)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.errors import ConfigError
-from grodt.ledger import limits
+from grodt.ledger import basket_requests, limits
 from grodt.ledger.requests import Request, Verdict, decide, find_request
 from grodt.ledger.transaction import Read, Write
 
@@ -49,26 +49,14 @@ class Acted:
     then: str
 
 
-def _basket(request: Request) -> str:
-    subject = request.subject
-    return f"{len(subject['orders'])} orders of session {subject['session']}"
-
-
-def _send_it(_tx: Write, request: Request, _now: datetime) -> str:
-    return f"the cycle sends it when it is run before {request.expires_at:%Y-%m-%d %H:%M} UTC: {_run(request)}"
-
-
-def _send_nothing(request: Request) -> str:
-    return f"nothing is sent, and the cycle ends when it is run: {_run(request)}"
-
-
-def _run(request: Request) -> str:
-    return f"grodt run --book {request.book} --session {request.subject['session']}"
-
-
 #: Every kind of request there is.
 KINDS: Mapping[str, Kind] = {
-    "basket": Kind(what=_basket, carry_out=_send_it, turned_down=_send_nothing),
+    basket_requests.KIND: Kind(
+        what=basket_requests.what,
+        carry_out=basket_requests.next_step,
+        turned_down=basket_requests.left,
+        refusal=basket_requests.refusal,
+    ),
     limits.KIND: Kind(what=limits.what_is_asked, carry_out=limits.carry_out, refusal=limits.refusal),
 }
 
@@ -110,3 +98,9 @@ def act(tx: Write, request_id: str, verdict: Verdict, *, by: str, reason: str, n
 def still_waiting(tx: Read, requests: tuple[Request, ...]) -> tuple[Request, ...]:
     """Those of waiting requests that can still take effect."""
     return tuple(each for each in requests if not kind_of(each).refusal(tx, each))
+
+
+def in_words(request: Request) -> str:
+    """A request that waits, in one line."""
+    until = f"{request.missing} more must agree before {request.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"{request.kind} {request.short}, {kind_of(request).what(request)}, asked by {request.asked_by}: {until}"

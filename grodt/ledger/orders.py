@@ -1,5 +1,6 @@
 """Baskets and orders: what was decided, who approved it, and what became of each order."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, sele
 
 from grodt.errors import ConfigError
 from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders
+from grodt.ledger.tables_people import requests
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros, divide_half_even
 from grodt.orders.basket import Basket
@@ -151,6 +153,7 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
     head = tx.connection.execute(select(baskets).where(baskets.c.run_id == run_id)).first()
     if head is None:
         return None
+    asked = tx.connection.execute(select(requests.c.subject).where(requests.c.request_id == head.basket_hash)).scalar_one_or_none()
     rows = tx.connection.execute(select(orders).where(orders.c.run_id == run_id).order_by(orders.c.sequence))
     return Basket(
         book=head.book,
@@ -159,6 +162,7 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         run_id=run_id,
         orders=tuple(_order(row) for row in rows),
         hash=head.basket_hash,
+        basis="" if asked is None else json.loads(asked)["basis"],
     )
 
 
@@ -175,15 +179,14 @@ def approve_basket(tx: Write, basket_hash: str, by: str, now: datetime) -> None:
         tx.connection.execute(insert(basket_approvals).values(basket_hash=basket_hash, approved_by=by, approved_at=now))
 
 
-def approval_of(tx: Read, basket_hash: str) -> Approval | None:
-    """The first approval of a basket."""
+def approvals_of(tx: Read, basket_hash: str) -> tuple[Approval, ...]:
+    """Who approved a basket, first one first; none where nobody has yet."""
     query = (
         select(basket_approvals)
         .where(basket_approvals.c.basket_hash == basket_hash)
         .order_by(basket_approvals.c.approved_at, basket_approvals.c.approved_by)
     )
-    row = tx.connection.execute(query).first()
-    return None if row is None else Approval(row.basket_hash, row.approved_by, row.approved_at)
+    return tuple(Approval(row.basket_hash, row.approved_by, row.approved_at) for row in tx.connection.execute(query))
 
 
 def orders_of(tx: Read, run_id: str) -> tuple[LedgerOrder, ...]:

@@ -223,10 +223,10 @@ def find_request(tx: Read, request_id: str) -> Request:
     return found[0]
 
 
-def requests_of(tx: Read, book: str | None = None, *, kind: str | None = None) -> tuple[Request, ...]:
-    """Requests of a book (None: of every book), oldest first, whatever they came to."""
+def requests_of(tx: Read, book: str | None = None, *, kind: str | None = None, since: datetime | None = None) -> tuple[Request, ...]:
+    """Requests of a book (None: of every book), asked from an instant on, oldest first, whatever they came to."""
     where = [*([] if book is None else [requests.c.book == book]), *([] if kind is None else [requests.c.kind == kind])]
-    return _requests(tx, *where)
+    return _requests(tx, *where, *([] if since is None else [requests.c.asked_at >= since]))
 
 
 def waiting(tx: Read, now: datetime, book: str | None = None) -> tuple[Request, ...]:

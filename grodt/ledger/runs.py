@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 RunState = Literal["open", "done", "halted", "abandoned"]
-AttemptOutcome = Literal["done", "halted", "failed"]
+AttemptOutcome = Literal["done", "waiting", "halted", "failed"]
 
 #: States from which a run is not taken up again.
 _OVER = ("done", "abandoned")
@@ -73,7 +73,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One start of a run. `outcome` is running, done, halted, failed, or lost (it never said how it ended)."""
+    """One start of a run. `outcome` is running, done, waiting (for people), halted, failed, or lost (it never said how it ended)."""
 
     run_id: str
     attempt: int

@@ -94,7 +94,7 @@ run_attempts = Table(
     Column("error", Text, nullable=False),
     PrimaryKeyConstraint("run_id", "attempt"),
     CheckConstraint("attempt >= 1", name="attempt_positive"),
-    one_of("outcome", "running", "done", "halted", "failed", "lost"),
+    one_of("outcome", "running", "done", "halted", "failed", "lost", "waiting"),
     CheckConstraint("(outcome = 'running') = (ended_at IS NULL)", name="ended_when_over"),
     **KEYED,
 )

@@ -6,18 +6,20 @@ The hash is what a person approves and what is sent: it changes when anything ch
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from grodt.errors import DataError
+from grodt.money import Micros
 from grodt.orders.order import Order, Side
 from grodt.risk.approved import Approved
 
 
-def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Sequence[Order]) -> str:
-    """SHA-256 (hex) of the canonical JSON of a basket: its cycle, then every field of every order in sending order.
+def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Sequence[Order], basis: str = "") -> str:
+    """SHA-256 (hex) of the canonical JSON of a basket: its cycle, then every field of every order in sending order, then its basis.
 
-    Canonical: keys sorted, no blanks, ASCII. No clock, attempt or host enters it, so the same decision has the same hash for ever.
+    Canonical: keys sorted, no blanks, ASCII. No clock, attempt or host enters it, so the same decision has the same hash for ever. A
+    basket that nobody is asked about has no basis, and no such key.
     """
     content = {
         "book": book,
@@ -38,7 +40,7 @@ def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Seq
             }
             for order in orders
         ],
-    }
+    } | ({"basis": basis} if basis else {})
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
@@ -51,6 +53,7 @@ class Basket:
         book, kind, session, run_id: the cycle.
         orders: in sending order: sells first, then by value descending, then by symbol.
         hash: `basket_hash` of all that, hex.
+        basis: digest (hex) of what people are shown beside the orders, and of what was decided on; "" where nobody is asked.
     """
 
     book: str
@@ -59,6 +62,17 @@ class Basket:
     run_id: str
     orders: tuple[Order, ...]
     hash: str
+    basis: str = ""
+
+    @property
+    def value(self) -> Micros:
+        """What its orders are worth at their reference prices, buys and sells added up."""
+        return Micros(sum(order.quantity * order.reference_price for order in self.orders))
+
+    def on(self, basis: str) -> "Basket":
+        """The same orders on a basis, which makes another hash."""
+        digest = basket_hash(book=self.book, kind=self.kind, session=self.session, run_id=self.run_id, orders=self.orders, basis=basis)
+        return replace(self, basis=basis, hash=digest)
 
     def require_intact(self) -> "Basket":
         """The basket, if its orders still have its hash. Asked of every basket that was read back before it is sent.
@@ -66,7 +80,7 @@ class Basket:
         Raises:
             DataError: they have not.
         """
-        found = basket_hash(book=self.book, kind=self.kind, session=self.session, run_id=self.run_id, orders=self.orders)
+        found = basket_hash(book=self.book, kind=self.kind, session=self.session, run_id=self.run_id, orders=self.orders, basis=self.basis)
         if found != self.hash:
             raise DataError(
                 f"basket {self.hash[:12]} of run {self.run_id}: its {len(self.orders)} orders have hash {found[:12]}, so they are not "

@@ -5,18 +5,19 @@ ledger, signals and targets from the tables that the run exported. Nothing is co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
 
+from grodt.execution.approving import Answer, answer_of
 from grodt.lake import Lake, LakeFile, Snapshot
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.fills import BookedFill, fills_of_order
 from grodt.ledger.limits import LimitChange, limits_in_force
 from grodt.ledger.manifest import snapshot
-from grodt.ledger.orders import LedgerOrder, OrderEvent, approval_of, events_of, orders_of
+from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of
 from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
@@ -43,6 +44,7 @@ class Explanation:
         target: what was wanted; empty where the run exported nothing (it halted before).
         checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers, each with the limits
             it was held to, who set them, when and why.
+        basket: what people were asked about the basket, what they said, and the symbol's order in it; none where nobody was asked.
         orders: what was sent, each with its basket, approval, events and fills.
         position: what the book held at the close of the session, before the orders.
     """
@@ -55,11 +57,12 @@ class Explanation:
     signals: list[Facts]
     target: list[Facts]
     checks: list[Facts]
+    basket: list[Facts]
     orders: list[Facts]
     position: list[Facts]
 
 
-def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str) -> Explanation:
+def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datetime) -> Explanation:
     """The chain of a symbol in a run.
 
     Args:
@@ -68,27 +71,29 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str) -> Explana
         run: the cycle.
         source: whose bars its book reads.
         symbol: the ticker.
+        now: instant, which says whether what waits has expired.
 
     Raises:
         DataError: a file of the chain is missing or altered.
     """
     seen = snapshot(tx, run.snapshot_version, tables=("bars_1d", "corporate_actions")) if run.snapshot_version is not None else None
-    now = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"))
-    exported = {table: _rows(lake, now, table, run.book, run.session, symbol) for table in _EXPORTS}
+    exports = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"))
+    exported = {table: _rows(lake, exports, table, run.book, run.session, symbol) for table in _EXPORTS}
     checks = checks_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
     return Explanation(
         run=_run(run),
         bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol),
-        quarantine=_rows(lake, now, "quarantine", source, run.session, symbol),
+        quarantine=_rows(lake, exports, "quarantine", source, run.session, symbol),
         actions=[] if seen is None else _rows(lake, seen, "corporate_actions", source, run.session, symbol),
         regimes=[
             {"of": of, **row}
             for of, name in (("market", MARKET), (symbol, symbol))
-            for row in _rows(lake, now, _REGIMES, run.book, run.session, name)
+            for row in _rows(lake, exports, _REGIMES, run.book, run.session, name)
         ],
         signals=exported["signals"],
         target=exported["targets"],
         checks=_checks(tx, run, checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts()),
+        basket=_basket(answer_of(tx, run, now), symbol),
         orders=[_order(tx, each) for each in orders_of(tx, run.run_id) if each.order.symbol == symbol],
         position=exported["positions"],
     )
@@ -151,8 +156,27 @@ def _may_hold(file: LakeFile, session: date) -> bool:
     return file.first_session is not None and file.last_session is not None and file.first_session <= session <= file.last_session
 
 
+def _basket(answer: Answer | None, symbol: str) -> list[Facts]:
+    if answer is None or answer.request is None:
+        return []
+    request = answer.request
+    wanted = ("client_order_id", "side", "quantity", "reference_price")
+    mine = [{name: each[name] for name in wanted} for each in request.subject["orders"] if each["symbol"] == symbol]
+    return [
+        {
+            "request_id": request.request_id,
+            "state": answer.state,
+            "words": str(answer),
+            "people": request.people,
+            "expires_at": request.expires_at,
+            "decisions": [asdict(each) for each in request.decisions],
+            "orders": [each | {"reference_price": decimal(each["reference_price"])} for each in mine],
+        }
+    ]
+
+
 def _order(tx: Read, each: LedgerOrder) -> Facts:
-    order, approval = each.order, approval_of(tx, each.basket_hash)
+    order, approvals = each.order, approvals_of(tx, each.basket_hash)
     price = each.average_fill_price
     return {
         "client_order_id": order.client_order_id,
@@ -165,8 +189,8 @@ def _order(tx: Read, each: LedgerOrder) -> Facts:
         "venue_order_id": each.venue_order_id,
         "reason": each.reason,
         "basket_hash": each.basket_hash,
-        "approved_by": None if approval is None else approval.by,
-        "approved_at": None if approval is None else approval.at,
+        "approved_by": " and ".join(approval.by for approval in approvals) or None,
+        "approved_at": approvals[-1].at if approvals else None,
         "events": [_event(event) for event in events_of(tx, order.client_order_id)],
         "fills": [_fill(fill) for fill in fills_of_order(tx, order.client_order_id)],
     }

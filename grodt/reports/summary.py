@@ -1,12 +1,15 @@
 """What a run did, in words and small tables: the Prefect artifact and the report that a person reads."""
 
-from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 
+from grodt.execution.approving import Answer
+from grodt.execution.changes import Changes
 from grodt.money import decimal
+from grodt.reports.baskets import sections
 from grodt.reports.export import Exported
+from grodt.reports.markdown import number, table
 
 ORDER_COLUMNS = ["symbol", "side", "quantity", "price", "value", "state"]
 RISK_COLUMNS = ["control", "name", "symbol", "value", "limit", "verdict", "reason"]
@@ -14,7 +17,7 @@ POSITION_COLUMNS = ["symbol", "quantity", "price", "value", "weight", "unrealise
 _LARGEST = 10
 
 
-def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, str]) -> str:
+def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, str], basket: Answer | None = None) -> str:
     """A run in Markdown: figures, what was ordered, what risk changed, what is held.
 
     Args:
@@ -22,6 +25,7 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
         exported: the closed run.
         snapshot: the data it read.
         links: name and place of lake, ledger and report.
+        basket: what was said of it; None, or approved automatically, is not mentioned.
     """
     figures = exported.figures
     session = figures.session
@@ -31,11 +35,12 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
         f"Equity **{decimal(figures.equity):,.2f} USD**, profit {equity['profit']:+z,.2f} since the last mark, drawdown "
         f"{equity['drawdown']:z.2%} from {equity['high_water_mark']:,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
         f"{equity['net_exposure']:z.1%} net. Cash {equity['cash']:,.2f}, dividends receivable {equity['receivable']:,.2f}.",
-        _table(
+        table(
             ["bars", "quarantined", "symbols with a forecast", "orders", "fills", "positions", "open breaks"],
             [[figures.bars, figures.quarantined, figures.signals, figures.orders, figures.fills, figures.positions, figures.breaks]],
         ),
         *([f"**{exported.change}**"] if exported.change else []),
+        *_basket(basket),
         *_section("Orders for the next open, largest first", orders_rows(exported, session), ORDER_COLUMNS),
         *_section("What risk clipped, refused or halted", risk_rows(exported, session), RISK_COLUMNS),
         *_section("Largest positions", position_rows(exported, session), POSITION_COLUMNS),
@@ -44,6 +49,15 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
         *(f"{name}: `{place}`" for name, place in links.items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _basket(answer: Answer | None) -> list[str]:
+    """What people said of the basket, and where it was not sent what it would have been."""
+    if answer is None or (answer.request is None and answer.state == "approved"):
+        return []
+    said = "\n".join([f"**Approval**: {answer}.", *(f"- {each}" for each in answer.words)])
+    unsent = [] if answer.state == "approved" or answer.request is None else sections(Changes.read(answer.request.subject["changes"]))
+    return [said, *unsent]
 
 
 def orders_rows(exported: Exported, session: date) -> list[list[object]]:
@@ -61,7 +75,7 @@ def orders_rows(exported: Exported, session: date) -> list[list[object]]:
 def risk_rows(exported: Exported, session: date) -> list[list[object]]:
     """The evaluations that were not passes: control, name, symbol, value, limit, verdict, reason."""
     frame = exported.frames["risk_checks", session].filter(pl.col("verdict") != "pass")
-    return [[c, n, s, _number(v), _number(b), verdict, r] for c, n, s, v, b, verdict, r in frame.select(RISK_COLUMNS).iter_rows()]
+    return [[c, n, s, number(v), number(b), verdict, r] for c, n, s, v, b, verdict, r in frame.select(RISK_COLUMNS).iter_rows()]
 
 
 def position_rows(exported: Exported, session: date) -> list[list[object]]:
@@ -100,13 +114,4 @@ def _section(title: str, rows: list[list[object]], header: list[str]) -> list[st
     if not rows:
         return [f"## {title}", "None."]
     more = f"\n\nand {len(rows) - _LARGEST} more, in the Parquet table." if len(rows) > _LARGEST else ""
-    return [f"## {title}", _table(header, rows[:_LARGEST]) + more]
-
-
-def _table(header: list[str], rows: list[list[object]]) -> str:
-    lines: list[Sequence[object]] = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.6g}"
+    return [f"## {title}", table(header, rows[:_LARGEST]) + more]

@@ -42,6 +42,7 @@ from grodt.bars.yahoo_settings import YahooSettings
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.money import Micros, micros
+from grodt.orders.approval import ApprovalRule
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, require_hours_of_alpaca
@@ -230,6 +231,45 @@ class ScheduleConfig(_Strict):
     latest_start_minutes: Whole = Field(ge=1)
 
 
+#: What `approval` may say in a word, and how many people that is.
+_WORDS_OF_APPROVAL = {"automatic": 0, "one": 1, "two": 2}
+
+
+class ApprovalConfig(_Strict):
+    """Who lets a basket go out: `automatic`, `one` or `two` people, or `{above: USD, people: 1 or 2}`, below which it is automatic."""
+
+    people: Whole = Field(ge=0, le=2)
+    above: Exact | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, given: Any) -> Any:
+        if isinstance(given, ApprovalConfig):
+            return given
+        if isinstance(given, str) and given in _WORDS_OF_APPROVAL:
+            return {"people": _WORDS_OF_APPROVAL[given]}
+        if not isinstance(given, dict):
+            raise ValueError("write automatic, one, two, or {above: 100000, people: 1}")
+        if given.get("above") is None or given.get("people") not in (1, 2):
+            raise ValueError("write {above: 100000, people: 1}: the value of a basket in USD, and 1 or 2 people")
+        return given
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> Self:
+        if self.above is not None and self.above <= 0:
+            raise ValueError("above must be more than 0; write one or two where every basket needs people")
+        of_this_place(self.rule)
+        return self
+
+    def rule(self) -> ApprovalRule:
+        """The same for the domain.
+
+        Raises:
+            ValueError: the value has more than six decimals.
+        """
+        return ApprovalRule(self.people, None if self.above is None else micros(self.above))
+
+
 class BookConfig(_Strict):
     """One book."""
 
@@ -248,6 +288,7 @@ class BookConfig(_Strict):
     minute_quality: Annotated[MinuteThresholds, WrapValidator(as_written(MinuteThresholds))] = Field(
         default_factory=MinuteThresholds, validate_default=True
     )
+    approval: ApprovalConfig = Field(default_factory=lambda: ApprovalConfig.model_validate("automatic"))
     schedule: ScheduleConfig
 
     @field_validator("calendar")
@@ -396,14 +437,15 @@ class Books(_Strict):
     def config_hash(self, name: str) -> str:
         """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals.
 
-        Without the schedule, and without the limits: those in force stand in the ledger, with who changed them and why, and a change
-        of one makes no new strategy. A term of the broker that has its default is left out, so that a file without it has the hash it
-        always had; so are the name of a key and the address of a host.
+        Without the schedule and the rule of approval, which say when orders go out and who lets them, and without the limits: those in
+        force stand in the ledger, with who changed them and why, and a change of one makes no new strategy. A term of the broker that has
+        its default is left out, so that a file without it has the hash it always had; so are the
+        name of a key and the address of a host.
         """
         book = self.book(name)
         broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url"})
         content = {
-            "book": book.model_dump(mode="json", exclude={"schedule": True, "limits": True, "quality": {"completeness"}})
+            "book": book.model_dump(mode="json", exclude={"schedule": True, "approval": True, "limits": True, "quality": {"completeness"}})
             | {"broker": broker},
             "source": self.sources[book.source].model_dump(mode="json"),
             "signals": [signal.identity for signal in book.signals],

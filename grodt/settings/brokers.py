@@ -78,7 +78,7 @@ class PaperConfig(BrokerTerms):
 
 
 class AlpacaBrokerConfig(BrokerTerms, AlpacaAccount):
-    """An account at Alpaca. The terms are for replays alone: the account charges what it charges."""
+    """An account at Alpaca. The terms are for replays, and for what a basket is expected to cost: the account charges what it charges."""
 
     kind: Literal["alpaca"]
 

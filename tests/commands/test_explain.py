@@ -10,7 +10,7 @@ from tests.cycles.driver import Home
 from tests.cycles.small_world import FRI, MON, TUE, WED, small_home
 from tests.flows.commands import Command
 
-LINKS = ["run", "bars", "quarantine", "actions", "regimes", "signals", "target", "checks", "orders", "position"]
+LINKS = ["run", "bars", "quarantine", "actions", "regimes", "signals", "target", "checks", "basket", "orders", "position"]
 
 
 def _chain(grodt: Command, home: Home, *arguments: str) -> dict:

@@ -65,8 +65,8 @@ LIMITS = {
 BROKER = "slippage_bps: 5, commission_bps: 1"
 
 
-def books_text(*, broker: str = BROKER, **limits: str | None) -> str:
-    """The books file, with those terms of the paper broker; `limits` replace those of book `small`, None leaves one out."""
+def books_text(*, broker: str = BROKER, approval: str = "automatic", **limits: str | None) -> str:
+    """The books file, with those terms of the paper broker and rule of approval; `limits` replace those of `small`, None leaves one out."""
     kept = {name: value for name, value in (LIMITS | limits).items() if value is not None}
     return f"""
 sources:
@@ -90,6 +90,7 @@ books:
     construction:
       {{volatility_target: 0.25, weight_cap: 0.20, gross_cap: 0.90, no_trade_band: 0, long_only: true}}
     limits: {{{", ".join(f"{name}: {value}" for name, value in kept.items())}}}
+    approval: {approval}
     schedule: {{cron: "30 17 * * 1-5", latest_start_minutes: 60}}
 """
 

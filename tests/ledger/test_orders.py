@@ -7,7 +7,7 @@ import pytest
 from grodt.errors import ConfigError
 from grodt.ledger.fills import record_fill
 from grodt.ledger.orders import (
-    approval_of,
+    approvals_of,
     approve_basket,
     basket_of,
     count_by_state,
@@ -79,12 +79,10 @@ def test_an_approval_keeps_who_and_when(tx: Write) -> None:
     with pytest.raises(ConfigError, match="there is no basket"):
         approve_basket(tx, made.hash, "ann", NOW)
     record_basket(tx, made, run.run_id, NOW)
-    assert approval_of(tx, made.hash) is None
+    assert approvals_of(tx, made.hash) == ()
     for by, at in (("ann", NOW), ("ann", NOW + MINUTE), ("bob", NOW + MINUTE)):
         approve_basket(tx, made.hash, by, at)
-    approval = approval_of(tx, made.hash)
-    assert approval is not None
-    assert (approval.by, approval.at) == ("ann", NOW)
+    assert [(each.by, each.at) for each in approvals_of(tx, made.hash)] == [("ann", NOW), ("bob", NOW + MINUTE)]
     assert count(tx, "basket_approvals") == 2
 
 

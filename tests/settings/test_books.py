@@ -10,6 +10,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.money import micros
+from grodt.orders.approval import AUTOMATIC, ApprovalRule
 from grodt.sessions import Calendar
 from grodt.settings.books import FilesConfig, HistoryConfig, SimulatedConfig, UniverseConfig, load_books
 from grodt.signals.ewma_crossover import EwmaCrossover
@@ -359,6 +360,37 @@ def test_history_of_years_begins_on_the_same_day(session, first):
     assert HistoryConfig(years=3).first_day(session) == first
 
 
+@pytest.mark.parametrize(
+    ("written", "people", "above"),
+    [("automatic", 0, None), ("one", 1, None), ("two", 2, None), ({"above": 100000.5, "people": 2}, 2, 100_000_500_000)],
+)
+def test_a_book_says_who_lets_a_basket_go_out(tmp_path, written, people, above):
+    assert load(tmp_path, edited({"books.demo.approval": written})).book("demo").approval.rule() == ApprovalRule(people, above)
+    assert load_books(None).book("demo").approval.rule() == AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("three", "write automatic, one, two, or {above: 100000, people: 1}"),
+        (2, "write automatic, one, two, or"),
+        (None, "write automatic, one, two, or"),
+        ({"people": 1}, "the value of a basket in USD, and 1 or 2 people"),
+        ({"above": 100}, "the value of a basket in USD, and 1 or 2 people"),
+        ({"above": 100, "people": 0}, "1 or 2 people"),
+        ({"above": 100, "people": True}, "people: Input should be a valid integer"),
+        ({"above": 0, "people": 1}, "above must be more than 0; write one or two where every basket needs people"),
+        ({"above": "many", "people": 1}, "above: must be a finite number (given: 'many')"),
+        ({"above": 1, "people": 1, "who": "ann"}, "who: unknown key"),
+        ({"above": 0.0000001, "people": 1}, "amount 1E-7 has more than six decimals"),
+    ],
+)
+def test_a_rule_of_approval_that_makes_no_sense_is_named(tmp_path, written, said):
+    error = mistake(tmp_path, edited({"books.demo.approval": written}))
+    assert "books.demo.approval" in error
+    assert said in error
+
+
 def test_the_config_hash_is_stable(tmp_path):
     books = load(tmp_path, edited({}))
     assert books.config_hash("demo") == load_books(None).config_hash("demo")
@@ -377,6 +409,7 @@ def test_the_config_hash_is_stable(tmp_path):
     [
         ("books.demo.schedule.cron", "0 18 * * 1-5"),
         ("books.demo.schedule.latest_start_minutes", 5),
+        ("books.demo.approval", "two"),
         ("sources.other", {"kind": "simulated", "seed": 1, "opened": date(2010, 1, 4)}),
         # limits stand in the ledger: a change of one is recorded there, and makes no new strategy
         ("books.demo.limits.order_value", 150001),
