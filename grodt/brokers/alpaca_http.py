@@ -42,7 +42,7 @@ class TradingHttp(AlpacaHttp):
 
         Raises:
             OrderOutcomeUnknown: there is none; Alpaca may have it or not.
-            ConfigError: the key is refused, and so nothing was taken.
+            ConfigError: the key or the host is wrong, and so nothing was taken.
         """
         name = f"{self._asker}: order {order['client_order_id']}"
         try:
@@ -51,7 +51,7 @@ class TradingHttp(AlpacaHttp):
             raise OrderOutcomeUnknown(f"{name}: {type(error).__name__} {error}".strip()) from None
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._quota_gone_for = seconds_to_reset(response.headers) or 0.0
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == 401 or (response.status_code in (403, 404) and not refusal_of(response).code):  # no word of Alpaca's own
             raise self.refused(response, f"order {order['client_order_id']}")
         if not (response.is_success or response.is_client_error) or may_pass(response.status_code):
             raise OrderOutcomeUnknown(f"{name}: {told_by(response)}")

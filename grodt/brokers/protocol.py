@@ -51,7 +51,7 @@ class Broker(Protocol):
 
         Raises:
             OrderOutcomeUnknown: no definite answer; look it up with `find`.
-            ConfigError: the broker refuses the key; it was not sent.
+            ConfigError: the broker's key or address is wrong; it was not taken.
         """
         ...
 

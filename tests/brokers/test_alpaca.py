@@ -106,6 +106,16 @@ class TestSubmit:
             with pytest.raises(ConfigError, match="key and secret"):
                 broker.positions()
 
+    @pytest.mark.parametrize(
+        "fault", [Fault(403, as_json({"message": "forbidden."})), Fault(403, b"<html>403</html>"), Fault(404, b"none")]
+    )
+    def test_a_refusal_that_is_not_of_the_trading_api_stops_the_run_and_rejects_nothing(
+        self, account: FakeTrading, broker: AlpacaBroker, fault: Fault
+    ) -> None:
+        account.fail(fault)
+        with pytest.raises(ConfigError, match=r"correct the (account's key|broker's `trading_url`)"):
+            broker.submit(BUY, MON)
+
     def test_another_kind_of_order_under_our_id_is_not_ours(self, account: FakeTrading, broker: AlpacaBroker) -> None:
         account.take(symbol="AAPL", qty="10", client_order_id=BUY.client_order_id, time_in_force="day")
         answer = broker.submit(BUY, MON)
