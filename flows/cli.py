@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 import grodt
-from flows.commands import catalog, check_signal, deciding, explain, ingest, limits, look, people, replay, research, run, services, versions
+from flows.commands import (
+    catalog,
+    check_signal,
+    deciding,
+    explain,
+    halts,
+    ingest,
+    limits,
+    look,
+    people,
+    replay,
+    research,
+    run,
+    services,
+    versions,
+)
 from flows.progress import fail
 from grodt.errors import GrodtError
 
@@ -21,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Takes a trading book from market data to reconciled positions. Exit status: 0 done, 1 failed, 2 wrong use, 3 halted.",
 )
-for commands in (run, replay, research, ingest, look, limits, explain, catalog, check_signal, people, deciding, versions, services):
+for commands in (run, replay, research, ingest, look, limits, explain, catalog, check_signal, halts, people, deciding, versions, services):
     commands.register(app)
 
 

@@ -67,6 +67,17 @@ def lake_at_home(ledger: Ledger) -> Lake:
     return Lake(environment().lake, LedgerManifest(ledger))
 
 
+def require_strategy(book: str, strategy: str) -> None:
+    """Refuse a strategy that the book does not have. A strategy is one of its signals, by name.
+
+    Raises:
+        ConfigError: names those it has.
+    """
+    names = [signal.name for signal, _ in books().book(book).weighted_signals()]
+    if strategy not in names:
+        raise ConfigError(f"book {book} has no strategy {strategy!r}; its signals are {', '.join(names)}")
+
+
 def require_traded(tx: Read, book: str, symbol: str) -> None:
     """Refuse a symbol that the book can have nothing to do with: its universe does not name it, and nothing was ever asked about it.
 

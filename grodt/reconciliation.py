@@ -23,6 +23,8 @@ from grodt.orders.states import IN_FLIGHT, OPEN
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 _LINES_SHOWN = 10
+#: Its number in RISK.md.
+_CONTROL = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,18 @@ def reconcile(
         return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash)
     with ledger.write(lease) as tx:
         record_breaks(tx, book, session, breaks, run_id, now)
-        halt(tx, scope="book", book=book, reason="reconciliation break", author="reconciliation", now=now)
+        reason = f"breaks_open: our books and the broker's disagree (control {_CONTROL}: value is {len(breaks)}, limit 0)"
+        halt(
+            tx,
+            scope="book",
+            book=book,
+            kind="fault",
+            control=_CONTROL,
+            keep_orders=True,
+            reason=reason,
+            author="reconciliation",
+            now=now,
+        )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
         f"Find the cause with `grodt breaks`, end each with `grodt resolve NUMBER --reason WHY`, "

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from grodt.bars.quality import Completeness
 from grodt.errors import GrodtError, HaltActive
+from grodt.execution.cancelling import cancel_covered, in_words
 from grodt.execution.opening import LEASE_TTL, Opened
 from grodt.lake.manifest import Snapshot
 from grodt.ledger.leases import Lease, holder_of, release, renew
@@ -127,8 +128,10 @@ def cycle(book: str, session: date) -> Iterator[Cycle]:
     this = Cycle(parts(book, session), session)
     try:
         yield this
+        _cancel_halted(this)  # what a halt of a part covers and was sent before it
     except HaltActive as halt:
         _end(this, "halted", str(halt))
+        _cancel_halted(this)
         raise
     except BaseException as error:
         _end(this, "failed", f"{type(error).__name__}: {error}" if not isinstance(error, GrodtError) else str(error))
@@ -138,6 +141,12 @@ def cycle(book: str, session: date) -> Iterator[Cycle]:
             with this.parts.ledger.write() as tx:
                 release(tx, this.lease)
         this.parts.close()
+
+
+def _cancel_halted(this: Cycle) -> None:
+    asked = cancel_covered(this.parts.ledger, this.parts.broker, this.book, this.parts.now)
+    if asked:
+        this.tell("halt", f"asked the broker to cancel {len(asked):,} open orders: {in_words(asked)}")
 
 
 def _end(this: Cycle, outcome: StageOutcome, error: str) -> None:

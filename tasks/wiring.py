@@ -1,7 +1,8 @@
 """Puts the parts of a cycle together. The only reader of settings."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
@@ -13,7 +14,7 @@ from typing import Any
 import psutil
 
 from grodt.bars.alpaca_settings import VARIABLES
-from grodt.bars.credentials import source_variables
+from grodt.bars.credentials import Credentials, source_variables
 from grodt.bars.files import FilesSource
 from grodt.bars.market import SessionMarket
 from grodt.bars.quality import Thresholds
@@ -171,19 +172,53 @@ class Parts(DataParts):
 
 def parts(book: str, session: date) -> Parts:
     """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
-    match books().book(book).broker:
+    broker = books().book(book).broker
+    key = _key(book, broker) if isinstance(broker, AlpacaBrokerConfig) else None
+    data = data_parts(book, session)
+    match broker:
+        case AlpacaBrokerConfig():
+            return Parts(**_fields(data), broker=_broker(data.where, data.config, key), hours=ALPACA, advance=None, terms=FillTerms())
+        case PaperConfig():
+            paper = _paper(data.where, data.config, broker)
+            return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=broker.terms())
+
+
+@contextmanager
+def broker_of(book: str) -> Iterator[Broker | None]:
+    """The broker of a book, outside a cycle; None for a paper account that was never opened: nothing is at it.
+
+    Raises:
+        ConfigError: the book is unknown, or the credentials of its broker are missing.
+    """
+    where = environment()
+    config = books(where).book(book)
+    if isinstance(config.broker, PaperConfig) and not where.broker_file(book).exists():
+        yield None
+        return
+    broker = _broker(where, config)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+def _broker(where: Environment, config: BookConfig, key: Credentials | None = None) -> Broker:
+    match config.broker:
         case AlpacaBrokerConfig() as account:
             from grodt.brokers.alpaca import AlpacaBroker  # loads httpx: only for a book that trades there
 
-            key = credentials(account.key, account.variables, owner=f"broker of book {book!r}")
-            data = data_parts(book, session)
-            alpaca = AlpacaBroker(book, account, key, data.calendar, random=Random())
-            return Parts(**_fields(data), broker=alpaca, hours=ALPACA, advance=None, terms=FillTerms())
-        case PaperConfig() as config:
-            data, terms = data_parts(book, session), config.terms()
-            shorts = not data.config.construction.long_only
-            paper = PaperBroker(data.where.broker_file(book), book, data.config.capital_micros, terms, allow_short=shorts)
-            return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=terms)
+            return AlpacaBroker(config.name, account, key or _key(config.name, account), config.exchange, random=Random())
+        case PaperConfig() as terms:
+            return _paper(where, config, terms)
+
+
+def _paper(where: Environment, config: BookConfig, terms: PaperConfig) -> PaperBroker:
+    shorts = not config.construction.long_only
+    return PaperBroker(where.broker_file(config.name), config.name, config.capital_micros, terms.terms(), allow_short=shorts)
+
+
+def _key(book: str, account: AlpacaBrokerConfig) -> Credentials:
+    return credentials(account.key, account.variables, owner=f"broker of book {book!r}")
 
 
 def _fields(data: DataParts) -> dict[str, Any]:

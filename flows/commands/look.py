@@ -47,7 +47,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
         last = next(iter(runs_of(tx, name, 1)), None)
         through = settled(tx, name)
         mark = latest_mark(tx, name)
-        halts = active(tx, name)
+        halts = active(tx, name, clock(environment())())
         expected = expected_version(tx, name)
         changed, left = ("", 0) if last is None else (what_changed(tx, last), cycles_left(checks_of(tx, last.run_id)))
         left -= left > 0 and last is not None and last.state == "done"  # the last run was one of them

@@ -128,11 +128,12 @@ def _show(asked: "Asked", done: "Replayed", as_json: bool) -> None:
     otherwise = f"; the books file has {asked.otherwise} otherwise (`grodt limits` says which)" if asked.otherwise else ""
     out.print(f"Limits      as they are in force now, in every session{otherwise}", soft_wrap=True)
     if halts:
-        out.print(f"Halted      in {len(halts):,} sessions, in which nothing was ordered; replayed on as if a person had re-armed the book")
+        out.print(f"Halted      {len(halts):,} times; replayed on as if people had re-armed the book before the next session")
         for each in halts[:_HALTS]:
-            out.print(f"            {each.session}  {each.reason}", soft_wrap=True)
+            what = "nothing ordered" if each.side == "all" else "reductions alone"
+            out.print(f"            {each.session}  {what}: {each.reason}", soft_wrap=True)
         if len(halts) > _HALTS:
-            out.print(f"            and {len(halts) - _HALTS:,} more; table runs has each")
+            out.print(f"            and {len(halts) - _HALTS:,} more; --json has each")
     out.print(f"Parquet     {asked.out}", soft_wrap=True)
     out.print(f"Tear sheet  {asked.out / 'tear-sheet.html'}", soft_wrap=True)
 

@@ -6,7 +6,7 @@ keeps such a state in memory calls the same steps.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,8 @@ from grodt.bars.history import micros_of_prices
 from grodt.bars.quality import Completeness
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import open_breaks
-from grodt.ledger.halts import active, last_armed
+from grodt.ledger.halts import Halt, active, last_armed
+from grodt.ledger.losses import loss_marks
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import orders_in, orders_of, traded_cycles
 from grodt.ledger.postings import holdings
@@ -25,6 +26,7 @@ from grodt.ledger.unit import Read
 from grodt.orders.order import Side
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 from grodt.risk.proposal import Proposal
+from grodt.risk.stops import Stops
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
 from grodt.targets.construction import Construction
@@ -50,15 +52,16 @@ class BookState:
         shortable: bool.
         in_universe: bool, whether it may be traded at all.
         intended: bool, whether this cycle has an intent in it already.
-        halted: bool, whether a halt of the symbol is active.
+        halted: bool, whether a halt of all sides of the symbol is active.
         unknown: bool, whether an order of unknown outcome is in it.
         equity, cash: micros.
-        previous_equity, high_water_mark: micros, equity at the mark before and the highest ever.
-        active_halts: of the book and of all books.
+        previous_equity, high_water_mark: micros, what losses are measured from; see `grodt.ledger.losses`.
+        active_halts: of all that the book does.
         open_breaks: of the book.
         cycles_traded: baskets with orders since a person last armed the book.
         cycles_unchanged: cycles done before with this configuration and code.
         first_basket: whether the book has never ordered.
+        halts: active ones that stop a part of its orders: a side, a strategy, all but reductions.
     """
 
     symbols: tuple[str, ...]
@@ -82,6 +85,7 @@ class BookState:
     cycles_traded: int
     cycles_unchanged: int
     first_basket: bool
+    halts: tuple[Halt, ...] = ()
 
     @property
     def working(self) -> IntArray:
@@ -94,7 +98,7 @@ def traded_symbols(universe: Collection[Instrument], held: Collection[str]) -> t
     return tuple(sorted({instrument.symbol for instrument in universe} | set(held)))
 
 
-def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -> BookState:
+def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], now: datetime) -> BookState:
     """The run's book as the ledger has it now."""
     book = run.book
     held = holdings(tx, book)
@@ -109,8 +113,9 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -
             unknown.add(each.order.symbol)
     known: Mapping[str, Instrument] = {instrument.symbol: instrument for instrument in universe}
     symbols = traded_symbols(universe, held.keys() | buys.keys() | sells.keys())
-    halts = active(tx, book)
-    halted = {halt.symbol for halt in halts if halt.scope == "symbol"}
+    halts = active(tx, book, now)
+    halted = {halt.symbol for halt in halts if halt.scope == "symbol" and halt.side == "all"}
+    previous, high = loss_marks(tx, mark)
     unlisted = Instrument("?")
 
     def integers(of: Callable[[str], int]) -> IntArray:
@@ -134,13 +139,14 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument]) -
         unknown=flags(lambda s: s in unknown),
         equity=mark.equity,
         cash=mark.cash,
-        previous_equity=mark.equity - mark.profit,
-        high_water_mark=mark.high_water_mark,
-        active_halts=sum(halt.scope != "symbol" for halt in halts),
+        previous_equity=previous,
+        high_water_mark=high,
+        active_halts=sum(halt.whole for halt in halts),
         open_breaks=len(open_breaks(tx, book)),
         cycles_traded=traded_cycles(tx, book, last_armed(tx, book)),
         cycles_unchanged=unchanged_before(tx, run),
         first_basket=traded_cycles(tx, book) == 0,
+        halts=tuple(halt for halt in halts if halt.scope == "strategy" or halt.side != "all"),
     )
 
 
@@ -236,6 +242,7 @@ def propose(
     state: BookState,
     volume: IntArray,
     completeness: Completeness,
+    stops: Stops | None = None,
 ) -> Proposal:
     """The orders that lead from what is held and working to the targets, for risk to judge. They are market orders.
 
@@ -247,6 +254,7 @@ def propose(
         state: what is held.
         volume: shares traded in the last 20 sessions together; -1 not known.
         completeness: of the session's bars.
+        stops: what the state's halts leave of them.
     """
     group, groups = groups_of(state.sector)
     nothing = np.zeros(len(state.symbols), dtype=np.int64)
@@ -284,8 +292,9 @@ def propose(
         last_session_fresh=completeness.last_session_fresh,
         active_halts=state.active_halts,
         open_breaks=state.open_breaks,
-        reduce_only=0,
+        reduce_only=sum(halt.scope in ("all", "book") and halt.side == "reduce_only" for halt in state.halts),
         cycles_traded=state.cycles_traded,
         cycles_unchanged=state.cycles_unchanged,
         first_basket=state.first_basket,
+        stops=stops,
     )

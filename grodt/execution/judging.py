@@ -6,8 +6,8 @@ from datetime import datetime
 import polars as pl
 
 from grodt.errors import HaltActive
+from grodt.execution.breaching import STOPPED_BEFORE, halt_on_gates, latch
 from grodt.ledger.evidence import checks_of, record_checks
-from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import basket_of
@@ -15,12 +15,8 @@ from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket, build_basket
 from grodt.risk.assess import assess
-from grodt.risk.controls import KILL_SWITCH, RECONCILIATION
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
-
-#: Controls that find a book stopped already.
-_STOPPED_BEFORE = frozenset({KILL_SWITCH.number, RECONCILIATION.number})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +50,9 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits,
     Raises:
         HaltActive: a control stops the book; the evidence is committed, and a halt unless all it found is one that holds already or
             a break: re-arming ends halts, working breaks ends breaks, and a halt about either would outlive both.
+
+    What control 28 finds makes a halt as well, but none that stops the cycle: the basket only reduces, and so does every one after it until
+    two people end it.
     """
     with ledger.read() as tx:
         made = basket_of(tx, proposal.run_id)
@@ -63,11 +62,13 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits,
         in_force = limits_in_force(tx, proposal.book, file)
         assessment = assess(proposal, in_force.limits)
         evidence = assessment.evidence
-        stopped = set(assessment.halting) <= _STOPPED_BEFORE
+        stopped = set(assessment.halting) <= STOPPED_BEFORE
         pin_limits(tx, proposal.run_id, in_force.version)
         record_checks(tx, evidence, attempt)
         if assessment.halt and not stopped:
-            halt(tx, scope="book", book=proposal.book, reason=assessment.halt[:500], author="risk", now=now)
+            halt_on_gates(tx, proposal.book, assessment, now)
+        if assessment.loss:
+            latch(tx, proposal.book, assessment.loss, now)
     if assessment.halt:
         what = "was" if stopped else "is now"
         raise HaltActive(

@@ -8,7 +8,7 @@ from grodt.brokers.protocol import Broker
 from grodt.errors import SessionError
 from grodt.execution.abandon import abandon
 from grodt.ledger.entries import deposit_entry
-from grodt.ledger.halts import require_none
+from grodt.ledger.halts import expire, require_none
 from grodt.ledger.leases import Lease, acquire, release
 from grodt.ledger.limits import begin_limits
 from grodt.ledger.postings import deposits, post, settled
@@ -82,8 +82,8 @@ def open_cycle(
 ) -> Opened:
     """Take the book's lease and start, or take up, the cycle's run. A cycle that is done changes nothing.
 
-    A halt of a symbol does not stop the book: its order is cancelled when it would be sent. Whatever is raised, the lease is free
-    again, so that the next try need not wait for it to expire.
+    A halt of a part, be it a symbol, a strategy or a side, stops its orders when they are decided and when they would be sent. Whatever is
+    raised, the lease is free again, so that the next try need not wait for it to expire.
 
     Raises:
         SessionError: the session is no session, is not over, or lies before what the book has settled; nothing was written.
@@ -99,10 +99,11 @@ def open_cycle(
     if done is not None:
         return Opened(done, None)
     with ledger.write() as tx:
-        lease = acquire(tx, f"book:{opening.book}", opening.holder, now(), LEASE_TTL, is_alive)
-        require_version(tx, opening.book, opening.code_version, opening.holder.split(":", 1)[0], now())
+        at = now()
+        lease = acquire(tx, f"book:{opening.book}", opening.holder, at, LEASE_TTL, is_alive)
+        require_version(tx, opening.book, opening.code_version, opening.holder.split(":", 1)[0], at)
         _require_forward(tx, opening)
-        require_none(tx, opening.book)
+        require_none(tx, opening.book, at)
         run = open_run(
             tx,
             book=opening.book,
@@ -113,14 +114,15 @@ def open_cycle(
             code_hash=opening.code_hash,
             flow_run_id=opening.flow_run_id,
             fence=lease.fence,
-            now=now(),
+            now=at,
         )
+        expire(tx, at)
         if run.state != "open":  # another process ended it since we looked
             release(tx, lease)
             return Opened(run, None)
         begin_limits(tx, opening.book, opening.limits, now())
         if deposits(tx, opening.book) == 0:
-            post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, now())
+            post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, at)
         earlier = [each for each in unfinished(tx, opening.book, opening.kind) if each.session < opening.session]
     try:
         for each in earlier:

@@ -9,6 +9,7 @@ from grodt.ledger.orders import transition
 from grodt.ledger.unit import Write
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
+from grodt.risk.controls import UNKNOWN_ORDER
 
 #: Between the two look-ups that together say "the broker never had it": a send may still be on its way.
 LOOK_UP_PAUSE_SECONDS = 2.0
@@ -60,7 +61,23 @@ def record_answer(tx: Write, order: Order, answer: BrokerOrder, run_id: str, now
 
 def halt_unread(tx: Write, book: str, symbol: str, told: str, now: datetime) -> None:
     """Halt a symbol of which the broker told what GRODT cannot read."""
-    halt(tx, scope="symbol", book=book, symbol=symbol, reason=f"not understood: {told}", author="execution", now=now)
+    halt_unknown(tx, book, symbol, f"not understood: {told}", now)
+
+
+def halt_unknown(tx: Write, book: str, symbol: str, reason: str, now: datetime) -> None:
+    """Halt a symbol in which nobody knows what was ordered or traded (control 30). Its open orders stay, to be looked up."""
+    halt(
+        tx,
+        scope="symbol",
+        book=book,
+        symbol=symbol,
+        kind="fault",
+        control=UNKNOWN_ORDER.number,
+        keep_orders=True,
+        reason=reason,
+        author="execution",
+        now=now,
+    )
 
 
 def _find(broker: Broker, client_order_ids: list[str]) -> dict[str, BrokerOrder]:

@@ -4,27 +4,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-import polars as pl
-
 from grodt.bars.chunks import Chunk, plan, symbols_to_ask
 from grodt.bars.ingest import LATE_SESSIONS, GateHalt, measure_completeness
 from grodt.bars.quality import Completeness, Thresholds
 from grodt.bars.revisions import plan_again
 from grodt.bars.source import BarSource
 from grodt.errors import HaltActive
+from grodt.execution.breaching import halt_on_data
 from grodt.execution.compaction import compact
 from grodt.execution.filling import FILLED, LARGEST_CHUNK, SourceLease, fill
 from grodt.execution.listings import record_listings
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
 from grodt.ledger.evidence import record_checks
-from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import LedgerManifest, coverage, snapshot
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, pin_snapshot
 from grodt.ledger.unit import Ledger
-from grodt.risk.controls import data_complete
+from grodt.risk.controls import data_complete, whole_answers
 from grodt.risk.evidence import Answered, rows
 from grodt.sessions import Calendar
 
@@ -86,7 +84,7 @@ def refresh(
         progress: told (chunks done, chunks, bars).
 
     Raises:
-        HaltActive: the quality gate does not trust the data; the book is halted, and what control 24 found is in its evidence.
+        HaltActive: the quality gate does not trust the data; the book is halted, and what controls 24 and 25 found is in its evidence.
         LeaseHeld: another process has been filling this source for too long.
         VendorUnavailable: the source did not answer.
         DataError: it cannot be read.
@@ -128,10 +126,14 @@ def refresh(
                 progress=progress,
             )
         except GateHalt as stop:
-            evidence = _evidence(run, stop.completeness or _measured(ledger, lake, source.name, session, listed), thresholds)
+            found = stop.completeness or _measured(ledger, lake, source.name, session, listed)
+            answers = [data_complete(found.expected, found.present, found.last_session_fresh, thresholds.completeness)]
+            if stop.completeness is None:
+                answers.append(whole_answers(1))
+            evidence = rows([Answered(each) for each in answers], book=run.book, session=session, run_id=run.run_id, symbols=())
             with ledger.write(lease) as tx:
                 record_checks(tx, evidence, run.attempts)
-                halt(tx, scope="book", book=run.book, reason="; ".join(stop.reasons)[:500], author="quality gate", now=now())
+                halt_on_data(tx, run.book, answers[-1], stop.reasons, now())
             raise HaltActive(
                 f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book} --reason WHY`"
             ) from stop
@@ -155,9 +157,3 @@ def _again(
 def _measured(ledger: Ledger, lake: Lake, source: str, session: date, listed: Collection[str]) -> Completeness:
     """Of the lake as it is now: a refused answer has added nothing to it."""
     return measure_completeness(lake, LedgerManifest(ledger).snapshot(tables=TABLES), source, session, listed)
-
-
-def _evidence(run: Run, found: Completeness, thresholds: Thresholds) -> pl.DataFrame:
-    """Control 24's row, for a run that the gate stops before risk is asked."""
-    answer = data_complete(found.expected, found.present, found.last_session_fresh, thresholds.completeness)
-    return rows([Answered(answer)], book=run.book, session=run.session, run_id=run.run_id, symbols=())

@@ -12,18 +12,21 @@ from datetime import datetime
 
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.errors import GrodtError, HaltActive, OrderOutcomeUnknown, ReconciliationBreak
-from grodt.execution.outcome import is_same, look_up, record_answer
+from grodt.execution.breaching import children_of, halt_on_breach
+from grodt.execution.outcome import halt_unknown, is_same, look_up, record_answer
+from grodt.execution.stopping import stopping
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
-from grodt.ledger.halts import Halt, active, halt
+from grodt.ledger.halts import Halt, active
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import approvals_of, basket_of, orders_of, transition
+from grodt.ledger.orders import approvals_of, basket_of, decided_since, orders_of, transition
 from grodt.ledger.runs import Run
-from grodt.ledger.unit import Ledger
+from grodt.ledger.unit import Ledger, Read
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
 from grodt.orders.states import IN_FLIGHT, OrderState
+from grodt.risk.controls import Evaluation
 from grodt.risk.limits import Limits
 
 #: Sends of one order in one call: the first, and one more after a confirmed "never had it".
@@ -38,7 +41,7 @@ class Sent:
         orders: in the basket.
         accepted, rejected: by the broker, those found by look-up included.
         adopted: of these, the ones whose answer was lost and that were found by look-up.
-        cancelled: not sent because their symbol is halted, or outside the window of their type.
+        cancelled: not sent because a halt of their symbol, their side or of all but reductions holds, or outside the window of their type.
         already: sent by an earlier call.
     """
 
@@ -76,7 +79,7 @@ def send(
         progress: told (orders dealt with, orders in the basket) after each.
 
     Raises:
-        HaltActive: a halt of the book or of everything was found, or controls 20 or 22 made one; nothing was sent after it.
+        HaltActive: a halt of the book or of everything was found, or controls 19, 20 or 22 made one; nothing was sent after it.
         OrderOutcomeUnknown: no answer, and not found by look-up; the symbol is halted.
         ReconciliationBreak: the broker has another order under our id; the symbol is halted.
         BrokerUnavailable: a look-up got no answer; calling again looks up first.
@@ -87,7 +90,8 @@ def send(
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
         states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
-    sending = _Sending(ledger, lease, broker, run, throttle, windows, now, sleep, Sent(len(basket.orders)))
+        decided_at = decided_since(tx, run.run_id)
+    sending = _Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, Sent(len(basket.orders)))
     in_flight = [order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT]
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     adopted = sending.adopt(in_flight)
@@ -109,6 +113,11 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
     return basket.require_intact()
 
 
+def _stops_the_rest(each: Halt) -> bool:
+    """Whether nothing more of the basket goes out, rather than this order alone. A strategy's halt that stops one is younger than it."""
+    return each.whole or each.scope == "strategy"
+
+
 @dataclass(slots=True)
 class _Sending:
     """One call of `send`: its parts, its tally, and the answer that the next commit will record."""
@@ -117,6 +126,7 @@ class _Sending:
     lease: Lease | None
     broker: Broker
     run: Run
+    decided_at: datetime
     throttle: Throttle
     windows: Windows
     now: Callable[[], datetime]
@@ -160,9 +170,9 @@ class _Sending:
             self._commit(None)
 
     def _intend(self, order: Order) -> bool:
-        """Commit the last answer and the intent to send this order; False when it is cancelled instead: its symbol is halted, or 27."""
+        """Commit the last answer and the intent to send this order; False when it is cancelled instead, by a halt of a part or by 27."""
         halts, refusal = self._commit(order)
-        stopping = [each for each in halts if each.scope != "symbol"]
+        stopping = [each for each in halts if _stops_the_rest(each)]
         if stopping:
             raise HaltActive(
                 f"book {self.run.book} is halted, so {order.client_order_id} and what follows it in run {self.run.run_id} was not sent: "
@@ -171,7 +181,7 @@ class _Sending:
         return not halts and not refusal
 
     def _commit(self, order: Order | None) -> tuple[tuple[Halt, ...], str]:
-        """One transaction: the last answer; the halts that concern the order, and one that controls 20 and 22 make; its new state.
+        """One transaction: the last answer; the halts that stop the order, and one that controls 19, 20 and 22 make; its new state.
 
         Returns:
             Those halts, and why control 27 refuses the order; "" where it does not.
@@ -180,12 +190,12 @@ class _Sending:
         with self.ledger.write(self.lease) as tx:
             if self.answer is not None:
                 record_answer(tx, *self.answer, self.run.run_id, now)
-            why = self.throttle.too_many_rejects() or (self.throttle.too_many_messages(now) if order is not None else "")
             halts: tuple[Halt, ...] = ()
             if order is not None:
-                halts = tuple(each for each in active(tx, self.run.book) if each.scope != "symbol" or each.symbol == order.symbol)
-            if why and all(each.scope == "symbol" for each in halts):
-                halts = (halt(tx, scope="book", book=self.run.book, reason=why, author="risk", now=now),)
+                halts = stopping(tx, order, active(tx, self.run.book, now), self.decided_at)
+            breach = self._breach(tx, order, now)
+            if breach is not None and not any(map(_stops_the_rest, halts)):
+                halts = (halt_on_breach(tx, self.run.book, breach, now),)
             refusal = "" if order is None or halts else self.windows.refusal(order, now)
             if order is not None:
                 if refusal:
@@ -193,11 +203,18 @@ class _Sending:
                 elif not halts:
                     self.throttle.sent(now)
                     transition(tx, order.client_order_id, OrderState.SENDING, run_id=self.run.run_id, now=now)
-                elif all(each.scope == "symbol" for each in halts):
-                    reason = f"symbol halted: {halts[0].reason}"
+                elif not any(map(_stops_the_rest, halts)):
+                    reason = f"not sent: {halts[0]}"
                     transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=self.run.run_id, now=now, reason=reason)
         self.answer = None
         return halts, refusal
+
+    def _breach(self, tx: Read, order: Order | None, now: datetime) -> Evaluation | None:
+        """The first of controls 22, 20 and 19 that does not let the order out, or the cycle go on; None where all do."""
+        asked = [self.throttle.rejects()]
+        if order is not None:
+            asked += [self.throttle.messages(now), children_of(tx, order)]
+        return next((each for each in asked if not each.passed[0]), None)
 
     def _take(self, order: Order, answer: BrokerOrder, *, adopted: bool = False) -> None:
         if answer.state is not OrderState.REJECTED and not is_same(order, answer):
@@ -221,5 +238,5 @@ class _Sending:
     def _halt(self, order: Order, reason: str) -> str:
         """Halt the order's symbol; returns the operator's next step."""
         with self.ledger.write(self.lease) as tx:
-            halt(tx, scope="symbol", book=self.run.book, symbol=order.symbol, reason=reason, author="execution", now=self.now())
+            halt_unknown(tx, self.run.book, order.symbol, reason, self.now())
         return f"Look it up at the broker, then `grodt rearm --book {self.run.book} --reason WHY` and run the cycle again."

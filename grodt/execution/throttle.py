@@ -7,8 +7,6 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from grodt.ledger.halts import last_armed
 from grodt.ledger.orders import rejects_in_a_row, sendings
 from grodt.ledger.runs import Run
@@ -50,20 +48,12 @@ class Throttle:
         """The broker's answer to one."""
         self._rejects = self._rejects + 1 if rejected else 0
 
-    def too_many_rejects(self) -> str:
-        """Why the book must halt (control 22), "" if it need not."""
-        return _why(consecutive_rejects(self._rejects, self._limits.rejects_in_a_row))
+    def rejects(self) -> Evaluation:
+        """Control 22 of what the broker has answered."""
+        return consecutive_rejects(self._rejects, self._limits.rejects_in_a_row)
 
-    def too_many_messages(self, now: datetime) -> str:
-        """Why the book must halt rather than send one more (control 20), "" if it need not."""
+    def messages(self, now: datetime) -> Evaluation:
+        """Control 20 of one message more."""
         while self._recent and self._recent[0] <= now - _WINDOW:
             self._recent.popleft()
-        return _why(messages(self._total + 1, len(self._recent) + 1, self._limits.cycle_messages, self._limits.minute_messages))
-
-
-def _why(asked: Evaluation) -> str:
-    if asked.passed[0]:
-        return ""
-    control, limit = asked.control, float(asked.limit[0])
-    bound = "none" if np.isnan(limit) else f"{limit:.0f}"
-    return f"{control.code}: {control.words} (control {control.number}: limit {bound})"
+        return messages(self._total + 1, len(self._recent) + 1, self._limits.cycle_messages, self._limits.minute_messages)

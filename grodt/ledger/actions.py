@@ -132,10 +132,23 @@ def _entries(
 
 def _carry_halts(tx: Write, book: str, changes: Mapping[str, CorporateAction], now: datetime) -> None:
     """A halt of a symbol holds for its company under the new one, held or not."""
-    for each in active(tx, book) if changes else ():
+    for each in active(tx, book, now) if changes else ():
         if each.scope == "symbol" and each.symbol in changes:
             reason = f"{each.reason} (of {each.symbol} before it changed its symbol)"
-            halt(tx, scope="symbol", book=book, symbol=changes[each.symbol].new_symbol, reason=reason, author=each.author, now=now)
+            halt(
+                tx,
+                scope="symbol",
+                book=book,
+                symbol=changes[each.symbol].new_symbol,
+                side=each.side,
+                kind=each.kind,
+                control=each.control,
+                keep_orders=each.keep_orders,
+                reason=reason,
+                author=each.author,
+                now=now,
+                expires_at=each.expires_at,
+            )
 
 
 def _price(action: CorporateAction, book: str, session: date, closes: Mapping[str, Micros], quantity: int) -> Micros:

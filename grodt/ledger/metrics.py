@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from grodt.ledger.marks import Mark
-from grodt.ledger.tables import breaks, fills, halts, lake_files, marks, order_status, run_attempts, runs, stage_runs
+from grodt.ledger.tables import breaks, fills, lake_files, marks, order_status, run_attempts, runs, stage_runs
+from grodt.ledger.tables_halts import halts
 from grodt.ledger.transaction import Read
 from grodt.money import Micros
+
+_HALT = (halts.c.book, halts.c.scope, halts.c.side, halts.c.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class LedgerFigures:
     lake: tuple[TableSize, ...]
 
 
-def ledger_figures(tx: Read) -> LedgerFigures:
+def ledger_figures(tx: Read, now: datetime) -> LedgerFigures:
     """Every figure, as the ledger stands in this transaction. A halt of every book has an empty book."""
     attempts = run_attempts.join(runs, runs.c.run_id == run_attempts.c.run_id)
     tries = stage_runs.join(runs, runs.c.run_id == stage_runs.c.run_id)
@@ -114,7 +117,10 @@ def ledger_figures(tx: Read) -> LedgerFigures:
         ),
         oldest_breaks=_oldest_breaks(tx),
         active_halts=_counts(
-            tx, select(halts.c.book, halts.c.scope, func.count()).where(halts.c.ended_at.is_(None)).group_by(halts.c.book, halts.c.scope)
+            tx,
+            select(*_HALT, func.count())
+            .where(halts.c.ended_at.is_(None), or_(halts.c.expires_at.is_(None), halts.c.expires_at > now))
+            .group_by(*_HALT),
         ),
         lake=_lake(tx),
     )

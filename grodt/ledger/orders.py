@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
 
 from grodt.errors import ConfigError
-from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders
+from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders, run_attempts
 from grodt.ledger.tables_people import requests
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros, divide_half_even
@@ -187,6 +187,23 @@ def approvals_of(tx: Read, basket_hash: str) -> tuple[Approval, ...]:
         .order_by(basket_approvals.c.approved_at, basket_approvals.c.approved_by)
     )
     return tuple(Approval(row.basket_hash, row.approved_by, row.approved_at) for row in tx.connection.execute(query))
+
+
+def decided_since(tx: Read, run_id: str) -> datetime:
+    """When the attempt began that made a run's basket; what held before was heeded in it.
+
+    Raises:
+        ValueError: the run has no basket.
+    """
+    query = (
+        select(func.max(run_attempts.c.started_at))
+        .join(baskets, baskets.c.run_id == run_attempts.c.run_id)
+        .where(run_attempts.c.run_id == run_id, run_attempts.c.started_at <= baskets.c.recorded_at)
+    )
+    found: datetime | None = tx.connection.execute(query).scalar_one()
+    if found is None:
+        raise ValueError(f"run {run_id} has no basket")
+    return found
 
 
 def orders_of(tx: Read, run_id: str) -> tuple[LedgerOrder, ...]:

@@ -24,7 +24,7 @@ RequestState = Literal["waiting", "approved", "rejected", "expired"]
 Verdict = Literal["approve", "reject"]
 
 #: Names under which the system itself acts; no person may use them.
-SYSTEM = frozenset({"automatic", "books file", "execution", "risk", "settle"})
+SYSTEM = frozenset({"automatic", "books file", "execution", "expiry", "quality gate", "reconciliation", "risk", "settle"})
 #: Characters of an id that name a request well enough to type.
 SHORT = 12
 _SHORTEST = 6

@@ -119,27 +119,6 @@ stage_runs = Table(
     **KEYED,
 )
 
-halts = Table(
-    "halts",
-    metadata,
-    Column("halt_id", Int64, primary_key=True, nullable=False),
-    Column("scope", Text, nullable=False),
-    Column("book", Text, nullable=False),
-    Column("symbol", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("started_at", Instant, nullable=False),
-    Column("ended_at", Instant),
-    Column("end_reason", Text),
-    Column("end_author", Text),
-    one_of("scope", "all", "book", "symbol"),
-    CheckConstraint("(scope = 'all') = (book = '')", name="book_named"),
-    CheckConstraint("(scope = 'symbol') = (symbol <> '')", name="symbol_named"),
-    CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL) AND (ended_at IS NULL) = (end_author IS NULL)", name="end_whole"),
-    **STRICT,
-)
-Index("ix_halts_active", halts.c.scope, halts.c.book, halts.c.symbol, halts.c.reason, unique=True, sqlite_where=text("ended_at IS NULL"))
-
 # -- the lake's manifest -----------------------------------------------------------------------------------------------------------
 
 lake_commits = Table(

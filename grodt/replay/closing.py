@@ -152,7 +152,7 @@ def runs_frame(frames: Frames, course: Course, identity: Identity, signals: NDAr
     """One row for each session."""
     count = len(frames.history.sessions)
     closes = pl.Series([identity.closes_at(session) for session in frames.history.sessions], dtype=pl.Datetime("us", "UTC"))
-    halted = {each.session for each in course.halts}
+    halted = {each.session for each in course.halts if each.side == "all"}
 
     def counted(rows: list[tuple[int, int]]) -> NDArray[np.int64]:
         out = np.zeros(count, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Literal, Protocol
 
 from grodt.brokers.fills import FillTerms
 from grodt.execution.decision import BookState, Closes
@@ -41,10 +41,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """A session in which risk stopped the book."""
+    """A halt that risk made: of the whole session, or, because of losses (control 28), of all but reductions.
+
+    The replay goes on as if people had looked and re-armed the book before the next session. So a loss is measured from the equity of that
+    session's close from then on, as live.
+    """
 
     session: date
     reason: str
+    side: Literal["all", "reduce_only"] = "all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +102,7 @@ class Course:
         commission, borrow: costs booked in the session, beside what slippage and impact took in the price.
         orders: every order and fill.
         account: the book at the end, with what corporate actions did to it.
-        halts: sessions in which risk stopped it.
+        halts: those that risk made, in turn.
     """
 
     plan: Plan

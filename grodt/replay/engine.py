@@ -2,7 +2,8 @@
 
 The steps are those of a live cycle and so are the functions: `decide_targets`, `propose`, `assess`, `fill_session`, the corporate
 actions of the ledger. Orders decided at a session's close fill in the next session. Where risk halts the book, nothing is ordered in
-that session, the halt is kept, and the replay goes on as if a person had looked at it and re-armed the book before the next session.
+that session; where it has lost too much (control 28), only reductions are. The halt is kept, and the replay goes on as if people had looked
+at it and re-armed the book before the next session: losses are then measured from that session's equity, as live.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """A replay on its way: the state of the book between sessions, and one session after the other."""
 
 from datetime import date
+from typing import Literal
 
 import numpy as np
 
@@ -256,14 +257,17 @@ class Going:
             self.recorder.decided(Decision(row, candidates, state, closes, forecasts, targets, assessment))
         if assessment is not None and assessment.halt:
             self._halt(session, assessment.halt)
-            return
-        approved = wanted if assessment is None else assessment.quantity
-        self.unchanged += 1
-        self.decided = session
-        if approved.any():
-            self.traded_before += 1
-            self.traded_since_armed += 1
-            self._send(row, session, approved)
+        else:
+            approved = wanted if assessment is None else assessment.quantity
+            self.unchanged += 1
+            self.decided = session
+            if approved.any():
+                self.traded_before += 1
+                self.traded_since_armed += 1
+                self._send(row, session, approved)
+        if assessment is not None and assessment.loss:
+            self._halt(session, assessment.loss, "reduce_only")
+            self.high_water = equity
 
     def _basket(
         self,
@@ -306,8 +310,9 @@ class Going:
             odd=bool(self.orders.live),
         )
 
-    def _halt(self, session: date, reason: str) -> None:
-        self.course.halts.append(Halted(session, reason))
+    def _halt(self, session: date, reason: str, side: Literal["all", "reduce_only"] = "all") -> None:
+        """List a halt, and re-arm the book."""
+        self.course.halts.append(Halted(session, reason, side))
         self.traded_since_armed = 0
 
     def _send(self, row: int, session: date, approved: IntArray) -> None:

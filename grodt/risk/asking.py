@@ -7,7 +7,7 @@ import numpy as np
 from grodt.risk import controls
 from grodt.risk.controls import Evaluation
 from grodt.risk.evidence import Answered
-from grodt.risk.exact import BoolArray, IntArray
+from grodt.risk.exact import MOST_QUANTITY, BoolArray, IntArray
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
 
@@ -87,8 +87,7 @@ def ask_each(orders: Orders, asked: Proposal, limits: Limits, *, reduce_only: bo
     orders.ask(controls.duplicate_intent(asked.intended[at]))
     orders.ask(controls.self_cross(orders.quantity, asked.open_buys[at], asked.open_sells[at]))
 
-    if reduce_only:
-        orders.ask(controls.reduce_only(orders.quantity, orders.low, orders.high))
+    _ask_stops(orders, asked, reduce_only=reduce_only)
     sells = np.flatnonzero(orders.quantity < 0)
     shortable = asked.shortable[at]
     orders.ask(controls.short_permission(orders.quantity[sells], orders.low[sells], shortable[sells], quantity_limit[sells]), sells)
@@ -111,6 +110,21 @@ def ask_each(orders: Orders, asked: Proposal, limits: Limits, *, reduce_only: bo
             ),
             adds,
         )
+
+
+def _ask_stops(orders: Orders, asked: Proposal, *, reduce_only: bool) -> None:
+    """28 of every order, or of those in symbols that may only be reduced; 29 of those whose side or strategy is halted."""
+    at, stops = orders.places, asked.stops
+    if reduce_only:
+        orders.ask(controls.reduce_only(orders.quantity, orders.low, orders.high))
+    elif stops is not None and stops.reducing[at].any():
+        which = np.flatnonzero(stops.reducing[at])
+        orders.ask(controls.reduce_only(orders.quantity[which], orders.low[which], orders.high[which]), which)
+    if stops is not None:
+        room = np.where(orders.quantity > 0, stops.buyable[at], stops.sellable[at])
+        which = np.flatnonzero(room < MOST_QUANTITY)
+        if len(which):
+            orders.ask(controls.halted(orders.quantity[which], room[which]), which)
 
 
 def _ask_prices(orders: Orders, asked: Proposal, limits: Limits, price: IntArray) -> None:

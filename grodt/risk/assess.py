@@ -7,7 +7,8 @@ The order is fixed:
    asked of a book's first basket. A failure of any halts: nothing is approved; the rest is asked all the same and recorded. Then 28
    daily loss and drawdown, whose failure lets the book only reduce, and 33 new strategy, whose failure reduces caps 9 and 11.
 2. Each order that is wanted (not zero): 1, 17, 30, 6, 5 where it carries a limit price, 7, 2, 3, 18, 23. They refuse it.
-3. 28 where the book may only reduce (clips to the close), 16 for sells (clips to what is held), 4 (clips to the share of volume).
+3. 28 where the book or the symbol may only reduce (clips to the close), 29 where halts stop a side or a strategy (clips to what they
+   leave), 16 for sells (clips to what is held), 4 (clips to the share of volume).
 4. Each order that opens or adds to a position: 8, 9, and 33 where caps are reduced, which clip to the cap. A *reducing* order, one that
    brings a position with its open orders towards zero and not past it, is asked nothing from here on: it may always shrink what is
    there.
@@ -49,6 +50,7 @@ class Assessment:
         halt: why the book must be halted, "" if it need not be.
         halting: numbers of the controls that halt it.
         reduce_only: why the book may only reduce, "" if it may do more.
+        loss: the same where it is the loss of this session that forbids more; "" where it is a halt alone.
         answers: every evaluation, in the order asked.
     """
 
@@ -57,6 +59,7 @@ class Assessment:
     halt: str
     halting: tuple[int, ...]
     reduce_only: str
+    loss: str
     answers: tuple[Answered, ...]
 
     @property
@@ -117,9 +120,10 @@ def assess(proposal: Proposal, limits: Limits) -> Assessment:
     return Assessment(
         proposal,
         quantity,
-        "; ".join(map(_why, failed)),
+        "; ".join(map(controls.why, failed)),
         tuple(gate.control.number for gate in failed),
-        _why(loss) if reduce_only else "",
+        controls.why(loss) if reduce_only else "",
+        controls.why(loss) if reduce_only and loss.control is not controls.LATCHED else "",
         tuple(orders.answers),
     )
 
@@ -231,9 +235,3 @@ def _signed(shares: IntArray, price: IntArray) -> int:
     """Σ shares · price in micros."""
     size = values(shares, price)
     return total(size[shares > 0]) - total(size[shares < 0])
-
-
-def _why(gate: Evaluation) -> str:
-    value, limit = float(gate.value[0]), float(gate.limit[0])
-    measured = "cannot be computed" if np.isnan(value) else f"is {value:.6g}"
-    return f"{gate.control.code}: {gate.control.words} (control {gate.control.number}: value {measured}, limit {limit:.6g})"

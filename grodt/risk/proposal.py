@@ -9,6 +9,7 @@ import numpy as np
 
 from grodt.errors import DataError
 from grodt.risk.exact import BoolArray, FloatArray, IntArray
+from grodt.risk.stops import Stops
 
 #: Shares held or on order in one symbol; more is a mistake of whoever counted them.
 _MOST_HELD = 10**15
@@ -84,7 +85,8 @@ class Proposal:
         last_session_fresh: whether the last bar is of the session the calendar expects.
         active_halts: halts of the book and above it.
         open_breaks: reconciliation breaks not resolved.
-        reduce_only: switches to reduce-only that nobody has ended.
+        reduce_only: halts that let the book only reduce.
+        stops: what halts of a side, a strategy or of a symbol's opening leave of orders; None where there are none.
         cycles_traded: cycles that ordered since a person last armed the book; -1 not known.
         cycles_unchanged: cycles done before this one with the same configuration and code; -1 not known.
         first_basket: whether the book has never ordered, which excepts it from control 14.
@@ -131,6 +133,7 @@ class Proposal:
     cycles_traded: int
     cycles_unchanged: int
     first_basket: bool
+    stops: Stops | None = None
 
     @property
     def low(self) -> IntArray:
@@ -167,6 +170,8 @@ class Proposal:
             self._require_least(name, 0)
         if self.symbols and (self.group.min() < -1 or self.group.max() >= len(self.groups)):
             raise ValueError(f"proposal of run {self.run_id}: a group is no place in its {len(self.groups)} groups, and not -1")
+        if self.stops is not None and self.stops.reducing.shape != (len(self.symbols),):
+            raise ValueError(f"proposal of run {self.run_id}: stops are of {len(self.stops.reducing)} symbols, not {len(self.symbols)}")
         self._require_possible()
 
     def _require_least(self, name: str, least: int) -> None:

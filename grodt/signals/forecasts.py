@@ -1,8 +1,8 @@
 """Signals of one session, combined into one forecast per symbol."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,17 @@ from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.signals.parameters import require_number
 from grodt.signals.signal import Signal, is_intraday
 
-__all__ = ["ForecastHistory", "Forecasts", "Signal", "combine", "fields_of", "forecast_session", "forecast_sessions", "require_weights"]
+__all__ = [
+    "ForecastHistory",
+    "Forecasts",
+    "Signal",
+    "combine",
+    "fields_of",
+    "forecast_session",
+    "forecast_sessions",
+    "require_weights",
+    "without",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,19 @@ def combine(forecast: FloatArray | Sequence[FloatArray], weights: Sequence[float
         _add(combined, known, one, weight / total)
     combined[~known] = np.nan
     return combined
+
+
+def without(forecasts: Forecasts, weights: Sequence[float], names: Collection[str]) -> Forecasts:
+    """The forecasts with those signals at zero wherever they have one, and combined anew.
+
+    Args:
+        forecasts: with each signal's own.
+        weights: one per signal.
+        names: of signals; others than the forecasts' are passed over.
+    """
+    off = np.isin(forecasts.signals, list(names))[:, None]
+    forecast = switched_off(forecasts.forecast, np.broadcast_to(off, forecasts.forecast.shape))
+    return replace(forecasts, forecast=forecast, combined=combine(forecast, weights))
 
 
 def switched_off(forecast: FloatArray, off: BoolArray) -> FloatArray:

@@ -28,9 +28,9 @@ class LedgerMetrics:
 
     def figures(self) -> Figures:
         """Everything, read in one transaction."""
-        with self._ledger.read() as tx:
-            read = ledger_figures(tx)
         at = self._now()
+        with self._ledger.read() as tx:
+            read = ledger_figures(tx, at)
         return Figures(read, at, self._sessions_missing(read, at))
 
     def _sessions_missing(self, read: LedgerFigures, at: datetime) -> dict[str, int]:

@@ -17,7 +17,7 @@ equity. Nothing is kept between two scrapes.
 | `grodt_orders` | book, state | orders by state |
 | `grodt_fills_total` | book | fills booked |
 | `grodt_breaks_open`, `grodt_break_oldest_age_seconds` | book, kind; book | reconciliation breaks |
-| `grodt_halts_active` | book, scope | halts that hold; an empty book is every book |
+| `grodt_halts_active` | book, scope, side, kind | halts that hold; an empty book is every book |
 | `grodt_data_age_seconds`, `grodt_data_age_sessions` | source | since we learned the latest bar; sessions complete since its session |
 | `grodt_lake_files`, `grodt_lake_rows`, `grodt_lake_bytes` | table, source | current files |
 """
@@ -195,7 +195,9 @@ def _books(figures: Figures) -> Iterable[Metric]:
         ledger.oldest_breaks,
         lambda oldest: ((oldest.book,), (figures.at - oldest.first_seen_at).total_seconds()),
     )
-    yield _counted("grodt_halts_active", "Halts that hold; an empty book is every book", ("book", "scope"), ledger.active_halts)
+    yield _counted(
+        "grodt_halts_active", "Halts that hold; an empty book is every book", ("book", "scope", "side", "kind"), ledger.active_halts
+    )
 
 
 def _data(figures: Figures) -> Iterable[Metric]:

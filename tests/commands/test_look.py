@@ -136,8 +136,8 @@ class TestStatus:
         facts = _facts(grodt(broken, "status").out)
         assert facts["open breaks"] == "3"
         assert facts["halts"].splitlines() == [
-            "halt 1 on book small by ann since 2015-12-05 12:00 UTC: [bold]odd[/bold] :smile:",
-            "halt 2 on RISE of book small by bob since 2015-12-05 12:00 UTC: a rumour",
+            "halt 1 (pause) on book small by ann since 2015-12-05 12:00 UTC: [bold]odd[/bold] :smile:",
+            "halt 2 (pause) on RISE of book small by bob since 2015-12-05 12:00 UTC: a rumour",
         ]
         (row,) = _json(grodt, broken, "status")
         assert [(each["scope"], each["symbol"], each["author"], each["reason"]) for each in row["halts"]] == [

@@ -1,14 +1,15 @@
 """Incidents of others as whole cycles, and which control stopped them. What a proposal alone shows is in tests/risk/test_incidents.py."""
 
 import re
+from datetime import UTC, date, datetime
 
 import pytest
 
 from grodt.errors import ConfigError, HaltActive
-from grodt.risk.limit_values import Key
+from grodt.ledger.unit import Ledger
 from tests.cycles.driver import Home
-from tests.cycles.limits import tighten
-from tests.cycles.small_world import MON, TUE, WEEK, books_text
+from tests.cycles.small_world import MON, NEXT_TUE, NEXT_WED, TUE, WEEK, books_text
+from tests.ledger.people import rearmed
 
 
 def _with(home: Home, **limits: str) -> Home:
@@ -59,19 +60,31 @@ def test_hanmag_2013_a_zero_or_nan_parameter_is_refused_before_anything_is_opene
     assert not home.folder.joinpath("ledger.db").exists() or home.sql("SELECT count(*) FROM orders") == [(0,)]
 
 
-def test_a_book_that_lost_too_much_only_sells_what_it_holds_and_buys_again_when_it_may(home: Home) -> None:
-    """The marks say so: commission and slippage of the first fills are a loss beyond one in a million."""
-    home.run(MON)
-    tighten(home, Key("daily_loss"), 0.000001)
-    home.run(*WEEK[1:])
-    lost = {session for (session,) in home.sql("SELECT session FROM marks WHERE profit < 0 AND session > ?", str(MON))}
-    assert lost
-    query = "SELECT substr(run_id, -10) FROM risk_checks WHERE control = 28 AND scope = 'book' AND verdict = 'halt'"
-    tripped = {session for (session,) in home.sql(query)}
-    assert lost <= tripped
-    assert home.sql("SELECT count(*) FROM halts") == [(0,)]
-    buys = {session for (session,) in home.sql("SELECT session FROM orders WHERE side = 'buy' AND session > ?", str(MON))}
-    assert not buys & tripped
+def test_a_book_that_lost_too_much_only_reduces_until_two_people_have_looked(home: Home) -> None:
+    """The delisting of 1 December costs 5.5 percent; the day after brings some of it back, and the switch stays all the same."""
+    _with(home, daily_loss="0.05")
+    for session in WEEK:  # each as a new process would: nothing is kept between them but the files
+        home.run(session)
+    profits = dict(home.sql("SELECT session, profit FROM marks"))
+    assert profits[str(NEXT_TUE)] < 0 < profits[str(NEXT_WED)]
+    query = "SELECT substr(run_id, -10), reason FROM risk_checks WHERE control = 28 AND scope = 'book' AND verdict = 'halt'"
+    reasons = {session: reason.split(":")[0] for session, reason in home.sql(query)}
+    assert reasons == {str(NEXT_TUE): "daily_loss_beyond_limit", str(NEXT_WED): "reduce_only_active"}
+    ((*what, reason),) = home.sql("SELECT scope, side, kind, control, author, ended_at, reason FROM halts")
+    assert what == ["book", "reduce_only", "breach", 28, "risk", None]
+    assert reason.endswith("(control 28: value is 1.09618, limit 1)")
+    bought = "SELECT count(*) > 0 FROM orders WHERE side = 'buy' AND session = ?"
+    assert [home.sql(bought, str(session)) for session in (NEXT_TUE, NEXT_WED)] == [[(0,)], [(0,)]]
+    assert home.sql("SELECT DISTINCT state FROM runs") == [("done",)]
+
+    ledger = Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")
+    with ledger.write() as tx:
+        rearmed(tx, home.book, datetime(2015, 12, 5, 12, tzinfo=UTC))
+    ledger.close()
+    last, equity = home.sql("SELECT session, equity FROM marks ORDER BY session DESC LIMIT 1")[0]
+    assert home.sql("SELECT end_author, mark_session, mark_equity FROM halts") == [("ann and bob", last, equity)]
+    home.run(date(2015, 12, 3))
+    assert home.sql(bought, "2015-12-03") == [(1,)]
 
 
 def test_a_book_whose_arming_has_run_out_waits_for_a_person(home: Home) -> None:

@@ -7,11 +7,11 @@ import pytest
 
 from grodt.errors import ReconciliationBreak
 from grodt.ledger.breaks import open_breaks, resolve_break
-from grodt.ledger.halts import rearm
 from grodt.ledger.unit import Ledger
 from tasks.wiring import source
 from tests.cycles.driver import Home
 from tests.cycles.small_world import FRI, MON, NEXT_MON, TUE, WED, small_home
+from tests.ledger.people import rearmed
 
 
 def _night(home: Home, session: date) -> None:
@@ -26,7 +26,7 @@ def _work(home: Home, now: datetime) -> None:
     with ledger.write() as tx:
         for each in open_breaks(tx, "small"):
             resolve_break(tx, each.break_id, "the broker paid it", "ops", now)
-        rearm(tx, book="small", reason="worked", author="ops", now=now)
+        rearmed(tx, "small", now)
     ledger.close()
 
 
@@ -49,7 +49,9 @@ def test_a_dividend_that_comes_late_is_a_break_and_is_raised_once(tmp_path: Path
         _night(home, FRI)
     assert home.sql("SELECT kind, symbol, ours, theirs FROM breaks") == [("action", f"CASH dividend {WED}", 0, shares * 500_000)]
     assert home.sql("SELECT count(*) FROM orders WHERE session = ?", str(FRI)) == [(0,)]
-    assert home.sql("SELECT reason FROM halts WHERE ended_at IS NULL") == [("reconciliation break",)]
+    assert home.sql("SELECT reason FROM halts WHERE ended_at IS NULL") == [
+        ("breaks_open: our books and the broker's disagree (control 31: value is 1, limit 0)",)
+    ]
 
     _work(home, datetime(2015, 11, 27, 23, 45, tzinfo=UTC))
     for session in (FRI, NEXT_MON):

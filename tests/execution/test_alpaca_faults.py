@@ -7,7 +7,6 @@ import pytest
 
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.execution import settle
-from grodt.ledger.halts import rearm
 from grodt.ledger.orders import orders_of
 from grodt.ledger.postings import cash, holdings
 from grodt.ledger.runs import Run
@@ -17,6 +16,7 @@ from tests.brokers.world import BOOK, MON, TUE, market
 from tests.execution.desk import Desk, FaultyBroker
 from tests.fakes.alpaca_trading import FakeTrading, evening
 from tests.fakes.http import Fault
+from tests.ledger.people import rearmed
 
 QUANTITIES = {"AAPL": 10, "IBM": 25, "KO": 40, "MSFT": 5, "XOM": 12}
 OPENS = {"AAPL": "101", "IBM": "99.5", "KO": "50.01", "MSFT": "300.3", "XOM": "80"}
@@ -50,7 +50,7 @@ def _sent(desk: Desk, run: Run) -> int:
             desk.send(run)
         except (OrderOutcomeUnknown, BrokerUnavailable):
             with desk.real_ledger.write() as tx:
-                rearm(tx, book=BOOK, reason="looked at", author="ops", now=desk.now())
+                rearmed(tx, BOOK, desk.now())
         else:
             return number
     raise AssertionError(f"not sent in {_ROUNDS} rounds")

@@ -154,7 +154,7 @@ class TestGaps:
         assert fill(depot) == Backfilled(BEGUN, FRI, chunks=1, rows=1, gap_bars=1, healed=1)
         assert bars(depot) == every(BEGUN, FRI)
         assert depot.glob("quarantine").equals(refused)
-        assert depot.read(lambda tx: active(tx, BOOK)) == ()
+        assert depot.read(lambda tx: active(tx, BOOK, depot.now)) == ()
         # The jump rule remembers the good bar, not the refusal: another 0.1 is a leap again, and no sign that the first one lasts.
         depot.source.prices = {("A", MON): 0.1}
         assert depot.cycle(MON).quarantined == 1
@@ -275,7 +275,7 @@ class TestGate:
             fill(depot, START)
         assert depot.glob()["session"].max() == date(2013, 12, 31)
         assert depot.read(lambda tx: coverage(tx, "scripted"))["S0"] == (START, date(2013, 12, 31))
-        assert depot.read(lambda tx: active(tx, BOOK)) == ()
+        assert depot.read(lambda tx: active(tx, BOOK, depot.now)) == ()
 
     def test_a_recent_session_must_be_complete(self, depot):
         depot.source.left_out = {("A", FRI), ("B", FRI)}

@@ -14,7 +14,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.execution.decision import BookState, book_state, closes_of, decide_targets, propose, restricted, traded_symbols
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
-from grodt.ledger.halts import halt, rearm
+from grodt.ledger.halts import halt
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import transition
 from grodt.ledger.runs import Run, close_run
@@ -28,6 +28,7 @@ from grodt.targets.universe import UniverseRules, judge
 from tests.brokers.world import BOOK, MON, TUE, WED, market
 from tests.execution.desk import Desk, Killed
 from tests.execution.stocked import KNOWN, hold
+from tests.ledger.people import rearmed
 from tests.signals.worlds import closes, panel_of, tickers
 
 NAN = float("nan")
@@ -114,7 +115,7 @@ UNIVERSE = (Instrument("MSFT", lot=100), Instrument("AAPL", shortable=True), Ins
 
 def state(desk: Desk, run: Run) -> BookState:
     with desk.real_ledger.read() as tx:
-        return book_state(tx, run, mark(), UNIVERSE)
+        return book_state(tx, run, mark(), UNIVERSE, KNOWN)
 
 
 def test_a_book_s_state_is_aligned_to_universe_and_holdings(desk, run):
@@ -139,7 +140,7 @@ def test_an_intent_of_this_cycle_is_one_whatever_became_of_it_and_of_another_cyc
 
 def test_an_open_order_in_a_symbol_that_is_neither_held_nor_traded_is_seen(desk, run):
     with desk.real_ledger.read() as tx:
-        found = book_state(tx, run, mark(), ())
+        found = book_state(tx, run, mark(), (), KNOWN)
     assert found.symbols == ("AAPL", "GONE", "IBM")
     assert found.working.tolist() == [30, 0, -20]
 
@@ -184,7 +185,7 @@ def test_an_order_of_unknown_outcome_marks_its_symbol(desk, run):
 
 def test_losses_are_measured_from_the_mark_before_and_the_highest(desk, run):
     with desk.real_ledger.read() as tx:
-        found = book_state(tx, run, replace(mark(), profit=micros(-50), high_water_mark=micros(1200)), UNIVERSE)
+        found = book_state(tx, run, replace(mark(), profit=micros(-50), high_water_mark=micros(1200)), UNIVERSE, KNOWN)
     assert (found.equity, found.previous_equity, found.high_water_mark) == (micros(1000), micros(1050), micros(1200))
 
 
@@ -192,7 +193,7 @@ def test_cycles_that_traded_are_counted_from_the_last_arming(desk, run):
     assert (state(desk, run).cycles_traded, state(desk, run).first_basket) == (1, False)
     with desk.real_ledger.write() as tx:
         halt(tx, scope="book", book=BOOK, reason="ours", author="ops", now=desk.now())
-        rearm(tx, book=BOOK, reason="looked at it", author="ops", now=desk.now())
+        rearmed(tx, BOOK, desk.now())
     assert (state(desk, run).cycles_traded, state(desk, run).first_basket) == (0, False)
 
 

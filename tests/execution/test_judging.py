@@ -34,7 +34,7 @@ def ask(ledger: Ledger, asked: Any, attempt: int = 1, lease: Any = None, **chang
 
 def halts(ledger: Ledger) -> tuple[Halt, ...]:
     with ledger.read() as tx:
-        return active(tx, BOOK)
+        return active(tx, BOOK, NOW)
 
 
 def evidence(ledger: Ledger) -> list[tuple[int, str]]:

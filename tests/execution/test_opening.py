@@ -12,7 +12,7 @@ import pytest
 
 from grodt.errors import BrokerUnavailable, ConfigError, HaltActive, LeaseHeld, SessionError
 from grodt.execution.opening import LEASE_TTL, Opened, Opening, open_cycle
-from grodt.ledger.halts import HaltScope, halt, rearm
+from grodt.ledger.halts import HaltScope, halt
 from grodt.ledger.leases import holder_of, release
 from grodt.ledger.orders import approve_basket, orders_of, record_basket, transition
 from grodt.ledger.postings import cash, deposits, record_settlement
@@ -22,6 +22,7 @@ from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, order, usd
 from tests.execution.desk import TERMS, FaultyBroker, PaperBroker, make_basket
+from tests.ledger.people import rearmed
 from tests.risk.proposals import limits
 
 CAPITAL = usd("250000")
@@ -151,7 +152,7 @@ def test_a_halt_of_the_book_or_of_all_stops_before_anything_is_written(office, s
         office.open()
     assert office.content() == before
     with office.ledger.write() as tx:
-        rearm(tx, book=book, reason="looked", author="ops", now=office.now)
+        rearmed(tx, book, office.now)
     assert not office.open().done
 
 
@@ -166,7 +167,7 @@ def test_a_halt_of_a_symbol_is_not_named_beside_the_one_that_stops(office):
     with office.ledger.write() as tx:
         halt(tx, scope="symbol", book=BOOK, symbol="AAPL", reason="x", author="execution", now=office.now)
         halt(tx, scope="book", book=BOOK, reason="y", author="ops", now=office.now)
-    with pytest.raises(HaltActive, match=r"^book demo is halted: halt 2 on book demo by ops") as caught:
+    with pytest.raises(HaltActive, match=r"^book demo is halted: halt 2 \(pause\) on book demo by ops") as caught:
         office.open()
     assert "AAPL" not in str(caught.value)
 

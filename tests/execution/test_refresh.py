@@ -17,13 +17,14 @@ from grodt.execution.refresh import TABLES, Refreshed, refresh
 from grodt.instruments import Instrument
 from grodt.lake import Lake
 from grodt.ledger.evidence import checks_of
-from grodt.ledger.halts import active, rearm
+from grodt.ledger.halts import active
 from grodt.ledger.leases import Lease, acquire, holder_of, release
 from grodt.ledger.manifest import LedgerManifest, commit_files, coverage
 from grodt.ledger.runs import Run, close_run, find_run, open_run
 from grodt.ledger.unit import Ledger, Read
 from tests.bars.test_ingest import XNYS, ScriptedSource
 from tests.execution.desk import Fuse, FusedLedger, Killed
+from tests.ledger.people import rearmed
 
 BOOK = "demo"
 START, SHORT = date(2012, 12, 3), date(2013, 12, 16)
@@ -158,7 +159,7 @@ def test_an_incomplete_session_halts_the_book_and_leaves_the_row_of_control_24(d
         HaltActive, match=r"book demo session 2014-01-03: quality gate .* 2 of 4 listed .*`grodt rearm --book demo --reason WHY`"
     ):
         depot.cycle(FRI)
-    (halt,) = depot.read(lambda tx: active(tx, BOOK))
+    (halt,) = depot.read(lambda tx: active(tx, BOOK, depot.now))
     assert (halt.scope, halt.author) == ("book", "quality gate")
     assert "good bars for 2 of 4 listed symbols" in halt.reason
     (row,) = depot.read(lambda tx: checks_of(tx, "demo-eod-2014-01-03")).to_dicts()
@@ -186,8 +187,14 @@ def test_an_answer_that_is_not_to_be_trusted_leaves_the_row_too(depot):
     depot.source.prices = {(symbol, date(2013, 6, 3)): 123.47 for symbol in depot.source.symbols}
     with pytest.raises(HaltActive, match=r"the one close 123\.47 for 8 symbols"):
         depot.cycle(FRI)
-    (row,) = depot.read(lambda tx: checks_of(tx, "demo-eod-2014-01-03")).to_dicts()
-    assert (row["control"], row["value"], row["verdict"]) == (24, 1.0, "halt")
+    rows = depot.read(lambda tx: checks_of(tx, "demo-eod-2014-01-03")).to_dicts()
+    assert [(row["control"], row["scope"], row["value"], row["limit"], row["verdict"]) for row in rows] == [
+        (24, "book", 1.0, pytest.approx(0.3), "halt"),
+        (25, "book", 1.0, 0.0, "halt"),
+    ]
+    (halt,) = depot.read(lambda tx: active(tx, BOOK, depot.now))
+    assert (halt.kind, halt.control, halt.keep_orders) == ("fault", 25, True)
+    assert halt.reason.startswith("data_untrusted: a whole answer of the source is suspect (control 25: value is 1, limit 0): ")
 
 
 def test_every_attempt_that_the_gate_stops_has_its_row_and_the_halt_is_one(depot):
@@ -196,7 +203,7 @@ def test_every_attempt_that_the_gate_stops_has_its_row_and_the_halt_is_one(depot
         with pytest.raises(HaltActive):
             depot.cycle(FRI)
     assert depot.run(FRI).attempts == 2
-    assert len(depot.read(lambda tx: active(tx, BOOK))) == 1
+    assert len(depot.read(lambda tx: active(tx, BOOK, depot.now))) == 1
 
 
 def test_when_the_data_is_mended_and_the_book_re_armed_the_cycle_goes_on(depot):
@@ -205,7 +212,7 @@ def test_when_the_data_is_mended_and_the_book_re_armed_the_cycle_goes_on(depot):
         depot.cycle(FRI)
     with depot.real_ledger.write() as tx:
         close_run(tx, "demo-eod-2014-01-03", "halted", depot.now)
-        rearm(tx, book=BOOK, reason="the vendor mended it", author="ops", now=depot.now)
+        rearmed(tx, BOOK, depot.now)
     depot.source.left_out = set()
     found = depot.cycle(FRI)
     assert (found.completeness.present, depot.run(FRI).snapshot_version) == (4, found.snapshot.version)
@@ -315,7 +322,7 @@ def test_a_source_that_cannot_be_read_is_an_error_and_no_halt(depot):
     depot.source = Garbled("ABCD")
     with pytest.raises(DataError, match=r"bars\.csv row 7"):
         depot.cycle(FRI)
-    assert depot.read(lambda tx: active(tx, BOOK)) == ()
+    assert depot.read(lambda tx: active(tx, BOOK, depot.now)) == ()
 
 
 def test_killed_anywhere_and_run_again_the_lake_is_the_same(tmp_path, template):

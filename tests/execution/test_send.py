@@ -12,15 +12,17 @@ from grodt.execution import Sent, send
 from grodt.execution.outcome import LOOK_UP_PAUSE_SECONDS
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
-from grodt.ledger.halts import active, halt, rearm
+from grodt.ledger.halts import active, halt
 from grodt.ledger.leases import acquire
 from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket, rejects_in_a_row
 from grodt.ledger.runs import Run
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
+from grodt.risk.controls import why
 from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, MON, TUE, market, order, usd
 from tests.execution.desk import WINDOWS, Desk, make_basket
+from tests.ledger.people import rearmed
 from tests.risk.proposals import limits
 
 _APPROVED, _ACCEPTED, _CANCELLED, _UNKNOWN = OrderState.APPROVED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.UNKNOWN
@@ -69,7 +71,7 @@ def test_an_answer_that_cannot_be_read_is_an_order_at_the_broker_and_halts_its_s
     assert desk.send(run) == Sent(orders=2, accepted=2)
     assert _states(desk, run) == dict.fromkeys(["AAPL", "IBM"], _ACCEPTED)
     with desk.real_ledger.read() as tx:
-        assert [(each.symbol, each.reason) for each in active(tx, BOOK)] == [("AAPL", "not understood: status 'limbo'")]
+        assert [(each.symbol, each.reason) for each in active(tx, BOOK, desk.now())] == [("AAPL", "not understood: status 'limbo'")]
 
 
 def test_there_is_one_commit_before_each_send_and_one_after(desk: Desk, run: Run) -> None:
@@ -141,7 +143,7 @@ def test_nothing_is_sent_after_a_halt_is_committed(desk: Desk, run: Run, scope: 
         desk.send(run)
     assert len(desk.broker.sends) == 2
     with desk.real_ledger.write() as tx:
-        rearm(tx, book="" if scope == "all" else BOOK, reason="over", author="ops", now=desk.now())
+        rearmed(tx, "" if scope == "all" else BOOK, desk.now())
     desk.broker.before_send = lambda number: None
     assert desk.send(run) == Sent(orders=3, accepted=1, already=2)
 
@@ -151,7 +153,10 @@ def test_an_order_in_a_halted_symbol_is_cancelled_and_the_others_go(desk: Desk, 
     _halt(desk, "symbol", "IBM")
     assert desk.send(run) == Sent(orders=3, accepted=2, cancelled=1)
     assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _CANCELLED, "MSFT": _ACCEPTED}
-    assert _reason(desk, basket.orders[1].client_order_id) == "symbol halted: storm"
+    assert (
+        _reason(desk, basket.orders[1].client_order_id)
+        == "not sent: halt 1 (pause) on IBM of book demo by ops since 2026-03-02 21:05 UTC: storm"
+    )
 
 
 def test_a_lost_reply_is_looked_up_and_adopted(desk: Desk, run: Run) -> None:
@@ -176,7 +181,7 @@ def test_an_order_that_stays_unknown_halts_its_symbol_and_stops_the_basket(desk:
         desk.send(run)
     assert _states(desk, run) == {"AAPL": _UNKNOWN, "IBM": _APPROVED}
     with desk.real_ledger.read() as tx:
-        assert [(each.scope, each.symbol) for each in active(tx, BOOK)] == [("symbol", "AAPL")]
+        assert [(each.scope, each.symbol) for each in active(tx, BOOK, desk.now())] == [("symbol", "AAPL")]
 
 
 def test_an_unknown_order_is_looked_up_before_anything_else_is_sent(desk: Desk, run: Run) -> None:
@@ -223,7 +228,7 @@ def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> No
         send(desk.ledger, None, Confused(), run, file=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
     assert _states(desk, run) == {"AAPL": _UNKNOWN}
     with desk.real_ledger.read() as tx:
-        assert [each.symbol for each in active(tx, BOOK)] == ["AAPL"]
+        assert [each.symbol for each in active(tx, BOOK, desk.now())] == ["AAPL"]
 
 
 def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run: Run) -> None:
@@ -261,12 +266,12 @@ def test_what_the_broker_filled_before_we_heard_of_it_is_adopted_and_booked(desk
 
 def _book_halts(desk: Desk) -> list[str]:
     with desk.real_ledger.read() as tx:
-        return [each.reason for each in active(tx, BOOK) if each.scope == "book"]
+        return [each.reason for each in active(tx, BOOK, desk.now()) if each.scope == "book"]
 
 
 def test_the_message_beyond_a_cycle_s_limit_halts_the_book_and_is_not_sent(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
-    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it .*messages_above_limit: .*\(control 20: limit 2\)"):
+    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it .*messages_above_limit: .*\(control 20: value is 3, limit 2\)"):
         desk.send(run, cycle_messages=2)
     assert len(desk.broker.sends) == 2
     assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _ACCEPTED, "MSFT": _APPROVED}
@@ -283,19 +288,19 @@ def test_messages_are_counted_across_restarts_and_anew_after_a_person_armed_the_
     desk.broker.before_send = lambda number: None
     with desk.real_ledger.read() as tx:
         throttle = Throttle.of_run(tx, run, limits(cycle_messages=2))
-    assert throttle.too_many_messages(desk.now())
+    assert not throttle.messages(desk.now()).passed[0]
     with desk.real_ledger.write() as tx:
-        rearm(tx, book=BOOK, reason="looked at it", author="ops", now=desk.now())
+        rearmed(tx, BOOK, desk.now())
     assert desk.send(run, cycle_messages=2) == Sent(orders=3, accepted=1, already=2)
 
 
 def test_a_minute_has_its_own_limit_which_passes_with_it() -> None:
     start = datetime(2026, 3, 2, 15, tzinfo=UTC)
     throttle = Throttle(limits(minute_messages=2, cycle_messages=9), [start, start + timedelta(seconds=30)])
-    assert "control 20: limit 2" in throttle.too_many_messages(start + timedelta(seconds=59))
-    assert throttle.too_many_messages(start + timedelta(seconds=60)) == ""
+    assert why(throttle.messages(start + timedelta(seconds=59))).endswith("(control 20: value is 3, limit 2)")
+    assert throttle.messages(start + timedelta(seconds=60)).passed[0]
     throttle.sent(start + timedelta(seconds=60))
-    assert throttle.too_many_messages(start + timedelta(seconds=89))
+    assert not throttle.messages(start + timedelta(seconds=89)).passed[0]
 
 
 def test_everbright_2013_an_order_resubmitted_under_its_id_is_a_message_each_time(desk: Desk, run: Run) -> None:
@@ -309,13 +314,13 @@ def test_everbright_2013_an_order_resubmitted_under_its_id_is_a_message_each_tim
 
 def test_so_many_rejects_in_a_row_halt_the_book(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 1_000_000, "IBM": 900_000, "MSFT": 800_000, "TWTR": 1})
-    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it .*rejects_in_a_row: .*\(control 22: limit 1\)"):
+    with pytest.raises(HaltActive, match=r"MSFT-0 and what follows it .*rejects_in_a_row: .*\(control 22: value is 2, limit 1\)"):
         desk.send(run, rejects_in_a_row=2)
     assert len(desk.broker.sends) == 2
     with desk.real_ledger.read() as tx:
-        assert Throttle.of_run(tx, run, limits(rejects_in_a_row=2)).too_many_rejects()
+        assert not Throttle.of_run(tx, run, limits(rejects_in_a_row=2)).rejects().passed[0]
     with desk.real_ledger.write() as tx:
-        rearm(tx, book=BOOK, reason="more money", author="ops", now=desk.now())
+        rearmed(tx, BOOK, desk.now())
     assert desk.send(run, rejects_in_a_row=2) == Sent(orders=4, accepted=1, rejected=1, already=2)
 
 

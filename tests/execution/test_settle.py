@@ -76,7 +76,7 @@ def _order(desk: Desk, symbol: str) -> tuple[OrderState, int, str]:
 
 def _halted(desk: Desk) -> list[tuple[str, str]]:
     with desk.real_ledger.read() as tx:
-        return [(each.symbol, each.reason) for each in active(tx, BOOK) if each.scope == "symbol"]
+        return [(each.symbol, each.reason) for each in active(tx, BOOK, desk.now()) if each.scope == "symbol"]
 
 
 def _holds(desk: Desk) -> dict[str, int]:

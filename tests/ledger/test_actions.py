@@ -293,7 +293,7 @@ def test_a_halt_of_a_symbol_holds_under_the_new_one_too(tx: Write) -> None:
     halt(tx, scope="symbol", book=BOOK, symbol="IBM", reason="another", author="ann", now=NOW)
     for _ in range(2):
         apply_actions(tx, BOOK, market(EX, change()), "run", NOW)
-    held = {(each.symbol, each.reason, each.author) for each in active(tx, BOOK)}
+    held = {(each.symbol, each.reason, each.author) for each in active(tx, BOOK, NOW)}
     assert held == {
         ("FBX", "a rumour", "ann"),
         ("MTX", "a rumour (of FBX before it changed its symbol)", "ann"),

@@ -39,7 +39,7 @@ def _breaks(desk: Desk) -> list[Break]:
 
 def _halts(desk: Desk) -> list[tuple[str, str]]:
     with desk.real_ledger.read() as tx:
-        return [(each.scope, each.reason) for each in active(tx, BOOK)]
+        return [(each.scope, each.reason) for each in active(tx, BOOK, desk.now())]
 
 
 def test_equal_books_give_a_report_and_write_nothing(desk: Desk, run: Run) -> None:
@@ -61,7 +61,7 @@ def test_a_difference_is_recorded_halts_the_book_and_is_shown(desk: Desk, run: R
     assert "demo-eod-20260303-MSFT-9       0       7          -7" in text
     assert "`grodt rearm --book demo --reason WHY`" in text
     assert _breaks(desk) == [Break("order", "demo-eod-20260303-MSFT-9", 0, 7)]
-    assert _halts(desk) == [("book", "reconciliation break")]
+    assert _halts(desk) == [("book", "breaks_open: our books and the broker's disagree (control 31: value is 1, limit 0)")]
     with pytest.raises(HaltActive):
         desk.reconcile(run)
     assert len(_breaks(desk)) == len(_halts(desk)) == 1

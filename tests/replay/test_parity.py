@@ -3,15 +3,17 @@
 Targets, verdicts, orders and fills are the same in lots, cash and equity to the micro, and every number in every table is equal.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
 
+from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
 from tests.cycles import test_symbol_changes as symbol_changes
 from tests.cycles.driver import Home
-from tests.cycles.small_world import LIMITS, SYMBOLS, WEEK, books_text, small_home
+from tests.cycles.small_world import LIMITS, NEXT_TUE, SYMBOLS, WEEK, books_text, small_home
+from tests.ledger.people import rearmed
 from tests.replay.parity import differences, replayed, table
 
 XNYS = Calendar("XNYS")
@@ -150,3 +152,25 @@ def test_partial_fills_carried_over_with_impact_commission_schedules_and_borrowe
     fills = table(tmp_path / "out", "fills")
     assert fills["execution_id"].str.ends_with("-2").any()
     assert (fills["commission"] == 1).any()
+
+
+def test_a_book_that_lost_too_much_only_reduces_and_is_measured_anew_once_it_is_re_armed(tmp_path: Path) -> None:
+    """Live, two people re-arm it after each session in which it latched; the replay does so by itself and lists each."""
+    home = small_home(tmp_path)
+    assert home.books is not None
+    home.books.write_text(books_text(daily_loss="0.05", drawdown="0.045"))
+    sessions = (*WEEK, date(2015, 12, 3))
+    for session in sessions:
+        home.now = f"{session}T23:00:00Z"
+        home.run(session)
+        ledger = Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")
+        with ledger.write() as tx:
+            rearmed(tx, home.book, datetime.combine(session, time(23, 30), UTC))
+        ledger.close()
+    done = replayed(home, sessions, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert [(each.session, each.side, each.reason.split(":")[0]) for each in done.course.halts] == [
+        (NEXT_TUE, "reduce_only", "daily_loss_beyond_limit")  # the delisting; the drawdown stays and is not found a second time
+    ]
+    assert table(tmp_path / "out", "equity")["drawdown"].to_list()[-1] < -0.045
+    assert home.sql("SELECT count(*) FROM halts WHERE control = 28") == [(1,)]

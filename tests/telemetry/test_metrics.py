@@ -124,8 +124,8 @@ def test_orders_fills_breaks_and_halts_are_counted(ledger: Ledger) -> None:
     assert _value(samples, "grodt_breaks_open", book=BOOK, kind="position") == 2
     assert _value(samples, "grodt_breaks_open", book=BOOK, kind="cash") == 1
     assert _value(samples, "grodt_break_oldest_age_seconds", book=BOOK) == pytest.approx((LATER - NOW).total_seconds())
-    assert _value(samples, "grodt_halts_active", book=BOOK, scope="book") == 1
-    assert _value(samples, "grodt_halts_active", book="", scope="all") == 1
+    assert _value(samples, "grodt_halts_active", book=BOOK, scope="book", side="all", kind="pause") == 1
+    assert _value(samples, "grodt_halts_active", book="", scope="all", side="all", kind="kill") == 1
 
 
 def test_the_lake_counts_current_files_alone_and_data_has_an_age(ledger: Ledger) -> None:

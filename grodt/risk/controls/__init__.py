@@ -10,6 +10,7 @@ from grodt.risk.controls.book import (
     DATA_COMPLETE,
     DATA_OUTLIER,
     DATA_STALE,
+    DATA_UNTRUSTED,
     DRAWDOWN,
     KILL_SWITCH,
     LATCHED,
@@ -27,8 +28,9 @@ from grodt.risk.controls.book import (
     repeated_execution,
     scale,
     turnover,
+    whole_answers,
 )
-from grodt.risk.controls.control import Control, Evaluation
+from grodt.risk.controls.control import Control, Evaluation, why
 from grodt.risk.controls.exposure import (
     BUYING_POWER,
     GROSS_EXPOSURE,
@@ -52,6 +54,7 @@ from grodt.risk.controls.exposure import (
 from grodt.risk.controls.orders import (
     DUPLICATE_INTENT,
     GRID,
+    HALTED,
     LIMIT_EXISTS,
     ORDER_QUANTITY,
     ORDER_VALUE,
@@ -65,6 +68,7 @@ from grodt.risk.controls.orders import (
     VOLUME_SHARE,
     duplicate_intent,
     grid,
+    halted,
     limit_exists,
     order_quantity,
     order_value,
@@ -102,12 +106,14 @@ __all__ = [
     "DATA_COMPLETE",
     "DATA_OUTLIER",
     "DATA_STALE",
+    "DATA_UNTRUSTED",
     "DRAWDOWN",
     "DUPLICATE_INTENT",
     "GRID",
     "GROSS_EXPOSURE",
     "GROSS_OF_BASKET",
     "GROUP_WEIGHT",
+    "HALTED",
     "KILL_SWITCH",
     "LATCHED",
     "LIMIT_EXISTS",
@@ -151,6 +157,7 @@ __all__ = [
     "grid",
     "gross_exposure",
     "group_weight",
+    "halted",
     "kill_switch",
     "limit_exists",
     "loss",
@@ -177,4 +184,6 @@ __all__ = [
     "unknown_order",
     "untradable",
     "volume_share",
+    "whole_answers",
+    "why",
 ]

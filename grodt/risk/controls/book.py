@@ -20,6 +20,7 @@ REPEATED_EXECUTION = Control(
 DATA_COMPLETE = Control(24, "data complete and fresh", "book", "halt", "data_incomplete", "too many symbols without a bar of the session")
 DATA_STALE = replace(DATA_COMPLETE, code="data_stale", words="the last bar is not of the session the calendar expects")
 DATA_OUTLIER = Control(25, "data outlier", "symbol", "reject", "data_outlier", "its bar leaps without a cause or contradicts itself")
+DATA_UNTRUSTED = replace(DATA_OUTLIER, scope="book", failure="halt", code="data_untrusted", words="a whole answer of the source is suspect")
 SCALE = Control(26, "scale", "book", "halt", "scale_wrong", "weights, volatilities or returns are outside their declared ranges")
 LOSS = Control(28, "daily loss, drawdown", "book", "halt", "loss_beyond_limit", "the book has lost more than it may, and may only reduce")
 DAILY_LOSS = replace(LOSS, code="daily_loss_beyond_limit", words="it lost more since its last mark than it may, and may only reduce")
@@ -117,6 +118,14 @@ def scale(
         middle = _median(volatility)
         held += [bool(low <= middle <= high), bool(_median(np.abs(log_return)) <= returns)]
     return none_of(SCALE, held.count(False))
+
+
+def whole_answers(suspect: int) -> Evaluation:
+    """Control 25 of the book. value: answers of the source that the data gate does not trust as a whole; limit: 0.
+
+    `grodt.bars.whole_answer` judges them. Source: Nasdaq 2017, one test price in many symbols.
+    """
+    return none_of(DATA_UNTRUSTED, suspect)
 
 
 def _median(values: FloatArray) -> float:

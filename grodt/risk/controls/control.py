@@ -49,6 +49,14 @@ class Evaluation:
     quantity: IntArray | None = None
 
 
+def why(failed: Evaluation) -> str:
+    """Control, value and limit of one failed answer, in words: the reason of the halt that it makes."""
+    value, limit = float(failed.value[0]), float(failed.limit[0])
+    measured = "cannot be computed" if np.isnan(value) else f"is {value:.6g}"
+    bound = "is none" if np.isnan(limit) else f"{limit:.6g}"
+    return f"{failed.control.code}: {failed.control.words} (control {failed.control.number}: value {measured}, limit {bound})"
+
+
 def within(control: Control, micros: ExactArray, known: BoolArray, *, most: int, unit: int, limit: float) -> Evaluation:
     """Money against a budget: passes where it is known and micros ≤ most. value: micros / unit."""
     value = np.where(known, micros.astype(np.float64) / (unit or 1), np.nan)

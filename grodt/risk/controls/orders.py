@@ -23,7 +23,8 @@ SHORT_PERMISSION = Control(16, "short permission", "order", "reject", "short_not
 UNTRADABLE = Control(17, "restricted or untradable", "order", "reject", "not_tradable", "the symbol is restricted, halted or inactive")
 DUPLICATE_INTENT = Control(18, "duplicate intent", "order", "reject", "intent_exists", "the cycle already has an order in the symbol")
 SELF_CROSS = Control(23, "self-cross", "order", "reject", "opposite_order_open", "an order of the other side is open in the symbol")
-REDUCE_ONLY = Control(28, "daily loss, drawdown", "order", "reject", "reduce_only", "the book may only reduce what it holds")
+REDUCE_ONLY = Control(28, "daily loss, drawdown", "order", "reject", "reduce_only", "only what reduces a position may be ordered")
+HALTED = Control(29, "kill switch", "order", "reject", "order_halted", "a halt holds for its side, or for the strategy that asks for it")
 UNKNOWN_ORDER = Control(30, "unknown order", "symbol", "reject", "order_unknown", "an order of unknown outcome is in the symbol")
 
 
@@ -195,6 +196,20 @@ def reduce_only(quantity: IntArray, low: IntArray, high: IntArray) -> Evaluation
     size = np.abs(quantity)
     left = np.sign(quantity) * np.minimum(size, room)
     return Evaluation(REDUCE_ONLY, size.astype(np.float64), room.astype(np.float64), size <= room, left)
+
+
+def halted(quantity: IntArray, room: IntArray) -> Evaluation:
+    """What control 29 leaves of an order whose side, or one of whose strategies, is halted. |q| ≤ shares that the halts leave.
+
+    Clips to that. Source: RTS 6 article 12; a halt has a scope and a side (RISK.md).
+
+    Args:
+        quantity: signed.
+        room: shares, ≥ 0: none where the side is halted; what is wanted without the strategy as well where that is.
+    """
+    size = np.abs(quantity)
+    left = np.sign(quantity) * np.minimum(size, room)
+    return Evaluation(HALTED, size.astype(np.float64), room.astype(np.float64), size <= room, left)
 
 
 def unknown_order(unknown: BoolArray) -> Evaluation:

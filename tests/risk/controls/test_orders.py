@@ -167,5 +167,10 @@ def test_28_leaves_of_an_order_what_reduces(quantity: int, low: int, high: int, 
     check(found, value=[abs(quantity)], limit=[room], passed=[left == quantity], left=[left])
 
 
+def test_29_leaves_of_an_order_what_halts_of_its_side_or_strategy_do() -> None:
+    found = controls.halted(ints(100, 100, -40, -40), ints(0, 30, 40, 39))
+    check(found, value=[100, 100, 40, 40], limit=[0, 30, 40, 39], passed=[False, False, True, False], left=[0, 30, -40, -39])
+
+
 def test_30_refuses_a_symbol_with_an_unknown_order() -> None:
     check(controls.unknown_order(flags(False, True)), value=[0, 1], limit=[0, 0], passed=[True, False])

@@ -1,0 +1,103 @@
+"""What active halts stop: of the orders that a cycle decides, and of one that is about to be sent or is open at the broker."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from grodt.execution.decision import BookState, IntArray
+from grodt.ledger.halts import Halt
+from grodt.ledger.orders import orders_in
+from grodt.ledger.postings import holding
+from grodt.ledger.unit import Read
+from grodt.orders.order import Order, Side
+from grodt.orders.states import IN_FLIGHT, OPEN
+from grodt.risk.controls import reduce_only
+from grodt.risk.stops import Stops
+
+_STOPS_BUYS = frozenset({"all", "buys"})
+_STOPS_SELLS = frozenset({"all", "sells"})
+
+
+def stops_of(state: BookState, wanted_without: Callable[[frozenset[str]], IntArray]) -> Stops | None:
+    """What the halts of a book's state leave of its orders; None where they stop no part of them.
+
+    A halted strategy is not sold out of, and opens nothing: an order goes out only as far as it is wanted with the strategy and without.
+
+    Args:
+        state: the book.
+        wanted_without: signed shares that the book would order with the forecasts of those strategies at zero, (N,).
+    """
+    if not state.halts:
+        return None
+    stops = Stops.none(len(state.symbols))
+    symbols = np.array(state.symbols, dtype=np.str_)
+    for each in state.halts:
+        if each.scope == "strategy":
+            continue
+        where = symbols == each.symbol if each.scope == "symbol" else np.ones(len(symbols), dtype=np.bool_)
+        if each.side == "buys":
+            stops = replace(stops, buyable=np.where(where, 0, stops.buyable))
+        elif each.side == "sells":
+            stops = replace(stops, sellable=np.where(where, 0, stops.sellable))
+        elif each.side == "reduce_only" and each.scope == "symbol":
+            stops = replace(stops, reducing=stops.reducing | where)
+    strategies = [each for each in state.halts if each.scope == "strategy"]
+    buys = frozenset(each.strategy for each in strategies if each.side in _STOPS_BUYS)
+    sells = frozenset(each.strategy for each in strategies if each.side in _STOPS_SELLS)
+    if buys:
+        stops = replace(stops, buyable=np.minimum(stops.buyable, np.maximum(wanted_without(buys), 0)))
+    if sells:
+        stops = replace(stops, sellable=np.minimum(stops.sellable, np.maximum(-wanted_without(sells), 0)))
+    return stops
+
+
+def stopping(tx: Read, order: Order, halts: Iterable[Halt], decided_at: datetime) -> tuple[Halt, ...]:
+    """The halts that keep an order from being sent.
+
+    Args:
+        tx: the transaction that would mark it as being sent.
+        order: not sent yet.
+        halts: active ones of its book.
+        decided_at: when the attempt that made its basket began. A halt of a strategy from before that was heeded when the basket was
+            decided; a later one stops what is left of it, since nobody can tell any more what each strategy wanted of an order.
+    """
+    return tuple(
+        each
+        for each in halts
+        if (each.started_at > decided_at if each.scope == "strategy" else covers(tx, each, order, open_already=False))
+    )
+
+
+def covers(tx: Read, halt: Halt, order: Order, *, open_already: bool) -> bool:
+    """Whether an order is of the scope and side of a halt. Orders are netted over strategies, so a halt of one covers none.
+
+    Args:
+        tx: a transaction.
+        halt: an active one of the order's book.
+        order: to be sent, or open at the broker.
+        open_already: which of the two.
+    """
+    if halt.scope == "strategy" or (halt.scope == "symbol" and halt.symbol != order.symbol):
+        return False
+    if halt.side == "reduce_only":
+        return not _reduces(tx, order, open_already=open_already)
+    return halt.side == "all" or (halt.side == "buys") == (order.side is Side.BUY)
+
+
+def _reduces(tx: Read, order: Order, *, open_already: bool) -> bool:
+    """Whether an order brings what is held, other open orders of its side done, towards zero and not past it."""
+    held = holding(tx, order.book, order.symbol).quantity
+    left: int = order.quantity
+    other: Collection[tuple[Side, int]] = ()
+    for each in orders_in(tx, order.book, OPEN | IN_FLIGHT):
+        if each.order.client_order_id == order.client_order_id:
+            left -= each.filled_quantity if open_already else 0
+        elif each.order.symbol == order.symbol:
+            other = (*other, (each.order.side, each.order.quantity - each.filled_quantity))
+    sells = sum(quantity for side, quantity in other if side is Side.SELL)
+    buys = sum(quantity for side, quantity in other if side is Side.BUY)
+    signed = left if order.side is Side.BUY else -left
+    answer = reduce_only(np.array([signed]), np.array([held - sells]), np.array([held + buys]))
+    return bool(answer.passed[0])
