@@ -18,6 +18,7 @@ from flows.commands import (
     ingest,
     limits,
     look,
+    override,
     people,
     replay,
     research,
@@ -36,7 +37,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Takes a trading book from market data to reconciled positions. Exit status: 0 done, 1 failed, 2 wrong use, 3 halted.",
 )
-for commands in (run, replay, research, ingest, look, limits, explain, catalog, check_signal, halts, people, deciding, versions, services):
+for commands in (
+    run,
+    replay,
+    research,
+    ingest,
+    look,
+    limits,
+    override,
+    explain,
+    catalog,
+    check_signal,
+    halts,
+    people,
+    deciding,
+    versions,
+    services,
+):
     commands.register(app)
 
 

@@ -34,6 +34,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
     from grodt.ledger.halts import active
     from grodt.ledger.marks import latest_mark
     from grodt.ledger.orders import orders_in
+    from grodt.ledger.overrides import overrides_in_force, what_is_asked
     from grodt.ledger.postings import settled
     from grodt.ledger.requests import waiting
     from grodt.ledger.runs import runs_of
@@ -49,6 +50,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
         mark = latest_mark(tx, name)
         halts = active(tx, name, clock(environment())())
         expected = expected_version(tx, name)
+        lifted = [f"{what_is_asked(request)}, {each.by}" for request, each in overrides_in_force(tx, name, None, now)]
         changed, left = ("", 0) if last is None else (what_changed(tx, last), cycles_left(checks_of(tx, last.run_id)))
         left -= left > 0 and last is not None and last.state == "done"  # the last run was one of them
         answer = answer_of(tx, last, now) if last is not None else None
@@ -65,6 +67,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "settled_through": through,
         }
         run |= {"configuration": changed or None, "reduced_cycles": left, "expected_version": expected.version if expected else None}
+        run["overrides"] = lifted
         show_json(
             [
                 {
@@ -89,6 +92,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "last basket": "\n".join([str(answer), *answer.words]) if answer is not None else "none",
             "waiting for people": "\n".join(asked) or "nothing",
             "halts": "\n".join(map(str, halts)) or "none",
+            "overrides": "\n".join(lifted) or "none",
             "configuration": f"{changed}; {reduced(left)}" if changed else "none yet",
             "expects": f"GRODT {expected.version}, by {expected.author}" if expected else "no version yet",
         }

@@ -1,6 +1,6 @@
 """Ask risk about a proposal, and keep what it said before anything follows from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -11,6 +11,7 @@ from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import basket_of
+from grodt.ledger.overrides import take_overrides
 from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket, build_basket
@@ -36,7 +37,7 @@ class Judged:
 def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits, *, kind: str, attempt: int, now: datetime) -> Judged:
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
-    What it is judged by are the limits in force in that very transaction; the run keeps their version.
+    What it is judged by are the limits and overrides in force in that very transaction; the run keeps the limits' version.
 
     Args:
         ledger: the book of record.
@@ -60,7 +61,8 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits,
             return Judged(made, checks_of(tx, proposal.run_id), committed=True)
     with ledger.write(lease) as tx:
         in_force = limits_in_force(tx, proposal.book, file)
-        assessment = assess(proposal, in_force.limits)
+        overrides = take_overrides(tx, proposal.book, proposal.run_id, now)
+        assessment = assess(replace(proposal, overrides=overrides) if overrides else proposal, in_force.limits)
         evidence = assessment.evidence
         stopped = set(assessment.halting) <= STOPPED_BEFORE
         pin_limits(tx, proposal.run_id, in_force.version)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.errors import ConfigError
-from grodt.ledger import basket_requests, limits, rearming
+from grodt.ledger import basket_requests, limits, overrides, rearming
 from grodt.ledger.requests import Request, Verdict, decide, find_request
 from grodt.ledger.transaction import Read, Write
 
@@ -58,6 +58,7 @@ KINDS: Mapping[str, Kind] = {
         refusal=basket_requests.refusal,
     ),
     limits.KIND: Kind(what=limits.what_is_asked, carry_out=limits.carry_out, refusal=limits.refusal),
+    overrides.KIND: Kind(what=overrides.what_is_asked, carry_out=overrides.carry_out),
     rearming.REARM: Kind(
         what=rearming.what,
         carry_out=rearming.carry_out,

@@ -9,6 +9,7 @@ from grodt.risk.controls import Evaluation
 from grodt.risk.evidence import Answered
 from grodt.risk.exact import MOST_QUANTITY, BoolArray, IntArray
 from grodt.risk.limits import Limits
+from grodt.risk.overriding import Overrides
 from grodt.risk.proposal import Proposal
 
 _SESSIONS_PER_YEAR = 252
@@ -23,6 +24,7 @@ class Orders:
         quantity: (n,) int64, signed, what clips have left.
         low, high: (n,) int64, position with open sells, and with open buys, done.
         answers: every evaluation so far.
+        overrides: what is lifted.
         alive: (n,) whether no control has refused it.
     """
 
@@ -31,24 +33,33 @@ class Orders:
     low: IntArray
     high: IntArray
     answers: list[Answered]
+    overrides: Overrides
     alive: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
         self.alive = np.ones(len(self.places), dtype=np.bool_)
 
     def ask(self, evaluation: Evaluation, which: IntArray | None = None) -> None:
-        """Record an answer and take its consequence. `which`: the orders it was asked of; None for all."""
-        left = evaluation.quantity
-        if which is None:
-            self.answers.append(Answered(evaluation, self.places))
-            self.alive &= evaluation.passed if left is None else left != 0
-            if left is not None:
-                self.quantity = np.where(left != 0, left, self.quantity)
-            return
-        self.answers.append(Answered(evaluation, self.places[which]))
-        self.alive[which] &= evaluation.passed if left is None else left != 0
+        """Record an answer and take its consequence. `which`: the orders it was asked of; None for all.
+
+        What an override lifts goes on at the size it had.
+        """
+        places = self.places if which is None else self.places[which]
+        answer = self.overrides.answer(evaluation, places)
+        self.answers.append(answer)
+        left, alive = evaluation.quantity, answer.passed
         if left is not None:
-            self.quantity[which] = np.where(left != 0, left, self.quantity[which])
+            before = self.quantity if which is None else self.quantity[which]
+            left = left if answer.lifted is None else np.where(answer.lifted, before, left)
+            alive = left != 0
+            left = np.where(alive, left, before)
+        if which is None:
+            self.alive &= alive
+            self.quantity = self.quantity if left is None else left
+        else:
+            self.alive[which] &= alive
+            if left is not None:
+                self.quantity[which] = left
 
     @property
     def reduces(self) -> BoolArray:

@@ -19,9 +19,12 @@ The order is fixed:
 
 A control is asked even of an order that an earlier one refused, at the size that was left, so that every question has its row;
 such an order takes no room. An order is approved if no control refused it.
+
+Before all of it, 34 about each override: one that stands turns failures of its control into alerts (`grodt.risk.overriding`). Where 10, 11,
+12 or 15 is lifted, its bound takes no room from the orders after it either.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -34,10 +37,14 @@ from grodt.risk.controls import Control, Evaluation
 from grodt.risk.evidence import Answered, Asked, rows
 from grodt.risk.exact import MOST_QUANTITY, NOTHING, BoolArray, ExactArray, IntArray, budget, budgets, exact, reduced_share, total, values
 from grodt.risk.limits import Limits
+from grodt.risk.overriding import Overrides
 from grodt.risk.proposal import Proposal
 from grodt.risk.turns import Queue, Room, caps_of_groups, take_in_turn
 
 __all__ = ["Assessment", "Proposal", "assess"]
+
+#: Micros beyond every sum of a basket; it fits 64 bits.
+_NO_BOUND = 2**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,9 +104,10 @@ def assess(proposal: Proposal, limits: Limits) -> Assessment:
     wanted = np.clip(asked.wanted, -MOST_QUANTITY, MOST_QUANTITY)
     places = np.flatnonzero(wanted)
     low, high = asked.low, asked.high
-    orders = Orders(places, wanted[places], low[places], high[places], [])
-    gates = _gates(asked, limits, wanted, price, places[~orders.reduces])
-    loss = controls.loss(
+    overrides = Overrides(asked.overrides, asked.symbols)
+    orders = Orders(places, wanted[places], low[places], high[places], overrides.answers(), overrides)
+    gates = [overrides.answer(each) for each in _gates(asked, limits, wanted, price, places[~orders.reduces])]
+    found = controls.loss(
         asked.equity,
         asked.previous_equity,
         asked.high_water_mark,
@@ -107,13 +115,14 @@ def assess(proposal: Proposal, limits: Limits) -> Assessment:
         drawdown=limits.drawdown,
         latched=asked.reduce_only,
     )
-    new = controls.new_configuration(asked.cycles_unchanged, limits.new_cycles)
-    orders.answers += [Answered(one) for one in (*gates, loss, new)]
+    loss = Answered(found) if asked.reduce_only else overrides.answer(found)  # a halt holds until it is ended
+    new = overrides.answer(controls.new_configuration(asked.cycles_unchanged, limits.new_cycles))
+    orders.answers += [*gates, loss, new]
     reduce_only, reduced = not loss.passed[0], not new.passed[0]
     ask_each(orders, asked, limits, reduce_only=reduce_only, new=reduced)
     _ask_in_turn(orders, asked, limits, price, reduced=reduced)
 
-    failed = [gate for gate in gates if not gate.passed[0]]
+    failed = [gate.evaluation for gate in gates if not gate.passed[0]]
     quantity = np.zeros(len(asked.symbols), dtype=np.int64)
     if not failed:
         quantity[places] = np.where(orders.alive, orders.quantity, 0)
@@ -122,8 +131,8 @@ def assess(proposal: Proposal, limits: Limits) -> Assessment:
         quantity,
         "; ".join(map(controls.why, failed)),
         tuple(gate.control.number for gate in failed),
-        controls.why(loss) if reduce_only else "",
-        controls.why(loss) if reduce_only and loss.control is not controls.LATCHED else "",
+        controls.why(loss.evaluation) if reduce_only else "",
+        controls.why(loss.evaluation) if reduce_only and loss.evaluation.control is not controls.LATCHED else "",
         tuple(orders.answers),
     )
 
@@ -162,13 +171,18 @@ def _ask_in_turn(orders: Orders, asked: Proposal, limits: Limits, price: IntArra
     group = np.where(asked.group[symbols] < 0, last, asked.group[symbols])
     wanted = orders.quantity[turn]
     queue = Queue(wanted, orders.low[turn], orders.high[turn], price[symbols], asked.lot[symbols], group, orders.alive[turn])
-    taken = take_in_turn(queue, room)
+    taken = take_in_turn(queue, _lifted(room, known, orders.overrides))
 
     priced = price[symbols] > 0
     if room.groups:
         cap = np.array([*limits.of_groups(asked.groups), np.nan])[group]
-        usable = priced & (np.array(room.most_of_groups, dtype=np.int64)[group] != NOTHING)
-        orders.ask(controls.group_weight(taken.in_group, usable, asked.equity, cap, wanted, taken.quantity), turn)
+        most = np.array(room.most_of_groups, dtype=np.int64)[group]
+        allowed = taken.quantity
+        if orders.overrides.lifts_of_book(
+            controls.GROUP_WEIGHT.number
+        ):  # then nothing was clipped, and what has no room fails all the same
+            allowed = np.where(taken.in_group <= most, allowed, 0)
+        orders.ask(controls.group_weight(taken.in_group, priced & (most != NOTHING), asked.equity, cap, wanted, allowed), turn)
     buys = np.flatnonzero(wanted > 0)
     orders.ask(controls.buying_power(taken.spent[buys], priced[buys] & known.buys, room.spendable), turn[buys])
     share = limits.gross_exposure * limits.new_share if reduced else limits.gross_exposure
@@ -184,8 +198,8 @@ def _ask_in_turn(orders: Orders, asked: Proposal, limits: Limits, price: IntArra
     orders.ask(net(taken.net, taken.net_before, priced & known.exposure, controls.NET_EXPOSURE), turn)
     left, sure = taken.left, np.array([known.exposure])
     rest = np.array([left.gross, max(abs(left.net_low), abs(left.net_high)), 0], dtype=object)
-    orders.answers.append(Answered(gross(rest[:1], sure, controls.GROSS_OF_BASKET)))
-    orders.answers.append(Answered(net(rest[1:2], rest[2:], sure, controls.NET_OF_BASKET)))
+    orders.answers.append(orders.overrides.answer(gross(rest[:1], sure, controls.GROSS_OF_BASKET)))
+    orders.answers.append(orders.overrides.answer(net(rest[1:2], rest[2:], sure, controls.NET_OF_BASKET)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +208,24 @@ class _Known:
 
     exposure: bool
     buys: bool
+
+
+def _lifted(room: Room, known: _Known, overrides: Overrides) -> Room:
+    """The room with the bounds that are lifted out of reach; a bound that cannot be computed stays."""
+
+    def most(control: Control, bound: int) -> int:
+        return _NO_BOUND if overrides.lifts_of_book(control.number) and bound != NOTHING else bound
+
+    # A buying power at or below zero leaves nothing, and is known all the same.
+    spendable = _NO_BOUND if known.buys and overrides.lifts_of_book(controls.BUYING_POWER.number) else room.spendable
+
+    return replace(
+        room,
+        spendable=spendable,
+        most_gross=most(controls.GROSS_EXPOSURE, room.most_gross),
+        most_net=most(controls.NET_EXPOSURE, room.most_net),
+        most_of_groups=tuple(most(controls.GROUP_WEIGHT, each) for each in room.most_of_groups),
+    )
 
 
 def _room(orders: Orders, asked: Proposal, limits: Limits, price: IntArray, first: BoolArray, *, reduced: bool) -> tuple[Room, _Known]:

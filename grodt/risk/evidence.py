@@ -9,7 +9,7 @@ import polars as pl
 
 from grodt.lake.tables import RiskChecks
 from grodt.risk.controls import Evaluation
-from grodt.risk.exact import IntArray
+from grodt.risk.exact import BoolArray, IntArray
 
 _VERDICTS = pl.Enum(["pass", "clip", "reject", "halt", "alert"])
 _SCOPES = pl.Enum(["order", "symbol", "basket", "book"])
@@ -17,10 +17,23 @@ _SCOPES = pl.Enum(["order", "symbol", "basket", "book"])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
-    """One evaluation and whom it was about: places (n,) in the proposal's symbols, or None for a basket or book."""
+    """One evaluation and whom it was about: places (n,) in the proposal's symbols, or None for a basket or book.
+
+    Attributes:
+        evaluation, places: these.
+        lifted: (n,) whether an override lifts its failure; None: none does.
+        notes: (n) what its row says in place of the reason, "" where it says the reason; None: nowhere.
+    """
 
     evaluation: Evaluation
     places: IntArray | None = None
+    lifted: BoolArray | None = None
+    notes: tuple[str, ...] | None = None
+
+    @property
+    def passed(self) -> BoolArray:
+        """Whether the control passes, or is lifted, (n,)."""
+        return self.evaluation.passed if self.lifted is None else self.evaluation.passed | self.lifted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,4 +90,16 @@ def rows_of(decisions: Sequence[Asked], *, book: str, symbols: Sequence[str]) ->
         .otherwise(pl.col("reason"))
         .alias("reason"),
     )
+    if any(answer.notes is not None for answer in answers):
+        frame = _noted(frame, answers)
     return frame.with_columns((pl.col("limit") - pl.col("value")).alias("headroom")).select(RiskChecks.column_names())
+
+
+def _noted(frame: pl.DataFrame, answers: Sequence[Answered]) -> pl.DataFrame:
+    """With notes in place of reasons, and as alerts what overrides lift."""
+    notes = [note for each in answers for note in (each.notes or ("",) * len(each.evaluation.value))]
+    lifted = np.concatenate([np.zeros(len(each.evaluation.value), np.bool_) if each.lifted is None else each.lifted for each in answers])
+    return frame.with_columns(
+        verdict=pl.when(pl.Series(lifted)).then(pl.lit("alert", _VERDICTS)).otherwise(pl.col("verdict")),
+        reason=pl.when(pl.Series(notes, dtype=pl.String()) != "").then(pl.Series(notes, dtype=pl.String())).otherwise(pl.col("reason")),
+    )

@@ -34,7 +34,7 @@ class Basket:
         fresh: whether every symbol has a price above zero, of this very session.
         single: whether every lot is one share.
         odd: whether this is no everyday case: an order with a limit price, an intent, a halt or an order of unknown outcome in a symbol, an
-            open order, a break, or a halt of the book or of a part of it.
+            open order, a break, a halt of the book or of a part of it, or an override.
     """
 
     wanted: IntArray
@@ -94,7 +94,9 @@ class Basket:
             np.multiply(asked.position, asked.price, dtype=np.float64),
             bool((asked.price >= 1).all() and (asked.price_age == 0).all()),
             bool((asked.lot == 1).all()),
-            bool(marked.any()) or bool(asked.active_halts or asked.open_breaks or asked.reduce_only) or asked.stops is not None,
+            bool(marked.any())
+            or bool(asked.active_halts or asked.open_breaks or asked.reduce_only or asked.overrides)
+            or asked.stops is not None,
         )
 
 

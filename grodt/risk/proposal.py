@@ -9,6 +9,7 @@ import numpy as np
 
 from grodt.errors import DataError
 from grodt.risk.exact import BoolArray, FloatArray, IntArray
+from grodt.risk.overriding import Override
 from grodt.risk.stops import Stops
 
 #: Shares held or on order in one symbol; more is a mistake of whoever counted them.
@@ -90,6 +91,7 @@ class Proposal:
         cycles_traded: cycles that ordered since a person last armed the book; -1 not known.
         cycles_unchanged: cycles done before this one with the same configuration and code; -1 not known.
         first_basket: whether the book has never ordered, which excepts it from control 14.
+        overrides: what two people lift of it (control 34).
 
     Raises:
         ValueError: shapes, types or symbols are not as above: a mistake of the caller.
@@ -134,6 +136,7 @@ class Proposal:
     cycles_unchanged: int
     first_basket: bool
     stops: Stops | None = None
+    overrides: tuple[Override, ...] = ()
 
     @property
     def low(self) -> IntArray:

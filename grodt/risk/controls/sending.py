@@ -3,6 +3,8 @@
 20 and 22 are asked by `grodt.execution.send`. 29 is `book.kill_switch`, read in the transaction that marks an order as being sent.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from grodt.risk.controls.control import Control, Evaluation, at_most, none_marked
@@ -18,6 +20,7 @@ CONSECUTIVE_REJECTS = Control(22, "consecutive rejects", "book", "halt", "reject
 SESSION_WINDOW = Control(27, "session window", "order", "reject", "outside_window", "the send time is outside the order type's window")
 SLIPPAGE = Control(32, "slippage", "order", "alert", "slippage_above_limit", "filled too far from the reference price")
 OVERRIDE = Control(34, "override", "order", "reject", "override_invalid", "an override needs two people, a term, and a control it may lift")
+OVERRIDE_OF_BOOK = replace(OVERRIDE, scope="book")
 
 #: What nobody may lift: the limits' existence, the basket's value, the kill switch.
 NEVER_LIFTED = (1, 13, 29)
