@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from grodt.bars.alpaca_settings import VARIABLES
-from grodt.bars.credentials import Credentials, source_variables
+from grodt.bars.credentials import source_variables
 from grodt.bars.files import FilesSource
 from grodt.bars.market import SessionMarket
 from grodt.bars.quality import Thresholds
@@ -24,7 +24,7 @@ from grodt.bars.source import BarSource
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
-from grodt.brokers.windows import ALPACA, PAPER, SendingHours
+from grodt.brokers.windows import ALPACA, IB, PAPER, SendingHours
 from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.limits import InForce, limits_in_force
@@ -42,7 +42,7 @@ from grodt.settings.books import (
     YahooConfig,
     load_books,
 )
-from grodt.settings.brokers import AlpacaBrokerConfig, PaperConfig
+from grodt.settings.brokers import AlpacaBrokerConfig, IbBrokerConfig, PaperConfig
 from grodt.settings.environment import Environment
 from grodt.telemetry.logs import get_logger
 from tasks.credentials import credentials
@@ -172,15 +172,13 @@ class Parts(DataParts):
 
 def parts(book: str, session: date) -> Parts:
     """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
-    broker = books().book(book).broker
-    key = _key(book, broker) if isinstance(broker, AlpacaBrokerConfig) else None
+    real = _real(books().book(book))
     data = data_parts(book, session)
-    match broker:
-        case AlpacaBrokerConfig():
-            return Parts(**_fields(data), broker=_broker(data.where, data.config, key), hours=ALPACA, advance=None, terms=FillTerms())
-        case PaperConfig():
-            paper = _paper(data.where, data.config, broker)
-            return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=broker.terms())
+    if real is not None:
+        broker, hours = real
+        return Parts(**_fields(data), broker=broker, hours=hours, advance=None, terms=FillTerms())
+    paper, terms = _paper(data.where, data.config), data.config.broker.terms()
+    return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=terms)
 
 
 @contextmanager
@@ -195,30 +193,37 @@ def broker_of(book: str) -> Iterator[Broker | None]:
     if isinstance(config.broker, PaperConfig) and not where.broker_file(book).exists():
         yield None
         return
-    broker = _broker(where, config)
+    real = _real(config)
+    broker = real[0] if real is not None else _paper(where, config)
     try:
         yield broker
     finally:
         broker.close()
 
 
-def _broker(where: Environment, config: BookConfig, key: Credentials | None = None) -> Broker:
+def _real(config: BookConfig) -> tuple[Broker, SendingHours] | None:
+    """A book's broker that is no paper broker of ours, and when it takes orders. Nothing is asked of it yet.
+
+    Raises:
+        ConfigError: its key is missing, or what it needs is not installed.
+    """
     match config.broker:
         case AlpacaBrokerConfig() as account:
             from grodt.brokers.alpaca import AlpacaBroker  # loads httpx: only for a book that trades there
 
-            return AlpacaBroker(config.name, account, key or _key(config.name, account), config.exchange, random=Random())
-        case PaperConfig() as terms:
-            return _paper(where, config, terms)
+            key = credentials(account.key, account.variables, owner=f"broker of book {config.name!r}")
+            return AlpacaBroker(config.name, account, key, config.exchange, random=Random()), ALPACA
+        case IbBrokerConfig() as gateway:
+            from grodt.brokers.ib import IbBroker, client_class
+
+            return IbBroker(config.name, gateway, config.exchange, client=client_class(config.name)), IB
+        case PaperConfig():
+            return None
 
 
-def _paper(where: Environment, config: BookConfig, terms: PaperConfig) -> PaperBroker:
-    shorts = not config.construction.long_only
-    return PaperBroker(where.broker_file(config.name), config.name, config.capital_micros, terms.terms(), allow_short=shorts)
-
-
-def _key(book: str, account: AlpacaBrokerConfig) -> Credentials:
-    return credentials(account.key, account.variables, owner=f"broker of book {book!r}")
+def _paper(where: Environment, config: BookConfig) -> PaperBroker:
+    terms, shorts = config.broker.terms(), not config.construction.long_only
+    return PaperBroker(where.broker_file(config.name), config.name, config.capital_micros, terms, allow_short=shorts)
 
 
 def _fields(data: DataParts) -> dict[str, Any]:

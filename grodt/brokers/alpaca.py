@@ -7,7 +7,6 @@ Questions change nothing and are asked again, with pauses, while Alpaca is busy 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -30,6 +29,7 @@ from grodt.brokers.alpaca_payloads import (
     broker_positions,
 )
 from grodt.brokers.alpaca_settings import AlpacaAccount
+from grodt.brokers.own_loop import OwnLoop
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown, VendorUnavailable
 from grodt.money import Micros
@@ -72,17 +72,15 @@ class AlpacaBroker:
         self._url = settings.url
         self._calendar = calendar
         self._opened = partial(TradingHttp.opened, self._asker, credentials, patience=patience, random=random, sleep=sleep)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alpaca")  # the caller may be inside an event loop of his own
-        self._runner = asyncio.Runner()
+        self._loop = OwnLoop("alpaca")
         self._stack = AsyncExitStack()
         self._http: TradingHttp | None = None
         self._ids: dict[str, str] = {}  # our id by theirs
 
     def close(self) -> None:
         """Close its connections."""
-        with self._thread:
-            self._thread.submit(self._runner.run, self._stack.aclose()).result()
-            self._thread.submit(self._runner.close).result()
+        self._loop.run(self._stack.aclose)
+        self._loop.close()
 
     # orders
 
@@ -136,7 +134,7 @@ class AlpacaBroker:
             return await ask(self._http)
 
         try:
-            return self._thread.submit(self._runner.run, answer()).result()
+            return self._loop.run(answer)
         except VendorUnavailable as error:
             raise BrokerUnavailable(str(error)) from None
 

@@ -77,3 +77,5 @@ _ENDS: Mapping[str, timedelta] = {"opg": _BEFORE}
 PAPER = SendingHours(simulated=True)
 #: Alpaca's rule for `opg`.
 ALPACA = SendingHours(from_time=time(19))
+#: Interactive Brokers takes `opg` as soon as the session before is over.
+IB = SendingHours()

@@ -45,7 +45,7 @@ from grodt.money import Micros, micros
 from grodt.orders.approval import ApprovalRule
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
-from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, require_hours_of_alpaca
+from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, IbBrokerConfig, require_hours_of_alpaca
 from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
 from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.gating import Gating, RegimeSettings, require_regimes
@@ -415,13 +415,16 @@ class Books(_Strict):
     def _an_account_each(self) -> Self:
         owners: dict[tuple[str, str], str] = {}
         for name, book in self.books.items():
-            if isinstance(book.broker, AlpacaBrokerConfig):
-                owner = owners.setdefault((book.broker.url, book.broker.key), name)
-                if owner != name:
-                    raise ValueError(
-                        f"books {owner} and {name} trade one account of Alpaca (key {book.broker.key}), and its positions cannot be told "
-                        "apart; open an account for each and name their keys with broker.key"
-                    )
+            match book.broker:
+                case AlpacaBrokerConfig() as account:
+                    place, which = (account.url, account.key), f"of Alpaca (key {account.key}); open one for each, and name its broker.key"
+                case IbBrokerConfig() as account:
+                    place, which = ("ib", account.account), f"of Interactive Brokers ({account.account}); use one for each"
+                case _:
+                    continue
+            owner = owners.setdefault(place, name)
+            if owner != name:
+                raise ValueError(f"books {owner} and {name} trade one account, whose positions cannot be told apart, {which}")
         return self
 
     def book(self, name: str) -> BookConfig:
@@ -443,7 +446,7 @@ class Books(_Strict):
         name of a key and the address of a host.
         """
         book = self.book(name)
-        broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url"})
+        broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url", "host", "port", "client_id"})
         content = {
             "book": book.model_dump(mode="json", exclude={"schedule": True, "approval": True, "limits": True, "quality": {"completeness"}})
             | {"broker": broker},
@@ -533,6 +536,6 @@ def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Without what pydantic adds to the keys of the file: the kind of a source or broker, and that a key itself is meant."""
     if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca", "ccxt", "yahoo"):
         loc = (*loc[:2], *loc[3:])
-    for at in [at for at, part in enumerate(loc[:-1]) if part == "broker" and loc[at + 1] in ("paper", "alpaca")][:1]:
+    for at in [at for at, part in enumerate(loc[:-1]) if part == "broker" and loc[at + 1] in ("paper", "alpaca", "ib")][:1]:
         loc = (*loc[: at + 1], *loc[at + 2 :])
     return tuple(part for part in loc if part != "[key]")

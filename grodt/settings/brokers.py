@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grodt.brokers.alpaca_settings import AlpacaAccount
 from grodt.brokers.fills import FillAt, FillTerms
+from grodt.brokers.ib_settings import IbAccount
 from grodt.errors import ConfigError
 from grodt.money import micros
 from grodt.sessions import Calendar
@@ -89,7 +90,19 @@ class AlpacaBrokerConfig(BrokerTerms, AlpacaAccount):
         return self
 
 
-BrokerConfig = Annotated[PaperConfig | AlpacaBrokerConfig, Field(discriminator="kind")]
+class IbBrokerConfig(BrokerTerms, IbAccount):
+    """An account at Interactive Brokers. Needs the extra `ib`. The terms are for replays alone."""
+
+    kind: Literal["ib"]
+
+    @model_validator(mode="after")
+    def _as_orders_are_sent(self) -> Self:
+        if self.fill_at != "open" or self.carry_sessions:
+            raise ValueError("orders are sent for the next open and not beyond; fill_at must be open and carry_sessions 0")
+        return self
+
+
+BrokerConfig = Annotated[PaperConfig | AlpacaBrokerConfig | IbBrokerConfig, Field(discriminator="kind")]
 
 
 def require_hours_of_alpaca(calendar: Calendar, cron: str) -> None:

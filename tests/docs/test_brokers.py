@@ -6,18 +6,18 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from grodt.brokers.alpaca_payloads import KNOWN_STATUSES
-from grodt.settings.brokers import AlpacaBrokerConfig
+from grodt.settings.brokers import AlpacaBrokerConfig, IbBrokerConfig
 from tests.settings.books_files import edited, load
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/brokers.md").read_text()
 
 
 def test_the_books_file_s_lines_load(tmp_path: Path) -> None:
-    (block,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    told = YAML(typ="safe", pure=True).load(block)
-    book = load(tmp_path, edited({"books.demo.broker": told["broker"], "books.demo.schedule": told["schedule"]})).book("demo")
-    assert isinstance(book.broker, AlpacaBrokerConfig)
+    alpaca, ib = (YAML(typ="safe", pure=True).load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+    book = load(tmp_path, edited({"books.demo.broker": alpaca["broker"], "books.demo.schedule": alpaca["schedule"]})).book("demo")
     assert book.broker == AlpacaBrokerConfig(kind="alpaca", slippage_bps=2, commission_bps=0)
+    book = load(tmp_path, edited({"books.demo.broker": ib["broker"]})).book("demo")
+    assert book.broker == IbBrokerConfig(kind="ib", account="DU1234567", slippage_bps=2, commission_bps=0.5)
 
 
 def test_the_table_of_states_has_each_that_is_known() -> None:

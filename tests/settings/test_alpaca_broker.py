@@ -74,7 +74,7 @@ def test_a_mistake_is_one_line(tmp_path: Path, changes: dict[str, object], said:
 
 
 def test_two_books_do_not_share_an_account(tmp_path: Path) -> None:
-    said = "books demo and twin trade one account of Alpaca (key alpaca)"
+    said = "books demo and twin trade one account, whose positions cannot be told apart, of Alpaca (key alpaca)"
     assert said in mistake(tmp_path, edited(_ours() | {"books.twin": _twin()}))
     assert set(load(tmp_path, edited(_ours() | {"books.twin": _twin(key="twin")})).books) == {"demo", "twin"}
 

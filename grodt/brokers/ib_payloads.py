@@ -1,0 +1,125 @@
+"""Interactive Brokers' trades, executions and positions as ib_async tells them, and what they become. Pure functions.
+
+Quantities and prices come as floats and are taken as their shortest decimal text. Our id is in `orderRef`, theirs are `permId` of an
+order and `execId` of an execution. An execution id ends in the number of its version: 01, and more when it is corrected.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from grodt.brokers.protocol import BrokerOrder
+from grodt.money import Micros, micros_from_float
+from grodt.orders.fill import Fill
+from grodt.orders.order import Side
+from grodt.orders.states import OrderState
+
+if TYPE_CHECKING:
+    import ib_async
+
+#: Neither taken nor refused yet.
+PENDING = ("", "PendingSubmit", "ApiPending")
+WORKING = ("PreSubmitted", "Submitted", "PendingCancel", "ValidationError", "ApiUpdate", *PENDING)
+OVER = ("Cancelled", "ApiCancelled", "Inactive")
+_ACTIONS = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
+_SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
+#: ib_async's mark for a number that was not told.
+_UNSET = 1e300
+_FIRST_VERSION = "01"
+
+
+def symbol_of(contract: "ib_async.Contract") -> str:
+    """Our symbol: a class of shares is written with a dot, BRK.B, theirs with a space; what is no share has its kind behind it."""
+    symbol = contract.symbol.replace(" ", ".")
+    return symbol if contract.secType == "STK" else f"{symbol} {contract.secType}"
+
+
+def reference_of(order: "ib_async.Order | ib_async.Execution") -> str:
+    """Our id of an order; what has no reference is known by their id, and so is none of ours."""
+    return order.orderRef or f"permId {order.permId}"
+
+
+def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
+    """The order under one id of ours, as GRODT sees it.
+
+    Interactive Brokers lets two orders have one reference. When more than one under ours was taken, the state is `unknown`, as where
+    something of it is not known or not whole.
+    """
+    taken = [trade for trade in trades if _filled(trade) or trade.orderStatus.status not in OVER]
+    trade = (taken or list(trades))[-1]
+    doubts = [f"{len(taken)} orders under one reference"] if len(taken) > 1 else []
+    side = _ACTIONS.get(trade.order.action)
+    if side is None:
+        doubts.append(f"action {trade.order.action!r}")
+    filled = _filled(trade)
+    # Of an order that is over, only what filled may be told.
+    ordered = _exact(trade.order.totalQuantity) or filled
+    if ordered % 1 or filled % 1 or ordered < filled:
+        doubts.append(f"{filled} filled of {ordered}")
+    status = trade.orderStatus.status
+    if status == "Filled":
+        state = OrderState.FILLED
+        doubts += [f"status 'Filled' with {filled} filled of {ordered}"] if filled != ordered else []
+    elif status in WORKING:
+        state = OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED
+    elif status in OVER:
+        state = OrderState.REJECTED if status == "Inactive" and not filled else OrderState.CANCELLED
+    else:
+        doubts.append(f"status {status!r}")
+        state = OrderState.UNKNOWN
+    reason = words_of(trade) if state in (OrderState.CANCELLED, OrderState.REJECTED) else ""
+    if doubts:
+        state, reason = OrderState.UNKNOWN, f"Interactive Brokers' order {trade.order.permId} has {', '.join(doubts)}"
+    quantity = max(1, -int(-ordered // 1))
+    theirs, symbol = str(trade.order.permId), symbol_of(trade.contract)
+    return BrokerOrder(reference_of(trade.order), theirs, symbol, side or Side.BUY, quantity, state, int(filled), reason)
+
+
+def words_of(trade: "ib_async.Trade") -> str:
+    """The broker's last words on an order, or its status."""
+    said = [entry.message for entry in trade.log if entry.message]
+    return said[-1] if said else f"{trade.orderStatus.status} at Interactive Brokers"
+
+
+def broker_fill(told: "ib_async.Fill", session: date) -> Fill:
+    """An execution as a fill. A corrected one is not readable: whether its first version is booked is for a person to see."""
+    execution = told.execution
+    doubts = []
+    side = _SIDES.get(execution.side)
+    if side is None:
+        doubts.append(f"side {execution.side!r}")
+    shares = _exact(execution.shares)
+    if shares <= 0 or shares % 1:
+        doubts.append(f"quantity {shares}")
+    if not execution.price > 0:
+        doubts.append(f"price {execution.price}")
+    if execution.execId.rpartition(".")[2] != _FIRST_VERSION:
+        doubts.append("a corrected execution")
+    return Fill(
+        execution_id=execution.execId,
+        client_order_id=reference_of(execution),
+        symbol=symbol_of(told.contract),
+        side=side or Side.BUY,
+        quantity=0 if doubts else int(shares),
+        price=Micros(0) if doubts else micros_from_float(execution.price),
+        commission=Micros(0) if doubts else micros_from_float(told.commissionReport.commission),
+        session=session,
+        filled_at=execution.time,
+        unreadable=f"Interactive Brokers' execution {execution.execId} has {', '.join(doubts)}" if doubts else "",
+    )
+
+
+def exact_shares(position: "ib_async.Position") -> Decimal:
+    """Shares of a position."""
+    return _exact(position.position)
+
+
+def _filled(trade: "ib_async.Trade") -> Decimal:
+    """Shares filled: a completed order tells it with the order, an open one with its status."""
+    told = trade.order.filledQuantity
+    return max(_exact(trade.orderStatus.filled), _exact(told) if told < _UNSET else Decimal(0))
+
+
+def _exact(number: float | Decimal) -> Decimal:
+    return number if isinstance(number, Decimal) else Decimal(repr(float(number)))

@@ -1,0 +1,175 @@
+"""The Interactive Brokers broker over a fake of ib_async's client, made of ib_async's own objects."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from ib_async import AccountValue, Contract, Order, OrderStatus, Stock, Trade
+
+from grodt.brokers.ib import IbBroker
+from grodt.brokers.ib_settings import IbAccount
+from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown
+from grodt.orders.order import Side
+from grodt.orders.states import OrderState
+from grodt.sessions import Calendar
+from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
+from tests.fakes.alpaca_trading import evening
+from tests.fakes.ib import ACCOUNT, FakeIb
+
+BUY = order("AAPL", 10)
+
+
+@pytest.fixture
+def account() -> FakeIb:
+    return FakeIb(evening(MON))
+
+
+@pytest.fixture
+def broker(account: FakeIb) -> Iterator[IbBroker]:
+    async def no_time(_seconds: float) -> None:
+        return None
+
+    opened = IbBroker(BOOK, IbAccount(account=ACCOUNT, port=4002), Calendar("XNYS"), client=account.client, sleep=no_time)
+    yield opened
+    opened.close()
+
+
+def test_our_id_is_the_reference_and_the_order_is_for_the_open(account: FakeIb, broker: IbBroker) -> None:
+    broker.submit(order("BRK.B", -3), MON)
+    (sent,) = account.open
+    assert (sent.contract.symbol, sent.contract.exchange, sent.contract.currency) == ("BRK B", "SMART", "USD")
+    told = (sent.order.action, sent.order.totalQuantity, sent.order.orderType, sent.order.tif, sent.order.orderRef, sent.order.account)
+    assert told == ("SELL", 3, "MKT", "OPG", order("BRK.B", -3).client_order_id, ACCOUNT)
+    assert [each.symbol for each in broker.open_orders()] == ["BRK.B"]
+    assert account.connected == [{"host": "127.0.0.1", "port": 4002, "clientId": 17, "account": ACCOUNT, "raiseSyncErrors": True}]
+
+
+def test_an_order_that_nothing_is_said_of_is_of_unknown_outcome_and_found(account: FakeIb, broker: IbBroker) -> None:
+    account.mute = True
+    with pytest.raises(OrderOutcomeUnknown, match="still 'PendingSubmit'"):
+        broker.submit(BUY, MON)
+    found = broker.find(BUY.client_order_id)
+    assert found is not None
+    assert found.state is OrderState.ACCEPTED
+    assert broker.submit(BUY, MON) == found
+    assert len(account.open) == 1
+
+
+def test_what_is_refused_is_rejected_in_the_brokers_words(account: FakeIb, broker: IbBroker) -> None:
+    account.refuses = lambda _: "Error 201: Order rejected - reason: no trading permissions"
+    answer = broker.submit(BUY, MON)
+    assert (answer.state, answer.reason) == (OrderState.REJECTED, "Error 201: Order rejected - reason: no trading permissions")
+    assert broker.submit(replace(BUY, time_in_force="gtc"), MON).state is OrderState.REJECTED
+
+
+def test_without_a_gateway_a_send_is_unknown_and_a_question_fails_and_the_next_connects_again(account: FakeIb, broker: IbBroker) -> None:
+    assert broker.positions() == {}
+    account.down = True
+    with pytest.raises(OrderOutcomeUnknown, match=r"no answer from TWS or the gateway at 127.0.0.1:4002"):
+        broker.submit(BUY, MON)
+    for ask in (broker.positions, broker.cash, broker.open_orders, lambda: broker.fills(MON), lambda: broker.find("c")):
+        with pytest.raises(BrokerUnavailable, match="ConnectionRefusedError"):
+            ask()
+    account.down = False
+    assert broker.positions() == {}
+    assert len(account.connected) == 2
+
+
+def test_two_orders_under_one_reference_halt_the_symbol_and_a_refused_one_beside_does_not(account: FakeIb, broker: IbBroker) -> None:
+    broker.submit(BUY, MON)
+    account.over.append(Trade(Stock("AAPL"), Order(permId=5, orderRef=BUY.client_order_id, action="BUY"), OrderStatus(status="Cancelled")))
+    found = broker.find(BUY.client_order_id)
+    assert found is not None
+    assert found.state is OrderState.ACCEPTED
+    account.take(Stock("AAPL", "SMART", "USD"), Order(orderRef=BUY.client_order_id, action="BUY", totalQuantity=10))
+    found = broker.find(BUY.client_order_id)
+    assert found is not None
+    assert found.state is OrderState.UNKNOWN
+    assert "2 orders under one reference" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "filled", "state"),
+    [
+        *((status, 0, OrderState.ACCEPTED) for status in ("PendingSubmit", "ApiPending", "PreSubmitted", "Submitted", "PendingCancel")),
+        ("ValidationError", 0, OrderState.ACCEPTED),
+        ("Submitted", 4, OrderState.PARTIALLY_FILLED),
+        ("Filled", 10, OrderState.FILLED),
+        ("Filled", 4, OrderState.UNKNOWN),
+        ("Cancelled", 4, OrderState.CANCELLED),
+        ("ApiCancelled", 0, OrderState.CANCELLED),
+        ("Inactive", 0, OrderState.REJECTED),
+        ("Inactive", 4, OrderState.CANCELLED),
+        ("Submitted", 0.5, OrderState.UNKNOWN),
+        ("Limbo", 0, OrderState.UNKNOWN),
+    ],
+)
+def test_every_status_of_theirs_is_one_of_ours(account: FakeIb, broker: IbBroker, status: str, filled: float, state: OrderState) -> None:
+    trade = account.take(Stock("AAPL", "SMART", "USD"), Order(orderRef="c", action="BUY", totalQuantity=10))
+    trade.orderStatus.status, trade.orderStatus.filled = status, filled
+    found = broker.find("c")
+    assert found is not None
+    assert (found.state, found.filled_quantity) == (state, int(filled))
+    assert bool(found.reason) == (state in (OrderState.CANCELLED, OrderState.REJECTED, OrderState.UNKNOWN))
+
+
+class TestFills:
+    def test_carry_price_and_commission_as_their_shortest_text(self, account: FakeIb, broker: IbBroker) -> None:
+        account.commission = 0.1
+        broker.submit(BUY, MON)
+        account.play(market(TUE, {"AAPL": "100.1"}))
+        (fill,) = broker.fills(TUE)
+        assert (fill.client_order_id, fill.side, fill.quantity, fill.session) == (BUY.client_order_id, Side.BUY, 10, TUE)
+        assert (fill.price, fill.commission) == (usd("100.1"), usd("0.1"))
+        assert broker.fills(WED) == ()
+
+    def test_a_commission_that_is_not_told_yet_is_waited_for_and_never_taken_for_none(self, account: FakeIb, broker: IbBroker) -> None:
+        account.commission = None
+        account.fill(account.take(Stock("AAPL"), Order(orderRef="c", action="BUY", totalQuantity=10)), 10, 100.0)
+        with pytest.raises(BrokerUnavailable, match=r"commission of execution 0000e0d5.00000002.01.01 is not told yet"):
+            broker.fills(MON)
+
+    @pytest.mark.parametrize(
+        ("told", "words"),
+        [
+            ({"exec_id": "0000e0d5.1.01.02"}, "a corrected execution"),
+            ({"shares": 0.5}, "quantity 0.5"),
+            ({"side": "SIDEWAYS"}, "side 'SIDEWAYS'"),
+            ({"price": float("nan")}, "price nan"),
+        ],
+    )
+    def test_what_cannot_be_read_is_told_in_words(self, account: FakeIb, broker: IbBroker, told: dict[str, object], words: str) -> None:
+        trade = account.take(Stock("AAPL"), Order(orderRef="c", action="BUY", totalQuantity=10))
+        account.fill(trade, 10, 100.0)
+        (plain,) = account.executions
+        execution = replace(plain.execution, **{"execId" if name == "exec_id" else name: value for name, value in told.items()})
+        account.executions[0] = plain._replace(execution=execution)
+        (fill,) = broker.fills(MON)
+        assert words in fill.unreadable
+        assert (fill.quantity, fill.price, fill.commission) == (0, 0, 0)
+
+    def test_an_execution_by_hand_is_nobodys_order_of_ours(self, account: FakeIb, broker: IbBroker) -> None:
+        account.fill(account.take(Stock("AAPL"), Order(action="BUY", totalQuantity=10)), 10, 100.0)
+        assert [fill.client_order_id for fill in broker.fills(MON)] == ["permId 1000001"]
+
+
+def test_positions_are_exact_and_what_is_no_share_has_its_kind(account: FakeIb, broker: IbBroker) -> None:
+    account.held |= {"AAPL": 0.1, "IBM": -7.0, "KO": 0.0}
+    assert broker.positions() == {"AAPL": Decimal("0.1"), "IBM": Decimal(-7)}
+    option = Contract(symbol="AAPL", secType="OPT")
+    account.take(option, Order(orderRef="c", action="BUY", totalQuantity=1))
+    assert [each.symbol for each in broker.open_orders()] == ["AAPL OPT"]
+
+
+def test_cash_is_told_in_usd_or_not_at_all(account: FakeIb, broker: IbBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    account.cash = Decimal("1234.56")
+    assert broker.cash() == usd("1234.56")
+    connected = broker._ib
+
+    async def in_euros(_account: str) -> list[AccountValue]:
+        return [AccountValue(ACCOUNT, "TotalCashValue", "5", "EUR", "")]
+
+    monkeypatch.setattr(connected, "accountSummaryAsync", in_euros)
+    with pytest.raises(DataError, match="tells 0 values of TotalCashValue in USD"):
+        broker.cash()

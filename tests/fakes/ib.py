@@ -1,0 +1,159 @@
+"""An account at Interactive Brokers behind `ib_async.IB`'s methods, made of ib_async's own objects.
+
+As there: an order's reference is no key; what is over is told apart from what is open, without the quantity that was ordered; the
+commission of an execution comes after it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any, cast
+
+import ib_async
+from ib_async import AccountValue, CommissionReport, Contract, Execution, Fill, Order, OrderStatus, Position, Stock, Trade, TradeLogEntry
+
+from grodt.bars.market import SessionMarket
+from grodt.money import decimal
+from tests.fakes.alpaca import NEW_YORK
+
+ACCOUNT = "DU1234567"
+
+
+class FakeIb:
+    """The account, whatever connections it has.
+
+    Attributes:
+        refuses: why an order is refused; "" where it is taken.
+        mute: orders arrive and nothing is said of them.
+        down: nobody listens.
+        commission: of an execution; None: not told.
+    """
+
+    def __init__(self, now: datetime, cash: str = "100000") -> None:
+        self.now = now
+        self.cash = Decimal(cash)
+        self.open: list[Trade] = []
+        self.over: list[Trade] = []
+        self.executions: list[Fill] = []
+        self.held: dict[str, float] = {}
+        self.refuses: Callable[[Order], str] = lambda _: ""
+        self.mute = False
+        self.down = False
+        self.commission: float | None = 0.35
+        self.connected: list[dict[str, Any]] = []
+        self._numbers: Iterator[int] = itertools.count(1)
+
+    def client(self) -> "ib_async.IB":
+        """A client that is not connected yet."""
+        return cast("ib_async.IB", _Client(self))
+
+    def play(self, market: SessionMarket) -> None:
+        """Fill what was ordered for the session's open; the rest is cancelled. Let the evening come."""
+        self.now = market.opens_at
+        for trade in list(self.open):
+            symbol = trade.contract.symbol
+            if symbol in market.open:
+                self.fill(trade, trade.order.totalQuantity, float(decimal(market.open[symbol])))
+            else:
+                self.end(trade, "Cancelled", "Order Canceled - reason: not filled at the opening")
+        self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
+
+    def fill(self, trade: Trade, shares: float, price: float, *, exec_id: str = "", **changes: Any) -> None:
+        """An execution of an order, now."""
+        signed = shares if trade.order.action == "BUY" else -shares
+        exec_id = exec_id or f"0000e0d5.{next(self._numbers):08x}.01.01"
+        told: dict[str, Any] = {"side": "BOT" if signed > 0 else "SLD", "shares": shares, "price": price} | changes
+        execution = Execution(
+            exec_id, self.now, ACCOUNT, "NYSE", permId=trade.order.permId, orderRef=trade.order.orderRef, cumQty=shares, **told
+        )
+        report = CommissionReport() if self.commission is None else CommissionReport(exec_id, self.commission, "USD")
+        self.executions.append(Fill(trade.contract, execution, report, self.now))
+        self.held[trade.contract.symbol] = self.held.get(trade.contract.symbol, 0.0) + signed
+        self.cash -= Decimal(repr(signed)) * Decimal(repr(price)) + Decimal(repr(self.commission or 0.0))
+        trade.orderStatus.filled += shares
+        if trade.orderStatus.filled == trade.order.totalQuantity:
+            self.end(trade, "Filled")
+
+    def end(self, trade: Trade, status: str, words: str = "") -> None:
+        """An order is over: it is told among the completed ones, without the quantity that was ordered."""
+        order, filled = trade.order, trade.orderStatus.filled
+        kept = Order(
+            permId=order.permId,
+            orderRef=order.orderRef,
+            account=ACCOUNT,
+            action=order.action,
+            orderType=order.orderType,
+            tif=order.tif,
+            filledQuantity=filled,
+        )
+        log = [TradeLogEntry(self.now, status, words)] if words else []
+        self.over.append(Trade(trade.contract, kept, OrderStatus(status=status, permId=order.permId), [], log))
+        if trade in self.open:
+            self.open.remove(trade)
+
+    def take(self, contract: Contract, order: Order) -> Trade:
+        """An order arrives."""
+        order.permId, order.account = 1_000_000 + next(self._numbers), ACCOUNT
+        trade = Trade(contract, order, OrderStatus(status="PendingSubmit", permId=order.permId))
+        why = self.refuses(order)
+        if why:
+            trade.orderStatus.status = "Cancelled"
+            trade.log.append(TradeLogEntry(self.now, "Cancelled", why))
+            return trade
+        self.open.append(trade)
+        trade.orderStatus.status = "PendingSubmit" if self.mute else "PreSubmitted"
+        return trade
+
+
+class _Client:
+    """One connection."""
+
+    def __init__(self, account: FakeIb) -> None:
+        self._account = account
+        self._is_connected = False
+
+    async def connectAsync(self, host: str, port: int, clientId: int, **named: Any) -> None:  # noqa: N802, N803 -- ib_async's names
+        self._require(connected=False)
+        self._account.connected.append({"host": host, "port": port, "clientId": clientId, **named})
+        self._is_connected = True
+
+    def disconnect(self) -> None:
+        self._is_connected = False
+
+    async def reqAllOpenOrdersAsync(self) -> list[Trade]:  # noqa: N802
+        self._require()
+        return list(self._account.open)
+
+    async def reqCompletedOrdersAsync(self, apiOnly: bool) -> list[Trade]:  # noqa: N802, N803
+        self._require()
+        assert not apiOnly
+        return list(self._account.over)
+
+    async def reqExecutionsAsync(self) -> list[Fill]:  # noqa: N802
+        self._require()
+        return list(self._account.executions)
+
+    def fills(self) -> list[Fill]:
+        return list(self._account.executions)
+
+    async def reqPositionsAsync(self) -> list[Position]:  # noqa: N802
+        self._require()
+        return [Position(ACCOUNT, Stock(symbol, "SMART", "USD"), held, 0.0) for symbol, held in self._account.held.items()]
+
+    async def accountSummaryAsync(self, account: str) -> list[AccountValue]:  # noqa: N802
+        self._require()
+        return [AccountValue(account, "TotalCashValue", str(self._account.cash), "USD", "")]
+
+    def placeOrder(self, contract: Contract, order: Order) -> Trade:  # noqa: N802
+        self._require()
+        return self._account.take(contract, order)
+
+    def cancelOrder(self, order: Order) -> None:  # noqa: N802
+        self._require()
+        for trade in [each for each in self._account.open if each.order.permId == order.permId]:
+            self._account.end(trade, "Cancelled", "Order Canceled - reason: by request")
+
+    def _require(self, *, connected: bool = True) -> None:
+        if self._account.down or connected != self._is_connected:
+            raise ConnectionRefusedError("nobody listens")
