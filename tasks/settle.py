@@ -9,8 +9,11 @@ from grodt.execution.settle import settle as settle_sessions
 from grodt.ledger.fills import fills_of
 from grodt.ledger.postings import holdings, settled
 from grodt.reconciliation import reconcile
+from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
 from tasks.stage import stage
+
+_log = get_logger("grodt.slippage")
 
 
 @stage("settle", timeout_seconds=900)
@@ -38,10 +41,14 @@ def settle(cycle: Cycle) -> int:
         parts.advance,
         markets,
         run=cycle.opened,
+        file=parts.config.limits,
         now=parts.now,
         borrow_bps=parts.terms.borrow_bps,
     )
     cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
+    for each in done.slipped:
+        _log.warning("slippage", book=cycle.book, symbol=each.fill.symbol, session=str(each.fill.session), reason=each.reason)
+        cycle.tell("settle", str(each))
     reconcile(
         parts.ledger,
         cycle.lease,

@@ -19,9 +19,14 @@ _OF_DATA = frozenset({DATA_COMPLETE.number, DATA_OUTLIER.number, SCALE.number})
 _LONGEST_REASON = 500
 
 
+def halt_book(tx: Write, book: str, reason: str, control: int, now: datetime) -> Halt:
+    """Halt a book because a limit was overstepped: two people must end it, and its open orders are cancelled."""
+    return halt(tx, scope="book", book=book, kind="breach", control=control, reason=reason[:_LONGEST_REASON], author="risk", now=now)
+
+
 def halt_on_breach(tx: Write, book: str, failed: Evaluation, now: datetime) -> Halt:
-    """Halt a book because a limit was overstepped; its open orders are cancelled. The reason names control, value and limit."""
-    return _halt_book(tx, book, why(failed), failed.control.number, now)
+    """The same, where the reason is one failed answer: it names control, value and limit."""
+    return halt_book(tx, book, why(failed), failed.control.number, now)
 
 
 def halt_on_gates(tx: Write, book: str, assessment: Assessment, now: datetime) -> Halt:
@@ -30,7 +35,7 @@ def halt_on_gates(tx: Write, book: str, assessment: Assessment, now: datetime) -
     if set(found) <= _OF_DATA:
         reason = assessment.halt[:_LONGEST_REASON]
         return halt(tx, scope="book", book=book, kind="fault", control=found[0], keep_orders=True, reason=reason, author="risk", now=now)
-    return _halt_book(tx, book, assessment.halt, next(number for number in found if number not in _OF_DATA), now)
+    return halt_book(tx, book, assessment.halt, next(number for number in found if number not in _OF_DATA), now)
 
 
 def halt_on_data(tx: Write, book: str, failed: Evaluation, reasons: Sequence[str], now: datetime) -> Halt:
@@ -67,7 +72,3 @@ def children_of(tx: Read, order: Order) -> Evaluation:
         raise ValueError(f"there is no order {order.client_order_id}")
     filled = max(found.filled_quantity, found.booked_quantity)
     return parent_quantity(np.array([filled]), np.array([order.quantity]), np.array([found.order.quantity]))
-
-
-def _halt_book(tx: Write, book: str, reason: str, control: int, now: datetime) -> Halt:
-    return halt(tx, scope="book", book=book, kind="breach", control=control, reason=reason[:_LONGEST_REASON], author="risk", now=now)

@@ -8,23 +8,34 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NoReturn
+
+import numpy as np
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.errors import HaltActive
+from grodt.execution.breaching import halt_book
 from grodt.execution.outcome import halt_unread, is_same, record_answer
+from grodt.execution.slipping import Slippage, Slipped
 from grodt.ledger.actions import apply_actions, charge_borrowing
-from grodt.ledger.fills import fills_since, record_fill
+from grodt.ledger.fills import Overfilled, fills_since, record_fill
+from grodt.ledger.halts import Halt
 from grodt.ledger.leases import Lease
+from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import LedgerOrder, find_order, orders_in, transition
 from grodt.ledger.postings import record_settlement, settled
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Write
 from grodt.orders.fill import Fill
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.risk.controls import PARENT_QUANTITY, parent_quantity, why
+from grodt.risk.limits import Limits
 
 _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _NO_COST = Decimal(0)
 _ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
+_OVER = _ENDED | {OrderState.FILLED}
 
 
 @dataclass(slots=True)
@@ -38,6 +49,7 @@ class Settled:
         ended: orders found cancelled, expired or rejected.
         adopted: orders found at the broker whose answer had been lost.
         foreign: fills of orders that are not ours; not booked, reconciliation will show them.
+        slipped: fills that control 32 found too far from the reference price of their order.
     """
 
     sessions: tuple[date, ...] = ()
@@ -46,6 +58,7 @@ class Settled:
     ended: int = 0
     adopted: int = 0
     foreign: int = 0
+    slipped: tuple[Slipped, ...] = ()
 
 
 def settle(
@@ -56,6 +69,7 @@ def settle(
     markets: Iterable[SessionMarket],
     *,
     run: Run,
+    file: Limits,
     now: Callable[[], datetime],
     borrow_bps: Decimal = _NO_COST,
 ) -> Settled:
@@ -68,15 +82,18 @@ def settle(
         advance: plays a session at a paper venue; None for a real one.
         markets: sessions ascending; those settled before are passed over. Read one at a time.
         run: the run that books it.
+        file: what the books file says of its limits, for those that the ledger does not know yet.
         now: the clock, read once per commit.
         borrow_bps: what the broker charges a year for borrowed shares.
 
     Raises:
         BrokerUnavailable: the broker did not answer; sessions before are settled, this one is untouched.
+        HaltActive: control 19 found more filled and open than was ordered, and this session is untouched; or, with this session settled,
+            control 32 found too many fills in a row too far from their reference prices.
         DataError: a fill differs from one with its execution id, or a corporate action or borrowing cannot be booked.
         ValueError: the sessions are not ascending.
     """
-    settling = _Settling(ledger, lease, broker, run, now, borrow_bps, Settled())
+    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, Settled())
     with ledger.read() as tx:
         last = settled(tx, run.book)
     previous: date | None = None
@@ -99,6 +116,7 @@ class _Settling:
     lease: Lease | None
     broker: Broker
     run: Run
+    file: Limits
     now: Callable[[], datetime]
     borrow_bps: Decimal
     result: Settled
@@ -122,8 +140,14 @@ class _Settling:
         due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.session))
         if market is None and not due and not _has_news(ours, theirs):
             return
-        with self.ledger.write(self.lease) as tx:
-            self._book(tx, market, ours, theirs, due)
+        self._require_ordered(ours, theirs)
+        try:
+            with self.ledger.write(self.lease) as tx:
+                halted = self._book(tx, market, ours, theirs, due)
+        except Overfilled as error:
+            self._stop(f"children_exceed_parent: {error} (control 19)")
+        if halted is not None:
+            raise HaltActive(f"{_stopped(self.run.book, halted)} What was filled is booked.")
 
     def _unbooked(self, since: date) -> tuple[Fill, ...]:
         """Fills of the sessions from `since` on that the ledger does not have, or has otherwise; each once, in the order they traded."""
@@ -139,8 +163,10 @@ class _Settling:
         ours: Mapping[str, LedgerOrder],
         theirs: Mapping[str, BrokerOrder],
         fills: tuple[Fill, ...],
-    ) -> None:
+    ) -> Halt | None:
+        """Book it; returns the halt that control 32 makes."""
         now = self.now()
+        slippage = Slippage(tx, self.run.book, limits_in_force(tx, self.run.book, self.file).limits)
         for each in ours.values():
             self._adopt(tx, each, theirs.get(each.order.client_order_id), now)
         for key, order in theirs.items():
@@ -148,15 +174,34 @@ class _Settling:
                 halt_unread(tx, self.run.book, ours[key].order.symbol, order.reason, now)
         if market is not None:
             # A late fill of an earlier session was held when the rights of this one were cut off.
-            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, now)
+            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, now)
             charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, now)
             self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, now)
             fills = tuple(fill for fill in fills if fill.session == market.session)
-        self._fill(tx, fills, ours, now)
+        self._fill(tx, fills, ours, slippage, now)
         self._end(tx, theirs, now)
         if market is not None:
             record_settlement(tx, self.run.book, market.session, self.run.run_id, now)
             self.result.sessions = (*self.result.sessions, market.session)
+        self.result.slipped += tuple(slippage.slipped)
+        return slippage.halt(tx, now)
+
+    def _require_ordered(self, ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> None:
+        """Control 19 of every order that the broker tells of: what it has filled and may still fill against what was ordered."""
+        for key, order in theirs.items():
+            if order.state is OrderState.UNKNOWN:
+                continue
+            filled = max(order.filled_quantity, ours[key].booked_quantity)
+            left = 0 if order.state in _OVER else max(order.quantity - order.filled_quantity, 0)
+            answer = parent_quantity(np.array([filled]), np.array([left]), np.array([ours[key].order.quantity]))
+            if not answer.passed[0]:
+                self._stop(f"{why(answer)}: {key} at the broker")
+
+    def _stop(self, reason: str) -> NoReturn:
+        """Halt the book by control 19; nothing of the session is booked."""
+        with self.ledger.write(self.lease) as tx:
+            halted = halt_book(tx, self.run.book, reason, PARENT_QUANTITY.number, self.now())
+        raise HaltActive(_stopped(self.run.book, halted))
 
     def _adopt(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder | None, now: datetime) -> None:
         """Write the answer that was lost, of an order that is at the broker after all."""
@@ -167,15 +212,17 @@ class _Settling:
         record_answer(tx, ours.order, theirs, self.run.run_id, now)
         self.result.adopted += 1
 
-    def _fill(self, tx: Write, fills: Iterable[Fill], ours: Mapping[str, LedgerOrder], now: datetime) -> None:
+    def _fill(self, tx: Write, fills: Iterable[Fill], ours: Mapping[str, LedgerOrder], slippage: Slippage, now: datetime) -> None:
         for fill in fills:
-            if fill.client_order_id not in ours and find_order(tx, fill.client_order_id) is None:
+            order = ours.get(fill.client_order_id) or find_order(tx, fill.client_order_id)
+            if order is None:
                 self.foreign.add(fill.execution_id)  # it is told again in the next session
                 self.result.foreign = len(self.foreign)
             elif fill.unreadable:
                 halt_unread(tx, self.run.book, fill.symbol, fill.unreadable, now)
             elif record_fill(tx, fill, self.run.book, self.run.run_id, now):
                 self.result.fills += 1
+                slippage.booked(fill, order.order)
 
     def _end(self, tx: Write, theirs: Mapping[str, BrokerOrder], now: datetime) -> None:
         """Close orders that are over, once all their fills are booked."""
@@ -184,6 +231,10 @@ class _Settling:
             if order is not None and order.state in _ENDED and each.booked_quantity >= order.filled_quantity:
                 transition(tx, order.client_order_id, order.state, run_id=self.run.run_id, now=now, reason=order.reason)
                 self.result.ended += 1
+
+
+def _stopped(book: str, halted: Halt) -> str:
+    return f"book {book} is now halted: {halted}. Compare `grodt orders` with the broker's statement, then `grodt rearm --book {book}`."
 
 
 def _short_of(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], fills: Iterable[Fill]) -> list[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select
 from grodt.errors import DataError
 from grodt.ledger.orders import LedgerOrder, append_event, find_order, transition
 from grodt.ledger.postings import fill_entry, holding, post
-from grodt.ledger.tables import fills
+from grodt.ledger.tables import fills, orders
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 from grodt.orders.fill import Fill
@@ -26,6 +26,10 @@ _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED)
 _NEXT_NUMBER = select(func.coalesce(func.max(fills.c.number), 0) + 1).where(fills.c.book == bindparam("of_book"))
 _ADD_FILL = insert(fills).values(number=_NEXT_NUMBER.scalar_subquery())
 _SAME = select(fills).where(fills.c.execution_id == bindparam("execution_id"))
+
+
+class Overfilled(DataError):
+    """The broker tells more fills of an order than were ordered: control 19 halts the book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,13 @@ def traded_until(tx: Read, book: str, session: date) -> list[tuple[date, str, st
     return [tuple(row) for row in tx.connection.execute(query)]
 
 
+def latest_prices(tx: Read, book: str, count: int, since: datetime | None = None) -> list[tuple[Micros, Micros]]:
+    """Price of a book's latest fills, and the reference price of each one's order, of those booked after an instant; latest first."""
+    query = select(fills.c.price, orders.c.reference_price).join(orders, orders.c.client_order_id == fills.c.client_order_id)
+    mine = query.where(fills.c.book == book) if since is None else query.where(fills.c.book == book, fills.c.recorded_at > since)
+    return [tuple(row) for row in tx.connection.execute(mine.order_by(fills.c.number.desc()).limit(count))]
+
+
 def fill_sessions(tx: Read, run_id: str) -> set[date]:
     """Sessions of the fills that a run booked: those whose export is stale."""
     return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())
@@ -142,7 +153,7 @@ def _order_of(tx: Read, fill: Fill, book: str) -> LedgerOrder:
     if found.state in (OrderState.APPROVED, OrderState.REJECTED):
         raise DataError(f"{_named(fill, book)}: the order is {found.state} and cannot have filled; {_NEXT}")
     if found.booked_quantity + fill.quantity > found.order.quantity:
-        raise DataError(
+        raise Overfilled(
             f"{_named(fill, book)}: {fill.quantity} shares more would make {found.booked_quantity + fill.quantity} filled of "
             f"{found.order.quantity} ordered; {_NEXT}"
         )

@@ -169,6 +169,7 @@ class Desk:
         self.ledger: Ledger = FusedLedger(self.real_ledger, self.fuse)  # type: ignore[assignment]
         self.terms = terms
         self.windows = WINDOWS
+        self.file = limits(slippage=0.9, slippages_in_a_row=10**6)
         self.paper = PaperBroker(folder / "paper.db", BOOK, cash, terms, allow_short=True)
         self.broker = FaultyBroker(self.paper, self.fuse)
         with self.real_ledger.write() as tx:
@@ -212,7 +213,7 @@ class Desk:
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:
         bps = self.terms.borrow_bps
-        return settle(self.ledger, None, self.broker, self.advance, markets, run=run, now=self.now, borrow_bps=bps)
+        return settle(self.ledger, None, self.broker, self.advance, markets, run=run, file=self.file, now=self.now, borrow_bps=bps)
 
     def reconcile(self, run: Run) -> Reconciled:
         return reconcile(self.ledger, None, self.broker, book=BOOK, session=run.session, run_id=run.run_id, now=self.now())

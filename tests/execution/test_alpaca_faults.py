@@ -76,7 +76,7 @@ def test_each_order_is_there_once_and_both_books_agree(desk: Desk, seed: int) ->
         account.fail(*_spoilt_questions(draw))
         for _ in range(_ROUNDS):
             try:
-                settle(desk.ledger, None, desk.broker, None, [market(TUE, OPENS)], run=tuesday, now=desk.now)
+                settle(desk.ledger, None, desk.broker, None, [market(TUE, OPENS)], run=tuesday, file=desk.file, now=desk.now)
                 desk.reconcile(tuesday)
             except BrokerUnavailable:
                 continue

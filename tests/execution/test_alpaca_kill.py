@@ -22,7 +22,7 @@ class AtAlpaca(Desk):
     """A desk whose broker plays its sessions by itself."""
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:
-        return settle(self.ledger, None, self.broker, None, markets, run=run, now=self.now)
+        return settle(self.ledger, None, self.broker, None, markets, run=run, file=self.file, now=self.now)
 
 
 def _work(desk: Desk, account: FakeTrading) -> None:

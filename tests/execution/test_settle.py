@@ -64,7 +64,7 @@ def monday(desk: Desk) -> Run:
 
 def _settle(desk: Desk, venue: Venue, session: date, *markets: object) -> Settled:
     run = desk.open(session)
-    return settle(desk.ledger, None, venue, None, markets, run=run, now=desk.now)  # type: ignore[arg-type]
+    return settle(desk.ledger, None, venue, None, markets, run=run, file=desk.file, now=desk.now)  # type: ignore[arg-type]
 
 
 def _order(desk: Desk, symbol: str) -> tuple[OrderState, int, str]:

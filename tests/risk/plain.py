@@ -146,9 +146,12 @@ def clipped_to(wish: Wish, quantity: int, cap: Fraction) -> int:
 
 def clipped(wish: Wish, asked: Proposal, bound: Limits) -> int:
     """Steps 3 and 4: what is left of an order that nothing has refused."""
-    quantity = wish.wanted
-    if only_reduces(asked, bound):
+    quantity, stops = wish.wanted, asked.stops
+    if only_reduces(asked, bound) or (stops is not None and stops.reducing[wish.place]):
         room = max(wish.low, 0) if quantity < 0 else max(-wish.high, 0)
+        quantity = min(abs(quantity), room) * (1 if quantity > 0 else -1)
+    if stops is not None and quantity:
+        room = int((stops.buyable if quantity > 0 else stops.sellable)[wish.place])
         quantity = min(abs(quantity), room) * (1 if quantity > 0 else -1)
     if quantity < 0 and not wish.shortable:
         quantity = max(quantity, -max(wish.low, 0))

@@ -1,0 +1,72 @@
+"""Control 32: how far fills are from the reference prices of their orders, and a halt when too many in a row are too far."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from grodt.execution.breaching import halt_book
+from grodt.ledger.fills import latest_prices
+from grodt.ledger.halts import Halt, last_armed
+from grodt.ledger.unit import Read, Write
+from grodt.orders.fill import Fill
+from grodt.orders.order import Order
+from grodt.risk.controls import SLIPPAGE, Evaluation, slippage, why
+from grodt.risk.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Slipped:
+    """A fill beyond the limit.
+
+    Attributes:
+        fill: it.
+        reason: control, value and limit in words.
+    """
+
+    fill: Fill
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.fill.symbol} {self.fill.session}: {self.reason}"
+
+
+class Slippage:
+    """Control 32 over the fills that one transaction books, one after the other.
+
+    Attributes:
+        slipped: those beyond the limit.
+    """
+
+    def __init__(self, tx: Read, book: str, limits: Limits) -> None:
+        """Go on with the book's latest fills, of those booked since people last armed it."""
+        self.slipped: list[Slipped] = []
+        self._book, self._limits = book, limits
+        self._halting: tuple[Slipped, int] | None = None
+        prices = latest_prices(tx, book, limits.slippages_in_a_row, last_armed(tx, book))
+        self._row = 0
+        for price, reference in reversed(prices):
+            self._row = 0 if self._ask(price, reference).passed[0] else self._row + 1
+
+    def booked(self, fill: Fill, order: Order) -> None:
+        """Ask about a fill that was booked."""
+        answer = self._ask(fill.price, order.reference_price)
+        if answer.passed[0]:
+            self._row = 0
+            return
+        self._row += 1
+        found = Slipped(fill, why(answer))
+        self.slipped.append(found)
+        if self._row >= self._limits.slippages_in_a_row and self._halting is None:
+            self._halting = (found, self._row)
+
+    def halt(self, tx: Write, now: datetime) -> Halt | None:
+        """Halt the book if too many in a row were beyond the limit."""
+        if self._halting is None:
+            return None
+        last, count = self._halting
+        reason = f"{last.reason} in {count} fills in a row, the last {last.fill.symbol} in session {last.fill.session}"
+        return halt_book(tx, self._book, reason, SLIPPAGE.number, now)
+
+    def _ask(self, price: int, reference: int) -> Evaluation:
+        return slippage(np.array([price]), np.array([reference]), self._limits.slippage)
