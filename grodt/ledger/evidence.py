@@ -8,6 +8,7 @@ import polars as pl
 from sqlalchemy import func, select
 
 from grodt.errors import DataError
+from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, announce, evidence_seal
 from grodt.ledger.runs import find_run
 from grodt.ledger.tables import risk_checks
 from grodt.ledger.transaction import Read, Write
@@ -28,6 +29,8 @@ _COLUMNS: dict[str, Any] = {
     "run_id": pl.String(),
 }
 _KEY = ["control", "scope", "symbol"]
+#: Sorted as the table sorts their texts.
+_SCOPES = pl.Enum(["basket", "book", "order", "symbol"])
 #: Columns that a run has once.
 _OF_RUN = ("book", "session", "run_id")
 #: Rows of one statement. Fewer cost more calls; more cost more parsing of statements of ever new lengths.
@@ -75,6 +78,18 @@ def record_checks(tx: Write, frame: pl.DataFrame, attempt: int) -> None:
         for same, part in sorted(parts.items()):  # as the table keeps them: rows that come in its order go in fastest
             for chunk in (part if part["symbol"].is_sorted() else part.sort("symbol")).iter_slices(_CHUNK):
                 _insert(tx, (run.run_id, attempt, *same[:-1]), chunk, plain=bool(same[-1]))
+    announce(tx, EVIDENCE, evidence_seal(run.run_id, attempt, clean.height, _for_seal(clean)))
+
+
+def _for_seal(checks: pl.DataFrame) -> list[Any]:
+    """Columns as the audit chain takes them, texts joined already."""
+    ordered = checks.with_columns(pl.col("scope").cast(_SCOPES), pl.col("value", "limit", "headroom").fill_null(float("nan")))
+    ordered = ordered.rename({"limit": "bound"}).sort("control", "scope", maintain_order=True)
+    same = (pl.col("control") == pl.col("control").shift()) & (pl.col("scope") == pl.col("scope").shift())
+    if ordered.select((same & (pl.col("symbol") < pl.col("symbol").shift())).any()).item():
+        ordered = ordered.sort(_KEY)
+    texts = {"scope", "symbol", "name", "verdict", "reason"}
+    return [ordered[name].cast(pl.String).str.join("\0").item() if name in texts else ordered[name].to_numpy() for name in EVIDENCE_COLUMNS]
 
 
 def _insert(tx: Write, shared: tuple[Any, ...], chunk: pl.DataFrame, *, plain: bool) -> None:

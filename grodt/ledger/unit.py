@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from grodt.errors import ConfigError
-from grodt.ledger import schema
+from grodt.ledger import audit, schema
 from grodt.ledger.engine import LedgerLocked, LedgerRefused, LedgerUnusable, reading_engine, transaction, writing_engine
 from grodt.ledger.leases import Lease, require_current
 from grodt.ledger.transaction import Read, Write
@@ -33,6 +33,7 @@ class Ledger:
         self.path = path
         self._busy_seconds = busy_seconds
         self._writer = writing_engine(path, busy_seconds)
+        audit.watch(self._writer)
         self._reader = reading_engine(path, busy_seconds)
 
     @classmethod
@@ -83,7 +84,8 @@ class Ledger:
             tx = Write(connection)
             if lease is not None:
                 require_current(tx, lease)
-            yield tx
+            with audit.chained(connection):
+                yield tx
 
     def close(self) -> None:
         """Close its connections."""

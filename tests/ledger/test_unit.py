@@ -14,16 +14,17 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, insert, text
 
 from grodt.errors import ConfigError, GrodtError, TransientError
 from grodt.ledger import schema
+from grodt.ledger.audit_facts import facts_in
 from grodt.ledger.engine import transaction, writing_engine
 from grodt.ledger.fills import record_fill
 from grodt.ledger.manifest import coverage
 from grodt.ledger.postings import cash, deposit_entry, post
 from grodt.ledger.schema import HEAD
-from grodt.ledger.tables import APPEND_ONLY, metadata
+from grodt.ledger.tables import APPEND_ONLY, entries, metadata
 from grodt.ledger.unit import Ledger, LedgerLocked, LedgerRefused, LedgerUnusable, Write
 from grodt.money import micros
 from tests.ledger.facts import one_of_each
@@ -356,13 +357,12 @@ def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(t
         assert coverage(tx, "demo") == {"AAA": (date(2026, 1, 2), date(2026, 11, 20))}
         assert coverage(tx, "demo", "1m") == {}
         assert (count(tx, "entries"), count(tx, "postings")) == (1, 1)
-        tx.connection.execute(
-            text("INSERT INTO entries VALUES ('change:b', 'symbol_change', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')")
-        )
-        tx.connection.execute(
-            text("INSERT INTO entries VALUES ('borrow:b', 'borrow_cost', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')")
-        )
-        tx.connection.execute(text("INSERT INTO postings VALUES ('borrow:b', 0, 'b', 'borrow', 'USD', 'AAPL', 5)"))
+        chained = tx.connection.execute(text("SELECT table_name, seals FROM audit")).all()
+        assert [tuple(row) for row in chained] == [("entries", seal) for _, seal in facts_in(tx.connection, "entries")]
+        new = {"book": "b", "session": SESSION, "memo": "", "digest": "d", "run_id": "run", "recorded_at": NOW}
+        for kind in ("symbol_change", "borrow_cost"):
+            tx.connection.execute(insert(entries).values(entry_id=f"{kind}:b", kind=kind, **new))
+        tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 0, 'b', 'borrow', 'USD', 'AAPL', 5)"))
         assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
 
     def unknown() -> None:
@@ -371,7 +371,7 @@ def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(t
 
     def unknown_account() -> None:
         with opened.write() as tx:
-            tx.connection.execute(text("INSERT INTO postings VALUES ('borrow:b', 1, 'b', 'interest', 'USD', '', 5)"))
+            tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 1, 'b', 'interest', 'USD', '', 5)"))
 
     with pytest.raises(LedgerRefused, match="kind_known"):
         unknown()
