@@ -24,6 +24,7 @@ from flows.commands import (
     research,
     run,
     services,
+    verify,
     versions,
 )
 from flows.progress import fail
@@ -52,6 +53,7 @@ for commands in (
     people,
     deciding,
     versions,
+    verify,
     services,
 ):
     commands.register(app)

@@ -1,6 +1,5 @@
-"""Commands that look and change nothing: status, positions, orders, breaks, verify."""
+"""Commands that look and change nothing: status, positions, orders, breaks."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,6 @@ import typer
 from flows.commands.options import Book, Json
 from flows.commands.tables import money, show, show_facts, show_json
 from flows.progress import out
-from grodt.errors import DataError
 from grodt.sessions import parse_session
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (status, positions, orders, breaks, verify):
+    for command in (status, positions, orders, breaks):
         app.command(command.__name__)(command)
 
 
@@ -176,25 +174,6 @@ def breaks(book: Book = None, as_json: Json = False) -> None:
         out.print(f"when its cause is mended: grodt resolve {found[0].break_id} --reason WHY, and then grodt rearm", soft_wrap=True)
 
 
-def verify(as_json: Json = False) -> None:
-    """Read every file of the lake and compare it with the manifest: altered, missing and unlisted files."""
-    from flows.desk import lake_at_home, ledger_at_home
-    from grodt.ledger.manifest import LedgerManifest
-
-    with ledger_at_home() as ledger:
-        current = LedgerManifest(ledger).snapshot()
-        findings = lake_at_home(ledger).verify(current)
-    if as_json:
-        show_json([{"file": each.path, "finding": each.kind, "detail": each.detail} for each in findings])
-    elif not findings:
-        out.print(f"lake: {len(current.files):,} files, each as the manifest lists it", soft_wrap=True)
-    else:
-        for each in findings:
-            out.print(f"{each.kind:<9} {each.path}\n{'':9} {each.detail}", soft_wrap=True)
-    if findings:
-        raise DataError(f"the lake is not as the manifest lists it: {_first_few(each.path for each in findings)}")
-
-
 def _last(run: "Run | None") -> str:
     if run is None:
         return "none yet"
@@ -243,9 +222,3 @@ def _differing(each: "OpenBreak") -> dict[str, object]:
         "last_seen": each.last_session,
         "run_id": each.run_id,
     }
-
-
-def _first_few(paths: Iterable[str]) -> str:
-    found = list(paths)
-    more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
-    return ", ".join(found[:3]) + more

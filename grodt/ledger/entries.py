@@ -23,7 +23,7 @@ The id of an entry is a pure function of its event, so an event that is booked t
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -90,9 +90,14 @@ class Entry:
     @property
     def digest(self) -> str:
         """SHA-256 of its content, for telling a repetition from a contradiction."""
-        lines = [[p.account, p.asset, p.symbol, p.amount] for p in self.postings]
-        content = [self.entry_id, self.kind, self.book, self.session.isoformat(), self.memo, lines]
-        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+        lines = [(p.account, p.asset, p.symbol, p.amount) for p in self.postings]
+        return entry_digest(self.entry_id, self.kind, self.book, self.session.isoformat(), self.memo, lines)
+
+
+def entry_digest(entry_id: str, kind: str, book: str, session: str, memo: str, lines: Sequence[tuple[str, str, str, int]]) -> str:
+    """The digest of an entry of that content; its session in ISO form, a line as account, asset, symbol, amount."""
+    content = [entry_id, kind, book, session, memo, lines]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from grodt.risk.approved import Approved, ApprovedQuantity
 
 #: Alpaca's bound, the tightest of the venues we know.
 CLIENT_ORDER_ID_LENGTH = 48
+#: Legs that are tried where an id is a hash and does not say its own.
+_LEGS_TRIED = 100
+_LEG_DIGITS = 6
 
 
 class Side(StrEnum):
@@ -24,7 +27,25 @@ def client_order_id(book: str, kind: str, session: date, symbol: str, leg: int =
 
     Readable while it fits; else its tail is a hash of the whole, so that two long names never meet.
     """
-    text = f"{book}-{kind}-{session:%Y%m%d}-{symbol}-{leg}"
+    return _id(book, kind, f"{session:%Y%m%d}", symbol, leg)
+
+
+def is_id_of(text: str, book: str, kind: str, day: str, symbol: str) -> bool:
+    """Whether a text is the id of some leg of an order.
+
+    Args:
+        text: said to be it.
+        book, kind, symbol: as `client_order_id` has them.
+        day: the session as YYYYMMDD.
+    """
+    leg = text.rpartition("-")[2]
+    if leg.isdecimal() and len(leg) <= _LEG_DIGITS:
+        return text == _id(book, kind, day, symbol, int(leg))
+    return any(text == _id(book, kind, day, symbol, number) for number in range(_LEGS_TRIED))
+
+
+def _id(book: str, kind: str, day: str, symbol: str, leg: int) -> str:
+    text = f"{book}-{kind}-{day}-{symbol}-{leg}"
     if len(text) <= CLIENT_ORDER_ID_LENGTH and text.isascii():
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()

@@ -42,11 +42,16 @@ OPEN = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
 IN_FLIGHT = frozenset({_S.SENDING, _S.UNKNOWN})
 
 
+def may_follow(old: OrderState, new: OrderState) -> bool:
+    """Whether an order may go from one state to another."""
+    return new in _NEXT[old]
+
+
 def require_transition(client_order_id: str, old: OrderState, new: OrderState) -> None:
     """Refuse an illegal step.
 
     Raises:
         ValueError: `new` may not follow `old`.
     """
-    if new not in _NEXT[old]:
+    if not may_follow(old, new):
         raise ValueError(f"order {client_order_id}: {new} may not follow {old}")

@@ -237,40 +237,6 @@ class TestBreaks:
         ]
 
 
-class TestVerify:
-    def test_a_lake_that_is_sound(self, grodt: Command, three_days: Home) -> None:
-        ended = grodt(three_days, "verify")
-        assert (ended.status, ended.err) == (0, "")
-        assert ended.out == f"lake: {len(three_days.files())} files, each as the manifest lists it\n"
-        assert _json(grodt, three_days, "verify") == []
-
-    def test_a_flipped_bit_is_found_and_its_file_named(self, grodt: Command, home: Home) -> None:
-        name = next(iter(home.files("bars_1d")))
-        file = home.folder / "lake" / name
-        content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 1
-        file.write_bytes(content)
-        ended = grodt(home, "verify")
-        assert ended.status == 1
-        assert ended.out.startswith(f"altered   {name}\n          expected {len(content):,} bytes with SHA-256 ")
-        assert ended.err == f"error: the lake is not as the manifest lists it: {name}\n"
-        programs = grodt(home, "verify", "--json")
-        assert programs.status == 1
-        assert [(row["file"], row["finding"]) for row in json.loads(programs.out)] == [(name, "altered")]
-
-    def test_missing_and_unlisted_files_are_found_and_many_are_counted(self, grodt: Command, home: Home) -> None:
-        names = list(home.files("signals", "targets"))
-        for name in names:
-            (home.folder / "lake" / name).unlink()
-        stray = home.folder / "lake" / "signals" / "small" / "stray.parquet"
-        stray.write_bytes(b"?")
-        ended = grodt(home, "verify")
-        assert ended.status == 1
-        assert ended.out.count("missing   ") == len(names)
-        assert "unlisted  signals/small/stray.parquet" in ended.out
-        assert f"{names[2]} and {len(names) + 1 - 3} more\n" in ended.err
-
-
 class TestWidth:
     def test_nothing_is_cut_where_there_is_no_terminal(self, broken: Home) -> None:
         with start(broken, "breaks", COLUMNS="80") as process:

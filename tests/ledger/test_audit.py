@@ -1,7 +1,6 @@
 """The audit chain: what is chained, and that whatever is changed by hand is found."""
 
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +12,7 @@ from grodt.ledger.postings import deposit_entry, post
 from grodt.ledger.unit import Ledger
 from grodt.ledger.verify_chain import Chain, verify_chain
 from grodt.money import micros
+from tests.ledger.by_hand import by_hand
 from tests.ledger.facts import one_of_each
 from tests.ledger.world import BOOK, NOW, SESSION, count
 
@@ -20,19 +20,6 @@ from tests.ledger.world import BOOK, NOW, SESSION, count
 def _checked(ledger: Ledger, head: str | None = None) -> Chain:
     with ledger.read() as tx:
         return verify_chain(tx, head)
-
-
-def _by_hand(ledger: Ledger, *statements: str) -> None:
-    """Change the file as somebody with a SQLite shell would, who has dropped the triggers first."""
-    with closing(sqlite3.connect(ledger.path)) as connection:
-        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert connection.execute(statement).rowcount == 1
-        for _, made in triggers:
-            connection.execute(made)
-        connection.commit()
 
 
 def test_every_append_only_table_is_chained_but_postings_which_their_entry_s_digest_covers() -> None:
@@ -105,14 +92,14 @@ _ALTERED = {
 def test_a_fact_that_is_altered_by_hand_is_found_and_named(ledger: Ledger, statement: str, finding: str) -> None:
     one_of_each(ledger)
     assert _checked(ledger).findings == ()
-    _by_hand(ledger, statement)
+    by_hand(ledger, statement)
     (found,) = _checked(ledger).findings
     assert found.startswith(finding)
 
 
 def test_a_fact_that_is_removed_by_hand_is_found_with_what_was_written_beside_it(ledger: Ledger) -> None:
     one_of_each(ledger)
-    _by_hand(ledger, "DELETE FROM order_events WHERE event_id = 2")
+    by_hand(ledger, "DELETE FROM order_events WHERE event_id = 2")
     (found,) = _checked(ledger).findings
     assert found.startswith("order_events: 1 of ")
     assert " facts are gone; the first was written by audit " in found
@@ -121,7 +108,7 @@ def test_a_fact_that_is_removed_by_hand_is_found_with_what_was_written_beside_it
 
 def test_a_fact_that_is_inserted_by_hand_is_found_and_named(ledger: Ledger) -> None:
     one_of_each(ledger)
-    _by_hand(ledger, "INSERT INTO settlements VALUES ('demo', '2026-11-23', 'run', 'now')")
+    by_hand(ledger, "INSERT INTO settlements VALUES ('demo', '2026-11-23', 'run', 'now')")
     assert _checked(ledger).findings == (
         "settlements book demo, session 2026-11-23 is not as it was written, or was never written by GRODT",
     )
@@ -129,13 +116,13 @@ def test_a_fact_that_is_inserted_by_hand_is_found_and_named(ledger: Ledger) -> N
 
 def test_a_chain_that_is_cut_or_altered_is_found(ledger: Ledger) -> None:
     one_of_each(ledger)
-    _by_hand(ledger, "UPDATE audit SET facts = facts WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 2")
+    by_hand(ledger, "UPDATE audit SET facts = facts WHERE sequence = 3", "DELETE FROM audit WHERE sequence = 2")
     assert _checked(ledger).findings == ("audit 2 is missing: 3 follows 1; the chain was cut",)
 
 
 def test_seals_that_were_swapped_for_others_break_the_chain(ledger: Ledger) -> None:
     one_of_each(ledger)
-    _by_hand(ledger, "UPDATE audit SET seals = zeroblob(16) WHERE sequence = (SELECT min(sequence) FROM audit WHERE facts = 1)")
+    by_hand(ledger, "UPDATE audit SET seals = zeroblob(16) WHERE sequence = (SELECT min(sequence) FROM audit WHERE facts = 1)")
     (found,) = _checked(ledger).findings
     assert found.endswith("does not follow from the row before it")
 
@@ -150,7 +137,7 @@ def test_a_chain_cut_at_its_end_with_its_facts_is_found_by_a_head_kept_elsewhere
     with ledger.read() as tx:
         last = tx.connection.execute(text("SELECT table_name FROM audit ORDER BY sequence DESC LIMIT 1")).scalar_one()
     assert last == "settlements"
-    _by_hand(ledger, "DELETE FROM settlements", f"DELETE FROM audit WHERE sequence = {late.rows}")
+    by_hand(ledger, "DELETE FROM settlements", f"DELETE FROM audit WHERE sequence = {late.rows}")
     assert _checked(ledger).findings == ()
     (found,) = _checked(ledger, late.head).findings
     assert found.startswith(f"no row of the chain has the head {late.head}")

@@ -1,0 +1,75 @@
+"""`grodt verify`: the lake's checksums, the audit chain, and the invariants."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.options import Json
+from flows.commands.tables import show
+from flows.progress import out
+from grodt.errors import DataError
+
+if TYPE_CHECKING:
+    from grodt.lake.verification import Finding
+    from grodt.ledger.verify_findings import Check
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify")(verify)
+
+
+def verify(
+    book: Annotated[str | None, typer.Option("--book", "-b", help="Only this book's rows of the ledger; else every book's.")] = None,
+    head: Annotated[str | None, typer.Option("--head", help="Head of the audit chain, noted earlier, that must still be in it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every file of the lake, the audit chain, and the invariants of the ledger. Status 1 where one does not hold."""
+    from flows.desk import chosen_book, lake_at_home, ledger_at_home
+    from grodt.ledger.manifest import LedgerManifest
+    from grodt.ledger.verify import verify_ledger
+
+    name = None if book is None else chosen_book(book)
+    with ledger_at_home() as ledger:
+        current = LedgerManifest(ledger).snapshot()
+        files = lake_at_home(ledger).verify(current)
+        with ledger.read() as tx:
+            checks = verify_ledger(tx, name, head)
+    rows = [_of_lake(len(current.files), files), *map(_of_ledger, checks)]
+    failed = [row for row in rows if row["result"] == "FAIL"]
+    title = "verify" if name is None else f"verify: {name}"
+    show(title, ["invariant", "what", "checked", "result"], rows, as_json=as_json, empty="nothing")
+    for row in () if as_json else failed:
+        out.print(f"FAIL {row['invariant']}, {row['what']}:", soft_wrap=True)
+        for finding in row["findings"]:
+            out.print(f"  {finding}", soft_wrap=True)
+        out.print(f"  what to do: {row['advice']}", soft_wrap=True)
+    if not as_json:
+        out.print(f"head of the audit chain: {next(each.head for each in checks if each.head)}", soft_wrap=True)
+    if failed:
+        first = failed[0]["findings"][0]
+        raise DataError(f"{len(failed)} of {len(rows)} checks failed; the first: {first}")
+
+
+def _of_lake(files: int, findings: Sequence["Finding"]) -> dict[str, Any]:
+    return {
+        "invariant": "lake",
+        "what": "every file is as the manifest lists it",
+        "checked": f"{files:,} files",
+        "result": "FAIL" if findings else "PASS",
+        "findings": [f"{each.kind} {each.path}: {each.detail}" for each in findings],
+        "advice": "each finding says it",
+    }
+
+
+def _of_ledger(check: "Check") -> dict[str, Any]:
+    return {
+        "invariant": str(check.invariant),
+        "what": check.what,
+        "checked": check.checked,
+        "result": "PASS" if check.holds else "FAIL",
+        "findings": list(check.findings),
+        "advice": check.advice,
+        "head": check.head or None,
+    }

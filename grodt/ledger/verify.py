@@ -1,0 +1,175 @@
+"""The invariants of the ledger, asked of the file as it stands. What each one means is in docs/verify.md.
+
+Every check reads and changes nothing, and says what it looked at, so that an empty ledger is not taken for a sound one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from grodt.ledger.entries import entry_digest
+from grodt.ledger.transaction import Read
+from grodt.ledger.verify_chain import verify_chain
+from grodt.ledger.verify_findings import Check, Found, first_few
+from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
+
+#: Kinds of entries that may move shares, beside fills.
+_MOVES_SHARES = ("split", "delisting", "symbol_change", "correction")
+_RESTORE = "restore the latest backup that verifies, and run the cycles since then again"
+
+
+def verify_ledger(tx: Read, book: str | None = None, head: str | None = None) -> tuple[Check, ...]:
+    """Every check, by invariant.
+
+    Args:
+        tx: the ledger.
+        book: only this book's rows; the audit chain and the manifest are of the whole ledger. None: every book.
+        head: of the audit chain, noted earlier.
+    """
+    chain = verify_chain(tx, head)
+    covered = f"{chain.rows:,} rows over {chain.facts:,} facts, head {chain.head[:12]}"
+    return (
+        _check(1, "postings of an entry sum to zero", _RESTORE, _balanced, tx, book),
+        _check(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived, tx, book),
+        _check(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids, tx, book),
+        _check(4, "orders and their fills go forward only", _RESTORE, check_life, tx, book),
+        _check(5, "sent after a committed intent, approval and verdict", "compare the order with the broker's", check_decided, tx, book),
+        _check(6, "nothing sent while a halt held", "compare the order with the broker's; who sent it?", check_halts, tx, book),
+        _check(8, "decided on what was known", "replay the session and compare its orders", _known, tx, book),
+        Check(9, "the audit chain", covered, chain.findings, _RESTORE, chain.head),
+        _check(9, "postings are those their entries' digests are of", _RESTORE, _digests, tx, book),
+        _check(10, "settled sessions agree with the broker", "work the break: `grodt breaks`", _agreed, tx, book),
+    )
+
+
+def _check(
+    invariant: int, what: str, advice: str, check: Callable[[Read, str | None], tuple[str, Iterator[str]]], tx: Read, book: str | None
+) -> Check:
+    checked, findings = check(tx, book)
+    return Check(invariant, what, checked, first_few(findings), advice)
+
+
+def _balanced(tx: Read, book: str | None) -> Found:
+    query = """
+        SELECT entry_id, asset, CASE asset WHEN 'shares' THEN symbol ELSE '' END AS what, sum(amount) AS total
+        FROM postings WHERE :book IS NULL OR book = :book GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3
+    """
+    counts = f"{_count(tx, 'postings', book):,} postings of {_count(tx, 'entries', book):,} entries"
+    return counts, (
+        f"entry {row.entry_id} is out of balance by {row.total:,} {' '.join(filter(None, (row.what, row.asset)))}"
+        for row in _rows(tx, query, book)
+    )
+
+
+def _derived(tx: Read, book: str | None) -> Found:
+    return f"{_count(tx, 'fills', book):,} fills against their entries", _not_derived(tx, book)
+
+
+def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
+    signed = "CASE f.side WHEN 'buy' THEN f.quantity ELSE -f.quantity END"
+    posted = "(SELECT coalesce(sum(p.amount), 0) FROM postings AS p WHERE p.entry_id = 'fill:' || f.execution_id AND p.account = '{}'{})"
+    shares, cash = posted.format("position", " AND p.symbol = f.symbol"), posted.format("cash", "")
+    query = f"""
+        SELECT * FROM (
+          SELECT f.execution_id, f.symbol, {signed} AS shares, -({signed}) * f.price - f.commission AS cash,
+            {shares} AS posted_shares, {cash} AS posted_cash, f.notional - f.quantity * f.price AS off
+          FROM fills AS f WHERE :book IS NULL OR f.book = :book
+        ) WHERE shares <> posted_shares OR cash <> posted_cash OR off <> 0 ORDER BY execution_id
+    """
+    for row in _rows(tx, query, book):
+        yield (
+            f"fill {row.execution_id} of {row.symbol} is {row.shares:,} shares and {row.cash:,} micros of cash, and its entry posts "
+            f"{row.posted_shares:,} and {row.posted_cash:,}"
+        )
+    no_fill = """
+        SELECT e.entry_id FROM entries AS e WHERE e.kind = 'fill' AND (:book IS NULL OR e.book = :book)
+        AND NOT EXISTS (SELECT 1 FROM fills AS f WHERE f.execution_id = substr(e.entry_id, 6)) ORDER BY 1
+    """
+    for row in _rows(tx, no_fill, book):
+        yield f"entry {row.entry_id} is of a fill that is not in the ledger"
+    moved = f"""
+        SELECT DISTINCT e.entry_id, e.kind FROM postings AS p JOIN entries AS e ON e.entry_id = p.entry_id
+        WHERE p.account = 'position' AND e.kind NOT IN ('fill', {", ".join(f"'{kind}'" for kind in _MOVES_SHARES)})
+        AND (:book IS NULL OR p.book = :book) ORDER BY 1
+    """
+    for row in _rows(tx, moved, book):
+        yield f"entry {row.entry_id} moves shares, which a {row.kind} never does"
+    orphan = """
+        SELECT DISTINCT p.entry_id FROM postings AS p WHERE (:book IS NULL OR p.book = :book)
+        AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.entry_id = p.entry_id) ORDER BY 1
+    """
+    for row in _rows(tx, orphan, book):
+        yield f"postings of entry {row.entry_id} stand without it"
+
+
+def _known(tx: Read, book: str | None) -> Found:
+    query = """
+        SELECT r.run_id, r.snapshot_version, min(b.recorded_at) AS decided_at FROM runs AS r JOIN baskets AS b ON b.run_id = r.run_id
+        WHERE r.snapshot_version IS NOT NULL AND (:book IS NULL OR r.book = :book) GROUP BY 1, 2 ORDER BY 3, 1
+    """
+    decided = _rows(tx, query, book)
+    return f"{len(decided):,} decisions against {_count(tx, 'lake_files', None):,} files", _known_later(tx, decided)
+
+
+def _known_later(tx: Read, decided: list[Row[Any]]) -> Iterator[str]:
+    latest: list[tuple[str, str]] = [("", "")]
+    query = """
+        SELECT c.version, c.committed_at, max(f.known_at) AS known_at,
+          (SELECT g.path FROM lake_files AS g WHERE g.version = c.version ORDER BY g.known_at DESC, g.path LIMIT 1) AS path
+        FROM lake_commits AS c LEFT JOIN lake_files AS f ON f.version = c.version GROUP BY 1, 2 ORDER BY 1
+    """
+    for row in _rows(tx, query, None):
+        newest = max((row.committed_at, f"version {row.version} of the lake"), (row.known_at or "", f"{row.path} of version {row.version}"))
+        latest.append(max(latest[-1], newest))
+    for run in decided:
+        if run.snapshot_version >= len(latest):
+            yield f"run {run.run_id} decided on version {run.snapshot_version} of the lake, which is not there"
+        elif latest[run.snapshot_version][0] > run.decided_at:
+            at, what = latest[run.snapshot_version]
+            yield f"run {run.run_id} decided at {run.decided_at} on {what}, known at {at}"
+
+
+def _digests(tx: Read, book: str | None) -> Found:
+    query = """
+        SELECT e.entry_id, e.kind, e.book, e.session, e.memo, e.digest, p.account, p.asset, p.symbol, p.amount
+        FROM entries AS e LEFT JOIN postings AS p ON p.entry_id = e.entry_id
+        WHERE :book IS NULL OR e.book = :book ORDER BY e.entry_id, p.line
+    """
+
+    def other() -> Iterator[str]:
+        rows = tx.connection.execute(text(query), {"book": book})
+        for head, lines in groupby(rows, key=lambda row: tuple(row[:6])):
+            entry_id, kind, of, session, memo, digest = head
+            booked = [(line.account, line.asset, line.symbol, line.amount) for line in lines if line.account is not None]
+            if entry_digest(entry_id, kind, of, session, memo, booked) != digest:
+                yield f"entry {entry_id} has other postings, or another memo or session, than it was booked with"
+
+    return f"{_count(tx, 'entries', book):,} entries", other()
+
+
+def _agreed(tx: Read, book: str | None) -> Found:
+    query = """
+        SELECT s.book, max(s.session) AS session FROM settlements AS s WHERE :book IS NULL OR s.book = :book GROUP BY 1 ORDER BY 1
+    """
+    settled = _rows(tx, query, book)
+    open_ones = """
+        SELECT break_id, book, kind, symbol, first_session, last_session FROM breaks
+        WHERE resolved_at IS NULL AND (:book IS NULL OR book = :book) ORDER BY break_id
+    """
+    latest = ", ".join(f"{row.book} through {row.session}" for row in settled)
+    return f"{_count(tx, 'settlements', book):,} settled sessions{f': {latest}' if latest else ''}", (
+        f"break {row.break_id} of book {row.book} is open since {row.first_session}: {' '.join(filter(None, (row.kind, row.symbol)))}"
+        for row in _rows(tx, open_ones, book)
+    )
+
+
+def _count(tx: Read, table: str, book: str | None) -> int:
+    where = "" if book is None else " WHERE book = :book"
+    return int(tx.connection.execute(text(f"SELECT count(*) FROM {table}{where}"), {} if book is None else {"book": book}).scalar_one())
+
+
+def _rows(tx: Read, query: str, book: str | None) -> list[Row[Any]]:
+    asked: Iterable[Row[Any]] = tx.connection.execute(text(query), {"book": book} if ":book" in query else {})
+    return list(asked)

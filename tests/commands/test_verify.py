@@ -1,0 +1,69 @@
+"""grodt verify: what people and programs are shown, and its status."""
+
+import json
+import sqlite3
+from contextlib import closing
+
+from tests.cycles.driver import Home
+from tests.flows.commands import Command
+
+
+def test_a_home_that_is_sound_passes_every_check(grodt: Command, three_days: Home) -> None:
+    ended = grodt(three_days, "verify")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.count(" PASS ") == 11
+    assert "FAIL" not in ended.out
+    ((head,),) = three_days.sql("SELECT hash FROM audit ORDER BY sequence DESC LIMIT 1")
+    assert ended.out.endswith(f"head of the audit chain: {head}\n")
+    rows = json.loads(grodt(three_days, "verify", "--json", "--book", "small", "--head", head).out)
+    assert [row["invariant"] for row in rows] == ["lake", "1", "2", "3", "4", "5", "6", "8", "9", "9", "10"]
+    assert {row["result"] for row in rows} == {"PASS"}
+    assert rows[0]["checked"] == f"{len(three_days.files())} files"
+    assert [row["head"] for row in rows[1:] if row["head"]] == [head]
+
+
+def test_what_was_altered_by_hand_is_named_with_what_to_do(grodt: Command, home: Home) -> None:
+    with closing(sqlite3.connect(home.folder / "ledger.db")) as connection:
+        connection.execute("DROP TRIGGER fills_no_update")
+        connection.execute("UPDATE fills SET quantity = quantity + 1 WHERE number = 1")
+        connection.execute("CREATE TRIGGER fills_no_update BEFORE UPDATE ON fills BEGIN SELECT RAISE(ABORT, 'fills is append-only'); END")
+        connection.commit()
+    ((fill, symbol),) = home.sql("SELECT execution_id, symbol FROM fills WHERE number = 1")
+    ended = grodt(home, "verify")
+    assert ended.status == 1
+    assert "FAIL 2, positions and cash come from fills, actions and postings:\n" in ended.out
+    assert f"\n  fill {fill} of {symbol} is " in ended.out
+    assert f"\n  fills execution_id {fill} is not as it was written" in ended.out
+    assert "\n  what to do: restore the latest backup that verifies" in ended.out
+    assert ended.err.startswith(f"error: 3 of 11 checks failed; the first: fill {fill} of {symbol} is ")
+    failed = [row for row in json.loads(grodt(home, "verify", "--json").out) if row["result"] == "FAIL"]
+    assert [row["invariant"] for row in failed] == ["2", "4", "9"]
+
+
+def test_a_head_that_is_not_in_the_chain_is_a_chain_written_anew(grodt: Command, three_days: Home) -> None:
+    ended = grodt(three_days, "verify", "--head", "f" * 64)
+    assert ended.status == 1
+    assert f"no row of the chain has the head {'f' * 64}" in ended.err
+
+
+def test_a_flipped_bit_of_the_lake_is_found_and_its_file_named(grodt: Command, home: Home) -> None:
+    name = next(iter(home.files("bars_1d")))
+    file = home.folder / "lake" / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    ended = grodt(home, "verify")
+    assert ended.status == 1
+    assert f"\n  altered {name}: expected {len(content):,} bytes with SHA-256 " in ended.out
+    assert ended.err.startswith(f"error: 1 of 11 checks failed; the first: altered {name}: ")
+
+
+def test_missing_and_unlisted_files_are_each_shown(grodt: Command, home: Home) -> None:
+    names = list(home.files("signals", "targets"))
+    for name in names:
+        (home.folder / "lake" / name).unlink()
+    (home.folder / "lake" / "signals" / "small" / "stray.parquet").write_bytes(b"?")
+    ended = grodt(home, "verify")
+    assert ended.status == 1
+    assert ended.out.count("\n  missing ") == len(names)
+    assert "\n  unlisted signals/small/stray.parquet: " in ended.out

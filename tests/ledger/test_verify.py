@@ -1,0 +1,255 @@
+"""Each invariant: it holds of a ledger that GRODT wrote, and a violation planted by hand is found and named."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.evidence import record_checks
+from grodt.ledger.fills import record_fill
+from grodt.ledger.manifest import commit_files
+from grodt.ledger.postings import deposit_entry, post, record_settlement
+from grodt.ledger.unit import Ledger
+from grodt.ledger.verify import verify_ledger
+from grodt.ledger.verify_findings import Check
+from grodt.money import micros
+from tests.ledger.by_hand import by_hand
+from tests.ledger.facts import checks, lake_file
+from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, fill, order, sent
+
+_AAPL = "demo-eod-20261119-AAPL-0"
+_INVARIANTS = [1, 2, 3, 4, 5, 6, 8, 9, 9, 10]
+
+
+@pytest.fixture
+def traded(ledger: Ledger) -> Ledger:
+    """A book that bought two symbols in parts and settled; decided on version 1 of the lake."""
+    with ledger.write() as tx:
+        commit_files(tx, [replace(lake_file(), known_at=NOW - MINUTE)], NOW - MINUTE)
+        post(tx, deposit_entry(BOOK, micros(100_000), "USD", SESSION), "run", NOW)
+        first, second = order("AAPL"), order("MSFT")
+        run = sent(tx, [first, second])
+        record_checks(tx, checks(run.run_id).with_columns(scope=pl.lit("order")), 1)
+        for each in (fill(first, 1, 60), fill(first, 2, 40), fill(second, 1, 30)):
+            record_fill(tx, each, BOOK, run.run_id, NOW)
+        record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
+    by_hand(ledger, "UPDATE runs SET snapshot_version = 1, snapshot_digest = 'd'")
+    return ledger
+
+
+def _checked(ledger: Ledger, book: str | None = None) -> tuple[Check, ...]:
+    with ledger.read() as tx:
+        return verify_ledger(tx, book)
+
+
+def _failed(ledger: Ledger, invariant: int) -> str:
+    """The first finding of the invariant. Whatever is changed by hand breaks the chain as well."""
+    failed = [check for check in _checked(ledger) if not check.holds]
+    assert {check.invariant for check in failed} >= {invariant}
+    return next(check.findings[0] for check in failed if check.invariant == invariant)
+
+
+def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Ledger) -> None:
+    found = _checked(traded)
+    assert [check.invariant for check in found] == _INVARIANTS
+    assert [check.findings for check in found] == [()] * len(found)
+    assert [check.checked for check in found if check.invariant != 9] == [
+        "17 postings of 4 entries",
+        "3 fills against their entries",
+        "2 orders",
+        "9 events of 2 orders",
+        "2 sends",
+        "2 sends against 0 halts",
+        "1 decisions against 1 files",
+        "1 settled sessions: demo through 2026-11-20",
+    ]
+
+
+def test_an_empty_ledger_holds_and_says_that_there_was_nothing(ledger: Ledger) -> None:
+    found = _checked(ledger)
+    assert all(check.holds for check in found)
+    assert found[0].checked == "0 postings of 0 entries"
+
+
+def test_a_book_of_ones_own_is_looked_at_alone(traded: Ledger) -> None:
+    by_hand(traded, "UPDATE postings SET amount = amount + 1 WHERE entry_id LIKE 'deposit%' AND account = 'cash'")
+    assert [check.invariant for check in _checked(traded, BOOK) if not check.holds] == [1, 9]
+    assert all(check.holds for check in _checked(traded, "other"))
+
+
+def _halt(scope: str, started: str, *, book: str = "", symbol: str = "", side: str = "all", **ends: str) -> str:
+    """A halt written by hand, its instants as HH:MM of the evening of the sends, which are at 21:30."""
+    row = {"halt_id": 1, "scope": scope, "book": book, "strategy": "", "symbol": symbol, "side": side, "reason": "odd", "author": "ann"}
+    row |= {"kind": "kill" if scope == "all" else "pause", "control": 0, "keep_orders": 0}
+    row |= {name: f"2026-11-20T{at}:00.000000Z" for name, at in {"started_at": started, **ends}.items()}
+    row |= {"end_reason": "fine", "end_author": "ann"} if "ended_at" in ends else {}
+    return f"INSERT INTO halts ({', '.join(row)}) VALUES ({', '.join(map(repr, row.values()))})"
+
+
+_PLANTED = {
+    "1 an amount that was altered": (
+        1,
+        "UPDATE postings SET amount = amount + 5 WHERE entry_id LIKE 'deposit%' AND account = 'cash'",
+        "entry deposit:demo:2026-11-19 is out of balance by 5 USD",
+    ),
+    "1 shares without their other side": (
+        1,
+        f"DELETE FROM postings WHERE entry_id = 'fill:{_AAPL}-1' AND account = 'market'",
+        f"entry fill:{_AAPL}-1 is out of balance by 60 AAPL shares",
+    ),
+    "2 a fill of another quantity": (
+        2,
+        f"UPDATE fills SET quantity = 61, notional = 61 * price WHERE execution_id = '{_AAPL}-1'",
+        f"fill {_AAPL}-1 of AAPL is 61 shares and -5,734,500,000 micros of cash, and its entry posts 60 and -5,640,500,000",
+    ),
+    "2 a fill that is gone": (
+        2,
+        f"DELETE FROM fills WHERE execution_id = '{_AAPL}-2'",
+        f"entry fill:{_AAPL}-2 is of a fill that is not in the ledger",
+    ),
+    "2 an entry that is gone": (
+        2,
+        f"DELETE FROM entries WHERE entry_id = 'fill:{_AAPL}-2'",
+        f"postings of entry fill:{_AAPL}-2 stand without it",
+    ),
+    "2 shares out of nothing": (
+        2,
+        "INSERT INTO postings VALUES ('deposit:demo:2026-11-19', 7, 'demo', 'position', 'shares', 'AAPL', 1), "
+        "('deposit:demo:2026-11-19', 8, 'demo', 'market', 'shares', 'AAPL', -1)",
+        "entry deposit:demo:2026-11-19 moves shares, which a deposit never does",
+    ),
+    "3 an id of another intent": (
+        3,
+        f"UPDATE orders SET symbol = 'IBM' WHERE client_order_id = '{_AAPL}'",
+        f"order {_AAPL} is not an id of IBM in book demo, eod of session 2026-11-19",
+    ),
+    "3 two orders that are one at the broker": (
+        3,
+        "UPDATE order_status SET venue_order_id = 'v-AAPL'",
+        f"orders {_AAPL} and demo-eod-20261119-MSFT-0 of book demo are one order at the broker, v-AAPL",
+    ),
+    "4 a step that may not be": (
+        4,
+        f"UPDATE order_events SET state = 'unknown' WHERE client_order_id = '{_AAPL}' AND state = 'accepted'",
+        f"order {_AAPL}: event 7 is partially_filled, which may not follow unknown",
+    ),
+    "4 a filled quantity that shrinks": (
+        4,
+        f"UPDATE order_events SET filled_quantity = 90 WHERE client_order_id = '{_AAPL}' AND state = 'accepted'",
+        "shares filled after 90",
+    ),
+    "4 more filled than ordered": (
+        4,
+        f"UPDATE order_events SET filled_quantity = 101 WHERE client_order_id = '{_AAPL}' AND state = 'filled'",
+        "has 101 of 100 shares filled",
+    ),
+    "4 a state that no event led to": (
+        4,
+        f"UPDATE order_status SET state = 'cancelled' WHERE client_order_id = '{_AAPL}'",
+        f"order {_AAPL}: its state is cancelled with 100 filled, and its last event filled with 100",
+    ),
+    "4 fills beyond what is filled": (
+        4,
+        "INSERT INTO fills SELECT 'made-up', 9, book, client_order_id, symbol, side, 1, price, price, 0, session, filled_at, run_id, "
+        f"recorded_at FROM fills WHERE execution_id = '{_AAPL}-1'",
+        f"order {_AAPL}: fills of 101 shares are booked, and it has 100 filled",
+    ),
+    "5 sent without an intent": (
+        5,
+        f"DELETE FROM order_events WHERE client_order_id = '{_AAPL}' AND state = 'approved'",
+        f"order {_AAPL} was sent by event 3, before its intent was committed",
+    ),
+    "5 sent before approval": (
+        5,
+        "UPDATE basket_approvals SET approved_at = '2026-11-21T00:00:00.000000Z'",
+        f"order {_AAPL} was sent at 2026-11-20T21:30:00.123456Z, before its basket was approved",
+    ),
+    "5 sent without a verdict": (
+        5,
+        "DELETE FROM risk_checks WHERE symbol = 'AAPL'",
+        f"order {_AAPL} was sent, and no control of run demo-eod-2026-11-19 let AAPL pass",
+    ),
+    "5 sent against a verdict": (
+        5,
+        "INSERT INTO risk_checks SELECT run_id, attempt, 10, scope, symbol, name, value, bound, headroom, 'reject', 'x' FROM risk_checks "
+        "WHERE symbol = 'MSFT'",
+        "order demo-eod-20261119-MSFT-0 was sent, and a control of run demo-eod-2026-11-19 refused MSFT",
+    ),
+    "6 sent after a kill": (
+        6,
+        _halt("all", "21:29"),
+        f"order {_AAPL} was sent at 2026-11-20T21:30:00.123456Z (event 3), while halt 1 held since 2026-11-20T21:29:00.000000Z: odd",
+    ),
+    "6 sent while its symbol was halted": (
+        6,
+        _halt("symbol", "21:29", book="demo", symbol="MSFT", ended_at="21:31"),
+        "order demo-eod-20261119-MSFT-0 was sent at",
+    ),
+    "6 bought while buying was halted": (
+        6,
+        _halt("book", "21:29", book="demo", side="buys", expires_at="21:31"),
+        f"order {_AAPL} was sent",
+    ),
+    "8 bars that were known only later": (
+        8,
+        "UPDATE lake_files SET known_at = '2026-11-21T00:00:00.000000Z'",
+        "run demo-eod-2026-11-19 decided at 2026-11-20T21:30:00.123456Z on bars_1d/demo/2026/a.parquet of version 1, known at 2026-11-21",
+    ),
+    "8 a version that is not there": (
+        8,
+        "UPDATE runs SET snapshot_version = 2",
+        "run demo-eod-2026-11-19 decided on version 2 of the lake, which is not there",
+    ),
+    "9 another memo": (
+        9,
+        "UPDATE entries SET memo = 'a gift' WHERE kind = 'deposit'",
+        "entries entry_id deposit:demo:2026-11-19 is not as it was written, or was never written by GRODT",
+    ),
+}
+
+
+@pytest.mark.parametrize(("invariant", "statement", "finding"), _PLANTED.values(), ids=_PLANTED)
+def test_a_violation_planted_by_hand_is_found_and_named(traded: Ledger, invariant: int, statement: str, finding: str) -> None:
+    by_hand(traded, statement)
+    assert finding in _failed(traded, invariant)
+
+
+_NO_VIOLATION = {
+    "that was over": _halt("book", "21:00", book="demo", ended_at="21:10"),
+    "that had expired": _halt("book", "21:00", book="demo", expires_at="21:10", ended_at="21:40"),
+    "of later": _halt("all", "21:31"),
+    "of another symbol": _halt("symbol", "21:00", book="demo", symbol="IBM"),
+    "of another book": _halt("book", "21:00", book="us"),
+    "of the other side": _halt("book", "21:00", book="demo", side="sells"),
+}
+
+
+@pytest.mark.parametrize("statement", _NO_VIOLATION.values(), ids=_NO_VIOLATION)
+def test_a_halt_that_did_not_concern_what_was_sent_is_no_violation(traded: Ledger, statement: str) -> None:
+    by_hand(traded, statement)
+    assert all(check.holds for check in _checked(traded))
+
+
+def test_a_posting_that_still_balances_is_found_by_its_entry_s_digest(traded: Ledger) -> None:
+    by_hand(traded, "UPDATE postings SET amount = 2 * amount WHERE entry_id LIKE 'deposit%'")
+    failed = [check for check in _checked(traded) if not check.holds]
+    assert [(check.invariant, check.findings) for check in failed] == [
+        (9, ("entry deposit:demo:2026-11-19 has other postings, or another memo or session, than it was booked with",))
+    ]
+
+
+def test_an_open_break_is_a_state_that_differs_from_the_broker_s(traded: Ledger) -> None:
+    with traded.write() as tx:
+        record_breaks(tx, BOOK, NEXT, [Break("position", "AAPL", 100, 90)], "run", NOW)
+    failed = [check for check in _checked(traded) if not check.holds]
+    assert [(check.invariant, check.findings) for check in failed] == [
+        (10, ("break 1 of book demo is open since 2026-11-20: position AAPL",))
+    ]
+
+
+def test_many_findings_are_counted(traded: Ledger) -> None:
+    by_hand(traded, "UPDATE postings SET amount = amount + 1", "UPDATE postings SET amount = amount + 1 WHERE line = 0")
+    (check,) = [check for check in _checked(traded) if check.invariant == 1]
+    assert len(check.findings) == 6
+    assert check.findings[-1].startswith("and ")
