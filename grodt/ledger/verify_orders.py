@@ -106,7 +106,8 @@ def check_halts(tx: Read, book: str | None) -> Found:
         JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY e.event_id
     """
     all_halts = """
-        SELECT halt_id, scope, book, symbol, side, reason, started_at, CASE WHEN ended_at < expires_at OR expires_at IS NULL THEN ended_at ELSE expires_at END AS until
+        SELECT halt_id, scope, book, symbol, side, reason, started_at,
+          CASE WHEN ended_at < expires_at OR expires_at IS NULL THEN ended_at ELSE expires_at END AS until
         FROM halts WHERE scope <> 'strategy' AND side <> 'reduce_only' ORDER BY halt_id
     """
     halts = _rows(tx, all_halts, None)
