@@ -1,5 +1,6 @@
 """The Interactive Brokers broker over a fake of ib_async's client, made of ib_async's own objects."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -7,9 +8,9 @@ from decimal import Decimal
 import pytest
 from ib_async import AccountValue, Contract, Order, OrderStatus, Stock, Trade
 
-from grodt.brokers.ib import IbBroker
+from grodt.brokers.ib import IbBroker, client_class
 from grodt.brokers.ib_settings import IbAccount
-from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown
+from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
@@ -173,3 +174,9 @@ def test_cash_is_told_in_usd_or_not_at_all(account: FakeIb, broker: IbBroker, mo
     monkeypatch.setattr(connected, "accountSummaryAsync", in_euros)
     with pytest.raises(DataError, match="tells 0 values of TotalCashValue in USD"):
         broker.cash()
+
+
+def test_without_the_extra_the_command_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ib_async", None)
+    with pytest.raises(ConfigError, match=r"broker of book 'demo' is of kind ib and ib_async is not installed; .*uv sync --extra ib"):
+        client_class(BOOK)
