@@ -187,7 +187,9 @@ class AlpacaBroker:
     async def _fills(self, http: TradingHttp, since: date) -> tuple[Fill, ...]:
         listing = Listing(http, self._url)
         midnight = datetime.combine(self._calendar.previous(since), time.min, self._calendar.zone)
-        told = [(self._session(each.transaction_time), each) for each in await listing.activities(midnight)]
+        dated = [(each.transaction_time.astimezone(self._calendar.zone).date(), each) for each in await listing.activities(midnight)]
+        sessions = {day: self._session(day) for day in {day for day, _ in dated}}
+        told = [(sessions[day], each) for day, each in dated]
         wanted = sorted((pair for pair in told if pair[0] >= since), key=lambda pair: (pair[1].transaction_time, pair[1].id))
         await self._learn(http, listing, {each.order_id for _, each in wanted})
         return tuple(broker_fill(each, self._ids[each.order_id], session) for session, each in wanted)
@@ -206,8 +208,7 @@ class AlpacaBroker:
         self._ids[row.id] = row.client_order_id
         return broker_order(row)
 
-    def _session(self, instant: datetime) -> date:
-        day = instant.astimezone(self._calendar.zone).date()
+    def _session(self, day: date) -> date:
         return day if self._calendar.is_session(day) else self._calendar.next(day)
 
 
