@@ -185,13 +185,29 @@ def fill_session(
         _require_figures("volatility", volatility, traded, quantity)
         against = parts.slippage + _impact(parts.impact, filled, price, group, average_value, volatility)
     side: IntArray = np.sign(quantity)
-    prices = np.maximum(_to_tick(price, RATE_SCALE + side * against), MICROS_PER_FILL_TICK) * traded
+    prices = _moved(price, side * against) * traded
     dearest = np.maximum(prices, max(1, terms.commission_per_share))
     if (filled * dearest.astype(np.float64) > 0.999 * HIGHEST_VALUE_MICROS).any():  # near or beyond it: now exactly
         bad = filled > HIGHEST_VALUE_MICROS // dearest
         if bad.any():
             _too_much(quantity, prices, bad)
-    return SessionFills(side * filled, prices, _commissions(filled, prices, traded, terms, parts))
+    return SessionFills(side * filled, prices, commissions(filled, prices, terms))
+
+
+def side_prices(price: IntArray, terms: FillTerms) -> tuple[IntArray, IntArray]:
+    """What a share is bought for and sold for where size does not matter, so without `impact`; see `fill_session`. Micros, (N,) each.
+
+    Args:
+        price: open or close of the session in micros, from 0 to `HIGHEST_PRICE_MICROS`, (N,).
+        terms: what trading costs.
+    """
+    slippage = _parts(terms).slippage
+    return _moved(price, slippage), _moved(price, -slippage)
+
+
+def _moved(price: IntArray, against: IntArray | int) -> IntArray:
+    """The prices moved by so many parts and rounded to a tick, never below one."""
+    return np.maximum(_to_tick(price, RATE_SCALE + against), MICROS_PER_FILL_TICK)
 
 
 @lru_cache(maxsize=64)
@@ -311,12 +327,20 @@ def _to_tick(amount: IntArray, rate: IntArray | int, plus: IntArray | None = Non
     return np.asarray(ticks * MICROS_PER_FILL_TICK, dtype=np.int64)
 
 
-def _commissions(filled: IntArray, prices: IntArray, traded: NDArray[np.bool_], terms: FillTerms, parts: _Parts) -> IntArray:
+def commissions(filled: IntArray, prices: IntArray, terms: FillTerms) -> IntArray:
+    """Commission of each fill in micros; see `fill_session`. All (N,).
+
+    Args:
+        filled: shares, ≥ 0.
+        prices: micros.
+        terms: what trading costs.
+    """
+    parts = _parts(terms)
     if not parts.commission and not terms.commission_per_share and not terms.minimum_commission:
         return np.zeros_like(filled)
     value = filled * prices
     per_share = filled * terms.commission_per_share if terms.commission_per_share else None
-    commissions = np.maximum(_to_tick(value, parts.commission, per_share), terms.minimum_commission)
+    found = np.maximum(_to_tick(value, parts.commission, per_share), terms.minimum_commission)
     if parts.maximum is not None:
-        commissions = np.minimum(commissions, _to_tick(value, parts.maximum))
-    return np.asarray(commissions * traded, dtype=np.int64)
+        found = np.minimum(found, _to_tick(value, parts.maximum))
+    return np.asarray(found * (filled > 0), dtype=np.int64)

@@ -110,14 +110,14 @@ class Account:
         self.cash -= 2 * bought - everything + fees
         return bought, everything - bought, fees
 
-    def value(self, price: IntArray) -> tuple[int, int, FloatArray]:
-        """At those prices in micros: Σ shares · price, Σ abs(shares · price), and shares · price as floats, (N,)."""
+    def value(self, price: IntArray) -> tuple[int, int]:
+        """At those prices in micros: Σ shares · price and Σ abs(shares · price)."""
         worth: FloatArray = np.multiply(self.position, price, dtype=np.float64)
         if np.abs(worth).sum() < _EXACT:  # so is every sum of them
-            return int(worth.sum()), int(np.abs(worth).sum()), worth
+            return int(worth.sum()), int(np.abs(worth).sum())
         size = values(self.position, price)
         gross, short = int(size.sum()), self.position < 0
-        return gross - 2 * int(size[short].sum()), gross, worth
+        return gross - 2 * int(size[short].sum()), gross
 
     def _apply(self, row: int, action: CorporateAction, column: int, entitled: int, price: Micros) -> None:
         now = int(self.position[column])

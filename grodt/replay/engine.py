@@ -4,14 +4,18 @@ The steps are those of a live cycle and so are the functions: `decide_targets`, 
 actions of the ledger. Orders decided at a session's close fill in the next session. Where risk halts the book, nothing is ordered in
 that session; where it has lost too much (control 28), only reductions are. The halt is kept, and the replay goes on as if people had looked
 at it and re-armed the book before the next session: losses are then measured from that session's equity, as live.
+
+Where nobody looks on and no evidence is asked for, everyday sessions are passed by a stretch at a time, to the same result:
+`grodt.replay.everyday` says what such a session is.
 """
 
 from collections.abc import Callable, Mapping
 
+from grodt.replay.certain import Reach
 from grodt.replay.course import KIND, Course, Decision, Halted, Plan, Recorder
 from grodt.replay.going import Going
 from grodt.replay.history import History
-from grodt.replay.quiet import busy_rows
+from grodt.replay.passing import Passing
 from grodt.signals.forecasts import ForecastHistory
 
 #: Sessions between two words of progress.
@@ -50,16 +54,20 @@ def replay(
     if forecasts.combined.shape != shape or forecasts.symbols != history.panel.symbols:
         raise ValueError(f"forecasts are of shape {forecasts.combined.shape}; they must be of the history's sessions and columns, {shape}")
     going = Going(history, forecasts, plan, recorder, evidence)
-    each = recorder is not None or evidence or bool(changes) or plan.construction.rebalance == "session"
-    busy = None if each else busy_rows(history, plan)
+    changes = changes or {}
+    passing = None if recorder is not None or evidence else Passing(going, sorted(changes))
     row = told = 0
     while row < shape[0]:
-        if changes is not None and row in changes:
+        if row in changes:
             going.change(changes[row])
-        passed = 0 if busy is None else going.pass_quiet(row, busy)
-        if not passed:
-            going.session(row)
-        row += max(passed, 1)
+            if passing is not None:
+                passing.change(changes[row])
+        going.open(row)
+        passed = Reach(0, True) if passing is None else passing.go_on(row)
+        row += passed.decided
+        if passed.marked:
+            going.decide(row)
+            row += 1
         if row - told >= _TOLD:
             progress(row, shape[0])
             told = row

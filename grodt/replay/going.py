@@ -8,18 +8,15 @@ import numpy as np
 from grodt.bars.quality import Completeness
 from grodt.brokers.fills import fill_session
 from grodt.errors import DataError
-from grodt.execution.decision import BookState, Closes, decide_targets, groups_of, propose
+from grodt.execution.decision import BookState, Closes, decide_targets, propose
 from grodt.orders.borrowing import borrow_cost
 from grodt.replay.account import Account
 from grodt.replay.course import KIND, Course, Decision, Halted, Plan, Recorder
 from grodt.replay.history import History, IntArray
-from grodt.replay.quiet import Standing, quiet_rows
 from grodt.replay.working import Batch, Filled, Reached
 from grodt.risk.assess import assess
-from grodt.risk.glance import Basket, passes_at_a_glance
-from grodt.signals.forecasts import ForecastHistory, Forecasts
-from grodt.signals.panel import BoolArray
-from grodt.targets.quantities import Targets
+from grodt.risk.glance import approved_at_a_glance
+from grodt.signals.forecasts import ForecastHistory
 from grodt.targets.rebalancing import rebalances
 
 
@@ -56,9 +53,8 @@ class Going:
         self.candidates = history.candidates[0]
         self.flags = np.zeros(width, dtype=np.bool_)
         self.nothing = np.zeros(width, dtype=np.int64)
-        self.worth = np.zeros(width)
         self.high_water = 0
-        self.before = 0
+        self.equity = self.before = 0
         self.decided: date | None = None
         self.traded_before = self.traded_since_armed = self.unchanged = 0
 
@@ -66,39 +62,44 @@ class Going:
         """Put another configuration in force, before a session."""
         self.plan, self.unchanged = plan, 0
 
-    def session(self, row: int) -> None:
-        """Settle, mark and decide one session."""
+    def open(self, row: int) -> None:
+        """Settle and mark a session."""
         self.candidates = self.history.candidates_at(row)
         self._settle(row)
-        equity = self._mark(row)
-        self._decide(row, equity)
-        self.before = equity
+        self.equity = self._mark(row)
 
-    def pass_quiet(self, row: int, busy: BoolArray) -> int:
-        """Pass by the sessions from here on in which nothing happens; returns how many there are."""
-        account = self.account
-        if busy[row] or self.decided is None or self.orders.live or account.owed or not self.before:
-            return 0
-        held = account.position.nonzero()[0]
-        standing = Standing(
-            held,
-            account.position[held],
-            account.cash,
-            self.before,
-            self.high_water,
-            self.decided,
-            self.unchanged,
-            self.traded_since_armed,
-        )
-        count = quiet_rows(self.history, self.plan, busy, row, standing, self.course)
-        if count:
-            for each in range(row, row + count):
-                self._bring_closes(each)
-            equity = self.course.positions_value[row : row + count] + account.cash
-            self.before, self.high_water = int(equity[-1]), max(self.high_water, int(equity.max()))
-            self.unchanged += count
-            self.decided = self.history.sessions[row + count - 1]
-        return count
+    def decide(self, row: int) -> None:
+        """Decide a session that is settled and marked."""
+        self._decide(row, self.equity)
+        self.before = self.equity
+
+    def passed(self, row: int, position: IntArray, cash: int, equity: IntArray, decided: int, ordered: int) -> None:
+        """What sessions came to that were passed by, from a session that was marked on.
+
+        Args:
+            row: of the last one that was marked.
+            position: shares at its close, (N,).
+            cash: at its close, micros, without the dividends paid since.
+            equity: at the closes, from the first session on, micros.
+            decided: how many of the sessions were decided, at least one: all of them, or all but the last.
+            ordered: how many of them ordered.
+        """
+        account, sessions = self.account, self.history.sessions
+        account.position, account.cash = position, cash
+        account.pay(sessions[row])
+        self.equity, self.high_water = int(equity[-1]), max(self.high_water, int(equity.max()))
+        self.before, self.decided = int(equity[decided - 1]), sessions[row - len(equity) + decided]
+        self.unchanged += decided
+        self.traded_before += ordered
+        self.traded_since_armed += ordered
+
+    def bring_closes_to(self, row: int, known: int) -> None:
+        """Last closes at a session's close, where they are known as of an earlier one."""
+        whole = row
+        while whole > known + 1 and not self.history.whole[whole]:
+            whole -= 1
+        for each in range(max(whole, known + 1), row + 1):
+            self._bring_closes(each)
 
     def _settle(self, row: int) -> None:
         history, account, session = self.history, self.account, self.history.sessions[row]
@@ -174,7 +175,7 @@ class Going:
         """Value the book at the session's closes; returns equity in micros."""
         history, course = self.history, self.course
         self._bring_closes(row)
-        net, gross, self.worth = self.account.value(self.micros)
+        net, gross = self.account.value(self.micros)
         receivable = self.account.receivable
         equity = self.account.cash + receivable + net
         session = history.sessions[row]
@@ -201,10 +202,10 @@ class Going:
     def _bring_closes(self, row: int) -> None:
         """Last closes, and their age, at a session's close."""
         close, micros = self.history.panel.close[self.history.first_row + row], self.history.close[row]
-        barred = micros > 0
-        if barred.all():
+        if self.history.whole[row]:
             self.price, self.micros, self.age = close, micros, self.nothing
         else:
+            barred = micros > 0
             self.price, self.micros = np.where(barred, close, self.price), np.where(barred, micros, self.micros)
             self.age = np.where(barred, 0, self.age + (self.age >= 0))
 
@@ -245,70 +246,26 @@ class Going:
         expected = int(np.count_nonzero(candidates.listed))
         present = expected if self.age is self.nothing else int(np.count_nonzero(candidates.listed & (self.age == 0)))
         completeness = Completeness(session, expected, present)
-        wanted = targets.quantity - state.position
-        if open_orders:
-            wanted -= state.working
-        assessment = None
-        if self.evidence or not passes_at_a_glance(self._basket(row, wanted, state, closes, forecasts, targets, completeness), plan.limits):
-            run_id = f"{plan.book}-{KIND}-{session}"
-            proposal = propose(plan.book, session, run_id, closes, forecasts, targets, state, history.volume[row], completeness)
-            assessment = assess(proposal, plan.limits)
+        run_id = f"{plan.book}-{KIND}-{session}"
+        proposal = propose(plan.book, session, run_id, closes, forecasts, targets, state, history.volume[row], completeness)
+        approved = None if self.evidence else approved_at_a_glance(proposal, plan.limits)
+        assessment = assess(proposal, plan.limits) if approved is None else None
         if self.recorder is not None:
             self.recorder.decided(Decision(row, candidates, state, closes, forecasts, targets, assessment))
         if assessment is not None and assessment.halt:
             self._halt(session, assessment.halt)
         else:
-            approved = wanted if assessment is None else assessment.quantity
+            if assessment is not None:
+                approved = assessment.quantity
             self.unchanged += 1
             self.decided = session
-            if approved.any():
+            if approved is not None and approved.any():
                 self.traded_before += 1
                 self.traded_since_armed += 1
                 self._send(row, session, approved)
         if assessment is not None and assessment.loss:
             self._halt(session, assessment.loss, "reduce_only")
             self.high_water = equity
-
-    def _basket(
-        self,
-        row: int,
-        wanted: IntArray,
-        state: BookState,
-        closes: Closes,
-        forecasts: Forecasts,
-        targets: Targets,
-        completeness: Completeness,
-    ) -> Basket:
-        """What `propose` would make a proposal of, as a glance reads it."""
-        group, groups = groups_of(state.sector)
-        return Basket(
-            wanted=wanted,
-            position=state.position,
-            price=closes.micros,
-            price_age=closes.age,
-            lot=state.lot,
-            volume=self.history.volume[row],
-            group=group,
-            weight=targets.weight,
-            volatility=forecasts.volatility,
-            log_return=closes.returns[-1],
-            shortable=state.shortable,
-            groups=groups,
-            equity=state.equity,
-            buying_power=state.cash,
-            previous_equity=state.previous_equity,
-            high_water_mark=state.high_water_mark,
-            bars_expected=completeness.expected,
-            bars_present=completeness.present,
-            last_session_fresh=completeness.last_session_fresh,
-            cycles_traded=state.cycles_traded,
-            cycles_unchanged=state.cycles_unchanged,
-            first_basket=state.first_basket,
-            value=self.worth,
-            fresh=self.age is self.nothing,
-            single=self.candidates.single,
-            odd=bool(self.orders.live),
-        )
 
     def _halt(self, session: date, reason: str, side: Literal["all", "reduce_only"] = "all") -> None:
         """List a halt, and re-arm the book."""
@@ -323,7 +280,7 @@ class Going:
         limits = self.plan.limits
         most = min(limits.cycle_messages, limits.minute_messages)
         sent = order[:most]
-        batch = Batch(row, columns[sent], quantity[sent], reference[sent])
+        batch = Batch.sent(row, columns[sent], quantity[sent], reference[sent])
         self._take(batch)
         if len(order) > len(sent):
             self._halt(session, f"messages_above_limit: {len(order)} orders, and {most} may be sent (control 20)")

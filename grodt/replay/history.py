@@ -83,6 +83,7 @@ class History:
         cancels: by row, columns in which such an action cancels open orders: splits, delistings and changes of symbol.
         liquidity: for terms that need it, else None.
         members: whether a candidate may be traded after the universe rules, (R, N); None: all of them.
+        whole: whether every column has a bar in the session, (R,).
     """
 
     panel: Panel
@@ -96,6 +97,7 @@ class History:
     cancels: Mapping[int, IntArray] = field(default_factory=dict)
     liquidity: Liquidity | None = None
     members: BoolArray | None = None
+    whole: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
         shape = (len(self.sessions), len(self.panel.symbols))
@@ -107,6 +109,7 @@ class History:
             raise ValueError("history: the sessions replayed are not the last ones of its panel")
         if not self.candidates or self.candidates[0].start != 0:
             raise ValueError("history: the candidates of its first session are not known")
+        object.__setattr__(self, "whole", self.close.min(axis=1, initial=1) > 0)
 
     @property
     def first_row(self) -> int:

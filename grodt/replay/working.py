@@ -40,18 +40,18 @@ class Batch:
     columns: IntArray
     quantity: IntArray
     reference: IntArray
-    size: IntArray = field(init=False)
-    state: NDArray[np.int8] = field(init=False)
-    filled: IntArray = field(init=False)
-    notional: IntArray = field(init=False)
-    open: IntArray = field(init=False)
+    size: IntArray
+    state: NDArray[np.int8]
+    filled: IntArray
+    notional: IntArray
+    open: IntArray
 
-    def __post_init__(self) -> None:
-        count = len(self.columns)
-        self.size = np.abs(self.quantity)
-        self.state = np.zeros(count, dtype=np.int8)
-        self.filled, self.notional = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-        self.open = np.arange(count)
+    @classmethod
+    def sent(cls, row: int, columns: IntArray, quantity: IntArray, reference: IntArray) -> "Batch":
+        """Orders that have just been sent."""
+        count = len(columns)
+        nothing, none = np.zeros(count, dtype=np.int8), np.zeros(count, dtype=np.int64)
+        return cls(row, columns, quantity, reference, np.abs(quantity), nothing, none, none.copy(), np.arange(count))
 
     def end(self, places: IntArray, reached: Reached) -> None:
         """Some of its orders are over."""

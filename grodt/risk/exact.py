@@ -57,7 +57,7 @@ def budget(amount: int, share: Fraction | None) -> int:
     """The share of the amount in micros, rounded down; `NOTHING` when the share is None or the amount is not above zero."""
     if share is None or amount <= 0:
         return NOTHING
-    return min(math.floor(share * amount), _MOST_BUDGET)
+    return min(amount * share.numerator // share.denominator, _MOST_BUDGET)
 
 
 def budgets(amount: int, shares: FloatArray, reduced: float = 1.0) -> IntArray:

@@ -1,185 +1,237 @@
-"""Whether a basket passes every control, seen at a glance: for a replay that keeps no evidence.
+"""Whether baskets pass every control, seen at a glance: for a replay that keeps no evidence.
 
-Every bound of `grodt.risk.assess` is compared here, with the sums it is about taken at their worst, so that a basket that is far from
-all of its limits need not be asked one control after the other. It answers no whenever a sum comes near a bound, an order is open, or a
-case is not an everyday one; then `assess` is asked, and only what it says counts. A yes means that nothing halts, nothing is refused
-and nothing is clipped. A property test holds the two together.
+Every bound of `grodt.risk.assess` is compared here, of many baskets at once, with the sums it is about taken at their worst, so that a
+basket that is far from all of its limits need not be asked one control after the other. It answers no whenever a sum comes near a bound,
+an order is open, or a case is not an everyday one; then `assess` is asked, and only what it says counts. A yes means that nothing halts,
+nothing is clipped, and nothing is refused but what control 15 refuses: buying power, which a basket that trades every session comes near
+often, and which `affordable` gives exactly. A property test holds all of it to `assess`.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
 from grodt.risk.controls import scale
-from grodt.risk.exact import BoolArray, FloatArray, IntArray
+from grodt.risk.exact import BoolArray, FloatArray, IntArray, budget, exact
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
 
 #: Floats decide only this far from a bound, relatively; nearer to it the exact arithmetic of `assess` does.
 _MARGIN = 1e-9
-_LESS = 1.0 - _MARGIN
+LESS = 1.0 - _MARGIN
 _MICROS = 1e6
 _SESSIONS = 20
 #: Floats are exact integers up to here.
 _EXACT = 2**53
-_count = np.count_nonzero  # of booleans, the cheapest question there is
+#: Sums of orders below this stay inside int64.
+_ROOM = 2.0**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Basket:
-    """What a glance reads of a proposal; see `grodt.risk.proposal.Proposal`.
+class Standing:
+    """Books at their marks, for what is asked before any order; arrays of shape (B,).
 
     Attributes:
-        value: position · price, micros, as floats.
-        fresh: whether every symbol has a price above zero, of this very session.
-        single: whether every lot is one share.
-        odd: whether this is no everyday case: an order with a limit price, an intent, a halt or an order of unknown outcome in a symbol, an
-            open order, a break, a halt of the book or of a part of it, or an override.
+        equity, previous_equity, high_water_mark: micros.
+        bars_expected, bars_present: see `grodt.risk.proposal.Proposal`; present ones make the last session fresh.
+        cycles_traded, cycles_unchanged: as there.
+        orders: whether anything is ordered.
     """
 
+    equity: FloatArray
+    previous_equity: FloatArray
+    high_water_mark: FloatArray
+    bars_expected: IntArray
+    bars_present: IntArray
+    cycles_traded: IntArray
+    cycles_unchanged: IntArray
+    orders: BoolArray
+
+
+class Parts:
+    """Arrays one after the other in one, (P,) in all: where each of B begins."""
+
+    def __init__(self, begin: IntArray, places: int) -> None:
+        """`begin`: first place of each, ascending, (B,); a part may be empty."""
+        self._counts = np.diff(begin, append=places)
+        self._some = self._counts > 0
+        self._begin = begin[self._some]
+        self._every = bool(self._some.all())
+        self.of = np.repeat(np.arange(len(begin)), self._counts)
+
+    def sums(self, amount: IntArray | FloatArray | BoolArray) -> FloatArray:
+        """Σ of each part, (B,)."""
+        sums = np.zeros(len(self._some))
+        if len(self._begin):
+            found = np.add.reduceat(amount, self._begin, dtype=np.float64)
+            if self._every:
+                return found
+            sums[self._some] = found
+        return sums
+
+    def each(self, amount: FloatArray) -> FloatArray:
+        """(B,) to the places of each, (P,)."""
+        return np.repeat(amount, self._counts)
+
+    def free_of(self, bad: BoolArray) -> BoolArray:
+        """Whether no place of a part is bad, (B,)."""
+        return np.bincount(self.of[bad], minlength=len(self._some)) == 0 if bad.any() else np.ones(len(self._some), dtype=np.bool_)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baskets:
+    """The orders of B baskets one after the other: a place for each symbol that a basket holds or wants, (P,) in all.
+
+    No order has a limit price, no symbol an intent, an open order, a halt or an order of unknown outcome.
+
+    Attributes:
+        parts: the places of each basket.
+        wanted, position, price, volume, volatility, log_return, shortable: see `grodt.risk.proposal.Proposal`.
+        price_age: as there; None: every price is of its session.
+        lot: as there; None: every lot is one share.
+        group: as there; None where no group has a cap.
+        groups: names of groups.
+        equity: micros, (B,).
+        first: whether the basket is its book's first, (B,).
+    """
+
+    parts: Parts
     wanted: IntArray
     position: IntArray
     price: IntArray
-    price_age: IntArray
-    lot: IntArray
+    price_age: IntArray | None
+    lot: IntArray | None
     volume: IntArray
-    group: IntArray
-    weight: FloatArray
     volatility: FloatArray
     log_return: FloatArray
     shortable: BoolArray
+    group: IntArray | None
     groups: tuple[str, ...]
-    equity: int
-    buying_power: int
-    previous_equity: int
-    high_water_mark: int
-    bars_expected: int
-    bars_present: int
-    last_session_fresh: bool
-    cycles_traded: int
-    cycles_unchanged: int
-    first_basket: bool
-    value: FloatArray
-    fresh: bool
-    single: bool
-    odd: bool
-
-    @classmethod
-    def of(cls, asked: Proposal) -> "Basket":
-        """That of a proposal."""
-        marked = asked.priced | asked.intended | asked.untradable | asked.unknown | (asked.open_buys > 0) | (asked.open_sells > 0)
-        return cls(
-            asked.wanted,
-            asked.position,
-            asked.price,
-            asked.price_age,
-            asked.lot,
-            asked.volume,
-            asked.group,
-            asked.weight,
-            asked.volatility,
-            asked.log_return,
-            asked.shortable,
-            asked.groups,
-            asked.equity,
-            asked.buying_power,
-            asked.previous_equity,
-            asked.high_water_mark,
-            asked.bars_expected,
-            asked.bars_present,
-            asked.last_session_fresh,
-            asked.cycles_traded,
-            asked.cycles_unchanged,
-            asked.first_basket,
-            np.multiply(asked.position, asked.price, dtype=np.float64),
-            bool((asked.price >= 1).all() and (asked.price_age == 0).all()),
-            bool((asked.lot == 1).all()),
-            bool(marked.any())
-            or bool(asked.active_halts or asked.open_breaks or asked.reduce_only or asked.overrides)
-            or asked.stops is not None,
-        )
+    equity: FloatArray
+    first: BoolArray
 
 
-def passes_at_a_glance(basket: Basket, limits: Limits) -> bool:
-    """Whether every control certainly passes and clips nothing. No says that it was not certain."""
-    at = basket.wanted.nonzero()[0]
-    if not stands(basket, limits, orders=len(at) > 0):
-        return False
-    if not np.abs(basket.weight).sum() <= limits.weights_sum:
-        return False
-    return len(at) == 0 or _Orders(basket, at).pass_all(limits)
+def approved_at_a_glance(asked: Proposal, limits: Limits) -> IntArray | None:
+    """What `assess` approves of a proposal, (N,), where that is certain; None where every control must be asked by itself."""
+    marked = asked.priced | asked.intended | asked.untradable | asked.unknown | (asked.open_buys > 0) | (asked.open_sells > 0)
+    if marked.any() or asked.active_halts or asked.open_breaks or asked.reduce_only or asked.overrides or asked.stops is not None:
+        return None
+    if asked.bars_present > 0 and not asked.last_session_fresh:
+        return None
+    wanted = asked.wanted
+    standing = Standing(
+        np.array([float(asked.equity)]),
+        np.array([float(asked.previous_equity)]),
+        np.array([float(asked.high_water_mark)]),
+        np.array([asked.bars_expected]),
+        np.array([asked.bars_present]),
+        np.array([asked.cycles_traded]),
+        np.array([asked.cycles_unchanged]),
+        np.array([wanted.any()]),
+    )
+    with np.errstate(over="ignore"):
+        weights = np.abs(asked.weight).sum()
+    if not (stands(standing, limits)[0] and weights <= limits.weights_sum):
+        return None
+    at = ((wanted != 0) | (asked.position != 0)).nonzero()[0]
+    baskets = Baskets(
+        Parts(np.zeros(1, dtype=np.int64), len(at)),
+        wanted[at],
+        asked.position[at],
+        asked.price[at],
+        asked.price_age[at],
+        asked.lot[at],
+        asked.volume[at],
+        asked.volatility[at],
+        asked.log_return[at],
+        asked.shortable[at],
+        asked.group[at] if limits.group_weight else None,
+        asked.groups,
+        standing.equity,
+        np.array([asked.first_basket]),
+    )
+    if not pass_all_but_buying_power(baskets, limits)[0]:
+        return None
+    return affordable(wanted, asked.position, asked.price, asked.buying_power, limits.cash_buffer)
 
 
-def stands(basket: Basket, limits: Limits, *, orders: bool) -> bool:
-    """What is asked of the book before any order: 24, 29, 31, 21, 28 and 33, and that the case is an everyday one."""
-    if basket.odd or limits.overrides or limits.restricted or basket.equity <= 0:
-        return False
-    expected, present = basket.bars_expected, basket.bars_present
-    complete = basket.last_session_fresh and expected > 0 and 0 <= present <= expected and present / expected >= limits.completeness
-    armed = 0 <= basket.cycles_traded <= limits.armed_cycles - orders
-    known = basket.cycles_unchanged >= limits.new_cycles and basket.previous_equity > 0 and basket.high_water_mark > 0
-    floor = max(basket.previous_equity * (1 - limits.daily_loss), basket.high_water_mark * (1 - limits.drawdown))
-    return complete and armed and known and basket.equity > (1 + _MARGIN) * floor
+def stands(books: Standing, limits: Limits) -> BoolArray:
+    """Whether 24, 21, 28 and 33 certainly pass, (B,); 29 and 31 are for who asks: no halt, no break, no switch to reduce-only."""
+    expected, present = books.bars_expected, books.bars_present
+    if limits.overrides or limits.restricted:
+        return np.zeros(len(expected), dtype=np.bool_)
+    complete = (present > 0) & (present <= expected) & (present / np.maximum(expected, 1) >= limits.completeness)
+    armed = (books.cycles_traded >= 0) & (books.cycles_traded <= limits.armed_cycles - books.orders)
+    known = (books.cycles_unchanged >= limits.new_cycles) & (books.previous_equity > 0) & (books.high_water_mark > 0)
+    floor = np.maximum(books.previous_equity * (1 - limits.daily_loss), books.high_water_mark * (1 - limits.drawdown))
+    return np.asarray(complete & armed & known & (books.equity > 0) & (books.equity > (1 + _MARGIN) * floor))
+
+
+def pass_all_but_buying_power(baskets: Baskets, limits: Limits) -> BoolArray:
+    """Whether the baskets certainly pass 2, 3, 4, 6 to 14 and 16, and 26 but for Σ abs(weight), and nothing of them is clipped, (B,)."""
+    count = len(baskets.equity)
+    if not len(baskets.wanted):
+        return np.ones(count, dtype=np.bool_)
+    orders = _Orders(baskets)
+    good = baskets.parts.free_of(orders.out_of_bounds(limits))
+    for basket in orders.strange(limits):
+        good[basket] &= orders.scaled(basket, limits)
+    return np.asarray(good & orders.fit_together(limits))
 
 
 class _Orders:
-    """The orders of a basket, (n,), with floats where `assess` has exact integers."""
+    """The orders of baskets, (P,), with floats where `assess` has exact integers."""
 
-    def __init__(self, basket: Basket, at: IntArray) -> None:
-        self.basket, self.at = basket, at
-        self.wanted, self.position, self.price = basket.wanted[at], basket.position[at], basket.price[at]
-        self.size = np.abs(self.wanted)
-        self.after = self.position + self.wanted
-        self.value: FloatArray = self.size * self.price.astype(np.float64)
+    def __init__(self, baskets: Baskets) -> None:
+        self.baskets, self.parts = baskets, baskets.parts
+        wanted, position = baskets.wanted, baskets.position
+        self.price = baskets.price.astype(np.float64)
+        self.size = np.abs(wanted)
+        self.after = position + wanted
+        self.left = np.abs(self.after)
         # Towards zero and not past it: the position and what is left of it have one sign, or nothing is left.
-        less = (np.abs(self.after) < np.abs(self.position)) & (self.after * np.sign(self.position) >= 0)
-        self.adding = (~less).nonzero()[0]
-        self.adds = at[self.adding]
-        self.reduces: BoolArray = less
+        self.reduces = reducing(wanted, position)
+        self.adds = (wanted != 0) & ~self.reduces
+        self.value: FloatArray = self.size * self.price
+        self.equity = self.parts.each(baskets.equity * LESS)
 
-    def pass_all(self, limits: Limits) -> bool:
-        return self._each(limits) and self._scaled(limits) and self._together(limits)
+    def out_of_bounds(self, limits: Limits) -> BoolArray:
+        """Where an order may fail 2, 3, 4, 6, 7, 8, 9 or 16, or be clipped."""
+        baskets, size, volume = self.baskets, self.size, self.baskets.volume
+        lot: IntArray | int = 1 if baskets.lot is None else baskets.lot
+        ordered = baskets.wanted != 0
+        bad = (size < 0) | (size > min(limits.order_quantity, _EXACT)) | (self.value > limits.order_value * (_MICROS * LESS))
+        bad |= (baskets.price < 1) & ordered
+        if baskets.price_age is not None:
+            bad |= ((baskets.price_age < 0) | (baskets.price_age > limits.price_age)) & ordered
+        if baskets.lot is not None:
+            bad |= (baskets.wanted % lot != 0) & (self.after % lot != 0)
+        thin = (size > volume * (limits.volume_share / _SESSIONS * LESS)) & ordered
+        if thin.any():
+            bad |= thin & ~(self.reduces & (volume >= 0) & (size <= lot))
+        bad |= (self.after < 0) & (baskets.wanted < 0) & ~baskets.shortable
+        heavy = (self.left > limits.symbol_position) | (self.left * self.price > limits.symbol_weight * self.equity)
+        return np.asarray(bad | heavy & self.adds)
 
-    def _each(self, limits: Limits) -> bool:
-        """2, 3, 4, 6, 7, 8, 9 and 16."""
-        basket, at, size = self.basket, self.at, self.size
-        if size.min() <= 0 or size.max() > min(limits.order_quantity, _EXACT):
-            return False
-        if self.value.max() > limits.order_value * (_MICROS * _LESS):
-            return False
-        if not basket.fresh:
-            age = basket.price_age[at]
-            if age.min() < 0 or age.max() > limits.price_age or self.price.min() < 1:
-                return False
-        lot = basket.lot[at]
-        if not basket.single and _count((self.wanted % lot != 0) & (self.after % lot != 0)):
-            return False
-        volume = basket.volume[at]
-        thin = size > volume * (limits.volume_share / _SESSIONS * _LESS)
-        if _count(thin) and _count(thin & ~(self.reduces & (volume >= 0) & (size <= lot))):
-            return False
-        uncovered = (self.wanted < 0) & (self.after < 0)
-        if _count(uncovered) and _count(uncovered & ~basket.shortable[at]):
-            return False
-        if not len(self.adding):
-            return True
-        left = np.abs(self.after[self.adding])
-        weight = (left * self.price[self.adding].astype(np.float64)).max()
-        return bool(left.max() <= limits.symbol_position and weight <= limits.symbol_weight * basket.equity * _LESS)
+    def strange(self, limits: Limits) -> list[int]:
+        """Baskets of which a symbol that adds lies outside the ranges of 26; where none does, neither do medians."""
+        baskets = self.baskets
+        usual = (baskets.volatility >= limits.volatility_low) & (baskets.volatility <= limits.volatility_high)
+        usual &= np.abs(baskets.log_return) <= limits.return_high  # not so where one is NaN
+        outside = self.adds & ~usual
+        return np.unique(self.parts.of[outside]).tolist() if outside.any() else []
 
-    def _scaled(self, limits: Limits) -> bool:
-        """26, whose medians lie inside their range where all of the numbers do."""
-        basket, at = self.basket, self.adds
-        if not len(at):
-            return True
-        volatility, change = basket.volatility[at], np.abs(basket.log_return[at])
-        # Where one is NaN, so are these, and no comparison holds.
-        if volatility.min() >= limits.volatility_low and volatility.max() <= limits.volatility_high and change.max() <= limits.return_high:
-            return True
+    def scaled(self, basket: int, limits: Limits) -> bool:
+        """26 of one basket, but for Σ abs(weight)."""
+        baskets = self.baskets
+        of = self.adds & (self.parts.of == basket)
         found = scale(
-            basket.weight,
-            volatility,
-            basket.log_return[at],
+            np.zeros(0),
+            baskets.volatility[of],
+            baskets.log_return[of],
             weights=limits.weights_sum,
             low=limits.volatility_low,
             high=limits.volatility_high,
@@ -187,34 +239,94 @@ class _Orders:
         )
         return bool(found.passed[0])
 
-    def _together(self, limits: Limits) -> bool:
-        """13, 14, 15, 10, 11 and 12, the adding orders taken as if none of them ever brought exposure down."""
-        basket, equity = self.basket, float(self.basket.equity) * _LESS
-        traded = float(self.value.sum())
-        bought = traded if self.wanted.min() > 0 else float(self.value[self.wanted > 0].sum())
-        most = limits.basket_value if basket.first_basket else min(limits.basket_value, limits.turnover)
-        if traded > most * equity or bought > basket.buying_power * (1 - limits.cash_buffer) * _LESS:
-            return False
-        if not len(self.adding):
-            return True
-        if not basket.fresh and _count((basket.position != 0) & (basket.price < 1)):
-            return False
-        held = basket.value.copy()
-        held[self.at[self.reduces]] = (self.after * self.price)[self.reduces]
-        exposure, more = np.abs(held), self.value[self.adding]
-        added = float(more.sum())
-        if float(exposure.sum()) + added > limits.gross_exposure * equity or abs(float(held.sum())) + added > limits.net_exposure * equity:
-            return False
-        return not limits.group_weight or self._grouped(limits, exposure, more)
+    def fit_together(self, limits: Limits) -> BoolArray:
+        """13, 14, 10, 11 and 12, the adding orders taken as if none of them ever brought exposure down, (B,)."""
+        baskets, equity, sums = self.baskets, self.baskets.equity * LESS, self.parts.sums
+        traded = sums(self.value)
+        most = np.where(baskets.first, limits.basket_value, min(limits.basket_value, limits.turnover))
+        good = (traded <= most * equity) & (traded < _ROOM)
+        kept = np.where(self.reduces, self.after, baskets.position)
+        more = np.where(self.adds, self.value, 0.0)
+        net = kept * self.price
+        exposure = np.abs(net) + more
+        within = (sums(exposure) <= limits.gross_exposure * equity) & (np.abs(sums(net)) + sums(more) <= limits.net_exposure * equity)
+        unpriced = (baskets.position != 0) & (baskets.price < 1)
+        if unpriced.any():
+            within &= self.parts.free_of(unpriced)
+        if limits.group_weight and baskets.group is not None:
+            within &= self._grouped(limits, baskets.group, exposure)
+        return np.asarray(good & (within | (sums(self.adds) == 0)))
 
-    def _grouped(self, limits: Limits, exposure: FloatArray, more: FloatArray) -> bool:
-        basket = self.basket
-        group = basket.group[self.adds]
-        if group.min() < 0:
-            return False
-        known = basket.group >= 0
-        count = len(basket.groups)
-        used = np.bincount(basket.group[known], weights=exposure[known], minlength=count)
-        used += np.bincount(group, weights=more, minlength=count)
-        caps = limits.of_groups(basket.groups) * float(basket.equity) * _LESS
-        return bool((used[group] <= caps[group]).all())
+    def _grouped(self, limits: Limits, group: IntArray, exposure: FloatArray) -> BoolArray:
+        """10, (B,)."""
+        baskets, count = self.baskets, len(self.baskets.groups)
+        known = group >= 0
+        place = self.parts.of * count + group
+        used = np.bincount(place[known], exposure[known], len(baskets.equity) * count)
+        caps = np.outer(baskets.equity * LESS, limits.of_groups(baskets.groups)).reshape(-1)
+        bad = self.adds & ~known
+        bad[known] |= self.adds[known] & ~(used <= caps)[place[known]]
+        return self.parts.free_of(bad)
+
+
+def reducing(wanted: IntArray, position: IntArray) -> BoolArray:
+    """Which orders bring a position towards zero and not past it; True where nothing is wanted of nothing, (P,)."""
+    after = position + wanted
+    return np.asarray((np.abs(after) < np.abs(position)) & (after * np.sign(position) >= 0))
+
+
+@lru_cache(maxsize=64)
+def _rest(share: float) -> Fraction | None:
+    found = exact(share)
+    return None if found is None else 1 - found
+
+
+def affordable(wanted: IntArray, position: IntArray, price: IntArray, buying_power: int, cash_buffer: float) -> IntArray:
+    """What control 15 leaves of orders that every other control passes, exactly, (N,): a buy that adds and does not fit is refused whole.
+
+    Buys that reduce come first, then those that add, by descending value and then by place; a sale pays for nothing in its own basket.
+
+    Args:
+        wanted, position: signed shares.
+        price: micros. Σ abs(wanted) · price is below 2^62.
+        buying_power: micros.
+        cash_buffer: h, the share of it that is left alone.
+    """
+    buys = (wanted > 0).nonzero()[0]
+    value = wanted[buys] * price[buys]
+    most = budget(buying_power, _rest(cash_buffer))
+    if int(value.sum()) <= most:
+        return wanted
+    adds = position[buys] >= 0
+    adds |= wanted[buys] > -position[buys]
+    spent = int(value[~adds].sum())
+    buys, value = buys[adds], value[adds]
+    turn = np.argsort(-value, kind="stable")
+    value = value[turn]
+    refused = _refused(np.negative(value).tolist(), [0, *np.cumsum(value).tolist()], most - spent)
+    if not refused:
+        return wanted
+    approved = wanted.copy()
+    approved[buys[turn[np.concatenate([np.arange(*span) for span in refused])]]] = 0
+    return approved
+
+
+def _refused(down: list[int], spent: list[int], left: int) -> list[tuple[int, int]]:
+    """Spans of those that do not fit when each takes what is left, one after the other.
+
+    Args:
+        down: costs, negated, so ascending.
+        spent: sums of the costs before each, and of all.
+        left: what there is.
+    """
+    spans: list[tuple[int, int]] = []
+    at = 0
+    while True:
+        first = max(at, bisect_right(spent, spent[at] + left) - 1)
+        if first == len(down):
+            return spans
+        left -= spent[first] - spent[at]
+        at = bisect_left(down, -left, lo=first + 1)
+        spans.append((first, at))
+        if at == len(down):
+            return spans

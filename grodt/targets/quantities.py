@@ -176,10 +176,7 @@ def _usable(forecasts: Forecasts, followed: BoolArray, construction: Constructio
 
 def _rebalanced(opinions: Opinions, count: int, held: FloatArray, caps: Caps, construction: Construction) -> tuple[FloatArray, BoolArray]:
     """Weights wanted, and where the quantity is kept instead, (K,) each."""
-    weight = sizes(opinions, count, caps, construction)
-    if construction.dollar_neutral:
-        weight = balanced(weight)
-    aim = caps.applied(_scaled(weight, opinions, construction), neutral=construction.dollar_neutral)
+    aim = aims(opinions, count, caps, construction)
     if construction.trade_share == 1.0 and construction.turnover_penalty == 0.0:
         wanted, keep = aim, np.zeros(len(aim), dtype=np.bool_)
     else:
@@ -189,6 +186,21 @@ def _rebalanced(opinions: Opinions, count: int, held: FloatArray, caps: Caps, co
     if construction.no_trade_band > 0.0:
         keep |= inside_band(wanted, aim, held, opinions.may_short, caps, construction.no_trade_band)
     return wanted, keep
+
+
+def aims(opinions: Opinions, count: int, caps: Caps, construction: Construction) -> FloatArray:
+    """Steps 1 to 3 of `target_quantities`: the weights that a book would have if trading cost nothing, (K,). No holding changes them.
+
+    Args:
+        opinions: of the symbols.
+        count: usable symbols of the whole universe.
+        caps: what untradable holdings leave of the book's.
+        construction: the parameters.
+    """
+    weight = sizes(opinions, count, caps, construction)
+    if construction.dollar_neutral:
+        weight = balanced(weight)
+    return caps.applied(_scaled(weight, opinions, construction), neutral=construction.dollar_neutral)
 
 
 def _scaled(weight: FloatArray, opinions: Opinions, construction: Construction) -> FloatArray:

@@ -63,8 +63,14 @@ def whole_micros(amount: FloatArray, name: str, symbols: Sequence[str], at: IntA
     return scaled.astype(np.int64)
 
 
-def lots_within(value: IntArray, cost: IntArray, lot: IntArray) -> IntArray:
-    """Shares of the largest whole number of lots that cost no more than the value; 0 where there is no cost. All micros, (N,)."""
+def lots_within(value: IntArray, cost: IntArray, lot: IntArray | None) -> IntArray:
+    """Shares of the largest whole number of lots that cost no more than the value; 0 where there is no cost, (N,).
+
+    Args:
+        value, cost: micros, (N,).
+        lot: shares, (N,); None: one everywhere.
+    """
     shares = value // cost if cost.all() else np.where(cost > 0, value // np.maximum(cost, 1), 0)
-    shares -= shares % lot
+    if lot is not None:
+        shares -= shares % lot
     return shares

@@ -60,7 +60,11 @@ def _inverse_volatility(opinions: Opinions, count: int, construction: Constructi
 
 
 def _equal_weight(opinions: Opinions, gross_cap: float) -> FloatArray:
-    side = (opinions.usable & (opinions.forecast > 0.0)).astype(np.float64)
-    side -= opinions.usable & opinions.may_short & (opinions.forecast < 0.0)
-    side *= gross_cap / max(1, int(np.count_nonzero(side)))
+    long = opinions.usable & (opinions.forecast > 0.0)
+    side, count = long.astype(np.float64), np.count_nonzero(long)
+    if opinions.may_short.any():
+        short = opinions.usable & opinions.may_short & (opinions.forecast < 0.0)
+        side -= short
+        count += np.count_nonzero(short)
+    side *= gross_cap / max(1, int(count))
     return side

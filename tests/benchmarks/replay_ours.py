@@ -96,15 +96,15 @@ def prepare(panel: Panel, rebalanced: str, *, evidence: bool) -> Callable[[], Ou
         limits=Limits(**_LIMITS),
         terms=FillTerms.of(COST * 10_000, 0),
     )
-    shape = panel.close[first:].shape
+    shape, symbols = panel.close[first:].shape, panel.symbols
     volatility = np.broadcast_to(0.3, shape)
 
     def run() -> Outcome:
-        combined = np.full(shape, np.nan)
+        combined = np.zeros(shape)  # nothing is wanted where nothing is said
         for row in rows.tolist():
             combined[row - first, top_decile(panel, row)] = 1.0
         none = np.empty((1, 0, width))
-        forecasts = ForecastHistory(panel.symbols, ("momentum",), none, none, combined, volatility)
+        forecasts = ForecastHistory(symbols, ("momentum",), none, none, combined, volatility)
         course = replay(history, forecasts, plan, recorder=_Evidence() if evidence else None, evidence=evidence)
         return Outcome(course.equity[-1] / 1e6, sum(len(each.places) for each in course.orders.filled))
 

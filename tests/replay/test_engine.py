@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,10 +12,8 @@ from grodt.bars.corporate_actions import CorporateAction
 from grodt.brokers.fills import FillTerms
 from grodt.errors import DataError
 from grodt.money import micros, micros_from_float
-from grodt.replay.engine import Course, Decision, Plan, Recorder, replay
-from grodt.replay.going import Going
-from grodt.replay.history import History, IntArray
-from grodt.replay.quiet import busy_rows
+from grodt.replay.engine import Course, Plan, replay
+from grodt.replay.history import History
 from grodt.replay.working import Reached
 from grodt.signals.panel import FloatArray
 from grodt.targets.construction import Construction
@@ -152,9 +149,9 @@ def test_the_first_sessions_may_be_known_and_not_replayed() -> None:
     assert age.tolist() == [1, 1, 1, 1]
 
 
-def _ended(history: History, said: FloatArray, plan: Plan, *, evidence: bool = False, recorder: Recorder | None = None) -> Course | str:
+def _ended(history: History, said: FloatArray, plan: Plan, *, evidence: bool = False) -> Course | str:
     try:
-        return replay(history, forecasts_of(history, said), plan, evidence=evidence, recorder=recorder)
+        return replay(history, forecasts_of(history, said), plan, evidence=evidence)
     except DataError as error:
         return str(error)
 
@@ -179,76 +176,3 @@ def test_with_and_without_evidence_a_replay_is_the_same(close: FloatArray, seed:
     # Cash is what came in less what was paid: nothing is lost between fills.
     spent = sum(int((each.quantity * each.price).sum() + each.commission.sum()) for each in asked.orders.filled)
     assert asked.account.cash == micros(1_000_000) - spent
-
-
-class _Onlooker:
-    """Keeps nothing; while somebody looks on, every session is gone through by itself."""
-
-    def __init__(self) -> None:
-        self.sessions = 0
-
-    def begun(self, course: Course) -> None:
-        pass
-
-    def marked(self, row: int, position: IntArray, micros: IntArray, age: IntArray, equity: int) -> None:
-        self.sessions += 1
-
-    def decided(self, decision: Decision) -> None:
-        pass
-
-
-BOUNDS: list[dict[str, float]] = [
-    {},
-    {"daily_loss": 0.02},
-    {"drawdown": 0.03},
-    {"weights_sum": 0.5},
-    {"completeness": 0.7},
-    {"armed_cycles": 3},
-]
-
-
-@examples(60)
-@given(
-    close=closes(longest=70),
-    seed=st.integers(0, 2**32 - 1),
-    rule=st.sampled_from(["week", "month"]),
-    bounds=st.sampled_from(
-        [{}, {"daily_loss": 0.02}, {"drawdown": 0.03}, {"weights_sum": 0.5}, {"completeness": 0.7}, {"armed_cycles": 3}]
-    ),
-    cap=st.sampled_from([0.12, 0.3, 0.9]),
-    members=st.booleans(),
-)
-def test_quiet_sessions_passed_by_together_are_as_each_by_itself(
-    close: FloatArray, seed: int, rule: Literal["week", "month"], bounds: dict[str, float], cap: float, members: bool
-) -> None:
-    rng = np.random.default_rng(seed)
-    history = history_of(np.round(np.clip(close, 1.0, 1e4), 2))
-    if members:
-        history = history.of_members(rng.random(close.shape) < 0.98)
-    said = np.where(rng.random(close.shape) < 0.3, NAN, 1.0)
-    plan = plan_of("1000000", replace(EQUAL, gross_cap=0.9, weight_cap=cap, rebalance=rule), **bounds)
-    onlooker = _Onlooker()
-    one, other = _ended(history, said, plan, recorder=onlooker), _ended(history, said, plan)
-    if isinstance(one, str) or isinstance(other, str):  # the book was lost
-        assert one == other
-        return
-    assert onlooker.sessions == len(history.sessions)
-    for name in ("cash", "receivable", "positions_value", "gross", "net", "held", "traded", "commission"):
-        assert same(getattr(one, name), getattr(other, name)), name
-    assert _orders(one) == _orders(other)
-    assert one.halts == other.halts
-
-
-def test_a_monthly_book_passes_most_sessions_by() -> None:
-    """So that the test above does not pass because none is ever quiet."""
-    history = history_of(random_closes(5, 100, 6))
-    plan = plan_of("1000000", replace(EQUAL, gross_cap=0.6, weight_cap=0.6, rebalance="month"))
-    going = Going(history, forecasts_of(history, np.ones((100, 6))), plan, None, evidence=False)
-    busy, row, passed = busy_rows(history, plan), 0, 0
-    while row < 100:
-        quiet = going.pass_quiet(row, busy)
-        if not quiet:
-            going.session(row)
-        passed += quiet
-        row += max(quiet, 1)
-    assert passed > 80
