@@ -61,7 +61,7 @@ class _Asked:
         marked &= (walked.value[: self.count] < EXACT) & (np.abs(walked.cash[: self.count]) < EXACT)
         base, following, left = stretch.base[self.places], stretch.following[self.places], walked.left
         bad = (walked.taken != 0) & ((base < 1) | (base > HIGHEST_PRICE_MICROS))
-        bad |= (left != 0) & (following < 1)
+        bad |= (left != 0) & (following < 1) & self.parts.each(walked.next_close[: self.legs])
         if self.plan.terms.commission_per_share:
             bad |= self.size * float(self.plan.terms.commission_per_share) > 0.999 * HIGHEST_VALUE_MICROS
         good = sums(self.size * walked.price.astype(np.float64)) < EXACT

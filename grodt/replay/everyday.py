@@ -38,6 +38,7 @@ class Book:
 
     Attributes:
         position: (N,), none below zero.
+        micros: last closes, (N,).
         cash, receivable, equity: micros.
         owed: dividends not yet paid, with the row of the session in which they are.
         previous, high_water: equity of the session before, and the highest ever; micros.
@@ -45,6 +46,7 @@ class Book:
     """
 
     position: IntArray
+    micros: IntArray
     cash: int
     receivable: int
     equity: int
@@ -66,7 +68,8 @@ class Walked:
         cash, value: money and Σ shares · close at each close, micros; cash without the dividends that were paid on the way.
         paid: those, so far.
         keeps: whether the session certainly decides to keep what is held; read where the book does not trade to its targets.
-        whole: whether everything held has a bar.
+        whole: whether everything held has a price.
+        next_close: of each leg, whether its holdings were valued at the closes of the session after the decision alone.
         had, wanted, taken, left: before each decision, what it wanted, what risk left of that, and after its fills; signed shares.
         weight: wanted.
         price, fees: of the fills, micros.
@@ -79,6 +82,7 @@ class Walked:
     paid: IntArray
     keeps: BoolArray
     whole: BoolArray
+    next_close: BoolArray
     had: IntArray
     wanted: IntArray
     taken: IntArray
@@ -166,8 +170,10 @@ class Everyday:
             first, last = begin - stretch.row, end - stretch.row
             if end == begin + 1 and leg + 1 < len(stretch.rows):
                 walked.value[first] = stretch.following[part] @ now
+                walked.next_close[leg] = True
             else:
-                self._hold(walked, stretch, columns, now, begin, end, cash + book.receivable)
+                last_close = book.micros[columns] if leg == 0 else close
+                self._hold(walked, stretch, columns, now, last_close, begin, end, cash + book.receivable)
             walked.cash[first:last] = cash
             walked.sessions = last
             equity = cash + book.receivable + int(walked.value[last - 1])
@@ -181,12 +187,12 @@ class Everyday:
         cash = np.full(count, book.cash)
         none, few = np.zeros(0, dtype=np.int64), np.zeros(0)
         keeps, whole = np.zeros(count, dtype=np.bool_), np.ones(count, dtype=np.bool_)
-        walked = Walked(0, 1, cash, value, paid, keeps, whole, none, none, none, none, few, none, none)
+        next_close = np.zeros(len(stretch.rows), dtype=np.bool_)
+        walked = Walked(0, 1, cash, value, paid, keeps, whole, next_close, none, none, none, none, few, none, none)
         if not stretch.due:
-            part = slice(0, stretch.begin[1])
-            money = book.cash + book.receivable
-            self._hold(walked, stretch, stretch.columns[part], book.position[stretch.columns[part]], stretch.row, stretch.row + 1, money)
-        value[0] = book.equity - book.cash - book.receivable  # as it was marked, whether or not everything held had a bar
+            columns, row = stretch.columns[: stretch.begin[1]], stretch.row
+            self._hold(walked, stretch, columns, book.position[columns], book.micros[columns], row, row + 1, book.cash + book.receivable)
+        value[0] = book.equity - book.cash - book.receivable
         return walked
 
     def _wanted(self, stretch: Stretch, leg: int, part: slice, had: IntArray, equity: int) -> tuple[FloatArray, IntArray]:
@@ -220,13 +226,31 @@ class Everyday:
         value = whole_micros(np.abs(weight) * usd, "target value", self._history.panel.symbols, stretch.columns[part])
         return lots_within(value, stretch.cost[part], None if stretch.lot is None else stretch.lot[part])
 
-    def _hold(self, walked: Walked, stretch: Stretch, columns: IntArray, now: IntArray, begin: int, end: int, money: int) -> None:
-        """Value what is held in the sessions from row `begin` to `end`, and say where it certainly is kept as it is."""
+    def _hold(
+        self,
+        walked: Walked,
+        stretch: Stretch,
+        columns: IntArray,
+        now: IntArray,
+        last_close: IntArray,
+        begin: int,
+        end: int,
+        money: int,
+    ) -> None:
+        """Value what is held in the sessions from row `begin` to `end`, and say where it certainly is kept as it is.
+
+        Without a bar, the last close holds, and what cannot be traded is kept.
+        """
         history, construction, limits = self._history, self._plan.construction, self._plan.limits
         held = now.nonzero()[0]
         columns, shares = columns[held], now[held]
         close = history.close[begin:end].take(columns, axis=1)
         rows = slice(begin - stretch.row, end - stretch.row)
+        if close.min(initial=1) < 1:
+            before = last_close[held]
+            for of_session in close:
+                np.copyto(of_session, before, where=of_session < 1)
+                before = of_session
         if float(close.max(initial=0)) * float(shares.sum()) > _ROOM:
             walked.whole[rows] = False
             return

@@ -13,7 +13,7 @@ from grodt.replay.stretch import MOST_LEGS, Layout, Stretch
 from grodt.replay.working import Batch, Filled, Reached
 
 #: Legs of the first stretch, and of the one after a session that was not an everyday one; while all goes well each is twice as long.
-_FEWEST_LEGS = 8
+_FEWEST_LEGS = 4
 #: Sessions gone through by themselves before another look, where nothing could be passed by again and again.
 _LONGEST_WAIT = 63
 #: Behind every key of an order.
@@ -43,12 +43,12 @@ class Passing:
         at, found, tried = row, Reach(0, True), False
         while found.marked and (stretch := self._stretch(at)) is not None:
             found, tried = self._pass(stretch), True
-            at += found.decided
             if not found.decided:
                 break
+            self._going.bring_closes_to(at + found.decided - 1 + found.marked, at)
+            at += found.decided
         if at > row:
             self._waited = 0
-            self._going.bring_closes_to(at - 1 + found.marked, row)
         elif tried:
             self._waiting = self._waited = min(2 * self._waited + 1, _LONGEST_WAIT)
         return Reach(at - row, found.marked)
@@ -65,6 +65,7 @@ class Passing:
         account, sessions = going.account, going.history.sessions
         book = Book(
             position=account.position,
+            micros=going.micros,
             cash=account.cash,
             receivable=account.receivable,
             equity=going.equity,

@@ -13,6 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from grodt.risk.controls import scale
 from grodt.risk.exact import BoolArray, FloatArray, IntArray, budget, exact
@@ -72,7 +73,7 @@ class Parts:
             sums[self._some] = found
         return sums
 
-    def each(self, amount: FloatArray) -> FloatArray:
+    def each[T: np.generic](self, amount: NDArray[T]) -> NDArray[T]:
         """(B,) to the places of each, (P,)."""
         return np.repeat(amount, self._counts)
 
