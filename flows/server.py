@@ -147,6 +147,19 @@ def start_server(home: Path) -> PrefectServer:
     return server
 
 
+def reachable_server(home: Path) -> PrefectServer | None:
+    """The server that `PREFECT_API_URL` names, or the long-lived one of this home, if it answers; starts none.
+
+    This process is pointed at it: ask before `prefect` is imported.
+    """
+    given = os.environ.get("PREFECT_API_URL")
+    found = PrefectServer(given, "given") if given and is_healthy(given) else None if given else shared_server(home)
+    if found is not None:
+        apply_environment(home)
+        os.environ["PREFECT_API_URL"] = found.api_url
+    return found
+
+
 def shared_server(home: Path) -> PrefectServer | None:
     """The long-lived server that `grodt ui` or `grodt serve` runs on this home, if one answers."""
     try:

@@ -85,6 +85,27 @@ def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None
     where = f" of book {made.book}" if made.book else ""
     out.print(f"{word} by {made.decisions[-1].person}: {made.kind} {made.short}{where}, {acted.what}", soft_wrap=True)
     out.print(acted.then, soft_wrap=True)
+    _wake(made)
+
+
+def _wake(request: "Request") -> None:
+    """Let the flow run that waits for a decided basket in the Prefect UI go on, where there is one."""
+    from flows.desk import ledger_at_home
+    from flows.server import reachable_server
+    from grodt.ledger import basket_requests
+    from grodt.ledger.runs import attempts_of
+    from tasks.environment import clock, environment
+
+    if request.kind != basket_requests.KIND or request.state(clock(environment())()) == "waiting":
+        return
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        asked = [each.flow_run_id for each in attempts_of(tx, request.subject["run_id"]) if each.outcome == "waiting" and each.flow_run_id]
+    if not asked or reachable_server(environment().home) is None:
+        return
+    from flows.waiting import wake  # loads Prefect: only where its server is there
+
+    if wake(asked[-1], request):
+        out.print("the flow run that waits in the Prefect UI goes on with it by itself", soft_wrap=True)
 
 
 def _row(request: "Request") -> dict[str, object]:

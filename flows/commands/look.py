@@ -123,9 +123,11 @@ def orders(
 ) -> None:
     """Orders that a session decided, with the state they have reached."""
     from flows.desk import calendar_of, chosen_book, ledger_at_home
+    from grodt.execution.approving import answer_of
     from grodt.ledger.orders import orders_decided
     from grodt.ledger.runs import find_run, run_id, runs_of
     from grodt.money import decimal
+    from tasks.environment import clock, environment
     from tasks.kinds import END_OF_DAY
 
     day = None if session is None else parse_session(session)
@@ -134,8 +136,9 @@ def orders(
         if day is None:
             day = next((run.session for run in runs_of(tx, name, 1)), None)
         found = orders_decided(tx, name, day) if day else ()
-        ran = day is not None and find_run(tx, run_id(name, END_OF_DAY, day)) is not None
-    if day is not None and not ran and not found:
+        run = find_run(tx, run_id(name, END_OF_DAY, day)) if day is not None else None
+        answer = answer_of(tx, run, clock(environment())()) if run is not None and not found else None
+    if day is not None and run is None and not found:
         calendar_of(name).require_session(day)
     rows = [
         {
@@ -156,7 +159,8 @@ def orders(
     columns = ["symbol", "side", "quantity", "reference_price", "state", "filled_quantity", "average_fill_price"]
     reasons = ["reason"] if any(row["reason"] for row in rows) else []
     title = f"orders of {name} decided at the close of {day}" if day else f"orders of {name}"
-    empty = "none" if ran else "that session was not run" if day else "no run yet"
+    nothing = "none" if answer is None or answer.request is None else str(answer)
+    empty = nothing if run is not None else "that session was not run" if day else "no run yet"
     show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty, optional=["client_order_id"])
 
 

@@ -74,7 +74,10 @@ def _run(asked: "Asked", server: PrefectServer, progress: Progress) -> None:
         run_one(asked, each, progress)
         if each in asked.waiting():
             left = len(asked.to_run) - number
-            progress.done(f"{asked.book} {each}  waits for people" + (f"; {left} later sessions are not run before that" if left else ""))
+            progress.done(
+                f"{asked.book} {each}  waits for people"
+                + (f"; {left} later {'session is' if left == 1 else 'sessions are'} not run before that" if left else "")
+            )
             return
 
 

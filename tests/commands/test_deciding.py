@@ -123,6 +123,10 @@ def test_status_says_what_waits_and_who_approved_what(grodt: Command, waits: Hom
     asked = f"basket {basket}, 5 orders of session 2015-11-23, worth 899,822.02 USD, asked by risk: 2 more must agree before {UNTIL}"
     assert asked in grodt(waits, "status").out
     assert json.loads(grodt(waits, "status", "--json").out)[0]["waiting"] == [asked]
+    assert (
+        f"orders of small decided at the close of 2015-11-23: basket {basket} of book small waits for 2 people"
+        in grodt(waits, "orders").out
+    )
     for name in ("ann", "bob"):
         grodt(waits, "approve", basket, "--reason", f"{name} looked", "--author", name)
     waits.run(MON)

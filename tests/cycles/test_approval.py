@@ -21,7 +21,7 @@ from tests.cycles.driver import Home
 from tests.cycles.small_world import MON, TUE, books_text, small_home
 
 #: Monday's close is at 21:00 UTC; its basket can wait until two minutes before Tuesday's open.
-EVENING, NIGHT, MORNING = "2015-11-23T22:00:00Z", "2015-11-24T03:00:00Z", "2015-11-24T14:28:00Z"
+EVENING, NIGHT, LATER, MORNING = "2015-11-23T22:00:00Z", "2015-11-24T03:00:00Z", "2015-11-24T04:00:00Z", "2015-11-24T14:28:00Z"
 #: Of the paper broker, so that the configuration is another.
 OTHER_TERMS = "slippage_bps: 6, commission_bps: 1"
 UNTIL = datetime(2015, 11, 24, 14, 28, tzinfo=UTC)
@@ -191,7 +191,7 @@ def test_a_superseded_basket_cannot_be_approved_even_when_the_input_is_as_before
     with pytest.raises(ConfigError, match=f"can no longer be decided: its input changed, and basket {second.short} stands in its place"):
         _say(waits, first, "approve", "ann")
     waits.books.write_text(books_text(approval="two"))
-    _run(waits, NIGHT)
+    _run(waits, LATER)
     third = _asked(waits)[-1]
     assert third.subject["orders"] == first.subject["orders"]
     assert third.request_id not in (first.request_id, second.request_id)
