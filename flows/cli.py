@@ -10,6 +10,7 @@ import typer
 
 import grodt
 from flows.commands import (
+    breaks,
     catalog,
     check_signal,
     deciding,
@@ -19,7 +20,6 @@ from flows.commands import (
     limits,
     look,
     override,
-    people,
     replay,
     research,
     run,
@@ -50,7 +50,7 @@ for commands in (
     catalog,
     check_signal,
     halts,
-    people,
+    breaks,
     deciding,
     versions,
     verify,

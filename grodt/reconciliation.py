@@ -146,7 +146,7 @@ def reconcile(
         )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
-        f"Find the cause with `grodt breaks`, end each with `grodt resolve NUMBER --reason WHY`, "
+        f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
 

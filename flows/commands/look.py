@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: status, positions, orders, breaks."""
+"""Commands that look and change nothing: status, positions, orders."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -7,18 +7,16 @@ import typer
 
 from flows.commands.options import Book, Json
 from flows.commands.tables import money, show, show_facts, show_json
-from flows.progress import out
 from grodt.sessions import parse_session
 
 if TYPE_CHECKING:
-    from grodt.ledger.breaks import OpenBreak
     from grodt.ledger.marks import Mark
     from grodt.ledger.runs import Run
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (status, positions, orders, breaks):
+    for command in (status, positions, orders):
         app.command(command.__name__)(command)
 
 
@@ -164,20 +162,6 @@ def orders(
     show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty, optional=["client_order_id"])
 
 
-def breaks(book: Book = None, as_json: Json = False) -> None:
-    """Open breaks: where our ledger and the broker differ, and corporate actions that came too late to be applied."""
-    from flows.desk import chosen_book, ledger_at_home
-    from grodt.ledger.breaks import open_breaks
-
-    name = chosen_book(book)
-    with ledger_at_home() as ledger, ledger.read() as tx:
-        found = open_breaks(tx, name)
-    columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "first_seen", "last_seen"]
-    show(f"open breaks of {name}", columns, [_differing(each) for each in found], as_json=as_json, empty="none", most_places=6)
-    if found and not as_json:
-        out.print(f"when its cause is mended: grodt resolve {found[0].break_id} --reason WHY, and then grodt rearm", soft_wrap=True)
-
-
 def _last(run: "Run | None") -> str:
     if run is None:
         return "none yet"
@@ -208,21 +192,4 @@ def _valued(mark: "Mark | None") -> dict[str, str]:
         "cash": money(decimal(mark.cash)),
         "gross exposure": f"{mark.gross:.2%}",
         "drawdown": f"{mark.drawdown:.2%}",
-    }
-
-
-def _differing(each: "OpenBreak") -> dict[str, object]:
-    found = each.difference
-    ours, theirs = found.shown(found.ours), found.shown(found.theirs)
-    return {
-        "break_id": each.break_id,
-        "kind": found.kind,
-        "symbol": found.symbol,
-        "ours": ours,
-        "theirs": theirs,
-        "difference": ours - theirs,
-        "unit": "USD" if found.in_cash else "shares",
-        "first_seen": each.first_session,
-        "last_seen": each.last_session,
-        "run_id": each.run_id,
     }

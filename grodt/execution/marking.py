@@ -9,7 +9,7 @@ from grodt.lake import Lake, Snapshot
 from grodt.ledger.entries import Holding
 from grodt.ledger.leases import Lease
 from grodt.ledger.marks import Mark, latest_mark, record_mark
-from grodt.ledger.postings import cash, deposits, holdings, receivable
+from grodt.ledger.postings import cash, deposited, holdings, receivable
 from grodt.ledger.unit import Ledger
 from grodt.ledger.valuation import Close, value_book
 from grodt.money import micros_from_float
@@ -52,7 +52,7 @@ def mark_book(
         held = holdings(tx, book)
         money, owed = cash(tx, book), receivable(tx, book)
         previous = latest_mark(tx, book, before=session)
-        flows = deposits(tx, book) if previous is None else 0
+        flows = deposited(tx, book, None if previous is None else previous.session, session)
     bars = last_closes(lake, snapshot, source, calendar, session, symbols=held, always=held)
     closes = {symbol: Close(day, micros_from_float(price)) for symbol, day, price in bars.iter_rows()}
     mark = value_book(book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.errors import ConfigError
-from grodt.ledger import basket_requests, limits, overrides, rearming
+from grodt.ledger import basket_requests, corrections, limits, overrides, rearming
 from grodt.ledger.requests import Request, Verdict, decide, find_request
 from grodt.ledger.transaction import Read, Write
 
@@ -59,6 +59,15 @@ KINDS: Mapping[str, Kind] = {
     ),
     limits.KIND: Kind(what=limits.what_is_asked, carry_out=limits.carry_out, refusal=limits.refusal),
     overrides.KIND: Kind(what=overrides.what_is_asked, carry_out=overrides.carry_out),
+    corrections.CORRECTION: Kind(
+        what=corrections.what_is_corrected,
+        carry_out=corrections.book_correction,
+        turned_down=lambda _request: "nothing is booked, and the break stays open",
+        refusal=corrections.no_correction,
+    ),
+    corrections.WITHDRAWAL: Kind(
+        what=corrections.what_is_withdrawn, carry_out=corrections.book_withdrawal, refusal=corrections.no_withdrawal
+    ),
     rearming.REARM: Kind(
         what=rearming.what,
         carry_out=rearming.carry_out,

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import Row, insert, select, update
 
 from grodt.errors import ConfigError
-from grodt.ledger.tables import breaks
+from grodt.ledger.requests import require_person
+from grodt.ledger.tables import breaks, fills, orders
 from grodt.ledger.transaction import Read, Write
-from grodt.money import decimal
+from grodt.money import Micros, decimal, divide_half_even
 
 BreakKind = Literal["position", "fraction", "cash", "order", "action"]
 #: A fraction of a share is counted in billionths, the finest that a broker we know holds.
@@ -48,7 +49,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class OpenBreak:
-    """A break that nobody has resolved yet.
+    """A break as a work item.
 
     Attributes:
         break_id: its number.
@@ -57,6 +58,8 @@ class OpenBreak:
         first_session, first_seen_at: when it was first seen.
         last_session, last_seen_at: when it was last seen.
         run_id: the run that last saw it.
+        owner: who works it; None: nobody yet.
+        resolved_at, resolved_reason, resolved_author: of its end; None while it is open.
     """
 
     break_id: int
@@ -67,6 +70,14 @@ class OpenBreak:
     last_session: date
     last_seen_at: datetime
     run_id: str
+    owner: str | None = None
+    resolved_at: datetime | None = None
+    resolved_reason: str | None = None
+    resolved_author: str | None = None
+
+    def age(self, now: datetime) -> timedelta:
+        """Since it was first seen, up to its resolution or now."""
+        return (self.resolved_at or now) - self.first_seen_at
 
 
 def record_breaks(tx: Write, book: str, session: date, breaks: Iterable[Break], run_id: str, now: datetime) -> None:
@@ -79,6 +90,63 @@ def open_breaks(tx: Read, book: str) -> tuple[OpenBreak, ...]:
     """Open breaks of a book, oldest first."""
     query = select(breaks).where(breaks.c.book == book, breaks.c.resolved_at.is_(None)).order_by(breaks.c.break_id)
     return tuple(_open_break(row) for row in tx.connection.execute(query))
+
+
+def all_breaks(tx: Read, book: str) -> tuple[OpenBreak, ...]:
+    """Every break of a book, resolved ones too, oldest first."""
+    query = select(breaks).where(breaks.c.book == book).order_by(breaks.c.break_id)
+    return tuple(_open_break(row) for row in tx.connection.execute(query))
+
+
+def find_break(tx: Read, break_id: int) -> OpenBreak:
+    """A break by its number, whether open or resolved.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    row = tx.connection.execute(select(breaks).where(breaks.c.break_id == break_id)).first()
+    if row is None:
+        raise ConfigError(f"there is no break {break_id}; `grodt breaks --all` lists them")
+    return _open_break(row)
+
+
+def require_open(tx: Read, break_id: int) -> OpenBreak:
+    """An open break by its number.
+
+    Raises:
+        ConfigError: there is no such open break.
+    """
+    found = find_break(tx, break_id)
+    if found.resolved_at is not None:
+        raise ConfigError(f"there is no open break {break_id}; `grodt breaks` lists those that are open")
+    return found
+
+
+def assign_break(tx: Write, break_id: int, owner: str) -> OpenBreak:
+    """Give an open break to a person.
+
+    Raises:
+        ConfigError: there is no such open break, or the name is none of a person.
+    """
+    require_open(tx, break_id)
+    tx.connection.execute(update(breaks).where(breaks.c.break_id == break_id).values(owner=require_person(owner)))
+    return find_break(tx, break_id)
+
+
+def money_value(tx: Read, found: OpenBreak) -> Micros | None:
+    """What the difference is worth, micros, at the last price that the ledger knows of its symbol; None where it knows none."""
+    apart = found.difference.theirs - found.difference.ours
+    if found.difference.in_cash:
+        return Micros(abs(apart))
+    symbol = found.difference.symbol.split()[0]
+    if found.difference.kind == "order":
+        symbol = tx.connection.execute(select(orders.c.symbol).where(orders.c.client_order_id == symbol)).scalar_one_or_none() or symbol
+    traded = select(fills.c.price).where(fills.c.book == found.book, fills.c.symbol == symbol).order_by(fills.c.number.desc()).limit(1)
+    price = tx.connection.execute(traded).scalar_one_or_none()
+    if price is None:
+        return None
+    unit = 10**FRACTION_DIGITS if found.difference.kind == "fraction" else 1
+    return Micros(divide_half_even(abs(apart) * price, unit))
 
 
 def resolve_break(tx: Write, break_id: int, reason: str, author: str, now: datetime) -> None:
@@ -113,4 +181,8 @@ def _open_break(row: Row[Any]) -> OpenBreak:
         last_session=row.last_session,
         last_seen_at=row.last_seen_at,
         run_id=row.run_id,
+        owner=row.owner,
+        resolved_at=row.resolved_at,
+        resolved_reason=row.resolved_reason,
+        resolved_author=row.resolved_author,
     )

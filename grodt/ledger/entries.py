@@ -12,7 +12,8 @@ Accounts of a book (debits are positive):
 | commission | currency | yes | paid |
 | borrow | currency | yes | paid for borrowed shares |
 | dividend, realised | currency | yes | income, so a gain is negative |
-| capital | currency | | deposits, negative |
+| capital | currency | | deposits less withdrawals, negative |
+| correction | currency | shares: yes | what corrections lost; a gain is negative |
 
 A position is held at average cost. What closes a position relieves its cost pro rata, rounded half-even to a micro; what opens
 one adds to it; a trade through zero does both. A split changes shares and leaves the cost as it is; a change of symbol moves shares and
@@ -34,8 +35,12 @@ from grodt.money import Micros, divide_half_even
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 
-EntryKind = Literal["deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost"]
-Account = Literal["position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital"]
+EntryKind = Literal[
+    "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost", "withdrawal", "correction"
+]
+Account = Literal[
+    "position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital", "correction"
+]
 
 SHARES = "shares"
 CURRENCY = "USD"
@@ -121,6 +126,48 @@ def deposit_entry(book: str, amount: Micros, currency: str, session: date) -> En
         raise ConfigError(f"book {book}: capital is in {currency}, and the ledger keeps {CURRENCY}; give the capital in {CURRENCY}")
     lines = _lines(("cash", currency, "", amount), ("capital", currency, "", -amount))
     return Entry(f"deposit:{book}:{session}", "deposit", book, session, "deposit", lines)
+
+
+def transfer_entry(entry_id: str, book: str, amount: Micros, session: date, reason: str) -> Entry:
+    """Cash that a person brought into the book, or took out of it when negative."""
+    lines = _lines(("cash", CURRENCY, "", amount), ("capital", CURRENCY, "", -amount))
+    return Entry(entry_id, "deposit" if amount > 0 else "withdrawal", book, session, reason, lines)
+
+
+def cash_correction_entry(entry_id: str, book: str, change: Micros, session: date, reason: str) -> Entry:
+    """Cash that the broker has and we had not, or the other way round: a gain or a loss."""
+    lines = _lines(("cash", CURRENCY, "", change), ("correction", CURRENCY, "", -change))
+    return Entry(entry_id, "correction", book, session, reason, lines)
+
+
+def share_correction_entry(
+    entry_id: str, book: str, symbol: str, held: Holding, change: int, price: Micros | None, session: date, reason: str
+) -> Entry:
+    """Shares that the broker has and we had not, or the other way round.
+
+    Args:
+        entry_id, book, symbol, session, reason: of the entry.
+        held: the position before it.
+        change: signed shares.
+        price: what one was paid with, in micros: booked as a fill without commission. None: no cash moved, and the cost stays as it is,
+            as in a split; of a position that ends it is a loss.
+
+    Raises:
+        ConfigError: no price, and the position opens or turns round, so that its cost cannot be known.
+    """
+    after = held.quantity + change
+    if price is None and (held.quantity == 0 or held.quantity * after < 0):
+        raise ConfigError(f"{symbol}: {held.quantity} shares would become {after}, whose cost is not known; say it with --price, a share")
+    added = (-held.cost if after == 0 else 0) if price is None else cost_added(held, change, price)
+    paid = 0 if price is None else change * price
+    lines = _lines(
+        ("position", SHARES, symbol, change),
+        ("market", SHARES, symbol, -change),
+        ("cash", CURRENCY, "", -paid),
+        ("cost", CURRENCY, symbol, added),
+        ("correction" if price is None else "realised", CURRENCY, symbol, paid - added),
+    )
+    return Entry(entry_id, "correction", book, session, reason, lines)
 
 
 def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:

@@ -40,6 +40,7 @@ __all__ = [
     "commission_total",
     "delisting_entry",
     "deposit_entry",
+    "deposited",
     "deposits",
     "dividend_entry",
     "dividend_payment_entry",
@@ -176,6 +177,16 @@ def dividend_total(tx: Read, book: str) -> Micros:
 def deposits(tx: Read, book: str) -> Micros:
     """What was brought into the book, less what was taken out. A book without an entry has 0."""
     return Micros(-_total(tx, book, "capital"))
+
+
+def deposited(tx: Read, book: str, after: date | None, until: date) -> Micros:
+    """Deposits less withdrawals of the sessions after one (None: from the first on) up to another."""
+    query = (
+        select(func.coalesce(func.sum(postings.c.amount), 0))
+        .join(entries, entries.c.entry_id == postings.c.entry_id)
+        .where(postings.c.book == book, postings.c.account == "capital", entries.c.session <= until)
+    )
+    return Micros(-tx.connection.execute(query if after is None else query.where(entries.c.session > after)).scalar_one())
 
 
 def unpaid_dividends(tx: Read, book: str) -> tuple[tuple[str, date, date, Micros], ...]:

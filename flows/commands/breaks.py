@@ -1,0 +1,220 @@
+"""`grodt breaks`: differences between our ledger and the broker as work items; deposits and withdrawals that answer them."""
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.options import Author, Book, Json, Reason, author_of
+from flows.commands.tables import cell, show, show_json
+from flows.progress import out
+from grodt.errors import ConfigError
+from grodt.money import Micros, decimal, micros
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from grodt.ledger.break_evidence import Evidence
+    from grodt.ledger.breaks import OpenBreak
+    from grodt.ledger.unit import Read
+
+Number = Annotated[int, typer.Argument(help="Number of the break, from `grodt breaks`.")]
+Amount = Annotated[str, typer.Argument(help="USD, such as 25000 or 125.50.")]
+
+breaks = typer.Typer(help="Breaks: where our ledger and the broker differ, and what people do about it.", invoke_without_command=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(breaks, name="breaks")
+    app.command("deposit")(deposit)
+    app.command("withdraw")(withdraw)
+
+
+@breaks.callback()
+def show_breaks(
+    context: typer.Context,
+    book: Book = None,
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Open breaks: where our ledger and the broker differ, and corporate actions that came too late to be applied."""
+    if context.invoked_subcommand is not None:
+        return
+    from flows.desk import chosen_book, ledger_at_home
+    from grodt.ledger.breaks import all_breaks, open_breaks
+    from tasks.environment import clock, environment
+
+    name, now = chosen_book(book), clock(environment())()
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        found = all_breaks(tx, name) if everything else open_breaks(tx, name)
+        rows = [_row(tx, each, now) for each in found]
+    columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "value", "first_seen", "age_days", "owner"]
+    title = f"breaks of {name}" if everything else f"open breaks of {name}"
+    show(
+        title,
+        [*columns, *(["resolution"] if everything else [])],
+        rows,
+        as_json=as_json,
+        empty="none",
+        most_places=6,
+        optional=("value", "owner"),
+    )
+    first = next((each.break_id for each in found if each.resolved_at is None), None)
+    if first is not None and not as_json:
+        out.print(f"why: grodt breaks explain {first}; ours to theirs: grodt breaks correct {first} --reason WHY", soft_wrap=True)
+        out.print(f"when its cause is mended: grodt breaks resolve {first} --reason WHY, and then grodt rearm", soft_wrap=True)
+
+
+@breaks.command("assign")
+def assign(break_id: Number, person: Annotated[str, typer.Argument(help="Who works it from now on.")]) -> None:
+    """Give a break to a person."""
+    from flows.desk import ledger_at_home
+    from grodt.ledger.breaks import assign_break
+
+    with ledger_at_home() as ledger, ledger.write() as tx:
+        found = assign_break(tx, break_id, person)
+    out.print(f"break {break_id} of book {found.book} is {found.owner}'s", soft_wrap=True)
+
+
+@breaks.command("explain")
+def explain(break_id: Number, as_json: Json = False) -> None:
+    """What the ledger has around a break: orders with their events, fills, and what moved the figure that differs."""
+    from flows.desk import ledger_at_home
+    from grodt.ledger.break_evidence import evidence_of
+    from grodt.ledger.breaks import find_break
+    from tasks.environment import clock, environment
+
+    now = clock(environment())()
+    with ledger_at_home() as ledger, ledger.read() as tx:
+        found = find_break(tx, break_id)
+        row, evidence = _row(tx, found, now), evidence_of(tx, found)
+    if as_json:
+        moved = [each | {"amount": _amount(each["amount"], evidence.symbol)} for each in evidence.entries]
+        told = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.fills]
+        show_json([row | {"from": evidence.start, "to": evidence.end, "orders": evidence.orders, "fills": told, "entries": moved}])
+    else:
+        _print(row, evidence)
+
+
+@breaks.command("resolve")
+def resolve(break_id: Number, reason: Reason, author: Author = None) -> None:
+    """Close a break whose cause is mended. It changes no position: a difference that is still there comes back with the next cycle."""
+    from flows.desk import ledger_at_home
+    from grodt.ledger.breaks import resolve_break
+    from tasks.environment import clock, environment
+
+    with ledger_at_home() as ledger, ledger.write() as tx:
+        resolve_break(tx, break_id, reason, author_of(author), clock(environment())())
+    out.print(f"break {break_id} is resolved; a halt of its book holds until `grodt rearm --reason WHY`", soft_wrap=True)
+
+
+@breaks.command("correct")
+def correct(
+    break_id: Number,
+    reason: Reason,
+    price: Annotated[str | None, typer.Option("--price", help="USD that a share was paid with; without it no cash moves.")] = None,
+    author: Author = None,
+) -> None:
+    """Ask for the entry that brings our side to theirs. A second person's approval books it and resolves the break."""
+    from flows.desk import ledger_at_home
+    from grodt.ledger.acts import in_words
+    from grodt.ledger.corrections import propose_correction
+    from tasks.environment import clock, environment
+
+    paid = None if price is None else _micros("--price", price)
+    with ledger_at_home() as ledger, ledger.write() as tx:
+        asked = propose_correction(tx, break_id, paid, by=author_of(author), reason=reason, now=clock(environment())())
+    out.print(in_words(asked), soft_wrap=True)
+
+
+def deposit(amount: Amount, reason: Reason, book: Book = None, author: Author = None) -> None:
+    """Book cash that was brought into the account at the broker."""
+    from flows.desk import calendar_of, chosen_book, ledger_at_home
+    from grodt.ledger.corrections import deposit as book_deposit
+    from tasks.environment import clock, environment
+
+    name, paid = chosen_book(book), _micros("AMOUNT", amount)
+    with ledger_at_home() as ledger, ledger.write() as tx:
+        entry = book_deposit(tx, name, paid, calendar_of(name).next, by=author_of(author), reason=reason, now=clock(environment())())
+    out.print(f"deposit of {decimal(paid)} USD booked in session {entry.session} of book {name}", soft_wrap=True)
+
+
+def withdraw(amount: Amount, reason: Reason, book: Book = None, author: Author = None) -> None:
+    """Ask for cash to be booked as taken out of the account at the broker. A second person's approval books it."""
+    from flows.desk import calendar_of, chosen_book, ledger_at_home
+    from grodt.ledger.acts import in_words
+    from grodt.ledger.corrections import ask_to_withdraw
+    from tasks.environment import clock, environment
+
+    name, paid = chosen_book(book), _micros("AMOUNT", amount)
+    with ledger_at_home() as ledger, ledger.write() as tx:
+        asked = ask_to_withdraw(tx, name, paid, calendar_of(name).next, by=author_of(author), reason=reason, now=clock(environment())())
+    out.print(in_words(asked), soft_wrap=True)
+
+
+def _micros(name: str, text: str) -> Micros:
+    try:
+        return micros(Decimal(text))
+    except (InvalidOperation, ValueError):
+        raise ConfigError(f"{name} {text!r} is no amount in USD with at most six decimals, such as 125.50") from None
+
+
+def _row(tx: "Read", each: "OpenBreak", now: "datetime") -> dict[str, Any]:
+    from grodt.ledger.breaks import money_value
+
+    found, value = each.difference, money_value(tx, each)
+    ours, theirs = found.shown(found.ours), found.shown(found.theirs)
+    return {
+        "break_id": each.break_id,
+        "book": each.book,
+        "kind": found.kind,
+        "symbol": found.symbol,
+        "ours": ours,
+        "theirs": theirs,
+        "difference": ours - theirs,
+        "unit": "USD" if found.in_cash else "shares",
+        "value": None if value is None else decimal(value),
+        "first_seen": each.first_session,
+        "age_days": each.age(now).days,
+        "last_seen": each.last_session,
+        "owner": each.owner,
+        "resolution": each.resolved_reason,
+        "resolved_by": each.resolved_author,
+        "run_id": each.run_id,
+    }
+
+
+def _amount(amount: int, symbol: str) -> int | Decimal:
+    return amount if symbol else decimal(amount)
+
+
+def _print(row: dict[str, Any], evidence: "Evidence") -> None:
+    from rich.tree import Tree
+
+    value = "not known" if row["value"] is None else f"{cell(row['value'], 2)} USD"
+    what = " ".join(filter(None, (row["kind"], row["symbol"])))
+    tree = Tree(f"break {row['break_id']} of book {row['book']}: {what}", guide_style="dim")
+    tree.add(f"ours {cell(row['ours'], 6)}, theirs {cell(row['theirs'], 6)} {row['unit']}, worth {value}")
+    tree.add(f"first seen in {row['first_seen']}, {row['age_days']} days ago, last in {row['last_seen']} by {row['run_id']}")
+    tree.add(f"owner: {row['owner'] or 'nobody yet'}" + (f"; resolved: {row['resolution']}" if row["resolution"] else ""))
+    span = f"of {evidence.start} to {evidence.end}"
+    if evidence.symbol:
+        branch = tree.add(f"orders in {evidence.symbol} decided {span}" + ("" if evidence.orders else ": none"))
+        for each in evidence.orders:
+            of_order = branch.add(f"{each['session']} {each['side']} {each['quantity']:,}: {each['state']} ({each['client_order_id']})")
+            for event in each["events"]:
+                reason = f": {event['reason']}" if event["reason"] else ""
+                of_order.add(f"{cell(event['recorded_at'], 0)} {event['state']}, {event['filled_quantity']:,} filled{reason}")
+        branch = tree.add(f"fills {span}" + ("" if evidence.fills else ": none"))
+        for each in evidence.fills:
+            branch.add(
+                f"{each['session']} {each['side']} {each['quantity']:,} at {cell(decimal(each['price']), 4)} ({each['execution_id']})"
+            )
+    unit = "shares" if evidence.symbol else "USD"
+    branch = tree.add(
+        f"entries that moved {'the position' if evidence.symbol else 'cash'}, {span}" + ("" if evidence.entries else ": none")
+    )
+    for each in evidence.entries:
+        branch.add(f"{each['session']} {each['kind']} {cell(_amount(each['amount'], evidence.symbol), 2)} {unit}: {each['memo']}")
+    out.print(tree)

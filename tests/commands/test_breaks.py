@@ -1,0 +1,134 @@
+"""grodt breaks, deposit, withdraw: what people see of a break and do about it, with who and why."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.unit import Ledger
+from tests.cycles.driver import Home
+from tests.cycles.small_world import MON, TUE, WED
+from tests.flows.commands import Command
+
+
+@pytest.fixture
+def broken(home: Home) -> Home:
+    """A break of a position, of cash and of an order, as our side stands."""
+    ledger = Ledger.open(f"sqlite:///{home.folder}/ledger.db")
+    ((rise,),) = home.sql("SELECT sum(amount) FROM postings WHERE account = 'position' AND symbol = 'RISE'")
+    ((cash,),) = home.sql("SELECT sum(amount) FROM postings WHERE account = 'cash'")
+    found = [
+        Break("position", "RISE", rise, rise - 23),
+        Break("cash", "", cash, cash - 10_010_000),
+        Break("order", f"small-eod-{WED:%Y%m%d}-RISE-0", 23, 0),
+    ]
+    with ledger.write() as tx:
+        record_breaks(tx, "small", WED, found, f"small-eod-{WED}", datetime(2015, 11, 25, 22, tzinfo=UTC))
+    ledger.close()
+    return home
+
+
+def _json(grodt: Command, home: Home, *arguments: str) -> list[dict[str, Any]]:
+    ended = grodt(home, *arguments, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    rows: list[dict[str, Any]] = json.loads(ended.out)
+    return rows
+
+
+def _position(home: Home) -> int:
+    ((shares,),) = home.sql("SELECT sum(amount) FROM postings WHERE account = 'position' AND symbol = 'RISE'")
+    return int(shares)
+
+
+def test_none(grodt: Command, three_days: Home) -> None:
+    assert grodt(three_days, "breaks").out == "open breaks of small: none\n"
+    assert _json(grodt, three_days, "breaks") == []
+
+
+def test_a_break_is_shown_with_its_worth_its_age_and_its_owner(grodt: Command, broken: Home) -> None:
+    assert grodt(broken, "breaks", "assign", "1", "ann").out == "break 1 of book small is ann's\n"
+    ((price,),) = broken.sql("SELECT price FROM fills WHERE symbol = 'RISE' ORDER BY number DESC LIMIT 1")
+    first, money, order = _json(grodt, broken, "breaks")
+    assert (first["kind"], first["symbol"], first["difference"], first["unit"], first["owner"]) == ("position", "RISE", 23, "shares", "ann")
+    assert first["value"] == f"{23 * price / 10**6:.6f}"
+    assert (first["first_seen"], first["age_days"]) == (str(WED), 9)
+    assert (money["difference"], money["value"], money["unit"]) == ("10.010000", "10.010000", "USD")
+    assert order["value"] == first["value"], "an order in a symbol that was traded"
+    shown = grodt(broken, "breaks").out
+    assert "ann" in shown
+    assert "10.01" in shown
+    assert shown.endswith("when its cause is mended: grodt breaks resolve 1 --reason WHY, and then grodt rearm\n")
+
+
+def test_explain_shows_orders_fills_and_what_moved_the_figure(grodt: Command, broken: Home) -> None:
+    shown = grodt(broken, "breaks", "explain", "1").out
+    fills = broken.sql("SELECT execution_id FROM fills WHERE symbol = 'RISE'")
+    assert shown.startswith("break 1 of book small: position RISE\n")
+    assert fills
+    for (execution_id,) in fills:
+        assert f"({execution_id})" in shown
+    for day in (MON, TUE, WED):
+        assert f"small-eod-{day:%Y%m%d}-RISE-0" in shown
+    (row,) = _json(grodt, broken, "breaks", "explain", "1")
+    assert sum(each["amount"] for each in row["entries"]) == _position(broken) == row["ours"]
+    (money,) = _json(grodt, broken, "breaks", "explain", "2")
+    assert (money["orders"], money["fills"]) == ([], [])
+    assert {each["kind"] for each in money["entries"]} >= {"deposit", "fill"}
+    assert grodt(broken, "breaks", "explain", "9").err == "error: there is no break 9; `grodt breaks --all` lists them\n"
+
+
+def test_a_correction_is_booked_by_the_second_person(grodt: Command, broken: Home) -> None:
+    before = _position(broken)
+    asked = grodt(broken, "breaks", "correct", "1", "--price", "50.5", "--reason", "sold by hand", "--author", "ann")
+    assert asked.status == 0
+    assert f"break 1: RISE from {before:,} to {before - 23:,} shares, at 50.500000 USD a share" in asked.out
+    assert _position(broken) == before
+    (waiting,) = _json(grodt, broken, "waiting")
+    done = grodt(broken, "approve", waiting["id"], "--reason", "seen", "--author", "bob")
+    assert done.status == 0
+    assert "break 1 is resolved" in done.out
+    assert _position(broken) == before - 23
+    assert broken.sql("SELECT kind, memo FROM entries WHERE kind = 'correction'") == [("correction", "sold by hand")]
+    assert broken.sql("SELECT resolved_reason, resolved_author FROM breaks WHERE break_id = 1") == [
+        ("corrected: sold by hand", "ann and bob")
+    ]
+    assert [row["result"] for row in json.loads(grodt(broken, "verify", "--json").out)].count("FAIL") == 1, "the other breaks are open"
+
+
+def test_resolved_ones_are_shown_with_all(grodt: Command, broken: Home) -> None:
+    ended = grodt(broken, "breaks", "resolve", "1", "--reason", "their [late] fill", "--author", "ann")
+    assert (ended.status, ended.out) == (0, "break 1 is resolved; a halt of its book holds until `grodt rearm --reason WHY`\n")
+    assert [row["break_id"] for row in _json(grodt, broken, "breaks")] == [2, 3]
+    first, *_ = _json(grodt, broken, "breaks", "--all")
+    assert (first["resolution"], first["resolved_by"]) == ("their [late] fill", "ann")
+    assert "their [late] fill" in grodt(broken, "breaks", "--all").out
+    assert grodt(broken, "breaks", "resolve", "1", "--reason", "again").status == 2
+
+
+@pytest.mark.parametrize("number", ["9", "0", "-1"])
+def test_one_that_is_not_open_is_refused(grodt: Command, broken: Home, number: str) -> None:
+    ended = grodt(broken, "breaks", "resolve", "--reason", "why", "--", number)
+    assert (ended.status, ended.err) == (2, f"error: there is no open break {number}; `grodt breaks` lists those that are open\n")
+
+
+def test_a_deposit_is_booked_at_once_and_a_withdrawal_by_the_second_person(grodt: Command, home: Home) -> None:
+    ended = grodt(home, "deposit", "2500.50", "--reason", "wire", "--author", "ann")
+    assert (ended.status, ended.out) == (0, "deposit of 2500.500000 USD booked in session 2015-11-27 of book small\n")
+    asked = grodt(home, "withdraw", "100", "--reason", "fee", "--author", "ann")
+    assert "100.000000 USD out of the book" in asked.out
+    (waiting,) = _json(grodt, home, "waiting")
+    assert grodt(home, "approve", waiting["id"], "--reason", "yes", "--author", "ann").status == 2
+    assert grodt(home, "approve", waiting["id"], "--reason", "yes", "--author", "bob").status == 0
+    query = (
+        "SELECT e.kind, p.amount FROM entries e JOIN postings p USING (entry_id) WHERE p.account = 'capital' AND e.session = '2015-11-27'"
+    )
+    assert sorted(home.sql(query)) == [("deposit", -2_500_500_000), ("withdrawal", 100_000_000)]
+
+
+@pytest.mark.parametrize("amount", ["much", "1.0000001", "nan"])
+def test_what_is_no_amount_is_refused(grodt: Command, home: Home, amount: str) -> None:
+    ended = grodt(home, "deposit", amount, "--reason", "wire")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: AMOUNT {amount!r} is no amount in USD")
