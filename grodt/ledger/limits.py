@@ -107,26 +107,40 @@ def begin_limits(tx: Write, book: str, file: Limits, now: datetime) -> None:
                 _record(tx, book, key, None, first.get(key), FILE, _FIRST, None, now)
 
 
-def limits_in_force(tx: Read, book: str, file: Limits | None, version: int | None = None) -> InForce:
-    """The limits that hold for a book.
+def limits_in_force(tx: Read, book: str, file: Limits | None) -> InForce:
+    """The limits that hold for a book now.
 
     Args:
         tx: the ledger.
         book: whose.
         file: what the books file says, for limits that the ledger does not know yet; None: it must know each.
-        version: of the last change that counts, to look back; None: all count.
 
     Raises:
-        ConfigError: a limit is missing.
+        ConfigError: the ledger does not know one, or they do not fit together.
     """
-    where = [limit_changes.c.book == book, *([] if version is None else [limit_changes.c.change_id <= version])]
-    changes = _changes(tx, *where)
-    latest = {each.key: each for each in changes if each.key.name in RULES}  # a limit of an earlier version holds nothing any more
+    changes = _changes(tx, limit_changes.c.book == book)
     known = {each.key.name for each in changes}
+    unknown = [name for name in RULES if name not in known]
+    if file is None and unknown:
+        raise ConfigError(
+            f"the ledger of book {book} does not know limit {', '.join(unknown)} yet, which this version needs: its next cycle takes "
+            f"it from the books file, and so does `grodt limits set` of any limit"
+        )
     values: Values = {} if file is None else {key: value for key, value in values_of(file).items() if key.name not in known}
-    values |= {key: each.after for key, each in latest.items() if each.after is not None}
-    set_by = {key: each for key, each in latest.items() if each.after is not None}
+    set_by = _set(changes)
+    values |= {key: each.after for key, each in set_by.items() if each.after is not None}
     return InForce(max((each.change_id for each in changes), default=0), limits_of(values), set_by)
+
+
+def limits_set(tx: Read, book: str, version: int) -> Mapping[Key, LimitChange]:
+    """The change that set each limit which held up to a version; what a later GRODT has added since is not in it."""
+    return _set(_changes(tx, limit_changes.c.book == book, limit_changes.c.change_id <= version))
+
+
+def _set(changes: Iterable[LimitChange]) -> dict[Key, LimitChange]:
+    """The last change of each limit that is set; one that this version has no control for holds nothing any more."""
+    latest = {each.key: each for each in changes}
+    return {key: each for key, each in latest.items() if each.after is not None and key.name in RULES}
 
 
 def limits_version(tx: Read, book: str) -> int:

@@ -15,7 +15,7 @@ from grodt.execution.approving import Answer, answer_of
 from grodt.lake import Lake, LakeFile, Snapshot
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.fills import BookedFill, fills_of_order
-from grodt.ledger.limits import LimitChange, limits_in_force
+from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of
 from grodt.ledger.runs import Run
@@ -119,7 +119,7 @@ def _checks(tx: Read, run: Run, checks: list[Facts]) -> list[Facts]:
     """Evidence with the limits that it was held to; of runs before limits had a history, without."""
     if run.limits_version is None:
         return [{**row, "limits": []} for row in checks]
-    set_by = limits_in_force(tx, run.book, None, run.limits_version).set_by
+    set_by = limits_set(tx, run.book, run.limits_version)
     return [{**row, "limits": [_limit(change) for key, change in set_by.items() if _is_asked(key, change, row, set_by)]} for row in checks]
 
 

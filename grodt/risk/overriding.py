@@ -80,9 +80,9 @@ class Overrides:
             symbols: of the proposal, ascending.
         """
         self._symbols = symbols
-        self._asked = _ask(given)
-        fits = [each.control in (OF_ORDERS if each.symbol else OF_ORDERS | OF_SHARED | OF_BOOK) for each in given]
-        self._standing = [each for each, passed, fit in zip(given, self._asked.passed, fits, strict=True) if passed and fit]
+        liftable = [each.control in (OF_ORDERS if each.symbol else OF_ORDERS | OF_SHARED | OF_BOOK) for each in given]
+        self._misses = np.where(liftable, _conditions(given).value, 1.0)
+        self._standing = [each for each, misses in zip(given, self._misses, strict=True) if misses == 0]
         self._given = given
 
     def lifts_of_book(self, control: int) -> bool:
@@ -112,12 +112,11 @@ class Overrides:
     def answers(self) -> list[Answered]:
         """Control 34 of each symbol that an override is of, and of the book: a row each, with what is lifted, by whom and for how long."""
         found: list[Answered] = []
-        misses = self._asked.value
         for symbol in sorted({each.symbol for each in self._given}):
             mine = [row for row, each in enumerate(self._given) if each.symbol == symbol]
             if symbol and symbol not in self._symbols:
                 continue  # it is not traded here: there is nothing to lift, and no row that could name it
-            value = np.array([misses[mine].sum()])
+            value = np.array([self._misses[mine].sum()])
             control = controls.OVERRIDE if symbol else controls.OVERRIDE_OF_BOOK
             note = "; ".join(f"control {each.control}, {each.term}, {each.by}" for row, each in enumerate(self._given) if row in mine)
             places = np.array([self._symbols.index(symbol)], dtype=np.int64) if symbol else None
@@ -126,7 +125,7 @@ class Overrides:
         return found
 
 
-def _ask(given: Sequence[Override]) -> Evaluation:
+def _conditions(given: Sequence[Override]) -> Evaluation:
     return controls.override(
         np.array([each.control for each in given], dtype=np.int64),
         np.array([len({person.casefold() for person in each.people}) for each in given], dtype=np.int64),

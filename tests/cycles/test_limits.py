@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from grodt.errors import GrodtError
-from grodt.ledger.limits import limits_in_force
+from grodt.ledger.limits import limits_set
 from grodt.ledger.unit import Ledger
 from grodt.risk.limit_values import Key
-from grodt.risk.limits import Limits
 from tests.cycles.driver import Home
 from tests.cycles.limits import change, loosen, tighten
 from tests.cycles.small_world import MON, TUE, WED, books_text
@@ -37,12 +36,12 @@ def _kill_in(home: Home, session: object, stage: str) -> None:
         home.run(session, watch=watch)  # type: ignore[arg-type]
 
 
-def _limits_of(home: Home, session: object) -> Limits:
-    """What the run says it was judged by."""
+def _weight_of(home: Home, session: object) -> object:
+    """The symbol weight that the run says it was judged by."""
     ((version,),) = home.sql("SELECT limits_version FROM runs WHERE run_id = ?", _run(home, session))
     ledger = Ledger.open(f"sqlite:///{home.folder}/ledger.db")
     with ledger.read() as tx:
-        found = limits_in_force(tx, home.book, None, version).limits
+        found = limits_set(tx, home.book, version)[WEIGHT].after
     ledger.close()
     return found
 
@@ -58,7 +57,7 @@ def test_a_limit_that_two_people_raise_lets_the_next_cycle_s_orders_pass_and_one
     loosen(home, WEIGHT, 0.3)
     home.run(WED)
     assert home.sql(_CHECKS, _run(home, WED)) == [("pass", 0.3)]
-    assert [_limits_of(home, day).symbol_weight for day in (MON, TUE, WED)] == [0.01, 0.01, 0.3]
+    assert [_weight_of(home, day) for day in (MON, TUE, WED)] == [0.01, 0.01, 0.3]
     # none of it made another strategy of the book
     assert home.sql("SELECT count(DISTINCT config_hash) FROM runs") == [(1,)]
 
@@ -74,7 +73,7 @@ def test_limits_that_the_books_file_changes_later_are_not_in_force(home: Home) -
 
 def test_a_rerun_takes_the_limits_of_now_until_its_basket_is_made_and_keeps_them_from_then_on(home: Home) -> None:
     _kill_in(home, MON, "orders")  # judged, and nothing ordered yet
-    assert _limits_of(home, MON).symbol_weight == 0.35
+    assert _weight_of(home, MON) == 0.35
     tighten(home, WEIGHT, 0.02)
     _kill_in(home, MON, "send")  # judged anew, and ordered
     ordered = home.sql("SELECT client_order_id, quantity FROM orders ORDER BY 1")
@@ -82,7 +81,7 @@ def test_a_rerun_takes_the_limits_of_now_until_its_basket_is_made_and_keeps_them
     tighten(home, WEIGHT, 0.01)
     home.run(MON)
     assert home.sql("SELECT client_order_id, quantity FROM orders ORDER BY 1") == ordered
-    assert _limits_of(home, MON).symbol_weight == 0.02
+    assert _weight_of(home, MON) == 0.02
 
 
 def test_limits_of_sending_hold_as_soon_as_they_are_set(home: Home) -> None:

@@ -16,11 +16,12 @@ from grodt.ledger.limits import (
     differences,
     limit_history,
     limits_in_force,
+    limits_set,
     limits_version,
 )
 from grodt.ledger.requests import waiting
 from grodt.ledger.unit import Write
-from grodt.risk.limit_values import RULES, Key, Value
+from grodt.risk.limit_values import RULES, Key, Value, values_of
 from grodt.risk.limits import Limits, SymbolLimits
 from tests.ledger.world import BOOK, MINUTE, NOW
 from tests.risk.proposals import limits
@@ -154,10 +155,31 @@ def test_limits_of_an_earlier_version_are_what_held_then(tx: Write) -> None:
     begin_limits(tx, BOOK, FILE, NOW)
     first = limits_version(tx, BOOK)
     changed(tx, (VALUE, 50.0))
-    changed(tx, (VALUE, 40.0))
-    assert limits_in_force(tx, BOOK, FILE, first).limits == FILE
-    assert limits_in_force(tx, BOOK, FILE, first + 1).limits.order_value == 50.0
-    assert limits_in_force(tx, BOOK, FILE).version == first + 2
+    changed(tx, (VALUE, 40.0), (Key("restricted", symbol="IBM"), True))
+    assert {key: each.after for key, each in limits_set(tx, BOOK, first).items()} == values_of(FILE)
+    assert [limits_set(tx, BOOK, first + each)[VALUE].after for each in range(3)] == [100.0, 50.0, 40.0]
+    assert limits_in_force(tx, BOOK, FILE).version == first + 3
+
+
+def test_a_limit_that_a_later_version_adds_does_not_hide_what_was_set_before_it(tx: Write) -> None:
+    begin_limits(tx, BOOK, FILE, NOW)
+    asked = changed(tx, (VALUE, 200.0)).request
+    assert asked is not None
+    tx.connection.execute(text("DROP TRIGGER limit_changes_no_delete"))
+    tx.connection.execute(text("DELETE FROM limit_changes WHERE name = 'drawdown'"))
+    assert limits_set(tx, BOOK, limits_version(tx, BOOK))[VALUE].after == 100.0
+    with pytest.raises(ConfigError, match="the ledger of book demo does not know limit drawdown yet, which this version needs"):
+        act(tx, asked.short, "approve", by="bob", reason="ok", now=NOW)
+    begin_limits(tx, BOOK, FILE, NOW)
+
+
+def test_a_limit_of_an_earlier_version_holds_nothing(tx: Write) -> None:
+    begin_limits(tx, BOOK, FILE, NOW)
+    tx.connection.execute(text("DROP TRIGGER limit_changes_no_update"))
+    tx.connection.execute(text("UPDATE limit_changes SET name = 'lunch_break' WHERE name = 'drawdown'"))
+    found = limits_in_force(tx, BOOK, FILE)
+    assert found.limits == FILE
+    assert Key("lunch_break") not in found.set_by
 
 
 def test_books_have_limits_of_their_own(tx: Write) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grodt.risk.assess import Assessment, Proposal, assess
 from grodt.risk.controls import NEVER_LIFTED
-from grodt.risk.glance import Basket, passes_at_a_glance
+from grodt.risk.glance import approved_at_a_glance
 from grodt.risk.limits import Limits
 from grodt.risk.overriding import NOT_LIFTED, OF_BOOK, OF_ORDERS, OF_SHARED, Override
 from tests.risk.proposals import USD, limits, proposal, row, verdicts
@@ -152,6 +152,13 @@ def test_what_cannot_be_computed_is_not_lifted(changed: dict[str, Any], bounds: 
     assert "overridden" not in row(found, control, symbol)["reason"]
 
 
+@pytest.mark.parametrize(("control", "symbol"), [*((number, "") for number in NOT_LIFTED), (14, "S0"), (11, "S0"), (0, ""), (35, "S0")])
+def test_one_of_a_control_that_may_not_be_lifted_misses_a_condition(control: int, symbol: str) -> None:
+    found = asked(proposal([100]), limits(), override(control, symbol))
+    shown = row(found, 34, symbol)
+    assert (shown["value"], shown["verdict"]) == (1.0, "reject")
+
+
 def test_one_of_a_symbol_that_the_book_does_not_know_lifts_nothing_and_leaves_no_row() -> None:
     found = asked(proposal([100]), limits(), override(2, "ZZZ"))
     assert found.evidence.filter(pl.col("control") == 34).is_empty()
@@ -168,8 +175,10 @@ def test_several_of_one_symbol_are_one_row_of_34_that_names_each() -> None:
 
 def test_no_glance_is_enough_while_there_is_an_override() -> None:
     made = proposal([100])
-    assert passes_at_a_glance(Basket.of(made), limits())
-    assert not passes_at_a_glance(Basket.of(replace(made, overrides=(override(2),))), limits())
+    certain = approved_at_a_glance(made, limits())
+    assert certain is not None
+    assert certain.tolist() == [100]
+    assert approved_at_a_glance(replace(made, overrides=(override(2),)), limits()) is None
 
 
 _OVERRIDES = st.lists(

@@ -1,14 +1,17 @@
 """Parameters of a book of the books file, varied."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from grodt.errors import ConfigError
-from grodt.research.grid import combinations
+from grodt.research.grid import Axis, combinations
+from grodt.risk.limits import SymbolLimits
 from grodt.settings.books import BookConfig, load_books
 from grodt.settings.varied import parse_vary, varied
+from tests.risk.proposals import limits
 from tests.settings.books_files import DEMO, edited
 
 
@@ -140,3 +143,14 @@ def test_a_wrong_books_file_is_told_first(tmp_path: Path) -> None:
         _vary("capital=1", file=file)
     with pytest.raises(ConfigError, match="book 'other' is unknown"):
         _vary("capital=1", name="other")
+
+
+def test_limits_that_are_given_stand_in_place_of_the_file_s_and_are_varied_from_there() -> None:
+    in_force = limits(
+        order_value=77.0, symbol_weight=0.5, group_weight={"tech": 0.3}, overrides={"SIM0001": SymbolLimits(order_quantity=5)}
+    )
+    axes = (Axis("limits.symbol_weight", (0.2, 0.4)),)
+    found = varied(None, "demo", axes, combinations(axes), limits=in_force)
+    assert [each.limits for each in found] == [replace(in_force, symbol_weight=weight) for weight in (0.2, 0.4)]
+    (plain,) = varied(None, "demo", (Axis("capital", (5,)),), combinations((Axis("capital", (5,)),)))
+    assert plain.limits == load_books(None).book("demo").limits
