@@ -74,6 +74,7 @@ def _work(
     effect: int | None = None,
     counted: Any = None,
     waits: tuple[date, str, Event, Event] | None = None,
+    said: str = "",
 ) -> None:
     """Run cycles.
 
@@ -84,12 +85,13 @@ def _work(
         effect: killed at this effect, counted from 0.
         counted: gets the number of effects.
         waits: at this session's stage, say that it is reached (the first event) and wait for the second.
+        said: what the stage has told by then; "" when it starts.
     """
 
     def watch(session: date, name: str, text: str) -> None:
         if not text and (session, name) == stage:
             os.kill(os.getpid(), signal.SIGKILL)
-        if not text and waits is not None and (session, name) == waits[:2]:
+        if text == said and waits is not None and (session, name) == waits[:2]:
             waits[2].set()
             waits[3].wait(_ENOUGH_SECONDS)
 

@@ -3,7 +3,8 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from grodt.risk.limit_values import Key
 from tasks.wiring import source
 from tests.cycles.driver import Home
 from tests.cycles.limits import loosen
-from tests.cycles.small_world import FRI, MON, TUE, WED, books_text
+from tests.cycles.processes import Processes
+from tests.cycles.small_world import FRI, MON, TUE, WED, books_text, small_home
+from tests.flows.commands import Command
 from tests.ledger.people import rearmed
 
 NOW = datetime(2015, 12, 5, 12, tzinfo=UTC)
@@ -135,3 +138,72 @@ def test_a_basket_over_its_limit_halts_and_leaves_its_evidence(home: Home) -> No
     _rearm(home)
     home.run(FRI)
     assert home.sql("SELECT state FROM runs") == [("done",)]
+
+
+def test_grodt_halt_from_another_process_stops_a_cycle_that_is_sending_and_cancels_what_it_has_sent(
+    home: Home, processes: Processes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one that sends has the lease, and two of five orders are out; the second one's answer is not even in the ledger."""
+    reached, go_on = processes.event(), processes.event()
+    sending = processes.start(home, [MON], waits=(MON, "send", reached, go_on), said="2 of 5 orders")
+    assert reached.wait(60)
+    halted = Command(capsys)(home, "halt", "--kill", "--reason", "wrong prices", "--author", "ann")
+    assert halted.status == 0
+    assert halted.out.splitlines()[2] == "asked the broker of small to cancel 2 open orders: 2 cancelled"
+    go_on.set()
+    sending.join(60)
+    assert sending.exitcode == 1
+    assert home.broker("SELECT state, count(*) FROM orders GROUP BY 1") == [("cancelled", 2)]
+    states = "SELECT state, count(*) FROM order_status GROUP BY 1 ORDER BY 1"
+    assert home.sql(states) == [("accepted", 2), ("approved", 3)]  # what the broker said is settled with the next cycle
+    assert home.sql("SELECT outcome FROM cancels") == [("cancelled",)] * 2
+    assert home.sql("SELECT outcome, error LIKE '%halt 1 (kill) on book small by ann%wrong prices%' FROM run_attempts") == [("halted", 1)]
+    with _ledger(home) as ledger, ledger.write() as tx:
+        rearmed(tx, "small", NOW)
+    home.run(MON, TUE)
+    assert home.sql("SELECT state, count(*) FROM order_status WHERE client_order_id LIKE '%1123%' GROUP BY 1 ORDER BY 1") == [
+        ("cancelled", 2),
+        ("filled", 3),
+    ]
+
+
+def test_a_pause_stops_a_cycle_for_its_time_and_no_longer(home: Home) -> None:
+    _halt(home, expires_at=NOW + timedelta(hours=2))
+    with pytest.raises(HaltActive, match=r"until 2015-12-05 14:00 UTC: a person looks"):
+        home.run(MON)
+    home.now = "2015-12-05T14:00:00Z"
+    home.run(MON)
+    assert home.sql("SELECT ended_at, end_author, end_reason FROM halts") == [
+        ("2015-12-05T14:00:00.000000Z", "expiry", "its time was over"),
+    ]
+
+
+def test_a_breach_while_sending_cancels_what_was_sent_and_a_fault_does_not(home: Home) -> None:
+    assert home.books is not None
+    home.books.write_text(books_text(cycle_messages="2"))
+    with pytest.raises(HaltActive, match="messages_above_limit"):
+        home.run(MON)
+    assert home.broker("SELECT state, count(*) FROM orders GROUP BY 1") == [("cancelled", 2)]
+    assert home.sql("SELECT kind, control, keep_orders FROM halts") == [("breach", 20, 0)]
+
+
+def test_a_halted_strategy_opens_nothing_by_itself_and_nothing_is_sold_for_its_silence(tmp_path: Path) -> None:
+    """The trend is long; the reversion alone would hold nothing. Halted, the trend buys no more, and what it holds is not sold out."""
+    free, held = small_home(tmp_path / "free"), small_home(tmp_path / "held")
+    for home in (free, held):
+        assert home.books is not None
+        trend = "      - {signal: ewma_crossover, weight: 1, parameters: {fast: 4, slow: 16}}\n"
+        text = home.books.read_text()
+        assert trend in text
+        home.books.write_text(text.replace(trend, f"{trend}      - {{signal: rsi_reversion, weight: 0.25}}\n"))
+        home.run(MON)
+    _halt(held, "strategy", strategy="ewma_crossover", now=NOW - timedelta(hours=1))
+    held.run(TUE)
+    free.run(TUE)
+    query = "SELECT symbol, iif(side = 'buy', quantity, -quantity) FROM orders WHERE session = ?"
+    whole, left = dict(free.sql(query, str(TUE))), dict(held.sql(query, str(TUE)))
+    assert min(whole.values()) < 0 < max(whole.values())
+    assert left == {symbol: quantity for symbol, quantity in whole.items() if quantity < 0}
+    rows = "SELECT symbol, value, bound, verdict FROM risk_checks WHERE control = 29 AND scope = 'order' AND verdict <> 'pass'"
+    assert held.sql(rows) == [(symbol, quantity, 0.0, "reject") for symbol, quantity in sorted(whole.items()) if quantity > 0]
+    assert held.table("targets").filter(session=TUE).drop("run_id").equals(free.table("targets").filter(session=TUE).drop("run_id"))
