@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from grodt.errors import ConfigError
-from grodt.lake import Lake
-from grodt.ledger.limits import InForce, limits_in_force
-from grodt.ledger.manifest import LedgerManifest, coverage
+from grodt.ledger.runs import runs_of
 from grodt.ledger.unit import Ledger, Read
-from grodt.risk.limit_values import EVERY_GROUP
-from grodt.sessions import Calendar
 from tasks.environment import clock, environment
-from tasks.wiring import books, data_parts
+
+# What is heavy is imported where it is needed: a halt must not wait for it.
+if TYPE_CHECKING:
+    from grodt.lake import Lake
+    from grodt.ledger.limits import InForce
+    from grodt.sessions import Calendar
 
 
 def chosen_book(name: str | None) -> str:
@@ -21,6 +23,8 @@ def chosen_book(name: str | None) -> str:
     Raises:
         ConfigError: none was named and there are several, or the books file is wrong.
     """
+    from tasks.wiring import books
+
     described = books()
     if name is not None:
         return described.book(name).name
@@ -31,8 +35,19 @@ def chosen_book(name: str | None) -> str:
     raise ConfigError(f"name a book with --book; the books file describes {', '.join(sorted(described.books))}")
 
 
-def calendar_of(book: str) -> Calendar:
+def halted_book(name: str | None) -> str:
+    """The same for who stops a book: one that has run is known without the books file, which may be wrong, or slow to read."""
+    if name is not None:
+        with ledger_at_home() as ledger, ledger.read() as tx:
+            if runs_of(tx, name, 1):
+                return name
+    return chosen_book(name)
+
+
+def calendar_of(book: str) -> "Calendar":
     """The calendar of a book."""
+    from tasks.wiring import books
+
     return books().book(book).exchange
 
 
@@ -53,8 +68,11 @@ def ledger_at_home() -> Iterator[Ledger]:
         ledger.close()
 
 
-def limits_at_home(book: str) -> InForce:
+def limits_at_home(book: str) -> "InForce":
     """The limits of a book that are in force; those of the books file where this home has no ledger yet."""
+    from grodt.ledger.limits import InForce, limits_in_force
+    from tasks.wiring import books
+
     where, file = environment(), books().book(book).limits
     if not where.ledger_file.exists():
         return InForce(0, file, {})
@@ -62,8 +80,11 @@ def limits_at_home(book: str) -> InForce:
         return limits_in_force(tx, book, file)
 
 
-def lake_at_home(ledger: Ledger) -> Lake:
+def lake_at_home(ledger: Ledger) -> "Lake":
     """The lake of this home."""
+    from grodt.lake import Lake
+    from grodt.ledger.manifest import LedgerManifest
+
     return Lake(environment().lake, LedgerManifest(ledger))
 
 
@@ -73,6 +94,8 @@ def require_strategy(book: str, strategy: str) -> None:
     Raises:
         ConfigError: names those it has.
     """
+    from tasks.wiring import books
+
     names = [signal.name for signal, _ in books().book(book).weighted_signals()]
     if strategy not in names:
         raise ConfigError(f"book {book} has no strategy {strategy!r}; its signals are {', '.join(names)}")
@@ -84,6 +107,9 @@ def require_traded(tx: Read, book: str, symbol: str) -> None:
     Raises:
         ConfigError: names the symbol and the nearest ones.
     """
+    from grodt.ledger.manifest import coverage
+    from tasks.wiring import books
+
     config = books().book(book)
     known = {*(config.universe.symbols or ()), *coverage(tx, config.source)}
     if symbol not in known:
@@ -97,6 +123,9 @@ def require_group(book: str, group: str) -> None:
     Raises:
         ConfigError: names those there are.
     """
+    from grodt.risk.limit_values import EVERY_GROUP
+    from tasks.wiring import data_parts
+
     if group == EVERY_GROUP:
         return
     session = calendar_of(book).latest_complete(clock(environment())())

@@ -45,7 +45,7 @@ def halt(
     author: Author = None,
 ) -> None:
     """Halt all books, a book, or a strategy, a symbol or a side of it, also while it is sending; cancel the open orders it covers."""
-    from flows.desk import chosen_book, ledger_at_home, require_strategy, require_traded
+    from flows.desk import halted_book, ledger_at_home, require_strategy, require_traded
     from grodt.ledger.halts import halt as record
     from grodt.ledger.requests import require_person
     from tasks.environment import clock, environment
@@ -54,7 +54,7 @@ def halt(
         raise ConfigError("--all halts every book: leave --book, --strategy and --symbol away")
     if symbol is not None and strategy is not None:
         raise ConfigError("a halt is of a symbol or of a strategy: give --symbol or --strategy")
-    name, who = "" if everything else chosen_book(book), require_person(author_of(author))
+    name, who = "" if everything else halted_book(book), require_person(author_of(author))
     scope: HaltScope = "all" if everything else "strategy" if strategy is not None else "book" if symbol is None else "symbol"
     if strategy is not None:
         require_strategy(name, strategy)
@@ -194,8 +194,10 @@ def _cancel(ledger: "Ledger", made: "Halt", now: Callable[[], datetime]) -> None
     for name in sorted(books().books) if made.scope == "all" else [made.book]:
         with broker_of(name) as broker:
             asked = () if broker is None else cancel_covered(ledger, broker, name, now)
-        said = f"{len(asked):,} open orders: {in_words(asked)}" if asked else "no open order of its side"
-        out.print(f"asked the broker of {name} to cancel {said}", soft_wrap=True)
+        if asked:
+            out.print(f"asked the broker of {name} to cancel {len(asked):,} open orders: {in_words(asked)}", soft_wrap=True)
+        else:
+            out.print(f"no order that it covers is open at the broker of {name}", soft_wrap=True)
         unheard = [each.client_order_id for each in asked if each.outcome == "no_answer"]
         if unheard:
             raise BrokerUnavailable(

@@ -75,7 +75,7 @@ class TestHalt:
         assert home.sql("SELECT halt_id, outcome, filled_quantity FROM cancels") == [(1, "cancelled", 0)]
         other = {"buy": "sells", "sell": "buys"}[side]
         ended = grodt(home, "halt", "--symbol", others[0][0], "--side", other if others[0][1] == side else f"{side}s", "--reason", "why")
-        assert ended.out.splitlines()[2] == "asked the broker of small to cancel no open order of its side"
+        assert ended.out.splitlines()[2] == "no order that it covers is open at the broker of small"
         ended = grodt(home, "halt", "--all", "--reason", "why", "--author", "ann")
         assert ended.out.splitlines()[2] == f"asked the broker of small to cancel {len(others)} open orders: {len(others)} cancelled"
         assert home.broker(open_orders) == []
@@ -279,3 +279,17 @@ class TestHalts:
         assert "halt 1 (pause) of all but reductions on book small by ann" in grodt(home, "status").out
         (shown,) = json.loads(grodt(home, "status", "--json").out)
         assert [(each["side"], each["kind"]) for each in shown["halts"]] == [("reduce_only", "pause")]
+
+
+def test_a_book_that_has_run_is_halted_although_the_books_file_is_broken(grodt: Command, home: Home) -> None:
+    """The halt is recorded; only then is the file read, for the broker, and found wrong."""
+    assert home.books is not None
+    broken = home.folder / "broken.yaml"
+    broken.write_text("books: [")
+    home.books = broken
+    for arguments in (["--book", "small"], ["--all"]):
+        ended = grodt(home, "halt", *arguments, "--reason", "storm", "--author", "ann")
+        assert ended.status == 2
+        assert "broken.yaml" in ended.err
+    assert [row[:2] for row in home.sql(_HALTS)] == [("book", "small"), ("all", "")]
+    assert grodt(home, "halt", "--book", "small", "--keep-orders", "--reason", "calm", "--author", "ann").status == 0
