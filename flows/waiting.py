@@ -17,12 +17,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.context import FlowRunContext
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.input import RunInput
 from prefect.states import Completed
 from pydantic import Field
 
 from flows.desk import ledger_at_home
+from flows.server import PrefectServerError
 from grodt.errors import ConfigError
 from grodt.execution.approving import Answer
 from grodt.ledger.acts import act
@@ -104,7 +105,11 @@ def wait(answer: Answer, before: Resumed | None) -> State[Any]:
 
 
 def wake(flow_run_id: str, request: Request) -> bool:
-    """Resume the suspended flow run of a request that was decided elsewhere; False where there is none."""
+    """Resume the suspended flow run of a request that was decided elsewhere; False where there is none.
+
+    Raises:
+        PrefectServerError: the server refused; the decision stands.
+    """
     last = request.decisions[-1]
     word = Word(verdict="decided elsewhere", name=last.person, reason=last.reason)
     with get_client(sync_client=True) as client:
@@ -114,7 +119,13 @@ def wake(flow_run_id: str, request: Request) -> bool:
             return False
         if found.state is None or not found.state.is_paused():
             return False
-        answer = client.resume_flow_run(found.id, run_input=word.model_dump())
+        try:
+            answer = client.resume_flow_run(found.id, run_input=word.model_dump())
+        except PrefectHTTPStatusError as error:
+            raise PrefectServerError(
+                f"basket {request.short} is decided, and flow run {flow_run_id} could not be resumed: {error.response.status_code} "
+                f"{error.response.text[:200]}; `grodt run --book {request.book}` goes on with it"
+            ) from error
     return answer.status == SetStateStatus.ACCEPT
 
 
