@@ -51,6 +51,13 @@ def calendar_of(book: str) -> "Calendar":
     return books().book(book).exchange
 
 
+def break_age_days(book: str) -> int | None:
+    """After how many days an open break of a book is overdue; None: never."""
+    from tasks.wiring import books
+
+    return books().book(book).break_age_days
+
+
 @contextmanager
 def ledger_at_home() -> Iterator[Ledger]:
     """The ledger of this home, which must be there already.

@@ -41,15 +41,16 @@ def show_breaks(
     """Open breaks: where our ledger and the broker differ, and corporate actions that came too late to be applied."""
     if context.invoked_subcommand is not None:
         return
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.desk import break_age_days, chosen_book, ledger_at_home
     from grodt.ledger.breaks import all_breaks, open_breaks
     from tasks.environment import clock, environment
 
     name, now = chosen_book(book), clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = all_breaks(tx, name) if everything else open_breaks(tx, name)
-        rows = [_row(tx, each, now) for each in found]
-    columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "value", "first_seen", "age_days", "owner"]
+        days = break_age_days(name)
+        rows = [_row(tx, each, now) | {"overdue": each.is_overdue(days, now)} for each in found]
+    columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "value", "first_seen", "age_days", "overdue", "owner"]
     title = f"breaks of {name}" if everything else f"open breaks of {name}"
     show(
         title,
@@ -58,7 +59,7 @@ def show_breaks(
         as_json=as_json,
         empty="none",
         most_places=6,
-        optional=("value", "owner"),
+        optional=("value", "overdue", "owner"),
     )
     first = next((each.break_id for each in found if each.resolved_at is None), None)
     if first is not None and not as_json:

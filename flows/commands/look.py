@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def status(book: Book = None, as_json: Json = False) -> None:
     """The book now: its last run, equity, open orders, breaks and halts, and what is new in its configuration or code."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.desk import break_age_days, chosen_book, ledger_at_home
     from grodt.execution.approving import answer_of
     from grodt.ledger.acts import in_words, still_waiting
     from grodt.ledger.breaks import open_breaks
@@ -51,10 +51,12 @@ def status(book: Book = None, as_json: Json = False) -> None:
         left -= left > 0 and last is not None and last.state == "done"  # the last run was one of them
         answer = answer_of(tx, last, now) if last is not None else None
         asked = [in_words(each) for each in still_waiting(tx, waiting(tx, now, name))]
+        differing = open_breaks(tx, name)
+        overdue = sum(each.is_overdue(break_age_days(name), now) for each in differing)
         counts = {
             "open_orders": len(orders_in(tx, name, OPEN)),
             "unknown_orders": len(orders_in(tx, name, [OrderState.UNKNOWN, OrderState.SENDING])),
-            "open_breaks": len(open_breaks(tx, name)),
+            "open_breaks": len(differing),
         }
     if as_json:
         run: dict[str, object] = {
@@ -71,6 +73,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
                     **run,
                     **_marked(mark),
                     **counts,
+                    "overdue_breaks": overdue,
                     "basket": str(answer or "none"),
                     "waiting": asked,
                     "halts": [asdict(each) for each in halts],
@@ -85,6 +88,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "settled through": str(through or "none yet"),
             **_valued(mark),
             **{key.replace("_", " "): f"{count:,}" for key, count in counts.items()},
+            **({"open breaks": f"{len(differing):,}, {overdue:,} of them overdue: grodt breaks"} if overdue else {}),
             "last basket": "\n".join([str(answer), *answer.words]) if answer is not None else "none",
             "waiting for people": "\n".join(asked) or "nothing",
             "halts": "\n".join(map(str, halts)) or "none",

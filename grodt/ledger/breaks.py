@@ -79,6 +79,10 @@ class OpenBreak:
         """Since it was first seen, up to its resolution or now."""
         return (self.resolved_at or now) - self.first_seen_at
 
+    def is_overdue(self, limit_days: int | None, now: datetime) -> bool:
+        """Whether it is open for longer than a number of days; never without one."""
+        return limit_days is not None and self.resolved_at is None and self.age(now) > timedelta(days=limit_days)
+
 
 def record_breaks(tx: Write, book: str, session: date, breaks: Iterable[Break], run_id: str, now: datetime) -> None:
     """Keep differences. One that is open already keeps its first sight and takes the new figures; one not seen now stays open."""

@@ -231,6 +231,8 @@ class ScheduleConfig(_Strict):
     latest_start_minutes: Whole = Field(ge=1)
 
 
+#: Of a book, what is no part of the configuration hash.
+_DECIDES_NOTHING: Any = {"schedule": True, "approval": True, "break_age_days": True, "limits": True, "quality": {"completeness"}}
 #: What `approval` may say in a word, and how many people that is.
 _WORDS_OF_APPROVAL = {"automatic": 0, "one": 1, "two": 2}
 
@@ -271,7 +273,11 @@ class ApprovalConfig(_Strict):
 
 
 class BookConfig(_Strict):
-    """One book."""
+    """One book.
+
+    Attributes:
+        break_age_days: a break that is open for longer is overdue; None: none ever is.
+    """
 
     name: Name
     calendar: str
@@ -289,6 +295,7 @@ class BookConfig(_Strict):
         default_factory=MinuteThresholds, validate_default=True
     )
     approval: ApprovalConfig = Field(default_factory=lambda: ApprovalConfig.model_validate("automatic"))
+    break_age_days: Whole | None = Field(default=None, ge=1)
     schedule: ScheduleConfig
 
     @field_validator("calendar")
@@ -440,7 +447,7 @@ class Books(_Strict):
     def config_hash(self, name: str) -> str:
         """SHA-256 over what decides the book's orders: the book, its source and the code of its own signals.
 
-        Without the schedule and the rule of approval, which say when orders go out and who lets them, and without the limits: those in
+        Without the schedule, the rule of approval and the age of breaks, which decide no order, and without the limits: those in
         force stand in the ledger, with who changed them and why, and a change of one makes no new strategy. A term of the broker that has
         its default is left out, so that a file without it has the hash it always had; so are the
         name of a key and the address of a host.
@@ -448,8 +455,7 @@ class Books(_Strict):
         book = self.book(name)
         broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url", "host", "port", "client_id"})
         content = {
-            "book": book.model_dump(mode="json", exclude={"schedule": True, "approval": True, "limits": True, "quality": {"completeness"}})
-            | {"broker": broker},
+            "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING) | {"broker": broker},
             "source": self.sources[book.source].model_dump(mode="json"),
             "signals": [signal.identity for signal in book.signals],
         }

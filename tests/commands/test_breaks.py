@@ -1,6 +1,7 @@
 """grodt breaks, deposit, withdraw: what people see of a break and do about it, with who and why."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -132,3 +133,17 @@ def test_what_is_no_amount_is_refused(grodt: Command, home: Home, amount: str) -
     ended = grodt(home, "deposit", amount, "--reason", "wire")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith(f"error: AMOUNT {amount!r} is no amount in USD")
+
+
+@pytest.mark.parametrize(("days", "overdue"), [(8, 3), (9, 3), (10, 0)])
+def test_a_break_older_than_the_book_s_limit_is_overdue(grodt: Command, broken: Home, days: int, overdue: int) -> None:
+    """They were first seen nine and a half days ago."""
+    assert broken.books is not None
+    before = _json(grodt, broken, "status")[0]
+    assert before["overdue_breaks"] == 0
+    written = broken.books.with_name(f"overdue-{days}.yaml")
+    written.write_text(broken.books.read_text().replace("    schedule:", f"    break_age_days: {days}\n    schedule:"))
+    limited = replace(broken, books=written)
+    assert _json(grodt, limited, "status")[0] == before | {"overdue_breaks": overdue}, "the configuration is the same"
+    assert [row["overdue"] for row in _json(grodt, limited, "breaks")].count(True) == overdue
+    assert (f"3, {overdue} of them overdue: grodt breaks" in grodt(limited, "status").out) == (overdue > 0)

@@ -8,9 +8,11 @@ import pytest
 from grodt.errors import DataError, LeaseHeld
 from grodt.execution.marking import Marked, mark_book
 from grodt.lake import Lake, Snapshot
+from grodt.ledger.entries import transfer_entry
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.marks import latest_mark, mark_of
+from grodt.ledger.postings import post
 from grodt.ledger.valuation import Close
 from grodt.money import micros
 from grodt.sessions import Calendar
@@ -133,3 +135,13 @@ def test_a_lost_lease_leaves_no_mark(bench):
         bench.mark(TUE, lease=Lease("book:demo", 1, "us", KNOWN))
     with bench.ledger.read() as tx:
         assert mark_of(tx, BOOK, TUE) is None
+
+
+def test_cash_that_was_brought_in_or_taken_out_later_is_no_profit(bench):
+    bench.mark(TUE)
+    with bench.ledger.write() as tx:
+        post(tx, transfer_entry("deposit:demo:1", BOOK, micros(5_000), WED, "wire"), "deposit", KNOWN)
+        post(tx, transfer_entry("withdrawal:1", BOOK, micros(-1_000), WED, "fee"), "withdrawal", KNOWN)
+    marked = bench.mark(WED)
+    assert marked.mark.profit == micros(10 * (45 - 55)), "what A lost"
+    assert bench.mark(THU).mark.profit == 0, "and they count once"

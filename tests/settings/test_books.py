@@ -139,7 +139,7 @@ def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
         ("books.demo.name", "other", "books.demo.name is 'other'; a book's name is its key: remove the line"),
         ("sources.demo.kind", "simulatd", "sources.demo: Input tag 'simulatd' found using 'kind' does not match any of the expected tags"),
         ("sources.demo.kind", REMOVED, "sources.demo: Unable to extract tag using discriminator 'kind'"),
-        ("books.demo.broker.kind", "ib", "books.demo.broker: Input tag 'ib' found using 'kind' does not match any of the expected tags"),
+        ("books.demo.broker.kind", "tws", "books.demo.broker: Input tag 'tws' found using 'kind' does not match any of the expected tags"),
         # signals
         (
             "books.demo.signals.0.signal",
