@@ -8,7 +8,7 @@ import pytest
 from grodt.errors import ConfigError, HaltActive
 from grodt.ledger.unit import Ledger
 from tests.cycles.driver import Home
-from tests.cycles.small_world import MON, NEXT_TUE, NEXT_WED, TUE, WEEK, books_text
+from tests.cycles.small_world import FRI, MON, NEXT_TUE, NEXT_WED, TUE, WED, WEEK, books_text
 from tests.ledger.people import rearmed
 
 
@@ -51,6 +51,22 @@ def test_everbright_2013_a_cycle_that_sends_too_much_is_stopped_on_its_way(home:
     with pytest.raises(HaltActive, match="messages_above_limit"):
         _with(home, cycle_messages="2").run(MON)
     _halted(home, 20, sent=2)
+
+
+def test_nasdaq_2017_one_test_price_for_every_symbol_on_an_early_close_day_halts_before_anything_is_decided(home: Home) -> None:
+    assert home.books is not None
+    bars = home.books.parent / "bars.csv"
+    good = bars.read_text()
+    bars.write_text(re.sub(rf"(?m)^(\w+),{FRI},[^,]+,[^,]+,[^,]+,[^,]+,", rf"\1,{FRI},123.47,123.47,123.47,123.47,", good))
+    home.run(MON, TUE, WED)
+    with pytest.raises(HaltActive, match=r"has the one close 123\.47 for 5 symbols"):
+        home.run(FRI)
+    assert home.sql("SELECT count(*) FROM orders WHERE session = ?", str(FRI)) == [(0,)]
+    assert home.sql("SELECT count(*) FROM marks WHERE session = ?", str(FRI)) == [(0,)]
+    assert _verdicts(home, "halt") == {(24, "book"), (25, "book")}
+    ((kind, control),) = home.sql("SELECT kind, control FROM halts WHERE ended_at IS NULL")
+    assert (kind, control) == ("fault", 25)
+    assert home.table("bars_1d")["session"].max() == WED
 
 
 @pytest.mark.parametrize("value", ["0", ".nan", "-1"])
