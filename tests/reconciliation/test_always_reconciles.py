@@ -16,10 +16,12 @@ from grodt.bars.corporate_actions import CorporateAction
 from grodt.brokers.fills import FillTerms
 from grodt.ledger.postings import holdings
 from grodt.money import Micros
+from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, MON, market
 from tests.examples import examples
 from tests.execution.desk import TERMS, Desk
 
+_DAYS = Calendar("XNYS").between(MON, MON + timedelta(days=14))
 _SYMBOLS = ("AAPL", "GONE", "IBM", "SHRT")
 _prices = st.integers(50, 9_999_999).map(lambda cents: f"{cents / 100:.2f}")
 _days = st.integers(0, 6)
@@ -53,7 +55,7 @@ class _Session:
 def _sessions(draw: st.DrawFn) -> list[_Session]:
     made = []
     for day in range(draw(st.integers(2, 6))):
-        session = MON + timedelta(days=day)
+        session = _DAYS[day]
         opens = draw(st.dictionaries(st.sampled_from(_SYMBOLS), _prices))
         closes = {symbol: draw(_prices) for symbol in (*_SYMBOLS, "NEW")}
         volume = {symbol: draw(st.floats(0.0, 500_000.0)) for symbol in opens}
@@ -86,10 +88,10 @@ def _sessions(draw: st.DrawFn) -> list[_Session]:
 def test_ledger_and_broker_always_reconcile(template: Path, terms: FillTerms, sessions: list[_Session]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(Desk(Path(folder), template=template, terms=terms)) as desk:
         for day, one in enumerate(sessions):
-            session = MON + timedelta(days=day)
+            session = _DAYS[day]
             played = market(session, one.opens, *one.actions, closes=one.closes, volume=one.volume, nights=one.nights)
             desk.cycle(session, [played], one.ordered)
-        last = desk.open(MON + timedelta(days=len(sessions)))
+        last = desk.open(_DAYS[len(sessions)])
         desk.settle(last, market(last.session, {}, closes=dict.fromkeys((*_SYMBOLS, "NEW"), "12.34")))
         found = desk.reconcile(last)
         with desk.real_ledger.read() as tx:
