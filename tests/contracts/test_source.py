@@ -278,7 +278,7 @@ def vendor(world: World) -> Iterator[Vendor]:
     assert world.vendor is not None
     yield world.vendor
     world.vendor.pauses.clear()
-    assert world.vendor.server.next_fault(world.vendor.bars) is None
+    assert world.vendor.server.next_fault("GET", world.vendor.bars) is None
 
 
 @pytest.mark.parametrize("world", HTTP, indirect=True)

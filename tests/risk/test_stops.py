@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from grodt.risk.assess import Proposal, assess
 from grodt.risk.exact import MOST_QUANTITY
-from grodt.risk.glance import Basket, passes_at_a_glance
+from grodt.risk.glance import approved_at_a_glance
 from grodt.risk.limits import Limits
 from grodt.risk.stops import Stops
 from tests.examples import examples
@@ -62,8 +62,8 @@ def test_a_symbol_that_may_only_be_reduced_is_closed_at_most_and_the_others_go_o
 
 def test_a_basket_of_which_a_halt_stops_a_part_is_never_passed_at_a_glance() -> None:
     plain = proposal([100])
-    assert passes_at_a_glance(Basket.of(plain), limits())
-    assert not passes_at_a_glance(Basket.of(dataclasses.replace(plain, stops=Stops.none(1))), limits())
+    assert approved_at_a_glance(plain, limits()) is not None
+    assert approved_at_a_glance(dataclasses.replace(plain, stops=Stops.none(1)), limits()) is None
 
 
 @pytest.mark.parametrize(
