@@ -1,6 +1,7 @@
 """How much of each limit a book uses: from the evidence of its latest cycle, its latest mark, and what it sent.
 
-Nothing is computed anew: a value and the limit it was held to are those of the row of evidence that came closest.
+Values are those of the row of evidence that came closest to the limit it was held to then; what part of a limit is used is said of the
+limit in force now, which a person may have changed since, except where the evidence knows only the part (`_OTHER_UNIT`, `completeness`).
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Use:
 
     Attributes:
         value: in the limit's unit.
-        used: as a share of the limit; above 1 beyond it.
+        used: as a share of the limit in force; above 1 beyond it.
         symbol: where it came closest; "" where it is not about a symbol.
     """
 
@@ -104,10 +105,11 @@ def _of_evidence(key: Key, value: Value, values: dict[Key, Value], checks: pl.Da
     if row is None:
         return Use()
     _, symbol, measured, limit = row
-    used = measured / limit
     if key.name == "completeness":
-        return Use(value=1 - measured, used=used)
-    return Use(value=None if key.name in _OTHER_UNIT else measured, used=used, symbol=symbol)
+        return Use(value=1 - measured, used=measured / limit)
+    if key.name in _OTHER_UNIT:
+        return Use(used=measured / limit, symbol=symbol)
+    return Use(value=measured, used=measured / value, symbol=symbol)
 
 
 def _closest(rows: pl.DataFrame) -> tuple[int, str, float, float] | None:

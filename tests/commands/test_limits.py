@@ -65,6 +65,8 @@ class TestChanged:
         assert (first["author"], first["after"], second["author"], second["before"], second["reason"]) == (
             "books file", "400000.0", "ann", "400000.0", "calm",
         )  # fmt: skip
+        (shown,) = [each for each in json.loads(grodt(home, "limits", "--json").out) if each["name"] == "order_value"]
+        assert shown["used"] == shown["use"] / 100_000  # of what holds now, not of what held when it was asked
 
     def test_more_room_by_two(self, grodt: Command, home: Home) -> None:
         ended = grodt(home, "limits", "set", "symbol_weight", "0.4", "--reason", "more", "--author", "ann")
