@@ -11,7 +11,7 @@ import typer
 from flows.commands.options import Author, Book, Json, Reason, author_of
 from flows.commands.tables import show
 from flows.progress import out
-from grodt.errors import BrokerUnavailable, ConfigError
+from grodt.errors import BrokerUnavailable, ConfigError, GrodtError
 
 if TYPE_CHECKING:
     from grodt.ledger.cancels import Cancel
@@ -191,19 +191,30 @@ def _cancel(ledger: "Ledger", made: "Halt", now: Callable[[], datetime]) -> None
         why = "as asked" if made.keep_orders else "orders are netted over the strategies of a book; halt the book to cancel them"
         out.print(f"open orders stay at the broker: {why}", soft_wrap=True)
         return
+    failed: list[GrodtError] = []
     for name in sorted(books().books) if made.scope == "all" else [made.book]:
-        with broker_of(name) as broker:
-            asked = () if broker is None else cancel_covered(ledger, broker, name, now)
+        try:
+            with broker_of(name) as broker:
+                asked = () if broker is None else cancel_covered(ledger, broker, name, now)
+        except GrodtError as error:  # raised below; the other books' orders are cancelled first
+            failed.append(error)
+            continue
         if asked:
             out.print(f"asked the broker of {name} to cancel {len(asked):,} open orders: {in_words(asked)}", soft_wrap=True)
         else:
             out.print(f"no order that it covers is open at the broker of {name}", soft_wrap=True)
         unheard = [each.client_order_id for each in asked if each.outcome == "no_answer"]
         if unheard:
-            raise BrokerUnavailable(
-                f"{made} holds, but the broker did not answer about {len(unheard)} open orders, such as {unheard[0]}; give the same "
-                "command again to ask once more, or cancel them at the broker"
+            failed.append(
+                BrokerUnavailable(
+                    f"{made} holds, but the broker of {name} did not answer about {len(unheard)} open orders, such as {unheard[0]}; give "
+                    "the same command again to ask once more, or cancel them at the broker"
+                )
             )
+    if len(failed) > 1:
+        raise BrokerUnavailable("; ".join(map(str, failed)))
+    if failed:
+        raise failed[0]
 
 
 def _row(each: "Halt", asked: "tuple[Cancel, ...]", now: datetime) -> dict[str, object]:

@@ -135,8 +135,8 @@ def halt(
 ) -> Halt:
     """Halt. One that holds already is returned in place of a second one.
 
-    It is the same if scope, names, side and kind are, and control (of a control's), or reason and expiry (of a person's). A halt on all
-    books is a kill.
+    It is the same if scope, names, side, kind and what happens to open orders are, and control (of a control's), or reason and expiry (of a
+    person's). A halt on all books is a kill.
 
     Raises:
         ConfigError: scope and names do not fit, a strategy's halt is to be reduce-only, reason or author is empty, or a kill or breach, or
@@ -153,13 +153,14 @@ def halt(
     _require_term(kind, now, expires_at)
     expire(tx, now)
     what = {"scope": scope, "book": book, "strategy": strategy, "symbol": symbol, "side": side, "kind": kind, "control": control}
+    what["keep_orders"] = int(keep_orders)
     same = [halts.c.ended_at.is_(None), *(halts.c[name] == value for name, value in what.items())]
     if not control:
         same += [halts.c.reason == reason, halts.c.expires_at.is_not_distinct_from(expires_at)]
     query = select(halts).where(*same)
     row = tx.connection.execute(query).first()
     if row is None:
-        said = {"keep_orders": int(keep_orders), "reason": reason, "author": author, "started_at": now, "expires_at": expires_at}
+        said = {"reason": reason, "author": author, "started_at": now, "expires_at": expires_at}
         tx.connection.execute(insert(halts).values(what | said))
         row = tx.connection.execute(query).one()
     return _halt(row)
@@ -189,8 +190,12 @@ def end_halts(tx: Write, ended: Iterable[Halt], *, reason: str, author: str, now
 
 
 def last_armed(tx: Read, book: str) -> datetime | None:
-    """When people last ended a halt of the book or one on all books; None where nobody has. An expiry is no person's act."""
-    query = select(func.max(halts.c.ended_at)).where(halts.c.book.in_([book, ""]), halts.c.end_author != EXPIRY)
+    """When people last ended a halt of the whole book or one on all books; None where nobody has.
+
+    Neither an expiry, which is no person's act, nor the end of a halt of a symbol or a strategy arms the book.
+    """
+    of_whole = (halts.c.book.in_([book, ""]), halts.c.scope.in_(["all", "book"]))
+    query = select(func.max(halts.c.ended_at)).where(*of_whole, halts.c.end_author != EXPIRY)
     found: datetime | None = tx.connection.execute(query).scalar_one()
     return found
 

@@ -281,6 +281,27 @@ class TestHalts:
         assert [(each["side"], each["kind"]) for each in shown["halts"]] == [("reduce_only", "pause")]
 
 
+def test_a_halt_on_all_books_cancels_at_every_broker_although_one_of_them_cannot_be_asked(
+    grodt: Command, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Book `early` comes first, and its account has no key."""
+    for name in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert home.books is not None
+    text = home.books.read_text()
+    small = text[text.index("  small:") :]
+    early = small.replace("  small:", "  early:").replace("kind: paper", "kind: alpaca").replace("30 17 * *", "5 19 * *")
+    two = home.books.with_name("two.yaml")
+    two.write_text(text + early)
+    home.books = two
+    (open_before,) = home.broker("SELECT count(*) FROM orders WHERE state = 'accepted'")[0]
+    ended = grodt(home, "halt", "--all", "--reason", "storm", "--author", "ann")
+    assert ended.status != 0
+    assert "APCA_API_KEY_ID" in ended.err
+    assert f"asked the broker of small to cancel {open_before} open orders: {open_before} cancelled" in ended.out
+    assert home.broker("SELECT count(*) FROM orders WHERE state = 'accepted'") == [(0,)]
+
+
 def test_a_book_that_has_run_is_halted_although_the_books_file_is_broken(grodt: Command, home: Home) -> None:
     """The halt is recorded; only then is the file read, for the broker, and found wrong."""
     assert home.books is not None

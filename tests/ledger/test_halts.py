@@ -75,6 +75,20 @@ def test_one_person_ends_pauses_and_faults_and_they_may_come_again(tx: Write) ->
     assert last_armed(tx, BOOK) == NOW + MINUTE
 
 
+def test_the_end_of_a_halt_of_a_symbol_or_a_strategy_does_not_arm_the_book(tx: Write) -> None:
+    """Else one person could begin the counts of controls 20 to 22 anew, which takes two once one of them has stopped the book."""
+    _halt(tx, scope="symbol", symbol="AAPL")
+    _halt(tx, scope="strategy", strategy="momentum")
+    assert len(_rearm(tx).ended) == 2
+    assert last_armed(tx, BOOK) is None
+
+
+def test_a_halt_that_keeps_open_orders_does_not_stand_for_one_that_cancels_them(tx: Write) -> None:
+    keeps = _halt(tx, keep_orders=True)
+    cancels = _halt(tx)
+    assert (keeps.keep_orders, cancels.keep_orders, cancels.halt_id) == (True, False, keeps.halt_id + 1)
+
+
 @pytest.mark.parametrize("kind", ["kill", "breach"])
 def test_a_kill_and_a_breach_take_two_different_people(tx: Write, kind: str) -> None:
     made = _halt(tx, kind=kind)
