@@ -9,9 +9,10 @@ from grodt.execution.changes import Changes, changes_of, expected_cost
 from grodt.execution.judging import Judged
 from grodt.execution.markets import read_figures
 from grodt.execution.windows import Windows
-from grodt.ledger.basket_requests import ask_for_basket
+from grodt.ledger.basket_requests import ask_for_basket, current_request
 from grodt.ledger.orders import record_basket
 from grodt.ledger.requests import Request
+from grodt.orders.basket import Basket
 from tasks.cycle import Cycle
 from tasks.signals import Opinion
 from tasks.stage import stage
@@ -29,7 +30,7 @@ class Ordered:
 def make_orders(cycle: Cycle, judged: Judged, opinion: Opinion) -> Ordered:
     """Commit the basket and the intent of each of its orders; where people must agree to it, ask them. Rows: orders."""
     basket, parts = judged.basket, cycle.parts
-    people = 0 if judged.committed else parts.config.approval.rule().people_for(basket)
+    people = 0 if judged.committed else _people(cycle, basket)
     if people:
         return _ask(cycle, judged, opinion, people)
     with parts.ledger.write(cycle.lease) as tx:
@@ -46,6 +47,14 @@ def approve(cycle: Cycle, judged: Judged, ordered: Ordered) -> Answer:
     if answer.request is not None:
         cycle.tell("approve", str(answer))
     return answer
+
+
+def _people(cycle: Cycle, basket: Basket) -> int:
+    """How many must agree: what the rule says, and somebody at least once the run has asked, whatever the books file has become since."""
+    wanted = cycle.parts.config.approval.rule().people_for(basket)
+    with cycle.parts.ledger.read() as tx:
+        asked = current_request(tx, cycle.opened)
+    return wanted if asked is None or not basket.orders else max(wanted, 1)
 
 
 def _ask(cycle: Cycle, judged: Judged, opinion: Opinion, people: int) -> Ordered:

@@ -298,3 +298,17 @@ def test_a_real_broker_refuses_what_was_approved_in_time_and_sent_too_late(waits
     assert _broker_orders(waits) == []
     assert {state for (state,) in waits.sql("SELECT state FROM order_status")} == {"cancelled"}
     assert all("outside_window" in reason for (reason,) in waits.sql("SELECT reason FROM order_status"))
+
+
+@pytest.mark.parametrize("verdict", ["reject", None])
+def test_a_rule_that_is_loosened_while_people_are_asked_sends_nothing_without_them(tmp_path: Path, verdict: str | None) -> None:
+    home = _home(tmp_path, "one")
+    _run(home)
+    (asked,) = _asked(home)
+    if verdict is not None:
+        _say(home, asked, verdict, "ann")
+    assert home.books is not None
+    home.books.write_text(books_text(approval="automatic"))
+    _run(home, LATER)
+    assert (len(_asked(home)), _broker_orders(home)) == (1, [])
+    assert _state(home) == ("open" if verdict is None else "done")
