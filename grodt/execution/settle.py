@@ -6,7 +6,7 @@ over, and that the session is settled. So a kill leaves whole sessions, and the 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NoReturn
 
@@ -34,6 +34,8 @@ from grodt.risk.limits import Limits
 
 _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _NO_COST = Decimal(0)
+#: For how many days before the last settled session a real venue is asked again: its fills may come late, also of orders that are over.
+_LATE = timedelta(days=7)
 _ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
 _OVER = _ENDED | {OrderState.FILLED}
 
@@ -93,7 +95,8 @@ def settle(
         DataError: a fill differs from one with its execution id, or a corporate action or borrowing cannot be booked.
         ValueError: the sessions are not ascending.
     """
-    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, Settled())
+    late = _LATE if advance is None else timedelta(0)  # what a paper venue has played, it has told
+    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, late, Settled())
     with ledger.read() as tx:
         last = settled(tx, run.book)
     previous: date | None = None
@@ -119,6 +122,7 @@ class _Settling:
     file: Limits
     now: Callable[[], datetime]
     borrow_bps: Decimal
+    late: timedelta
     result: Settled
     foreign: set[str] = field(default_factory=set)
 
@@ -130,8 +134,8 @@ class _Settling:
         until = market.session if market is not None else last
         # Orders before fills: when an order is seen to be over, all its fills are there to be read.
         theirs = self.broker.orders(sorted(ours)) if ours else {}
-        # What trades in the session before this one may have come in late.
-        since = last if last is not None else until
+        # What traded before may have come in late.
+        since = last - self.late if last is not None else until
         fills = self._unbooked(since) if since is not None else ()
         short = [ours[key].order.session for key in _short_of(ours, theirs, fills)]
         if since is not None and short and min(short) < since:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -192,14 +192,27 @@ def test_an_order_that_is_over_stays_open_until_its_fills_are_booked(desk: Desk,
 
 
 def test_a_fill_that_an_order_lacks_is_asked_for_from_the_session_that_decided_it(desk: Desk, monday: Run, venue: Venue) -> None:
+    """However long ago that was: here a fortnight, when fills of a week before are asked for in any case."""
+    last, now = MON + timedelta(days=14), MON + timedelta(days=15)
     _settle(desk, venue, TUE, market(TUE, {}))
-    _settle(desk, venue, WED, market(WED, {}))
+    _settle(desk, venue, last, market(last, {}))
     venue.fill(1, "AAPL", 10, TUE)
     venue.say("AAPL", OrderState.PARTIALLY_FILLED, 10)
     venue.asked_since.clear()
-    assert _settle(desk, venue, THU, market(THU, {})).fills == 1
-    assert venue.asked_since[:2] == [WED, MON]
+    assert _settle(desk, venue, now, market(now, {})).fills == 1
+    assert venue.asked_since[:2] == [MON + timedelta(days=7), MON]
     assert _order(desk, "AAPL")[:2] == (OrderState.PARTIALLY_FILLED, 10)
+
+
+def test_a_fill_of_a_cancelled_order_that_comes_sessions_late_is_booked(desk: Desk, monday: Run, venue: Venue) -> None:
+    venue.say("AAPL", OrderState.CANCELLED, 0, "by the venue")
+    for session in (TUE, WED, THU):
+        assert _settle(desk, venue, session, market(session, {})).fills == 0
+    late = venue.fill(1, "AAPL", 10, TUE)
+    assert _settle(desk, venue, FRI, market(FRI, {})).fills == 1
+    assert _holds(desk) == {"AAPL": 10}
+    with desk.real_ledger.read() as tx:
+        assert fills_in(tx, BOOK, TUE) == (late,)
 
 
 def test_a_fill_of_an_order_that_is_not_ours_is_counted_and_left_to_reconciliation(desk: Desk, monday: Run, venue: Venue) -> None:
