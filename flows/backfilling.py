@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from flows.desk import chosen_book
+from flows.at_home import chosen_book
 from grodt.bars.ingest import Progress
 from grodt.bars.minute_ingest import require_minutes
 from grodt.execution.backfill import Backfilled, find_missing, last_session

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from flows.desk import chosen_book
+from flows.at_home import chosen_book
 from flows.progress import Progress
 from grodt.execution.approving import Answer, answer_of
 from grodt.execution.opening import find_done

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import grodt
-from flows.desk import chosen_book, limits_at_home
+from flows.at_home import chosen_book, limits_at_home
 from grodt.errors import ConfigError
 from grodt.ledger.limits import InForce, differences
 from grodt.ledger.manifest import snapshot, snapshot_as_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grodt
-from flows.desk import chosen_book, limits_at_home
+from flows.at_home import chosen_book, limits_at_home
 from flows.replaying import asked_range
 from grodt.ledger.manifest import snapshot, snapshot_as_of
 from grodt.replay.closing import Identity

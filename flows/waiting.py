@@ -22,7 +22,7 @@ from prefect.input import RunInput
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.desk import ledger_at_home
+from flows.at_home import ledger_at_home
 from flows.server import PrefectServerError
 from grodt.errors import ConfigError
 from grodt.execution.approving import Answer

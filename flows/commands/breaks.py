@@ -41,7 +41,7 @@ def show_breaks(
     """Open breaks: where our ledger and the broker differ, and corporate actions that came too late to be applied."""
     if context.invoked_subcommand is not None:
         return
-    from flows.desk import break_age_days, chosen_book, ledger_at_home
+    from flows.at_home import break_age_days, chosen_book, ledger_at_home
     from grodt.ledger.breaks import all_breaks, open_breaks
     from tasks.environment import clock, environment
 
@@ -70,7 +70,7 @@ def show_breaks(
 @breaks.command("assign")
 def assign(break_id: Number, person: Annotated[str, typer.Argument(help="Who works it from now on.")]) -> None:
     """Give a break to a person."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from grodt.ledger.breaks import assign_break
 
     with ledger_at_home() as ledger, ledger.write() as tx:
@@ -81,7 +81,7 @@ def assign(break_id: Number, person: Annotated[str, typer.Argument(help="Who wor
 @breaks.command("explain")
 def explain(break_id: Number, as_json: Json = False) -> None:
     """What the ledger has around a break: orders with their events, fills, and what moved the figure that differs."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from grodt.ledger.break_evidence import evidence_of
     from grodt.ledger.breaks import find_break
     from tasks.environment import clock, environment
@@ -101,7 +101,7 @@ def explain(break_id: Number, as_json: Json = False) -> None:
 @breaks.command("resolve")
 def resolve(break_id: Number, reason: Reason, author: Author = None) -> None:
     """Close a break whose cause is mended. It changes no position: a difference that is still there comes back with the next cycle."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from grodt.ledger.breaks import resolve_break
     from tasks.environment import clock, environment
 
@@ -118,7 +118,7 @@ def correct(
     author: Author = None,
 ) -> None:
     """Ask for the entry that brings our side to theirs. A second person's approval books it and resolves the break."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from grodt.ledger.acts import in_words
     from grodt.ledger.corrections import propose_correction
     from tasks.environment import clock, environment
@@ -131,7 +131,7 @@ def correct(
 
 def deposit(amount: Amount, reason: Reason, book: Book = None, author: Author = None) -> None:
     """Book cash that was brought into the account at the broker."""
-    from flows.desk import calendar_of, chosen_book, ledger_at_home
+    from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.corrections import deposit as book_deposit
     from tasks.environment import clock, environment
 
@@ -143,7 +143,7 @@ def deposit(amount: Amount, reason: Reason, book: Book = None, author: Author = 
 
 def withdraw(amount: Amount, reason: Reason, book: Book = None, author: Author = None) -> None:
     """Ask for cash to be booked as taken out of the account at the broker. A second person's approval books it."""
-    from flows.desk import calendar_of, chosen_book, ledger_at_home
+    from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.acts import in_words
     from grodt.ledger.corrections import ask_to_withdraw
     from tasks.environment import clock, environment

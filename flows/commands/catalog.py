@@ -85,7 +85,7 @@ def _table(table: str, *, as_json: bool) -> None:
 
 def _listed(tables: Sequence[str]) -> "tuple[tuple[LakeFile, ...], datetime]":
     """The files of those tables as they are now, and what time that is."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from grodt.ledger.manifest import snapshot
     from tasks.environment import clock, environment
 

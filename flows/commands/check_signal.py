@@ -153,7 +153,7 @@ def _real_bars(signal: "Signal", book: str | None) -> "tuple[Panel | None, str]"
     if not where.ledger_file.exists():  # before all that brings SQLAlchemy
         return None, f"there is no lake in {where.home}; `grodt run` or `grodt ingest` makes one"
 
-    from flows.desk import chosen_book, lake_at_home, ledger_at_home
+    from flows.at_home import chosen_book, lake_at_home, ledger_at_home
     from grodt.execution.history import read_panel
     from grodt.execution.minute_history import read_minute_panel
     from grodt.ledger.manifest import snapshot

@@ -28,7 +28,7 @@ def waiting(
     as_json: Json = False,
 ) -> None:
     """What waits for people: baskets to be sent, limits to be raised, halts to be ended. Of every book if none is named."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.acts import still_waiting
     from grodt.ledger.requests import waiting as found
     from tasks.environment import clock, environment
@@ -57,8 +57,8 @@ def reject(request_id: Id, reason: Reason, author: Author = None) -> None:
 
 
 def _show_one(request_id: str, as_json: bool) -> None:
+    from flows.at_home import ledger_at_home
     from flows.commands.baskets import show_request
-    from flows.desk import ledger_at_home
     from grodt.ledger.requests import find_request
     from tasks.environment import clock, environment
 
@@ -71,8 +71,8 @@ def _show_one(request_id: str, as_json: bool) -> None:
 
 
 def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None) -> None:
+    from flows.at_home import ledger_at_home
     from flows.commands.baskets import show_subject
-    from flows.desk import ledger_at_home
     from grodt.ledger.acts import act
     from tasks.environment import clock, environment
 
@@ -90,7 +90,7 @@ def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None
 
 def _wake(request: "Request") -> None:
     """Let the flow run that waits for a decided basket in the Prefect UI go on, where there is one."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from flows.server import reachable_server
     from grodt.ledger import basket_requests
     from grodt.ledger.runs import attempts_of

@@ -32,7 +32,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Why the book did what it did in a symbol: bars, signals, target, each verdict, order, fills, position."""
-    from flows.desk import calendar_of, chosen_book, lake_at_home, ledger_at_home, require_traded
+    from flows.at_home import calendar_of, chosen_book, lake_at_home, ledger_at_home, require_traded
     from grodt.ledger.runs import find_run, run_id, runs_of
     from grodt.reports.explanation import as_facts
     from grodt.reports.explanation import explain as explain_run

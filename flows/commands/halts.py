@@ -45,7 +45,7 @@ def halt(
     author: Author = None,
 ) -> None:
     """Halt all books, a book, or a strategy, a symbol or a side of it, also while it is sending; cancel the open orders it covers."""
-    from flows.desk import halted_book, ledger_at_home, require_strategy, require_traded
+    from flows.at_home import halted_book, ledger_at_home, require_strategy, require_traded
     from grodt.ledger.halts import halt as record
     from grodt.ledger.requests import require_person
     from tasks.environment import clock, environment
@@ -91,7 +91,7 @@ def rearm(
     author: Author = None,
 ) -> None:
     """End the halts of a book, its strategies and symbols, those on all books, or one. A kill or a breach needs a second person."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.halts import active
     from grodt.ledger.rearming import rearm as end
     from grodt.ledger.rearming import rearm_one
@@ -132,7 +132,7 @@ def halts(
     as_json: Json = False,
 ) -> None:
     """Halts that hold, and with --all every one there was, newest first. Of every book if none is named."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.cancels import cancels_of
     from grodt.ledger.halts import all_halts
     from tasks.environment import clock, environment

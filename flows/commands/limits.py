@@ -33,7 +33,7 @@ def show_limits(context: typer.Context, book: Book = None, as_json: Json = False
     """The limits of a book in force, and how much of each its latest cycle used."""
     if context.invoked_subcommand is not None:
         return
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.limits import differences, limits_in_force
     from grodt.reports.limits_in_use import limits_in_use
     from tasks.wiring import books
@@ -65,7 +65,7 @@ def history(
     name: Annotated[str | None, typer.Argument(help="The limit; all if none is named.")] = None, book: Book = None, as_json: Json = False
 ) -> None:
     """Who set which limit, when, from what to what, and why."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.limits import limit_history
     from grodt.risk.limit_values import require_name
 
@@ -106,7 +106,7 @@ def unset(name: Name, reason: Reason, book: Book = None, symbol: Symbol = None, 
 @limits.command()
 def adopt(reason: Reason, book: Book = None, author: Author = None) -> None:
     """Make the limits those of the books file: what is tighter holds at once, the rest waits for a second person as one request."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.limits import change_limits, differences, limits_in_force
     from tasks.environment import clock, environment
     from tasks.wiring import books
@@ -124,7 +124,7 @@ def adopt(reason: Reason, book: Book = None, author: Author = None) -> None:
 
 
 def _change_one(key: "Key", value: "Value | None", book: str | None, reason: str, author: str | None) -> None:
-    from flows.desk import chosen_book, ledger_at_home, require_group, require_traded
+    from flows.at_home import chosen_book, ledger_at_home, require_group, require_traded
     from grodt.ledger.limits import change_limits
     from tasks.environment import clock, environment
     from tasks.wiring import books

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def status(book: Book = None, as_json: Json = False) -> None:
     """The book now: its last run, equity, open orders, breaks and halts, and what is new in its configuration or code."""
-    from flows.desk import break_age_days, chosen_book, ledger_at_home
+    from flows.at_home import break_age_days, chosen_book, ledger_at_home
     from grodt.execution.approving import answer_of
     from grodt.ledger.acts import in_words, still_waiting
     from grodt.ledger.breaks import open_breaks
@@ -101,7 +101,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
 
 def positions(book: Book = None, as_json: Json = False) -> None:
     """What the book held at the close of its last run that is done."""
-    from flows.desk import chosen_book, lake_at_home, ledger_at_home
+    from flows.at_home import chosen_book, lake_at_home, ledger_at_home
     from grodt.ledger.manifest import snapshot
     from grodt.ledger.runs import latest_done
     from tasks.kinds import END_OF_DAY
@@ -124,7 +124,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """Orders that a session decided, with the state they have reached."""
-    from flows.desk import calendar_of, chosen_book, ledger_at_home
+    from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.execution.approving import answer_of
     from grodt.ledger.orders import orders_decided
     from grodt.ledger.runs import find_run, run_id, runs_of

@@ -26,7 +26,7 @@ def override(
     author: Author = None,
 ) -> None:
     """Ask for a control to be lifted for a while. A second person must approve it; it expires by itself, and the evidence names both."""
-    from flows.desk import chosen_book, ledger_at_home, require_traded
+    from flows.at_home import chosen_book, ledger_at_home, require_traded
     from grodt.ledger.overrides import ask_override, require_liftable, what_is_asked
     from tasks.environment import clock, environment
 

@@ -34,7 +34,7 @@ def metrics(
     once: Annotated[bool, typer.Option("--once", help="Print the metrics and end.")] = False,
 ) -> None:
     """Serve Prometheus metrics over ledger and lake, until Ctrl-C."""
-    from flows.desk import ledger_at_home
+    from flows.at_home import ledger_at_home
     from grodt.telemetry.ledger_metrics import LedgerMetrics
     from grodt.telemetry.metrics import render
     from grodt.telemetry.metrics import serve as serve_metrics

@@ -26,7 +26,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file of the lake, the audit chain, and the invariants of the ledger. Status 1 where one does not hold."""
-    from flows.desk import chosen_book, lake_at_home, ledger_at_home
+    from flows.at_home import chosen_book, lake_at_home, ledger_at_home
     from grodt.ledger.manifest import LedgerManifest
     from grodt.ledger.verify import verify_ledger
 

@@ -20,7 +20,7 @@ def expect(
     author: Author = None,
 ) -> None:
     """Record which version of GRODT a book expects: a worker of another one refuses to open its cycles."""
-    from flows.desk import chosen_book, ledger_at_home
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.versions import expect_version
     from tasks.environment import clock, environment
 
