@@ -24,6 +24,7 @@ from flows.commands import (
     research,
     run,
     services,
+    users,
     verify,
     versions,
 )
@@ -54,6 +55,7 @@ for commands in (
     deciding,
     versions,
     verify,
+    users,
     services,
 ):
     commands.register(app)

@@ -25,12 +25,12 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Table, event, insert, select
 from sqlalchemy.engine.interfaces import ExecutionContext
 
-from grodt.ledger import tables, tables_halts, tables_people
+from grodt.ledger import tables, tables_halts, tables_people, tables_users
 from grodt.ledger.tables_audit import audit
 from grodt.ledger.transaction import Write
 
 #: Tables whose rows are chained. Postings are by their entry's digest.
-FACTS = frozenset({*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY} - {"postings"})
+FACTS = frozenset({*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY, *tables_users.APPEND_ONLY} - {"postings"})
 #: Bytes of a seal.
 SEAL = 16
 #: The hash before the first row.

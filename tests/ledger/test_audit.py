@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy import text
 
-from grodt.ledger import tables, tables_halts, tables_people
+from grodt.ledger import tables, tables_halts, tables_people, tables_users
 from grodt.ledger.audit import FACTS, GENESIS, chain_hash, seal_of
 from grodt.ledger.audit_facts import facts_in
 from grodt.ledger.postings import deposit_entry, post
@@ -23,7 +23,8 @@ def _checked(ledger: Ledger, head: str | None = None) -> Chain:
 
 
 def test_every_append_only_table_is_chained_but_postings_which_their_entry_s_digest_covers() -> None:
-    assert {*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY} - FACTS == {"postings"}
+    facts = {*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY, *tables_users.APPEND_ONLY}
+    assert facts - FACTS == {"postings"}
 
 
 def test_a_seal_is_of_the_columns_that_are_not_null() -> None:
@@ -36,7 +37,11 @@ def test_what_is_written_is_chained_in_its_own_transaction(ledger: Ledger) -> No
     with ledger.read() as tx:
         rows = tx.connection.execute(text("SELECT * FROM audit ORDER BY sequence")).all()
         assert [row.sequence for row in rows] == list(range(1, len(rows) + 1))
-        assert {row.table_name for row in rows} == FACTS - {*tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY}
+        assert {row.table_name for row in rows} == FACTS - {
+            *tables_people.APPEND_ONLY,
+            *tables_halts.APPEND_ONLY,
+            *tables_users.APPEND_ONLY,
+        }
         previous = GENESIS
         for row in rows:
             assert (row.previous, row.hash) == (previous, chain_hash(row.sequence, row.table_name, row.seals, previous))
