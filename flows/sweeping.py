@@ -43,6 +43,8 @@ class Asked:
         metric: what they are compared by.
         workers: processes.
         out: the folder of the results.
+        as_of: the data as it was known then; None: as it is.
+        risk_free: rate per year, 0.02 for two per cent.
     """
 
     book: str
@@ -52,6 +54,12 @@ class Asked:
     metric: str
     workers: int
     out: Path
+    as_of: datetime | None
+    risk_free: float
+
+    def __str__(self) -> str:
+        """What is run, in words."""
+        return f"{self.book}: {len(self.variants):,} combinations over {len(self.sessions):,} sessions"
 
 
 def ask_runs(
@@ -66,6 +74,8 @@ def ask_runs(
     sample: int | None,
     seed: int,
     out: Path | None,
+    as_of: datetime | None,
+    risk_free: float,
 ) -> Asked:
     """Look at what is to be run before anything is.
 
@@ -78,6 +88,7 @@ def ask_runs(
         workers: processes.
         sample, seed: how many combinations are drawn, and from which seed; None: all.
         out: the folder of the results; None: one in the home.
+        as_of, risk_free: see `Asked`.
 
     Raises:
         ConfigError: anything of it is wrong; see `asked_range`, `parse_vary`, `combinations`, `varied` and `require_folder`.
@@ -92,7 +103,7 @@ def ask_runs(
     _, sessions = asked_range(book, start, end)
     folder = where.reports / book / "research" / f"{kind}_{sessions[0]}_{sessions[-1]}" if out is None else out
     variants = tuple(variant_of(config, parameters) for config, parameters in zip(configs, drawn, strict=True))
-    return Asked(book, sessions, axes, variants, metric, workers, require_folder(folder.resolve()))
+    return Asked(book, sessions, axes, variants, metric, workers, require_folder(folder.resolve()), as_of, risk_free)
 
 
 def ask_windows(asked: Asked, train: int, test: int, *, anchored: bool) -> tuple[Window, ...]:
@@ -106,7 +117,7 @@ def ask_windows(asked: Asked, train: int, test: int, *, anchored: bool) -> tuple
     return windows
 
 
-def run_sweep(asked: Asked, *, as_of: datetime | None, risk_free: float, say: Callable[[str], None], progress: Progress) -> dict[str, Any]:
+def run_sweep(asked: Asked, *, say: Callable[[str], None], progress: Progress) -> dict[str, Any]:
     """Run it; returns the summary.
 
     Raises:
@@ -114,7 +125,7 @@ def run_sweep(asked: Asked, *, as_of: datetime | None, risk_free: float, say: Ca
     """
     parts = data_parts(asked.book, asked.sessions[-1])
     try:
-        history, setting, _ = _read(parts, asked, as_of, risk_free, say)
+        history, setting, _ = _read(parts, asked, say)
         with replacing(asked.out) as folder:
             done = sweep(history, asked.axes, asked.variants, setting, metric=asked.metric, workers=asked.workers, progress=progress)
             say("writing tables and report")
@@ -128,8 +139,6 @@ def run_walk_forward(
     windows: Sequence[Window],
     *,
     anchored: bool,
-    as_of: datetime | None,
-    risk_free: float,
     evidence: bool,
     say: Callable[[str], None],
     progress: Progress,
@@ -137,7 +146,7 @@ def run_walk_forward(
     """Run it; arguments, answer and errors as for `run_sweep`."""
     parts = data_parts(asked.book, asked.sessions[-1])
     try:
-        history, setting, identity = _read(parts, asked, as_of, risk_free, say)
+        history, setting, identity = _read(parts, asked, say)
         rules = parts.config.universe.rules
         kept: list[Tables] = []
         with replacing(asked.out) as folder:
@@ -167,19 +176,17 @@ def run_walk_forward(
         parts.close()
 
 
-def _read(
-    parts: DataParts, asked: Asked, as_of: datetime | None, risk_free: float, say: Callable[[str], None]
-) -> tuple[History, Setting, Identity]:
+def _read(parts: DataParts, asked: Asked, say: Callable[[str], None]) -> tuple[History, Setting, Identity]:
     """The history that all variants share, read once; what statistics read; and what rows say of it."""
     config, calendar, last = parts.config, parts.calendar, asked.sessions[-1]
     with parts.ledger.read() as tx:
-        data = snapshot(tx) if as_of is None else snapshot_as_of(tx, as_of)
+        data = snapshot(tx) if asked.as_of is None else snapshot_as_of(tx, asked.as_of)
     rules = config.universe.rules
     fields = {*fields_read(asked.variants), *(("volume",) if rules is not None and rules.needs_turnover else ())}
     wanted = Wanted(config.source, asked.sessions[0], last, tuple(sorted(fields)), liquidity=needs_liquidity(asked.variants))
     history = read_members(parts.lake, data, calendar, wanted, rules, parts.universe, say)
     actions = parts.lake.read("corporate_actions", data, source=config.source, end=last)
-    setting = Setting(actions, calendar.sessions_per_year(last), risk_free)
+    setting = Setting(actions, calendar.sessions_per_year(last), asked.risk_free)
     return history, setting, Identity(data.id, parts.config_hash, grodt.__version__, calendar.opens_at, calendar.closes_at)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -21,6 +21,9 @@ from flows.progress import Progress, clock, console, out
 from grodt.errors import GrodtError
 from grodt.sessions import parse_session
 from tasks.environment import environment
+
+if TYPE_CHECKING:
+    from flows.sweeping import Asked
 
 #: Runs that a person is shown.
 _TOP = 10
@@ -70,31 +73,13 @@ def sweep(
 ) -> None:
     """Replay a book with every combination of parameters over one range: what is best, how much of it is luck, how much hangs on each."""
     progress = Progress()
-    first, last = parse_session(start), parse_session(end)
-    known = None if as_of is None else instant(as_of)
-    progress.done(f"GRODT {grodt.__version__}  home {environment().home}")
     with _uninterrupted():
-        with progress.live():
-            progress.say("loading")
-            from flows.sweeping import ask_runs, run_sweep  # brings Polars and SQLAlchemy
+        asked = _ask("sweep", progress, book, start, end, vary, metric, workers, sample, seed, folder, as_of, risk_free)
+        from flows.sweeping import run_sweep
 
-            asked = ask_runs(
-                book,
-                first,
-                last,
-                vary,
-                kind="sweep",
-                metric=metric,
-                workers=_cores() if workers is None else workers,
-                sample=sample,
-                seed=seed,
-                out=folder,
-            )
-        progress.done(
-            f"{asked.book}: {len(asked.variants):,} combinations over {len(asked.sessions):,} sessions, {asked.workers} at a time"
-        )
+        progress.done(f"{asked}, {asked.workers} at a time")
         with counting(progress) as (say, tell):
-            facts = run_sweep(asked, as_of=known, risk_free=risk_free, say=say, progress=tell)
+            facts = run_sweep(asked, say=say, progress=tell)
     if as_json:
         _print_json(facts, asked.out)
         return
@@ -123,41 +108,59 @@ def walk_forward(
 ) -> None:
     """Choose parameters on one stretch of history and live with them on the next, again and again; what no choice has seen stays apart."""
     progress = Progress()
-    first, last = parse_session(start), parse_session(end)
-    known = None if as_of is None else instant(as_of)
-    progress.done(f"GRODT {grodt.__version__}  home {environment().home}")
     with _uninterrupted():
-        with progress.live():
-            progress.say("loading")
-            from flows.sweeping import ask_runs, ask_windows, run_walk_forward  # brings Polars and SQLAlchemy
+        asked = _ask("walk-forward", progress, book, start, end, vary, metric, workers, sample, seed, folder, as_of, risk_free)
+        from flows.sweeping import ask_windows, run_walk_forward
 
-            asked = ask_runs(
-                book,
-                first,
-                last,
-                vary,
-                kind="walk-forward",
-                metric=metric,
-                workers=_cores() if workers is None else workers,
-                sample=sample,
-                seed=seed,
-                out=folder,
-            )
-            windows = ask_windows(asked, train, test, anchored=anchored)
-        progress.done(
-            f"{asked.book}: {len(asked.variants):,} combinations in {len(windows):,} windows over {len(asked.sessions):,} sessions, "
-            f"{asked.workers} at a time"
-        )
+        windows = ask_windows(asked, train, test, anchored=anchored)
+        progress.done(f"{asked} in {len(windows):,} windows, {asked.workers} at a time")
         with counting(progress) as (say, tell):
-            facts = run_walk_forward(
-                asked, windows, anchored=anchored, as_of=known, risk_free=risk_free, evidence=evidence, say=say, progress=tell
-            )
+            facts = run_walk_forward(asked, windows, anchored=anchored, evidence=evidence, say=say, progress=tell)
     if as_json:
         _print_json(facts, asked.out)
         return
     _show_windows(facts)
     _show_places(asked.out)
     out.print(f"Tear sheet  {asked.out / 'out_of_sample' / 'tear-sheet.html'}", soft_wrap=True)
+
+
+def _ask(
+    kind: str,
+    progress: Progress,
+    book: str | None,
+    start: str,
+    end: str,
+    vary: Sequence[str],
+    metric: str,
+    workers: int | None,
+    sample: int | None,
+    seed: int,
+    folder: Path | None,
+    as_of: str | None,
+    risk_free: float,
+) -> "Asked":
+    """Look at what the user wrote, telling that it takes a moment."""
+    first, last = parse_session(start), parse_session(end)
+    known = None if as_of is None else instant(as_of)
+    progress.done(f"GRODT {grodt.__version__}  home {environment().home}")
+    with progress.live():
+        progress.say("loading")
+        from flows.sweeping import ask_runs  # brings Polars and SQLAlchemy
+
+        return ask_runs(
+            book,
+            first,
+            last,
+            vary,
+            kind=kind,
+            metric=metric,
+            workers=_cores() if workers is None else workers,
+            sample=sample,
+            seed=seed,
+            out=folder,
+            as_of=known,
+            risk_free=risk_free,
+        )
 
 
 def _cores() -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 
 from grodt.ledger.marks import Mark
+from grodt.ledger.requests import waiting
 from grodt.ledger.tables import breaks, fills, lake_files, marks, order_status, run_attempts, runs, stage_runs
 from grodt.ledger.tables_halts import halts
 from grodt.ledger.transaction import Read
@@ -54,6 +55,16 @@ class OldestBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingKind:
+    """What waits for people of one kind and book: how many requests, and when the first of them expires."""
+
+    book: str
+    kind: str
+    requests: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TableSize:
     """What the current files of a lake table hold, for one source or book."""
 
@@ -81,6 +92,7 @@ class LedgerFigures:
     open_breaks: tuple[Count, ...]
     oldest_breaks: tuple[OldestBreak, ...]
     active_halts: tuple[Count, ...]
+    waiting: tuple[WaitingKind, ...]
     lake: tuple[TableSize, ...]
 
 
@@ -122,6 +134,7 @@ def ledger_figures(tx: Read, now: datetime) -> LedgerFigures:
             .where(halts.c.ended_at.is_(None), or_(halts.c.expires_at.is_(None), halts.c.expires_at > now))
             .group_by(*_HALT),
         ),
+        waiting=_waiting(tx, now),
         lake=_lake(tx),
     )
 
@@ -196,6 +209,13 @@ def _marks(tx: Read) -> tuple[Mark, ...]:
 def _oldest_breaks(tx: Read) -> tuple[OldestBreak, ...]:
     query = select(breaks.c.book, func.min(breaks.c.first_seen_at)).where(breaks.c.resolved_at.is_(None)).group_by(breaks.c.book)
     return tuple(OldestBreak(*row) for row in tx.connection.execute(query))
+
+
+def _waiting(tx: Read, now: datetime) -> tuple[WaitingKind, ...]:
+    expiries: dict[tuple[str, str], list[datetime]] = {}
+    for each in waiting(tx, now):
+        expiries.setdefault((each.book, each.kind), []).append(each.expires_at)
+    return tuple(WaitingKind(*of, len(ends), min(ends)) for of, ends in sorted(expiries.items()))
 
 
 def _lake(tx: Read) -> tuple[TableSize, ...]:

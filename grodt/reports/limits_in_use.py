@@ -115,7 +115,8 @@ def _of_evidence(key: Key, value: Value, values: dict[Key, Value], checks: pl.Da
 def _closest(rows: pl.DataFrame) -> tuple[int, str, float, float] | None:
     """Of rows that have a value and a limit above zero, the one that uses most of it; of several, the first symbol."""
     known = rows.filter(pl.col("value").is_not_null(), pl.col("limit") > 0).select("control", "symbol", "value", "limit")
-    return max(known.sort("symbol", descending=True).iter_rows(), key=lambda row: float(row[2] / row[3]), default=None)
+    ordered = known.sort(pl.col("value") / pl.col("limit"), "symbol", descending=[True, False])
+    return ordered.row(0) if len(ordered) else None
 
 
 def _of_count(count: int, most: Value) -> Use:

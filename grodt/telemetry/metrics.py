@@ -18,6 +18,8 @@ equity. Nothing is kept between two scrapes.
 | `grodt_fills_total` | book | fills booked |
 | `grodt_breaks_open`, `grodt_break_oldest_age_seconds` | book, kind; book | reconciliation breaks |
 | `grodt_halts_active` | book, scope, side, kind | halts that hold; an empty book is every book |
+| `grodt_requests_waiting` | book, kind | requests that wait for people; an empty book is every book |
+| `grodt_request_first_expiry_timestamp_seconds` | book, kind | when the first of them expires undecided |
 | `grodt_data_age_seconds`, `grodt_data_age_sessions` | source | since we learned the latest bar; sessions complete since its session |
 | `grodt_lake_files`, `grodt_lake_rows`, `grodt_lake_bytes` | table, source | current files |
 """
@@ -197,6 +199,21 @@ def _books(figures: Figures) -> Iterable[Metric]:
     )
     yield _counted(
         "grodt_halts_active", "Halts that hold; an empty book is every book", ("book", "scope", "side", "kind"), ledger.active_halts
+    )
+    waiting = ("book", "kind")
+    yield _gauge(
+        "grodt_requests_waiting",
+        "Requests that wait for people; an empty book is every book",
+        waiting,
+        ledger.waiting,
+        lambda each: ((each.book, each.kind), each.requests),
+    )
+    yield _gauge(
+        "grodt_request_first_expiry_timestamp_seconds",
+        "When the first of the waiting requests expires undecided",
+        waiting,
+        ledger.waiting,
+        lambda each: ((each.book, each.kind), each.expires_at.timestamp()),
     )
 
 

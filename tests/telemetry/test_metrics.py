@@ -11,6 +11,7 @@ from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.halts import halt
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.marks import Mark, record_mark
+from grodt.ledger.requests import ask, decide
 from grodt.ledger.runs import close_run, end_attempt, stage_ended, stage_started
 from grodt.ledger.unit import Ledger
 from grodt.money import micros
@@ -126,6 +127,20 @@ def test_orders_fills_breaks_and_halts_are_counted(ledger: Ledger) -> None:
     assert _value(samples, "grodt_break_oldest_age_seconds", book=BOOK) == pytest.approx((LATER - NOW).total_seconds())
     assert _value(samples, "grodt_halts_active", book=BOOK, scope="book", side="all", kind="pause") == 1
     assert _value(samples, "grodt_halts_active", book="", scope="all", side="all", kind="kill") == 1
+
+
+def test_what_waits_for_people_is_counted_with_its_first_expiry(ledger: Ledger) -> None:
+    asked = {"kind": "limit", "book": BOOK, "people": 2, "by": "ann", "reason": "calm market", "now": NOW}
+    with ledger.write() as tx:
+        for hours, name in ((3, "turnover"), (2, "drawdown"), (4, "daily_loss")):
+            ask(tx, **asked, subject={"name": name}, expires_at=LATER + timedelta(hours=hours))
+        refused = ask(tx, **asked, subject={"name": "collar"}, expires_at=LATER + timedelta(hours=1))
+        decide(tx, refused.request_id, "reject", by="bob", reason="no", now=NOW)
+        ask(tx, **asked, subject={"name": "lots"}, expires_at=LATER)
+    samples = _samples(metrics.render(_source(ledger)))
+    assert _value(samples, "grodt_requests_waiting", book=BOOK, kind="limit") == 3
+    first = _value(samples, "grodt_request_first_expiry_timestamp_seconds", book=BOOK, kind="limit")
+    assert first == (LATER + timedelta(hours=2)).timestamp()
 
 
 def test_the_lake_counts_current_files_alone_and_data_has_an_age(ledger: Ledger) -> None:
