@@ -38,7 +38,7 @@ class Passwords:
         return self._hasher.hash(password)
 
     def fits(self, kept: str | None, password: str) -> bool:
-        """Whether a password is the one whose hash was kept; None, of no user, costs as much as a wrong one, so that the time tells nothing."""
+        """Whether a password is the one whose hash was kept. None, of no user, takes as long as a wrong one."""
         try:
             self._hasher.verify(kept or self._nobody(), password[:LONGEST])
         except (VerifyMismatchError, InvalidHashError):
