@@ -7,9 +7,11 @@ in one place. Unknown keys are errors.
 import hashlib
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -500,9 +502,15 @@ def folder_of(path: Path | None) -> Path:
     return path.resolve().parent if path else Path.cwd()
 
 
+@lru_cache(maxsize=4)
+def _loaded(text: str) -> Any:
+    """A cycle reads its file several times, and each reading takes as long as several stages of a small book."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def _parsed(text: str, origin: str) -> Any:
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return deepcopy(_loaded(text))
     except DuplicateKeyError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(f"{origin}, {line}{error.problem}; each key once") from None
