@@ -83,6 +83,7 @@ def ask(name: str | None, last: date | None, count: int | None) -> Asked:
     where = environment()
     book = chosen_book(name)
     config = books(where).book(book)
+    config.require_end_of_day(f"`grodt intraday --book {book}` runs it")
     calendar = config.exchange
     end = calendar.require_complete(last, clock(where)()) if last else calendar.latest_complete(clock(where)())
     sessions = calendar.latest(end, count or (1 if last else DEFAULT_SESSIONS))

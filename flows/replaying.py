@@ -60,7 +60,9 @@ def asked_range(name: str | None, start: date, end: date) -> tuple[str, tuple[da
     """
     where = environment()
     book = chosen_book(name)
-    calendar = books(where).book(book).exchange
+    config = books(where).book(book)
+    config.require_end_of_day("a replay goes from close to close, and cannot take it through history; replay a book of ends of days")
+    calendar = config.exchange
     if start > end:
         raise ConfigError(f"--start {start} is after --end {end}; give the first day first")
     sessions = calendar.between(start, end)

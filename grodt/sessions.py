@@ -166,6 +166,17 @@ class Calendar:
         self.require_session(session)
         return _instant(_exchange_calendar(self.name).session_close(session.isoformat()))
 
+    def usual_close(self, session: date) -> datetime:
+        """Instant at which the session would close if the exchange did not close early.
+
+        Raises:
+            SessionError: it is no session.
+        """
+        self.require_session(session)
+        calendar = _exchange_calendar(self.name)
+        closes = [of_day for since, of_day in calendar.close_times if since is None or since.date() <= session]
+        return datetime.combine(session + timedelta(days=calendar.close_offset), closes[-1], self.zone).astimezone(UTC)
+
     def trading_hours(self, session: date) -> tuple[tuple[datetime, datetime], ...]:
         """Intervals in which the session trades, ascending: one, or two with a lunch break. A start is inside, an end is not.
 

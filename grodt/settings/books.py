@@ -49,6 +49,8 @@ from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, IbBrokerConfig, require_hours_of_alpaca
 from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
+from grodt.settings.intraday import DECIDES_NOTHING as DECIDES_NOTHING_WITHIN
+from grodt.settings.intraday import IntradayConfig
 from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.gating import Gating, RegimeSettings, require_regimes
 from grodt.signals.plugins.kind import Kind
@@ -278,6 +280,7 @@ class BookConfig(_Strict):
     """One book.
 
     Attributes:
+        intraday: when it decides within a session; None: it is decided at the session's end.
         break_age_days: a break that is open for longer is overdue; None: none ever is.
     """
 
@@ -288,6 +291,7 @@ class BookConfig(_Strict):
     history: HistoryConfig
     capital: Exact = Field(gt=0, le=MOST_CAPITAL)
     broker: BrokerConfig
+    intraday: IntradayConfig | None = None
     signals: tuple[SignalConfig, ...] = Field(min_length=1)
     regime: Annotated[RegimeSettings, WrapValidator(as_written(RegimeSettings))] | None = None
     construction: Annotated[Construction, WrapValidator(as_written(Construction))]
@@ -320,13 +324,13 @@ class BookConfig(_Strict):
 
     @field_validator("signals")
     @classmethod
-    def _of_sessions(cls, signals: tuple[SignalConfig, ...]) -> tuple[SignalConfig, ...]:
-        """A book is one of ends of days: its signals see daily bars."""
+    def _of_sessions(cls, signals: tuple[SignalConfig, ...], info: ValidationInfo) -> tuple[SignalConfig, ...]:
+        """The signals of a book without an `intraday` section see daily bars."""
         intraday = [name.signal for name in signals if is_intraday(name.build())]
-        if intraday:
+        if intraday and info.data.get("intraday") is None:
             raise ValueError(
                 f"signals: {', '.join(intraday)} {'reads' if len(intraday) == 1 else 'read'} bars of a session and this book is decided at "
-                "its end, on daily bars; take it out"
+                "its end, on daily bars; take it out, or give the book an `intraday` section"
             )
         return signals
 
@@ -371,7 +375,7 @@ class BookConfig(_Strict):
     def _history_for_signals(self) -> Self:
         """Years that can not hold what a signal needs. Whether there is as much in fact is asked before each decision."""
         years, (first, last) = self.history.years, self.exchange.bounds()
-        if years is None or date(first.year + years, first.month, first.day) > last:
+        if self.intraday is not None or years is None or date(first.year + years, first.month, first.day) > last:
             return self
         usual = len(self.exchange.between(first, date(first.year + years, first.month, first.day)))
         for signal in self.signals:
@@ -384,6 +388,18 @@ class BookConfig(_Strict):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _can_be_decided_within_a_session(self) -> Self:
+        within = self.intraday
+        if within is None:
+            return self
+        if self.universe.rules is not None:
+            raise ValueError("universe.rules are judged at a session's close; name the symbols of an intraday book, or `listed`")
+        needed = max(name.build().history for name in self.signals)
+        terms = self.broker
+        of_this_place(lambda: within.require_suits(self.exchange, terms.kind, self.construction, terms.carry_sessions, needed))
+        return self
+
     @property
     def exchange(self) -> Calendar:
         """Its calendar."""
@@ -393,6 +409,29 @@ class BookConfig(_Strict):
     def capital_micros(self) -> Micros:
         """Its starting capital in micros."""
         return micros(self.capital)
+
+    def require_end_of_day(self, instead: str) -> None:
+        """Refuse an intraday book.
+
+        Args:
+            instead: what to do.
+
+        Raises:
+            ConfigError: it is one.
+        """
+        if self.intraday is not None:
+            raise ConfigError(f"book {self.name!r} decides within its sessions; {instead}")
+
+    @property
+    def within(self) -> IntradayConfig:
+        """When it decides within a session.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        if self.intraday is None:
+            raise ConfigError(f"book {self.name!r} is decided at the end of its sessions: `grodt run --book {self.name}` runs it")
+        return self.intraday
 
     def weighted_signals(self) -> tuple[tuple[Signal, float], ...]:
         """Its signals with their weights."""
@@ -451,13 +490,14 @@ class Books(_Strict):
 
         Without the schedule, the rule of approval and the age of breaks, which decide no order, and without the limits: those in
         force stand in the ledger, with who changed them and why, and a change of one makes no new strategy. A term of the broker that has
-        its default is left out, so that a file without it has the hash it always had; so are the
+        its default is left out, so that a file without it has the hash it always had; so are an `intraday` section that is not there, the
         name of a key and the address of a host.
         """
         book = self.book(name)
+        within: dict[str, Any] = {"intraday": True if book.intraday is None else DECIDES_NOTHING_WITHIN}
         broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url", "host", "port", "client_id"})
         content = {
-            "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING) | {"broker": broker},
+            "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING | within) | {"broker": broker},
             "source": self.sources[book.source].model_dump(mode="json"),
             "signals": [signal.identity for signal in book.signals],
         }

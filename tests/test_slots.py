@@ -1,0 +1,115 @@
+"""Slots of a session: early closes, daylight saving, holidays, lunch breaks, lateness."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from grodt.errors import ConfigError, SessionError
+from grodt.sessions import Calendar
+from grodt.slots import Slot, SlotRule, latest_slot, require_in_hours, slot_named, slots_of, times_of_day, too_late
+
+XNYS = Calendar("XNYS")
+RULE = SlotRule(every=60, first=time(10), last=time(15), flat_by=time(15, 50), latest_start=5)
+
+
+def names(rule: SlotRule, calendar: Calendar, session: date) -> list[str]:
+    return [slot.name for slot in slots_of(rule, calendar, session)]
+
+
+def test_a_session_has_its_slots_then_one_that_gives_up_what_is_held_then_its_close() -> None:
+    slots = slots_of(RULE, XNYS, date(2026, 11, 25))
+    assert [slot.name for slot in slots] == ["1000", "1100", "1200", "1300", "1400", "1500", "1550", "close"]
+    assert [slot.role for slot in slots[-3:]] == ["trade", "flat", "close"]
+    assert slots[0].at == datetime(2026, 11, 25, 15, tzinfo=UTC)
+    assert [slot.ends_at for slot in slots[:-1]] == [slot.at for slot in slots[1:]]
+    assert slots[-1].at == slots[-1].ends_at == XNYS.closes_at(date(2026, 11, 25))
+
+
+def test_names_sort_as_the_day_goes() -> None:
+    found = names(RULE, XNYS, date(2026, 11, 25))
+    assert sorted(found) == found
+
+
+def test_an_early_close_moves_the_last_slots_and_not_the_first() -> None:
+    assert names(RULE, XNYS, date(2026, 11, 27)) == ["1000", "1100", "1200", "1250", "close"]
+
+
+def test_slots_keep_the_time_of_the_exchange_when_clocks_change() -> None:
+    before, after = (slot_named(RULE, XNYS, day, "10:00").at for day in (date(2026, 3, 6), date(2026, 3, 9)))
+    assert (before.hour, after.hour) == (15, 14)
+
+
+def test_no_slot_lies_in_a_lunch_break() -> None:
+    assert names(SlotRule(30, time(11), time(13, 30), None, 5), Calendar("XHKG"), date(2026, 11, 24)) == [
+        "1100", "1130", "1300", "1330", "close",
+    ]  # fmt: skip
+
+
+def test_a_holiday_has_no_slots() -> None:
+    with pytest.raises(SessionError, match="2026-11-26 is not a session of XNYS"):
+        slots_of(RULE, XNYS, date(2026, 11, 26))
+
+
+def test_a_slot_that_a_session_does_not_have_is_named_with_those_it_has() -> None:
+    with pytest.raises(SessionError, match="session 2026-11-27 of XNYS has no slot 15:00; it has 1000, 1100, 1200, 1250, close"):
+        slot_named(RULE, XNYS, date(2026, 11, 27), "15:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "slot"),
+    [
+        (datetime(2026, 11, 25, 16, tzinfo=UTC), "2026-11-25 1100"),
+        (datetime(2026, 11, 25, 16, 59, tzinfo=UTC), "2026-11-25 1100"),
+        (datetime(2026, 11, 25, 20, 50, tzinfo=UTC), "2026-11-25 1550"),
+        (datetime(2026, 11, 25, 21, tzinfo=UTC), "2026-11-25 close"),
+        (datetime(2026, 11, 26, 16, tzinfo=UTC), "2026-11-25 close"),  # a holiday
+        (datetime(2026, 11, 27, 14, 45, tzinfo=UTC), "2026-11-25 close"),  # open, and before the first slot
+        (datetime(2026, 11, 29, 12, tzinfo=UTC), "2026-11-27 close"),
+    ],
+)
+def test_the_latest_slot_is_the_last_whose_instant_has_come(now: datetime, slot: str) -> None:
+    assert str(latest_slot(RULE, XNYS, now)) == slot
+
+
+def test_a_slot_may_begin_for_some_minutes_and_the_close_until_the_next_session_decides() -> None:
+    def late(slot: Slot, minutes: float) -> bool:
+        return bool(too_late(slot, slot.at + timedelta(minutes=minutes)))
+
+    session = date(2026, 11, 25)
+    slot, close = slot_named(RULE, XNYS, session, "1100"), slot_named(RULE, XNYS, session, "close")
+    assert [late(slot, 0), late(slot, 4.9), late(slot, 5)] == [False, False, True]
+    assert not too_late(close, datetime(2026, 11, 27, 14, 59, tzinfo=UTC))
+    assert "slot 2026-11-25 close" in too_late(close, datetime(2026, 11, 27, 15, tzinfo=UTC))
+
+
+def test_a_slot_never_begins_after_the_next_one() -> None:
+    last = slot_named(SlotRule(60, time(10), time(15, 45), time(15, 50), 60), XNYS, date(2026, 11, 25), "1500")
+    assert last.starts_by == last.ends_at == last.at + timedelta(minutes=50)
+
+
+def test_a_schedule_has_the_times_of_early_closes_too() -> None:
+    found = times_of_day(RULE, XNYS, date(2026, 11, 23), date(2026, 11, 27))
+    assert time(12, 50) in found
+    assert time(15, 50) in found
+    assert len(found) == 8
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"last": time(9)}, "last 09:00 comes before first 10:00"),
+        ({"flat_by": time(15)}, "flat_by 15:00 must come after last 15:00"),
+        ({"latest_start": 61}, "latest_start_minutes is 61; it must be from 1 to 60"),
+        ({"every": 0}, "every is 0 minutes"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(given: dict[str, object], said: str) -> None:
+    usual: dict[str, object] = {"every": 60, "first": time(10), "last": time(15), "flat_by": time(15, 50), "latest_start": 5}
+    with pytest.raises(ConfigError, match=said):
+        SlotRule(**(usual | given))  # type: ignore[arg-type]
+
+
+def test_times_outside_the_hours_of_a_calendar_are_refused() -> None:
+    with pytest.raises(ConfigError, match="flat_by is 15:50, and a session of XTKS trades from 09:00 to 15:30"):
+        require_in_hours(RULE, Calendar("XTKS"))
+    require_in_hours(RULE, XNYS)
