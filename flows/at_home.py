@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from grodt.errors import ConfigError
@@ -23,16 +22,10 @@ def chosen_book(name: str | None) -> str:
     Raises:
         ConfigError: none was named and there are several, or the books file is wrong.
     """
+    from grodt.settings.naming import chosen_book as chosen
     from tasks.wiring import books
 
-    described = books()
-    if name is not None:
-        return described.book(name).name
-    if len(described.books) == 1:
-        return next(iter(described.books))
-    if "demo" in described.books:
-        return "demo"
-    raise ConfigError(f"name a book with --book; the books file describes {', '.join(sorted(described.books))}")
+    return chosen(books(), name)
 
 
 def halted_book(name: str | None) -> str:
@@ -96,32 +89,27 @@ def lake_at_home(ledger: Ledger) -> "Lake":
 
 
 def require_strategy(book: str, strategy: str) -> None:
-    """Refuse a strategy that the book does not have. A strategy is one of its signals, by name.
+    """Refuse a strategy that the book does not have.
 
     Raises:
         ConfigError: names those it has.
     """
+    from grodt.settings.naming import require_strategy as require
     from tasks.wiring import books
 
-    names = [signal.name for signal, _ in books().book(book).weighted_signals()]
-    if strategy not in names:
-        raise ConfigError(f"book {book} has no strategy {strategy!r}; its signals are {', '.join(names)}")
+    require(books().book(book), strategy)
 
 
 def require_traded(tx: Read, book: str, symbol: str) -> None:
-    """Refuse a symbol that the book can have nothing to do with: its universe does not name it, and nothing was ever asked about it.
+    """Refuse a symbol that the book can have nothing to do with.
 
     Raises:
         ConfigError: names the symbol and the nearest ones.
     """
-    from grodt.ledger.manifest import coverage
+    from grodt.settings.naming import require_traded as require
     from tasks.wiring import books
 
-    config = books().book(book)
-    known = {*(config.universe.symbols or ()), *coverage(tx, config.source)}
-    if symbol not in known:
-        near = get_close_matches(symbol.upper(), sorted(known))
-        raise ConfigError(f"book {book} knows no symbol {symbol!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    require(tx, books().book(book), symbol)
 
 
 def require_group(book: str, group: str) -> None:

@@ -17,6 +17,10 @@ class ConfigError(GrodtError):
     exit_status = 2
 
 
+class NotFound(ConfigError):
+    """There is nothing of the name or number that was asked for."""
+
+
 class SessionError(ConfigError):
     """The session asked for is a holiday, lies in the future, is not over, or comes before what the book has done."""
 

@@ -12,11 +12,7 @@ from grodt.errors import ConfigError
 from grodt.money import Micros, decimal, micros
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from grodt.ledger.break_evidence import Evidence
-    from grodt.ledger.breaks import OpenBreak
-    from grodt.ledger.unit import Read
 
 Number = Annotated[int, typer.Argument(help="Number of the break, from `grodt breaks`.")]
 Amount = Annotated[str, typer.Argument(help="USD, such as 25000 or 125.50.")]
@@ -43,13 +39,14 @@ def show_breaks(
         return
     from flows.at_home import break_age_days, chosen_book, ledger_at_home
     from grodt.ledger.breaks import all_breaks, open_breaks
+    from grodt.reports.rows import break_row
     from tasks.environment import clock, environment
 
     name, now = chosen_book(book), clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = all_breaks(tx, name) if everything else open_breaks(tx, name)
         days = break_age_days(name)
-        rows = [_row(tx, each, now) | {"overdue": each.is_overdue(days, now)} for each in found]
+        rows = [break_row(tx, each, now) | {"overdue": each.is_overdue(days, now)} for each in found]
     columns = ["break_id", "kind", "symbol", "ours", "theirs", "difference", "unit", "value", "first_seen", "age_days", "overdue", "owner"]
     title = f"breaks of {name}" if everything else f"open breaks of {name}"
     show(
@@ -84,12 +81,13 @@ def explain(break_id: Number, as_json: Json = False) -> None:
     from flows.at_home import ledger_at_home
     from grodt.ledger.break_evidence import evidence_of
     from grodt.ledger.breaks import find_break
+    from grodt.reports.rows import break_row
     from tasks.environment import clock, environment
 
     now = clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = find_break(tx, break_id)
-        row, evidence = _row(tx, found, now), evidence_of(tx, found)
+        row, evidence = break_row(tx, found, now), evidence_of(tx, found)
     if as_json:
         moved = [each | {"amount": _amount(each["amount"], evidence.symbol)} for each in evidence.entries]
         told = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.fills]
@@ -159,31 +157,6 @@ def _micros(name: str, text: str) -> Micros:
         return micros(Decimal(text))
     except (InvalidOperation, ValueError):
         raise ConfigError(f"{name} {text!r} is no amount in USD with at most six decimals, such as 125.50") from None
-
-
-def _row(tx: "Read", each: "OpenBreak", now: "datetime") -> dict[str, Any]:
-    from grodt.ledger.breaks import money_value
-
-    found, value = each.difference, money_value(tx, each)
-    ours, theirs = found.shown(found.ours), found.shown(found.theirs)
-    return {
-        "break_id": each.break_id,
-        "book": each.book,
-        "kind": found.kind,
-        "symbol": found.symbol,
-        "ours": ours,
-        "theirs": theirs,
-        "difference": ours - theirs,
-        "unit": "USD" if found.in_cash else "shares",
-        "value": None if value is None else decimal(value),
-        "first_seen": each.first_session,
-        "age_days": each.age(now).days,
-        "last_seen": each.last_session,
-        "owner": each.owner,
-        "resolution": each.resolved_reason,
-        "resolved_by": each.resolved_author,
-        "run_id": each.run_id,
-    }
 
 
 def _amount(amount: int, symbol: str) -> int | Decimal:

@@ -9,7 +9,7 @@ from flows.commands.tables import show, show_json
 from flows.progress import out
 
 if TYPE_CHECKING:
-    from grodt.ledger.requests import Request, Verdict
+    from grodt.ledger.requests import Verdict
 
 Id = Annotated[str, typer.Argument(help="Its id, or the first 6 characters or more; `grodt waiting` lists them.")]
 
@@ -31,6 +31,7 @@ def waiting(
     from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.acts import still_waiting
     from grodt.ledger.requests import waiting as found
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
     if request_id is not None:
@@ -38,7 +39,7 @@ def waiting(
         return
     name = None if book is None else chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
-        rows = [_row(each) for each in still_waiting(tx, found(tx, clock(environment())(), name))]
+        rows = [request_row(each) for each in still_waiting(tx, found(tx, clock(environment())(), name))]
     title = "waiting for people" if name is None else f"waiting for people: {name}"
     columns = ["id", "kind", "book", "what", "asked_by", "reason", "still_needed", "expires_at"]
     show(title, columns, rows, as_json=as_json, empty="nothing", optional=("reason",))
@@ -60,12 +61,13 @@ def _show_one(request_id: str, as_json: bool) -> None:
     from flows.at_home import ledger_at_home
     from flows.commands.baskets import show_request
     from grodt.ledger.requests import find_request
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = find_request(tx, request_id)
     if as_json:
-        show_json([_row(found) | {"state": found.state(clock(environment())())}])
+        show_json([request_row(found) | {"state": found.state(clock(environment())())}])
     else:
         show_request(found, clock(environment())())
 
@@ -73,56 +75,20 @@ def _show_one(request_id: str, as_json: bool) -> None:
 def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None) -> None:
     from flows.at_home import ledger_at_home
     from flows.commands.baskets import show_subject
+    from flows.waking import let_go_on, suspended_run
     from grodt.ledger.acts import act
     from tasks.environment import clock, environment
 
     who = author_of(author)
     with ledger_at_home() as ledger, ledger.write() as tx:
-        acted = act(tx, request_id, verdict, by=who, reason=reason, now=clock(environment())())
+        now = clock(environment())()
+        acted = act(tx, request_id, verdict, by=who, reason=reason, now=now)
+        waits = suspended_run(tx, acted.request, now)
     made = acted.request
     show_subject(made)
     word = {"approve": "approved", "reject": "rejected"}[verdict]
     where = f" of book {made.book}" if made.book else ""
     out.print(f"{word} by {made.decisions[-1].person}: {made.kind} {made.short}{where}, {acted.what}", soft_wrap=True)
     out.print(acted.then, soft_wrap=True)
-    _wake(made)
-
-
-def _wake(request: "Request") -> None:
-    """Let the flow run that waits for a decided basket in the Prefect UI go on, where there is one."""
-    from flows.at_home import ledger_at_home
-    from flows.server import reachable_server
-    from grodt.ledger import basket_requests
-    from grodt.ledger.runs import attempts_of
-    from tasks.environment import clock, environment
-
-    if request.kind != basket_requests.KIND or request.state(clock(environment())()) == "waiting":
-        return
-    with ledger_at_home() as ledger, ledger.read() as tx:
-        asked = [each.flow_run_id for each in attempts_of(tx, request.subject["run_id"]) if each.outcome == "waiting" and each.flow_run_id]
-    if not asked or reachable_server(environment().home) is None:
-        return
-    from flows.waiting import wake  # loads Prefect: only where its server is there
-
-    if wake(asked[-1], request):
+    if let_go_on(waits, made):
         out.print("the flow run that waits in the Prefect UI goes on with it by itself", soft_wrap=True)
-
-
-def _row(request: "Request") -> dict[str, object]:
-    from grodt.ledger.acts import kind_of
-
-    return {
-        "id": request.short,
-        "request_id": request.request_id,
-        "kind": request.kind,
-        "book": request.book or "all",
-        "what": kind_of(request).what(request),
-        "asked_by": request.asked_by,
-        "asked_at": request.asked_at,
-        "reason": request.reason,
-        "people": request.people,
-        "agreed": list(request.agreed),
-        "still_needed": request.missing,
-        "expires_at": request.expires_at,
-        "subject": dict(request.subject),
-    }

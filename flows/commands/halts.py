@@ -1,8 +1,6 @@
 """Commands about halts: halt, rearm, halts."""
 
 import re
-from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -11,12 +9,10 @@ import typer
 from flows.commands.options import Author, Book, Json, Reason, author_of
 from flows.commands.tables import show
 from flows.progress import out
-from grodt.errors import BrokerUnavailable, ConfigError, GrodtError
+from grodt.errors import ConfigError
 
 if TYPE_CHECKING:
-    from grodt.ledger.cancels import Cancel
     from grodt.ledger.halts import Halt, HaltScope, HaltSide
-    from grodt.ledger.unit import Ledger
 
 _SIDES = {"all": "all", "buys": "buys", "sells": "sells", "reduce-only": "reduce_only"}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -80,7 +76,12 @@ def halt(
             )
         out.print(str(made), soft_wrap=True)
         out.print(f"{_stopped(made)} until {_until(made)}", soft_wrap=True)
-        _cancel(ledger, made, now)
+        from flows.cancelling import cancel_what_it_covers  # heavy, and the halt stands already
+
+        cancelled = cancel_what_it_covers(ledger, made, now)
+    for line in cancelled.told:
+        out.print(line, soft_wrap=True)
+    cancelled.require_done()
 
 
 def rearm(
@@ -135,12 +136,13 @@ def halts(
     from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.cancels import cancels_of
     from grodt.ledger.halts import all_halts
+    from grodt.reports.rows import halt_row
     from tasks.environment import clock, environment
 
     name, now = None if book is None else chosen_book(book), clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = [each for each in all_halts(tx, name) if everything or each.holds(now)]
-        rows = [_row(each, cancels_of(tx, each.halt_id), now) for each in found]
+        rows = [halt_row(each, cancels_of(tx, each.halt_id), now) for each in found]
     title = ("halts" if everything else "halts that hold") + ("" if name is None else f": {name}")
     columns = ["halt_id", "scope", "book", "what", "side", "kind", "reason", "author", "since", "until"]
     show(title, [*columns, *(["ended_by"] if everything else []), "how_to_end"], rows, as_json=as_json, empty="none")
@@ -180,56 +182,3 @@ def _stopped(made: "Halt") -> str:
 
 def _until(made: "Halt") -> str:
     return made.end if made.expires_at is None else f"{made.expires_at:%Y-%m-%d %H:%M} UTC, or before: {made.end}"
-
-
-def _cancel(ledger: "Ledger", made: "Halt", now: Callable[[], datetime]) -> None:
-    """Ask each broker of a halted book to cancel what the halt covers, and say what came of it."""
-    from grodt.execution.cancelling import cancel_covered, in_words
-    from tasks.wiring import books, broker_of
-
-    if made.keep_orders or made.scope == "strategy":
-        why = "as asked" if made.keep_orders else "orders are netted over the strategies of a book; halt the book to cancel them"
-        out.print(f"open orders stay at the broker: {why}", soft_wrap=True)
-        return
-    failed: list[GrodtError] = []
-    for name in sorted(books().books) if made.scope == "all" else [made.book]:
-        try:
-            with broker_of(name) as broker:
-                asked = () if broker is None else cancel_covered(ledger, broker, name, now)
-        except GrodtError as error:  # raised below; the other books' orders are cancelled first
-            failed.append(error)
-            continue
-        if asked:
-            out.print(f"asked the broker of {name} to cancel {len(asked):,} open orders: {in_words(asked)}", soft_wrap=True)
-        else:
-            out.print(f"no order that it covers is open at the broker of {name}", soft_wrap=True)
-        unheard = [each.client_order_id for each in asked if each.outcome == "no_answer"]
-        if unheard:
-            failed.append(
-                BrokerUnavailable(
-                    f"{made} holds, but the broker of {name} did not answer about {len(unheard)} open orders, such as {unheard[0]}; give "
-                    "the same command again to ask once more, or cancel them at the broker"
-                )
-            )
-    if len(failed) > 1:
-        raise BrokerUnavailable("; ".join(map(str, failed)))
-    if failed:
-        raise failed[0]
-
-
-def _row(each: "Halt", asked: "tuple[Cancel, ...]", now: datetime) -> dict[str, object]:
-    ended = None if each.ended_at is None else f"{each.end_author}, {each.ended_at:%Y-%m-%d %H:%M} UTC: {each.end_reason}"
-    if ended is None and not each.holds(now):
-        ended = f"expiry, {each.expires_at:%Y-%m-%d %H:%M} UTC"
-    return {
-        **asdict(each),
-        "book": each.book or "all",
-        "what": {"all": "all books", "book": each.book, "strategy": each.strategy, "symbol": each.symbol}[each.scope],
-        "since": each.started_at,
-        "until": each.expires_at,
-        "holds": each.holds(now),
-        "people": 2 if each.of_two else 1,
-        "how_to_end": each.end if ended is None else None,
-        "ended_by": ended,
-        "cancels": [asdict(one) for one in asked],
-    }

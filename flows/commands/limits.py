@@ -36,6 +36,7 @@ def show_limits(context: typer.Context, book: Book = None, as_json: Json = False
     from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.limits import differences, limits_in_force
     from grodt.reports.limits_in_use import limits_in_use
+    from grodt.reports.rows import limit_row
     from tasks.wiring import books
 
     name = chosen_book(book)
@@ -44,7 +45,7 @@ def show_limits(context: typer.Context, book: Book = None, as_json: Json = False
         in_force = limits_in_force(tx, name, file)
         found = limits_in_use(tx, name, in_force)
     if as_json:
-        show_json([_facts(each, found.run.run_id if found.run else None) for each in found.limits])
+        show_json([limit_row(each, found.run.run_id if found.run else None) for each in found.limits])
         return
     used = f", used as {found.run.run_id} found it" if found.run else "; no cycle was judged yet"
     columns = ["limit", "of", "in_force", "use", "used", "closest", "set_by", "set_at"]
@@ -178,21 +179,6 @@ def _bar(used: float | None) -> str:
         return ""
     full = min(max(round(used * _CELLS), 0), _CELLS)
     return f"{'█' * full}{'░' * (_CELLS - full)} {used:.0%}"
-
-
-def _facts(each: "LimitInUse", run_id: str | None) -> dict[str, object]:
-    by = each.set_by
-    return {
-        "name": each.key.name,
-        "symbol": each.key.symbol,
-        "group": each.key.group,
-        "in_force": each.value,
-        "use": each.use.value,
-        "used": each.use.used,
-        "closest": each.use.symbol or None,
-        "run_id": run_id,
-        **({"set_by": None, "set_at": None, "reason": None} if by is None else {"set_by": by.author, "set_at": by.at, "reason": by.reason}),
-    }
 
 
 def _change(each: "LimitChange") -> dict[str, object]:

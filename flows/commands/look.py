@@ -1,6 +1,5 @@
 """Commands that look and change nothing: status, positions, orders."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,78 +22,32 @@ def register(app: typer.Typer) -> None:
 def status(book: Book = None, as_json: Json = False) -> None:
     """The book now: its last run, equity, open orders, breaks and halts, and what is new in its configuration or code."""
     from flows.at_home import break_age_days, chosen_book, ledger_at_home
-    from grodt.execution.approving import answer_of
-    from grodt.ledger.acts import in_words, still_waiting
-    from grodt.ledger.breaks import open_breaks
-    from grodt.ledger.evidence import checks_of
-    from grodt.ledger.halts import active
-    from grodt.ledger.marks import latest_mark
-    from grodt.ledger.orders import orders_in
-    from grodt.ledger.overrides import overrides_in_force, what_is_asked
-    from grodt.ledger.postings import settled
-    from grodt.ledger.requests import waiting
-    from grodt.ledger.runs import runs_of
-    from grodt.ledger.versions import expected_version
-    from grodt.orders.states import OPEN, OrderState
-    from grodt.reports.changes import cycles_left, reduced, what_changed
+    from grodt.reports.changes import reduced
+    from grodt.reports.status import status_of
     from tasks.environment import clock, environment
 
     name, now = chosen_book(book), clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
-        last = next(iter(runs_of(tx, name, 1)), None)
-        through = settled(tx, name)
-        mark = latest_mark(tx, name)
-        halts = active(tx, name, clock(environment())())
-        expected = expected_version(tx, name)
-        lifted = [f"{what_is_asked(request)}, {each.by}" for request, each in overrides_in_force(tx, name, None, now)]
-        changed, left = ("", 0) if last is None else (what_changed(tx, last), cycles_left(checks_of(tx, last.run_id)))
-        left -= left > 0 and last is not None and last.state == "done"  # the last run was one of them
-        answer = answer_of(tx, last, now) if last is not None else None
-        asked = [in_words(each) for each in still_waiting(tx, waiting(tx, now, name))]
-        differing = open_breaks(tx, name)
-        overdue = sum(each.is_overdue(break_age_days(name), now) for each in differing)
-        counts = {
-            "open_orders": len(orders_in(tx, name, OPEN)),
-            "unknown_orders": len(orders_in(tx, name, [OrderState.UNKNOWN, OrderState.SENDING])),
-            "open_breaks": len(differing),
-        }
+        found = status_of(tx, name, now, break_age_days(name))
     if as_json:
-        run: dict[str, object] = {
-            "last_run": last.run_id if last else None,
-            "state": last.state if last else None,
-            "settled_through": through,
-        }
-        run |= {"configuration": changed or None, "reduced_cycles": left, "expected_version": expected.version if expected else None}
-        run["overrides"] = lifted
-        show_json(
-            [
-                {
-                    "book": name,
-                    **run,
-                    **_marked(mark),
-                    **counts,
-                    "overdue_breaks": overdue,
-                    "basket": str(answer or "none"),
-                    "waiting": asked,
-                    "halts": [asdict(each) for each in halts],
-                }
-            ]
-        )
+        show_json([found.row()])
         return
+    overdue = f"{found.open_breaks:,}, {found.overdue_breaks:,} of them overdue: grodt breaks"
     show_facts(
         {
             "book": name,
-            "last run": _last(last),
-            "settled through": str(through or "none yet"),
-            **_valued(mark),
-            **{key.replace("_", " "): f"{count:,}" for key, count in counts.items()},
-            **({"open breaks": f"{len(differing):,}, {overdue:,} of them overdue: grodt breaks"} if overdue else {}),
-            "last basket": "\n".join([str(answer), *answer.words]) if answer is not None else "none",
-            "waiting for people": "\n".join(asked) or "nothing",
-            "halts": "\n".join(map(str, halts)) or "none",
-            "overrides": "\n".join(lifted) or "none",
-            "configuration": f"{changed}; {reduced(left)}" if changed else "none yet",
-            "expects": f"GRODT {expected.version}, by {expected.author}" if expected else "no version yet",
+            "last run": _last(found.run),
+            "settled through": str(found.settled_through or "none yet"),
+            **_valued(found.mark),
+            "open orders": f"{found.open_orders:,}",
+            "unknown orders": f"{found.unknown_orders:,}",
+            "open breaks": overdue if found.overdue_breaks else f"{found.open_breaks:,}",
+            "last basket": "\n".join([str(found.answer), *found.answer.words]) if found.answer is not None else "none",
+            "waiting for people": "\n".join(found.waiting) or "nothing",
+            "halts": "\n".join(map(str, found.halts)) or "none",
+            "overrides": "\n".join(found.overrides) or "none",
+            "configuration": f"{found.changed}; {reduced(found.reduced_cycles)}" if found.changed else "none yet",
+            "expects": f"GRODT {found.expected.version}, by {found.expected.author}" if found.expected else "no version yet",
         }
     )
 
@@ -104,6 +57,7 @@ def positions(book: Book = None, as_json: Json = False) -> None:
     from flows.at_home import chosen_book, lake_at_home, ledger_at_home
     from grodt.ledger.manifest import snapshot
     from grodt.ledger.runs import latest_done
+    from grodt.reports.rows import position_rows
     from tasks.kinds import END_OF_DAY
 
     name = chosen_book(book)
@@ -111,8 +65,7 @@ def positions(book: Book = None, as_json: Json = False) -> None:
         with ledger.read() as tx:
             done, current = latest_done(tx, name, END_OF_DAY), snapshot(tx, tables=["positions"])
         day = done.session if done else None
-        frame = lake_at_home(ledger).read("positions", current, source=name, start=day, end=day) if day else None
-    rows = [] if frame is None else frame.sort("symbol").to_dicts()
+        rows = position_rows(lake_at_home(ledger), current, name, day) if day else []
     columns = ["symbol", "quantity", "average_cost", "price", "price_session", "market_value", "unrealised_profit"]
     title = f"positions of {name} at the close of {day}" if day else f"positions of {name}"
     show(title, columns, rows, as_json=as_json, empty="none" if day else "no run is done yet")
@@ -128,7 +81,7 @@ def orders(
     from grodt.execution.approving import answer_of
     from grodt.ledger.orders import orders_decided
     from grodt.ledger.runs import find_run, run_id, runs_of
-    from grodt.money import decimal
+    from grodt.reports.rows import order_row
     from tasks.environment import clock, environment
     from tasks.kinds import END_OF_DAY
 
@@ -142,22 +95,7 @@ def orders(
         answer = answer_of(tx, run, clock(environment())()) if run is not None and not found else None
     if day is not None and run is None and not found:
         calendar_of(name).require_session(day)
-    rows = [
-        {
-            "client_order_id": each.order.client_order_id,
-            "symbol": each.order.symbol,
-            "side": str(each.order.side),
-            "quantity": each.order.quantity,
-            "reference_price": decimal(each.order.reference_price),
-            "state": str(each.state),
-            "filled_quantity": each.filled_quantity,
-            "average_fill_price": None if each.average_fill_price is None else decimal(each.average_fill_price),
-            "reason": each.reason,
-            "basket_hash": each.basket_hash,
-            "run_id": each.run_id,
-        }
-        for each in found
-    ]
+    rows = [order_row(each) for each in found]
     columns = ["symbol", "side", "quantity", "reference_price", "state", "filled_quantity", "average_fill_price"]
     reasons = ["reason"] if any(row["reason"] for row in rows) else []
     title = f"orders of {name} decided at the close of {day}" if day else f"orders of {name}"
@@ -170,20 +108,6 @@ def _last(run: "Run | None") -> str:
     if run is None:
         return "none yet"
     return f"{run.run_id}, {run.state}" + (f" at attempt {run.attempts}" if run.attempts > 1 else "")
-
-
-def _marked(mark: "Mark | None") -> dict[str, object]:
-    from grodt.money import decimal
-
-    if mark is None:
-        return dict.fromkeys(("mark_session", "equity", "cash", "gross_exposure", "drawdown"))
-    return {
-        "mark_session": mark.session,
-        "equity": decimal(mark.equity),
-        "cash": decimal(mark.cash),
-        "gross_exposure": mark.gross,
-        "drawdown": mark.drawdown,
-    }
 
 
 def _valued(mark: "Mark | None") -> dict[str, str]:

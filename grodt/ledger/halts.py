@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
-from grodt.errors import ConfigError, HaltActive
+from grodt.errors import ConfigError, HaltActive, NotFound
 from grodt.ledger.marks import latest_mark
 from grodt.ledger.tables_halts import halts
 from grodt.ledger.transaction import Read, Write
@@ -209,11 +209,11 @@ def find_halt(tx: Read, halt_id: int) -> Halt:
     """The halt of that number.
 
     Raises:
-        ConfigError: there is none.
+        NotFound: there is none.
     """
     row = tx.connection.execute(select(halts).where(halts.c.halt_id == halt_id)).first()
     if row is None:
-        raise ConfigError(f"there is no halt {halt_id}; `grodt halts` lists those that hold")
+        raise NotFound(f"there is no halt {halt_id}; `grodt halts` lists those that hold")
     return _halt(row)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, insert, select
 
-from grodt.errors import ConfigError
+from grodt.errors import ConfigError, NotFound
 from grodt.ledger.tables_people import decisions, requests
 from grodt.ledger.transaction import Read, Write
 from grodt.sessions import require_utc
@@ -210,14 +210,15 @@ def find_request(tx: Read, request_id: str) -> Request:
     """The request whose id begins with those characters.
 
     Raises:
-        ConfigError: there is none, or several, or fewer than 6 characters were given.
+        NotFound: there is none.
+        ConfigError: there are several, or fewer than 6 characters were given.
     """
     wanted = request_id.strip().lower()
     if len(wanted) < _SHORTEST:
         raise ConfigError(f"{request_id!r} is too short for an id; give at least {_SHORTEST} characters of one that `grodt waiting` lists")
     found = _requests(tx, requests.c.request_id.startswith(wanted, autoescape=True))
     if not found:
-        raise ConfigError(f"nothing waits under {request_id!r}; `grodt waiting` lists what does")
+        raise NotFound(f"nothing waits under {request_id!r}; `grodt waiting` lists what does")
     if len(found) > 1:
         raise ConfigError(f"{request_id!r} begins the ids {', '.join(each.request_id for each in found)}; give more of the one you mean")
     return found[0]

@@ -41,7 +41,7 @@ from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.quality import Thresholds
 from grodt.bars.source import BarSource
 from grodt.bars.yahoo_settings import YahooSettings
-from grodt.errors import ConfigError
+from grodt.errors import ConfigError, NotFound
 from grodt.instruments import Instrument
 from grodt.money import Micros, micros
 from grodt.orders.approval import ApprovalRule
@@ -479,10 +479,10 @@ class Books(_Strict):
         """The book of that name.
 
         Raises:
-            ConfigError: there is none; the message names those there are.
+            NotFound: there is none; the message names those there are.
         """
         if name not in self.books:
-            raise ConfigError(f"book {name!r} is unknown; the books file describes {', '.join(sorted(self.books))}")
+            raise NotFound(f"book {name!r} is unknown; the books file describes {', '.join(sorted(self.books))}")
         return self.books[name]
 
     def config_hash(self, name: str) -> str:
