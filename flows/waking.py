@@ -3,11 +3,13 @@
 `python -m flows.waking ID` does it in a process of its own, for one that stays and must not take up Prefect.
 """
 
+import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
-from flows.server import reachable_server
+from flows.server import is_healthy, reachable_server, shared_server
 from grodt.errors import GrodtError
 from grodt.ledger import basket_requests
 from grodt.ledger.requests import Request, find_request
@@ -26,6 +28,12 @@ def suspended_run(tx: Read, request: Request, now: datetime) -> str | None:
         return None
     asked = [each.flow_run_id for each in attempts_of(tx, request.subject["run_id"]) if each.outcome == "waiting" and each.flow_run_id]
     return asked[-1] if asked else None
+
+
+def server_answers(home: Path) -> bool:
+    """Whether a Prefect server answers that the run may be suspended on."""
+    given = os.environ.get("PREFECT_API_URL")
+    return is_healthy(given) if given else shared_server(home) is not None
 
 
 def let_go_on(flow_run_id: str | None, request: Request) -> bool:

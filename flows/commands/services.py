@@ -1,9 +1,10 @@
-"""Commands that stay: ui, metrics, serve."""
+"""Commands that stay: ui, metrics, serve, desk."""
 
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,11 +15,12 @@ from grodt.errors import ConfigError
 from tasks.environment import clock, environment
 
 METRICS_PORT = 9464
+DESK_PORT = 4210
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (ui, metrics, serve):
+    for command in (ui, metrics, serve, desk):
         app.command(command.__name__)(command)
 
 
@@ -71,6 +73,34 @@ def serve(port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Po
         for line in describe():
             console.print(line, soft_wrap=True)
         serve_books()
+
+
+def desk(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; any but this machine's own needs TLS.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to serve on.")] = DESK_PORT,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", exists=True, dir_okay=False, resolve_path=True, help="PEM file of TLS.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", exists=True, dir_okay=False, resolve_path=True, help="PEM file of its private key.")
+    ] = None,
+    proxies: Annotated[
+        int, typer.Option("--proxies", min=0, max=9, help="Proxies before it, which end TLS and name who asks in X-Forwarded-For.")
+    ] = 0,
+    origin: Annotated[
+        list[str] | None, typer.Option("--origin", help="Origin, such as https://desk.example, whose scripts may use the API; repeatable.")
+    ] = None,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Sign tokens with a new key from now on, and end.")] = False,
+) -> None:
+    """Serve the desk, API and pages, until Ctrl-C. `grodt users` says who may log in."""
+    from flows.desk_server import Serving, renew_keys, serve_desk
+
+    if new_key:
+        renew_keys(environment(), anew=True)
+        out.print("a new key signs tokens from now on; those of before are valid for as long as they said", soft_wrap=True)
+        return
+    serving = Serving(host, port, certificate, key, proxies, tuple(each.rstrip("/") for each in origin or ()))
+    serve_desk(serving, lambda url: out.print(f"desk  {url}  (Ctrl-C ends it)", soft_wrap=True))
 
 
 @contextmanager

@@ -1,0 +1,196 @@
+"""Serving the desk: its parts put together, over workers of granian."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import grodt
+from flows.cancelling import cancel_what_it_covers
+from flows.waking import let_go_on_elsewhere, server_answers, suspended_run
+from grodt.desk.app import create_app
+from grodt.desk.keys import VARIABLE, Keys, renew
+from grodt.desk.parts import Parts
+from grodt.desk.passwords import Passwords
+from grodt.desk.tokens import LIFE
+from grodt.errors import ConfigError
+from grodt.lake.store import Checked, Lake
+from grodt.ledger.manifest import LedgerManifest
+from grodt.ledger.requests import Request
+from grodt.ledger.unit import Ledger
+from grodt.settings.books import Books
+from grodt.settings.environment import Environment
+from grodt.telemetry.logs import configure
+from tasks.environment import clock, environment
+from tasks.kinds import END_OF_DAY
+from tasks.wiring import books
+
+WORKERS = 2
+#: Of a worker; each may hold one connection that reads the ledger.
+_THREADS = 8
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How the desk is reached.
+
+    Attributes:
+        host, port: where it listens.
+        certificate, key: of TLS, as PEM files; None: without.
+        proxies: how many proxies stand before it, which end TLS and say in headers who asks.
+        origins: of pages elsewhere whose scripts may use the API.
+    """
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+    proxies: int = 0
+    origins: tuple[str, ...] = ()
+
+    @property
+    def https(self) -> bool:
+        """Whether passwords and tokens travel encrypted."""
+        return self.certificate is not None or self.proxies > 0
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.certificate is not None else ''}://{host}:{self.port}"
+
+    def require_safe(self) -> None:
+        """Refuse to send passwords over a network as they are.
+
+        Raises:
+            ConfigError: it would be reached from elsewhere without TLS, or half of what TLS needs is missing.
+        """
+        if (self.certificate is None) != (self.key is None):
+            raise ConfigError("TLS needs both --certificate and --key")
+        if self.host not in _LOOPBACK and not self.https:
+            raise ConfigError(
+                f"on {self.host} passwords would travel as they are: give --certificate and --key, or, behind a proxy with TLS, --proxies 1"
+            )
+
+
+def key_file(where: Environment) -> Path:
+    """The file of the keys that tokens are signed with."""
+    return where.home / "desk" / "keys.json"
+
+
+def renew_keys(where: Environment, *, anew: bool = False) -> None:
+    """Have keys ready, unless the environment names its own; `anew`: a new one signs from now on.
+
+    Raises:
+        ConfigError: the file holds no keys.
+    """
+    if not os.environ.get(VARIABLE):
+        renew(key_file(where), clock(where)(), outlives=LIFE, anew=anew)
+
+
+def parts_of(where: Environment, ledger: Ledger, serving: Serving) -> Parts:
+    """The parts of the desk of a home."""
+    now = clock(where)
+    checked: Checked = {}
+    return Parts(
+        ledger=ledger,
+        lake=Lake(where.lake, LedgerManifest(ledger), checked=checked),
+        books=_remembered(where),
+        kind=END_OF_DAY,
+        now=now,
+        keys=Keys(key_file(where), os.environ),
+        passwords=Passwords(),
+        cancel=lambda made: cancel_what_it_covers(ledger, made, now),
+        wake=partial(_wake, where, ledger),
+        origins=serving.origins,
+        https=serving.https,
+        proxies=serving.proxies,
+        version=grodt.__version__,
+    )
+
+
+def application(serving: Serving) -> Any:
+    """The application of one worker."""
+    where = environment()
+    configure(where.home)
+    return create_app(parts_of(where, Ledger.open(where.ledger_url), serving))
+
+
+def serve_desk(serving: Serving, ready: Callable[[str], None]) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        serving: how.
+        ready: told the address before it is served.
+
+    Raises:
+        ConfigError: there is no ledger, the address cannot be used, or passwords would travel as they are.
+    """
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    serving.require_safe()
+    where = environment()
+    if not where.ledger_file.exists():
+        raise ConfigError(f"there is no ledger in {where.home}: run `grodt run` first, or set GRODT_HOME")
+    Ledger.open(where.ledger_url).close()  # brought to this schema once, before two workers would
+    books(where)
+    renew_keys(where)
+    _require_free(serving)
+    server = Granian(
+        "grodt",
+        address=serving.host,
+        port=serving.port,
+        interface=Interfaces.WSGI,
+        workers=WORKERS,
+        blocking_threads=_THREADS,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+        ssl_cert=serving.certificate,
+        ssl_key=serving.key,
+    )
+    ready(serving.url)
+    server.serve(target_loader=partial(application, serving), wrap_loader=False)
+
+
+def _remembered(where: Environment) -> Callable[[], Books]:
+    """The books file as it is, read again when it has changed."""
+    seen: tuple[int, int] | None = None
+    found: Books | None = None
+
+    def current() -> Books:
+        nonlocal seen, found
+        state = None if where.books_file is None else where.books_file.stat()
+        mark = (0, 0) if state is None else (state.st_mtime_ns, state.st_size)
+        if found is None or mark != seen:
+            found, seen = books(where), mark
+        return found
+
+    return current
+
+
+def _wake(where: Environment, ledger: Ledger, request: Request) -> str:
+    with ledger.read() as tx:
+        waits = suspended_run(tx, request, clock(where)())
+    if waits is None or not server_answers(where.home):
+        return ""
+    Thread(target=let_go_on_elsewhere, args=(request,), name=f"wake {request.short}", daemon=True).start()
+    return "the flow run that waits in the Prefect UI is asked to go on with it"
+
+
+def _require_free(serving: Serving) -> None:
+    family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((serving.host, serving.port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {serving.port} of {serving.host} cannot be used ({error.strerror}): choose another with --port"
+            ) from None

@@ -1,0 +1,165 @@
+"""The API: what `grodt` does with `--json`, over HTTP, in the name of who holds the token."""
+
+from http import HTTPStatus
+from typing import Any
+
+from werkzeug.exceptions import ServiceUnavailable
+
+from grodt.desk import acts, looks
+from grodt.desk import models as m
+from grodt.desk.callers import Caller, log_in, log_out
+from grodt.desk.openapi import described
+from grodt.desk.operations import Operations
+from grodt.desk.parts import parts
+from grodt.desk.remote import address
+from grodt.desk.tokens import LIFE, signed
+from grodt.errors import ConfigError, GrodtError
+from grodt.ledger.acts import Acted
+from grodt.ledger.cancels import cancels_of
+from grodt.ledger.unit import Read
+from grodt.ledger.users import is_denied, require_user
+from grodt.reports.rows import halt_row, request_row
+from grodt.settings.naming import chosen_book
+from grodt.telemetry.logs import get_logger
+
+ROOT = "/api/v1"
+
+api = Operations()
+_log = get_logger("grodt.desk")
+
+
+@api.add("POST", "/api/token", role=None, body=m.Login, answer=m.Token)
+def token(body: m.Login) -> dict[str, Any]:
+    """Give a name and a password, get an access token."""
+    desk = parts()
+    claims = log_in(desk, body.name, body.password, address(), "api")
+    with desk.ledger.read() as tx:
+        role = require_user(tx, claims.name).role
+    life = int(LIFE.total_seconds())
+    return {"access_token": signed(claims, desk.keys), "token_type": "Bearer", "expires_in": life, "name": claims.name, "role": role}
+
+
+@api.add("DELETE", "/api/token", role="viewer", status=HTTPStatus.NO_CONTENT)
+def give_back(caller: Caller) -> None:
+    """Give the token back: it is accepted no more."""
+    log_out(parts(), caller)
+
+
+@api.add("GET", f"{ROOT}/health/live", role=None, answer=m.Health)
+def live() -> dict[str, str]:
+    """Whether the process answers."""
+    return {"status": "ok"}
+
+
+@api.add("GET", f"{ROOT}/health/ready", role=None, answer=m.Health)
+def ready() -> dict[str, str]:
+    """Whether the ledger and the books file can be read."""
+    try:
+        with parts().ledger.read() as tx:
+            is_denied(tx, "")
+        parts().books()
+    except GrodtError as error:
+        _log.error("not ready", why=str(error))
+        raise ServiceUnavailable("the ledger or the books file cannot be read; the log says why") from error
+    return {"status": "ok"}
+
+
+@api.add("GET", f"{ROOT}/openapi.json", role="viewer", answer=dict[str, Any])
+def description() -> dict[str, Any]:
+    """This description, as OpenAPI 3.1."""
+    return described(api.all, parts().version)
+
+
+@api.add("GET", f"{ROOT}/status", role="viewer", query=m.OfBooks, answer=list[m.StatusNow])
+def status(tx: Read, query: m.OfBooks) -> looks.Rows:
+    """Books now: last run, equity, open orders, breaks, halts, what waits."""
+    return [each.row() for each in looks.statuses(tx, parts(), query.book)]
+
+
+@api.add("GET", f"{ROOT}/waiting", role="viewer", query=m.OfBooks, answer=list[m.Waiting])
+def waiting(tx: Read, query: m.OfBooks) -> looks.Rows:
+    """What waits for people, each with all that it would change."""
+    return looks.waiting_rows(tx, parts(), query.book)
+
+
+@api.add("GET", f"{ROOT}/waiting/<request_id>", role="viewer", answer=m.WaitingOne)
+def waiting_one(tx: Read, request_id: str) -> dict[str, Any]:
+    """One request by its hash, whatever it came to."""
+    return looks.request_rows(tx, parts(), request_id)
+
+
+@api.add("POST", f"{ROOT}/waiting/<request_id>/approve", role="approver", body=m.WordGiven, answer=m.Decided)
+def approve(caller: Caller, request_id: str, body: m.WordGiven) -> dict[str, Any]:
+    """Agree to something that waits, by its whole hash. The last one needed carries it out."""
+    return _decided(*acts.decide(parts(), caller, request_id, "approve", body.reason))
+
+
+@api.add("POST", f"{ROOT}/waiting/<request_id>/reject", role="approver", body=m.WordGiven, answer=m.Decided)
+def reject(caller: Caller, request_id: str, body: m.WordGiven) -> dict[str, Any]:
+    """Turn down something that waits, by its whole hash. One rejection is enough."""
+    return _decided(*acts.decide(parts(), caller, request_id, "reject", body.reason))
+
+
+@api.add("GET", f"{ROOT}/halts", role="viewer", query=m.HaltsAsked, answer=list[m.HaltNow])
+def halts(tx: Read, query: m.HaltsAsked) -> looks.Rows:
+    """Halts that hold, newest first."""
+    return looks.halt_rows(tx, parts(), query.book, everything=query.everything)
+
+
+@api.add("POST", f"{ROOT}/halts", role="trader", body=m.HaltGiven, answer=m.Halted, status=HTTPStatus.CREATED)
+def halt(caller: Caller, body: m.HaltGiven) -> dict[str, Any]:
+    """Halt, also while a cycle is sending, and ask brokers to cancel the open orders that it covers."""
+    if body.all_books == (body.book is not None) or (body.all_books and (body.strategy or body.symbol)):
+        raise ConfigError("a halt is of all_books, or of one book (and a strategy or a symbol of it): say which")
+    if body.strategy and body.symbol:
+        raise ConfigError("a halt is of a symbol or of a strategy: give one")
+    wanted = acts.HaltWanted(
+        body.book, body.reason, body.strategy or "", body.symbol or "", body.side, body.kill, body.minutes, body.keep_orders
+    )
+    made, cancelled = acts.stop(parts(), caller, wanted)
+    with parts().ledger.read() as tx:
+        row = halt_row(made, cancels_of(tx, made.halt_id), parts().now())
+    return {"halt": row, "told": list(cancelled.told), "failed": [str(each) for each in cancelled.failed]}
+
+
+@api.add("POST", f"{ROOT}/rearm", role="trader", body=m.RearmGiven, answer=m.Rearmed)
+def rearm(caller: Caller, body: m.RearmGiven) -> dict[str, Any]:
+    """End halts; a kill or a breach is asked for, and ended when another person approves."""
+    if [body.halt_id is not None, body.book is not None, body.all_books].count(True) != 1:
+        raise ConfigError("what is to be ended is one halt_id, the halts of a book, or those on all_books: give one")
+    done = acts.end(parts(), caller, body.halt_id, body.book or "", body.reason)
+    asked = None if done.asked is None else request_row(done.asked) | {"state": done.asked.state(parts().now())}
+    return {"ended": [each.halt_id for each in done.ended], "waiting": [each.halt_id for each in done.waiting], "request": asked}
+
+
+@api.add("GET", f"{ROOT}/positions", role="viewer", query=m.OfBook, answer=list[m.PositionNow])
+def positions(tx: Read, query: m.OfBook) -> looks.Rows:
+    """What a book held at the close of its last cycle that is done."""
+    return looks.positions_of(tx, parts(), _book(query))[1]
+
+
+@api.add("GET", f"{ROOT}/orders", role="viewer", query=m.OrdersAsked, answer=list[m.OrderNow])
+def orders(tx: Read, query: m.OrdersAsked) -> looks.Rows:
+    """Orders that a session decided, with the state they have reached."""
+    return looks.orders_of(tx, _book(query), query.session)
+
+
+@api.add("GET", f"{ROOT}/limits", role="viewer", query=m.OfBook, answer=list[m.LimitNow])
+def limits(tx: Read, query: m.OfBook) -> looks.Rows:
+    """Limits in force, and how much of each the book's latest cycle used."""
+    return looks.limits_of(tx, parts(), _book(query))
+
+
+@api.add("GET", f"{ROOT}/breaks", role="viewer", query=m.BreaksAsked, answer=list[m.BreakNow])
+def breaks(tx: Read, query: m.BreaksAsked) -> looks.Rows:
+    """Open differences from the broker: what each is worth, its age and owner."""
+    return looks.breaks_of(tx, parts(), _book(query), everything=query.everything)
+
+
+def _book(query: m.OfBook) -> str:
+    return chosen_book(parts().books(), query.book)
+
+
+def _decided(acted: Acted, run: str) -> dict[str, Any]:
+    made = acted.request
+    return {"request": request_row(made) | {"state": made.state(parts().now())}, "then": acted.then, "run": run}

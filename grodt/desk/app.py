@@ -1,0 +1,57 @@
+"""The desk as a WSGI application."""
+
+from flask import Flask, Response, request
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from grodt.desk import problems
+from grodt.desk.api import api
+from grodt.desk.parts import Parts, keep
+
+_API = "/api/"
+#: Largest body that is read.
+_MOST_BYTES = 64 * 1024
+#: What pages may load and do: nothing but what the desk itself serves, and no script.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+
+
+def create_app(parts: Parts) -> Flask:
+    """The application, over these parts."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    keep(app.extensions, parts)
+    api.serve(app)
+    if parts.origins:
+        CORS(
+            app,
+            resources={f"{_API}*": {"origins": list(parts.origins)}},
+            methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type"],
+            send_wildcard=False,
+            max_age=600,
+        )
+    if parts.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=parts.proxies, x_proto=parts.proxies, x_host=parts.proxies)  # type: ignore[method-assign]
+    app.register_error_handler(Exception, _failed)
+    app.after_request(_guarded)
+    return app
+
+
+def _failed(error: Exception) -> Response:
+    return problems.answer(error)
+
+
+def _guarded(response: Response) -> Response:
+    """Say what browsers may do with it."""
+    headers = response.headers
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Content-Security-Policy"] = _POLICY
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers.setdefault("Cache-Control", "no-store")
+    if request.is_secure:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return response

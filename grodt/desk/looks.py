@@ -1,0 +1,78 @@
+"""What people look at at the desk: the rows of the command line's `--json`."""
+
+from datetime import date
+from typing import Any
+
+from grodt.desk.parts import Parts
+from grodt.ledger.acts import still_waiting
+from grodt.ledger.breaks import all_breaks, open_breaks
+from grodt.ledger.cancels import cancels_of
+from grodt.ledger.halts import all_halts
+from grodt.ledger.limits import limits_in_force
+from grodt.ledger.manifest import snapshot
+from grodt.ledger.orders import orders_decided
+from grodt.ledger.requests import find_request, waiting
+from grodt.ledger.runs import latest_done, runs_of
+from grodt.ledger.unit import Read
+from grodt.reports.limits_in_use import limits_in_use
+from grodt.reports.rows import break_row, halt_row, limit_row, order_row, position_rows, request_row
+from grodt.reports.status import Status, status_of
+
+type Rows = list[dict[str, Any]]
+
+
+def statuses(tx: Read, desk: Parts, book: str | None = None) -> list[Status]:
+    """That book, or every one of the books file, by name."""
+    books = desk.books()
+    names = sorted(books.books) if book is None else [books.book(book).name]
+    return [status_of(tx, name, desk.now(), books.book(name).break_age_days) for name in names]
+
+
+def waiting_rows(tx: Read, desk: Parts, book: str | None) -> Rows:
+    """What waits for people and can still take effect."""
+    return [request_row(each) for each in still_waiting(tx, waiting(tx, desk.now(), book))]
+
+
+def request_rows(tx: Read, desk: Parts, request_id: str) -> dict[str, Any]:
+    """One request, whatever it came to.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = find_request(tx, request_id)
+    return request_row(found) | {"state": found.state(desk.now())}
+
+
+def halt_rows(tx: Read, desk: Parts, book: str | None, *, everything: bool) -> Rows:
+    """Halts that hold, or every one there was, newest first."""
+    now = desk.now()
+    found = [each for each in all_halts(tx, book) if everything or each.holds(now)]
+    return [halt_row(each, cancels_of(tx, each.halt_id), now) for each in found]
+
+
+def positions_of(tx: Read, desk: Parts, book: str) -> tuple[date | None, Rows]:
+    """What a book held at the close of its last cycle that is done, and that session."""
+    done = latest_done(tx, book, desk.kind)
+    if done is None:
+        return None, []
+    return done.session, position_rows(desk.lake, snapshot(tx, tables=["positions"]), book, done.session)
+
+
+def orders_of(tx: Read, book: str, session: date | None) -> Rows:
+    """Orders that a session decided, the book's latest one if none is named."""
+    if session is None:
+        session = next((run.session for run in runs_of(tx, book, 1)), None)
+    return [] if session is None else [order_row(each) for each in orders_decided(tx, book, session)]
+
+
+def limits_of(tx: Read, desk: Parts, book: str) -> Rows:
+    """Limits in force and how much of each the book uses."""
+    found = limits_in_use(tx, book, limits_in_force(tx, book, desk.books().book(book).limits))
+    return [limit_row(each, found.run.run_id if found.run else None) for each in found.limits]
+
+
+def breaks_of(tx: Read, desk: Parts, book: str, *, everything: bool) -> Rows:
+    """Differences from the broker that are open, or every one there was."""
+    now, days = desk.now(), desk.books().book(book).break_age_days
+    found = all_breaks(tx, book) if everything else open_breaks(tx, book)
+    return [break_row(tx, each, now) | {"overdue": each.is_overdue(days, now)} for each in found]

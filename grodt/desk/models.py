@@ -1,0 +1,313 @@
+"""What the API takes and gives. Money is decimal text, instants and dates ISO text, as from the command line's `--json`."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+from grodt.ledger.halts import HaltKind, HaltScope, HaltSide
+from grodt.ledger.requests import RequestState
+from grodt.ledger.users import Role
+
+Money = Annotated[Decimal, PlainSerializer(lambda value: f"{value:f}", return_type=str, when_used="json")]
+Instant = Annotated[datetime, PlainSerializer(lambda value: value.isoformat(), return_type=str, when_used="json")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class Given(BaseModel):
+    """What somebody sends: nothing that we do not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Asked(BaseModel):
+    """What stands behind the `?` of an address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OfBook(Asked):
+    """A book; where the books file describes one, or `demo`, it need not be named."""
+
+    book: Name | None = Field(None, description="the book")
+
+
+class OfBooks(Asked):
+    """A book, or every one."""
+
+    book: Name | None = Field(None, description="the book; every one if not given")
+
+
+class HaltsAsked(OfBooks):
+    """Which halts."""
+
+    everything: bool = Field(False, alias="all", description="those that are over, too")
+
+
+class BreaksAsked(OfBook):
+    """Which breaks."""
+
+    everything: bool = Field(False, alias="all", description="those that are resolved, too")
+
+
+class OrdersAsked(OfBook):
+    """Which orders."""
+
+    session: date | None = Field(None, description="that decided them; the book's latest if not given")
+
+
+class Login(Given):
+    """Who wants a token."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class WordGiven(Given):
+    """Why somebody agrees, or does not."""
+
+    reason: Reason
+
+
+class HaltGiven(Given):
+    """A halt: of all books, of a book, or of a strategy or a symbol of it."""
+
+    all_books: bool = Field(False, description="of all books; ended by two people")
+    book: Name | None = None
+    strategy: Name | None = Field(None, description="of the book, by its signal's name")
+    symbol: Name | None = None
+    side: HaltSide = Field("all", description="what is stopped; reduce_only: all but reductions")
+    kill: bool = Field(False, description="two people must end it, and it does not expire")
+    minutes: Annotated[int, Field(ge=1, le=525_600)] | None = Field(None, description="how long it holds; until it is ended if not given")
+    keep_orders: bool = Field(False, description="leave open orders at the broker")
+    reason: Reason
+
+
+class RearmGiven(Given):
+    """Which halts are to be ended: one, those of a book, or those on all books."""
+
+    halt_id: Annotated[int, Field(ge=1)] | None = None
+    book: Name | None = None
+    all_books: bool = False
+    reason: Reason
+
+
+class Token(BaseModel):
+    """An access token."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int = Field(description="seconds")
+    name: str
+    role: Role
+
+
+class Health(BaseModel):
+    """Whether the desk lives, and whether it can do its work."""
+
+    status: Literal["ok", "not ready"]
+    detail: str = ""
+
+
+class Waiting(BaseModel):
+    """Something that waits for people; of a basket `subject` has orders and `changes`, all amounts in them in millionths of a USD."""
+
+    id: str
+    request_id: str
+    kind: str
+    book: str
+    what: str
+    asked_by: str
+    asked_at: Instant
+    reason: str
+    people: int
+    agreed: list[str]
+    still_needed: int
+    expires_at: Instant
+    subject: dict[str, Any]
+
+
+class WaitingOne(Waiting):
+    """One of them, whatever it came to."""
+
+    state: RequestState
+
+
+class Decided(BaseModel):
+    """A request after somebody's word."""
+
+    request: WaitingOne
+    then: str = Field(description="what follows: what was carried out, who else must agree, or what a rejection leaves")
+    run: str = Field(description="what becomes of the run that waited for it; empty where none did")
+
+
+class CancelAsked(BaseModel):
+    """What a broker said when it was asked to cancel an order because of a halt."""
+
+    halt_id: int
+    client_order_id: str
+    outcome: str
+    filled_quantity: int
+    reason: str
+
+
+class HaltNow(BaseModel):
+    """A halt."""
+
+    halt_id: int
+    scope: HaltScope
+    book: str
+    strategy: str
+    symbol: str
+    side: HaltSide
+    kind: HaltKind
+    control: int
+    keep_orders: bool
+    reason: str
+    author: str
+    started_at: Instant
+    expires_at: Instant | None
+    ended_at: Instant | None
+    end_reason: str | None
+    end_author: str | None
+    what: str
+    since: Instant
+    until: Instant | None
+    holds: bool
+    people: int
+    how_to_end: str | None
+    ended_by: str | None
+    cancels: list[CancelAsked]
+
+
+class Halted(BaseModel):
+    """A halt that was made, and what became of open orders."""
+
+    halt: HaltNow
+    told: list[str]
+    failed: list[str] = Field(description="brokers that could not be asked: their orders may still be open")
+
+
+class Rearmed(BaseModel):
+    """Halts that were ended, and those that need another person."""
+
+    ended: list[int]
+    waiting: list[int]
+    request: WaitingOne | None
+
+
+class HaltOfStatus(BaseModel):
+    """A halt, as it stands in a status."""
+
+    model_config = ConfigDict(extra="allow")
+    halt_id: int
+    started_at: Instant
+    expires_at: Instant | None
+    ended_at: Instant | None
+
+
+class StatusNow(BaseModel):
+    """A book now."""
+
+    book: str
+    last_run: str | None
+    state: str | None
+    settled_through: date | None
+    configuration: str | None
+    reduced_cycles: int
+    expected_version: str | None
+    overrides: list[str]
+    mark_session: date | None
+    equity: Money | None
+    cash: Money | None
+    gross_exposure: float | None
+    drawdown: float | None
+    open_orders: int
+    unknown_orders: int
+    open_breaks: int
+    overdue_breaks: int
+    basket: str
+    waiting: list[str]
+    halts: list[HaltOfStatus]
+
+
+class PositionNow(BaseModel):
+    """A position at the close of the last cycle that is done."""
+
+    book: str
+    session: date
+    symbol: str
+    quantity: int
+    cost: Money
+    average_cost: Money
+    price: float
+    price_session: date
+    market_value: Money
+    unrealised_profit: Money
+    weight: float
+    run_id: str
+
+
+class OrderNow(BaseModel):
+    """An order."""
+
+    client_order_id: str
+    symbol: str
+    side: Literal["buy", "sell"]
+    quantity: int
+    reference_price: Money
+    state: str
+    filled_quantity: int
+    average_fill_price: Money | None
+    reason: str
+    basket_hash: str
+    run_id: str
+
+
+class LimitNow(BaseModel):
+    """A limit in force."""
+
+    name: str
+    symbol: str
+    group: str
+    in_force: int | float
+    use: float | None
+    used: float | None
+    closest: str | None
+    run_id: str | None
+    set_by: str | None
+    set_at: Instant | None
+    reason: str | None
+
+
+class BreakNow(BaseModel):
+    """A difference from the broker."""
+
+    break_id: int
+    book: str
+    kind: str
+    symbol: str
+    ours: Money | int
+    theirs: Money | int
+    difference: Money | int
+    unit: str
+    value: Money | None
+    first_seen: date
+    age_days: int
+    last_seen: date
+    owner: str | None
+    resolution: str | None
+    resolved_by: str | None
+    run_id: str
+    overdue: bool
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457, `application/problem+json`)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
