@@ -29,14 +29,17 @@ from grodt.ledger import tables, tables_halts, tables_people, tables_users
 from grodt.ledger.tables_audit import audit
 from grodt.ledger.transaction import Write
 
-#: Tables whose rows are chained. Postings are by their entry's digest.
-FACTS = frozenset({*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY, *tables_users.APPEND_ONLY} - {"postings"})
+EVIDENCE = "risk_checks"
+#: Facts by the name that the chain has for them: of the table they are the rows of, but for evidence. Postings are by their entry's digest.
+FACTS = frozenset(
+    {*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY, *tables_users.APPEND_ONLY, EVIDENCE}
+    - {"postings", "evidence"}
+)
 #: Bytes of a seal.
 SEAL = 16
 #: The hash before the first row.
 GENESIS = "0" * 64
 _COLLECTED = "facts of this transaction"
-EVIDENCE = "risk_checks"
 #: Columns of evidence after run and attempt: in the order of its seal.
 EVIDENCE_COLUMNS = ("control", "scope", "symbol", "name", "value", "bound", "headroom", "verdict", "reason")
 
@@ -154,6 +157,8 @@ def _collect(
         return
     compiled: Any = context.compiled
     table: Table = compiled.statement.table
+    if table is tables.evidence:
+        collected.unseen.add(EVIDENCE)
     if table.name not in FACTS:
         return
     rows: Sequence[Sequence[Any]] = parameters if executemany else [parameters]

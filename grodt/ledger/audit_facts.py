@@ -1,11 +1,13 @@
 """The facts that stand in the file, each with the seal it should have in the audit chain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
+from grodt.errors import DataError
 from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, evidence_seal, seal_of
+from grodt.ledger.evidence_packing import unpacked
 
 
 def facts_in(connection: Connection, table: str) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -30,11 +32,22 @@ def _rows(connection: Connection, table: str) -> Iterator[tuple[dict[str, Any], 
 def _evidence(connection: Connection) -> Iterator[tuple[dict[str, Any], bytes]]:
     """One attempt of a run at a time. The next one is sought, which reads no row twice."""
     driver = connection.connection.cursor()
-    rows = f"SELECT {', '.join(EVIDENCE_COLUMNS)} FROM {EVIDENCE} WHERE run_id = ? AND attempt = ? ORDER BY control, scope, symbol"
-    after = f"SELECT run_id, attempt FROM {EVIDENCE} WHERE (run_id, attempt) > (?, ?) ORDER BY run_id, attempt LIMIT 1"
+    rows = "SELECT control, scope, name, verdict, bound, checks FROM evidence WHERE run_id = ? AND attempt = ?"
+    after = "SELECT run_id, attempt FROM evidence WHERE (run_id, attempt) > (?, ?) ORDER BY run_id, attempt LIMIT 1"
     group = driver.execute(after, ("", 0)).fetchone()
     while group is not None:
-        columns = tuple(zip(*driver.execute(rows, group), strict=True))
         run_id, attempt = group
-        yield {"run_id": run_id, "attempt": attempt}, evidence_seal(run_id, attempt, len(columns[0]), columns)
+        yield {"run_id": run_id, "attempt": attempt}, _seal_of_evidence(run_id, attempt, driver.execute(rows, group))
         group = driver.execute(after, group).fetchone()
+
+
+def _seal_of_evidence(run_id: str, attempt: int, rows: Iterable[Sequence[Any]]) -> bytes:
+    """Nothing that the chain has, where rows cannot be read any more."""
+    try:
+        found = unpacked(rows)
+    except DataError:
+        return b""
+    keys = list(zip(found["control"], found["scope"], found["symbol"], strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    columns = ([found["limit" if name == "bound" else name][place] for place in order] for name in EVIDENCE_COLUMNS)
+    return evidence_seal(run_id, attempt, len(order), list(columns))

@@ -6,11 +6,12 @@ from sqlalchemy import Connection
 
 from grodt.errors import ConfigError
 from grodt.ledger import tables, tables_audit, tables_halts, tables_people, tables_users
+from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS
 from grodt.ledger.engine import LedgerUnusable
 from grodt.ledger.tables import metadata
 
 #: The newest migration. Importing Alembic costs a third of a second, so a file already here never asks it.
-HEAD = "0012"
+HEAD = "0013"
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -50,17 +51,18 @@ def upgrade(connection: Connection, path: Path) -> None:
 
 
 def require_expected(connection: Connection, path: Path) -> None:
-    """Check tables, columns and append-only triggers against `tables` and its neighbours.
+    """Check tables, columns, the view of evidence and append-only triggers against `tables` and its neighbours.
 
     Raises:
         LedgerUnusable: something is missing; names it.
     """
     rows = connection.exec_driver_sql(
-        "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type = 'table'"
+        "SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type IN ('table', 'view')"
         " UNION ALL SELECT 'trigger', name FROM sqlite_master WHERE type = 'trigger'"
     )
     found = {(str(table), str(column)) for table, column in rows}
     expected = {(table.name, column.name) for table in metadata.tables.values() for column in table.columns}
+    expected |= {(EVIDENCE, name) for name in ("run_id", "attempt", *EVIDENCE_COLUMNS)}
     rooms = (tables, tables_people, tables_halts, tables_users, tables_audit)
     append_only = [table for room in rooms for table in room.APPEND_ONLY]
     expected |= {("trigger", f"{table}_no_{act}") for table in append_only for act in ("update", "delete")}

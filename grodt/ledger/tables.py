@@ -180,24 +180,22 @@ coverage = Table(
 
 # -- decisions -------------------------------------------------------------------------------------------------------------------
 
-risk_checks = Table(
-    "risk_checks",
+# The checks of one control that ended alike are one row; view `risk_checks` shows them one by one (`evidence_packing` says how).
+evidence = Table(
+    "evidence",
     metadata,
     Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False),
     Column("attempt", Int64, nullable=False),
     Column("control", Int64, nullable=False),
     Column("scope", Text, nullable=False),
-    Column("symbol", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("value", Float64),
-    Column("bound", Float64),
-    Column("headroom", Float64),
     Column("verdict", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    PrimaryKeyConstraint("run_id", "attempt", "control", "scope", "symbol"),
+    Column("bound", Float64),
+    Column("checks", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "attempt", "control", "scope", "name", "verdict"),
     one_of("scope", "order", "symbol", "basket", "book"),
     one_of("verdict", "pass", "clip", "reject", "halt", "alert"),
-    **KEYED,
+    **STRICT,
 )
 
 baskets = Table(
@@ -466,7 +464,7 @@ APPEND_ONLY = (
     "lake_commits",
     "lake_files",
     "lake_removals",
-    "risk_checks",
+    "evidence",
     "baskets",
     "basket_approvals",
     "orders",

@@ -75,7 +75,7 @@ def check_decided(tx: Read, book: str | None) -> Found:
     """
     verdicts = """
         SELECT symbol, max(verdict IN ('pass', 'clip')) AS passed, max(verdict = 'reject') AS refused FROM risk_checks
-        WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM risk_checks WHERE run_id = :run) AND scope = 'order' GROUP BY symbol
+        WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM evidence WHERE run_id = :run) AND scope = 'order' GROUP BY symbol
     """
     sent = _rows(tx, query, book)
 

@@ -83,9 +83,12 @@ BINDING = {"group_weight": {"*": 0.08}, "gross_exposure": 1.0, "net_exposure": 0
 LOOSE = {"group_weight": {"*": 20.0}, "gross_exposure": 20.0, "net_exposure": 20.0, "new_share": 1.0, "symbol_position": 10**9}
 
 
-def milliseconds(asked: Proposal, bound: Limits, repeats: int) -> tuple[list[float], list[float], list[float], int]:
-    """Of the controls, of the frame, and of committing it, by repeat; and how many rows it has. Every repeat has a ledger of its own."""
-    controls, frames, commits, rows = [], [], [], 0
+def milliseconds(asked: Proposal, bound: Limits, repeats: int) -> tuple[list[float], list[float], list[float], list[float], int]:
+    """Of the controls, of the frame, and of committing it, by repeat; CPU of all three; and how many rows there are.
+
+    Every repeat has a ledger of its own.
+    """
+    controls, frames, commits, processor, rows = [], [], [], [], 0
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             ledger = Ledger.open(f"sqlite:///{Path(folder) / 'ledger.db'}")
@@ -94,7 +97,7 @@ def milliseconds(asked: Proposal, bound: Limits, repeats: int) -> tuple[list[flo
                     tx, book="bench", kind="eod", session=SESSION, config_hash="c", code_version="v", flow_run_id="f", fence=1, now=_NOW
                 )
             gc.collect()
-            start = time.perf_counter()
+            start, worked = time.perf_counter(), time.process_time()
             found = assess(asked, bound)
             asked_at = time.perf_counter()
             evidence = found.evidence
@@ -102,12 +105,13 @@ def milliseconds(asked: Proposal, bound: Limits, repeats: int) -> tuple[list[flo
             with ledger.write() as tx:
                 record_checks(tx, evidence, 1)
             end = time.perf_counter()
+            processor.append((time.process_time() - worked) * 1e3)
             ledger.close()
         controls.append((asked_at - start) * 1e3)
         frames.append((built_at - asked_at) * 1e3)
         commits.append((end - built_at) * 1e3)
         rows = evidence.height
-    return controls, frames, commits, rows
+    return controls, frames, commits, processor, rows
 
 
 def main() -> int:
@@ -116,19 +120,21 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=9)
     repeats = parser.parse_args().repeats
     print(f"medians of {repeats}, milliseconds; load {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores\n")
-    print("| symbols | ordered | limits | rows | controls | frame | commit | with evidence | rows/s |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| symbols | ordered | limits | rows | controls | frame | commit | with evidence | CPU of it, least | rows/s |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     found: dict[tuple[int, float, str], tuple[float, float]] = {}
     for ordered in (1.0, 0.2):
         for name, changed in (("bind", BINDING), ("are loose", LOOSE)):
             bound = limits(order_quantity=10**9, order_value=1e9, symbol_weight=0.01, **changed)
             for symbols in SIZES:
                 asked = book(symbols, ordered)
-                controls, frames, commits, rows = milliseconds(asked, bound, repeats)
+                controls, frames, commits, processor, rows = milliseconds(asked, bound, repeats)
                 whole = statistics.median(map(sum, zip(controls, frames, commits, strict=True)))
                 alone = statistics.median(controls)
                 found[symbols, ordered, name] = (alone, whole)
-                parts = " | ".join(f"{part:.1f}" for part in (alone, statistics.median(frames), statistics.median(commits), whole))
+                parts = " | ".join(
+                    f"{part:.1f}" for part in (alone, statistics.median(frames), statistics.median(commits), whole, min(processor))
+                )
                 orders = int(np.count_nonzero(asked.wanted))
                 print(f"| {symbols:,} | {orders:,} | {name} | {rows:,} | {parts} | {rows / whole * 1e3:,.0f} |")
     small, large = SIZES

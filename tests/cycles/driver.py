@@ -123,7 +123,7 @@ class Home:
     def facts(self) -> dict[str, list[Any]]:
         """What a rerun must end in: ledger facts, the evidence that stands, the paper broker, the lake less its `runs`."""
         facts: dict[str, list[Any]] = {table: sorted(map(repr, self.sql(f"SELECT {what} FROM {table}"))) for table, what in _FACTS.items()}
-        last = "attempt = (SELECT max(attempt) FROM risk_checks AS l WHERE l.run_id = r.run_id)"
+        last = "attempt = (SELECT max(attempt) FROM evidence AS l WHERE l.run_id = r.run_id)"
         checks = "run_id, control, scope, symbol, name, value, bound, headroom, verdict, reason"
         facts["risk_checks"] = sorted(map(repr, self.sql(f"SELECT {checks} FROM risk_checks AS r WHERE {last}")))
         for (table,) in self.broker("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY 1"):

@@ -1,6 +1,7 @@
 """The audit chain: what is chained, and that whatever is changed by hand is found."""
 
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 
 import pytest
 from sqlalchemy import text
@@ -22,9 +23,16 @@ def _checked(ledger: Ledger, head: str | None = None) -> Chain:
         return verify_chain(tx, head)
 
 
+def _stands(ledger: Ledger) -> list[str]:
+    """Everything that may be altered by hand."""
+    with closing(sqlite3.connect(ledger.path)) as connection:
+        return list(connection.iterdump())
+
+
 def test_every_append_only_table_is_chained_but_postings_which_their_entry_s_digest_covers() -> None:
     facts = {*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY, *tables_users.APPEND_ONLY}
-    assert facts - FACTS == {"postings"}
+    assert facts - FACTS == {"postings", "evidence"}
+    assert FACTS - facts == {"risk_checks"}
 
 
 def test_a_seal_is_of_the_columns_that_are_not_null() -> None:
@@ -86,7 +94,15 @@ _ALTERED = {
     "fills": ("UPDATE fills SET number = 7", "fills execution_id demo-eod-20261119-AAPL-0-1 is not as it was written"),
     "orders": ("UPDATE orders SET reference_price = 1", "orders client_order_id demo-eod-20261119-AAPL-0 is not as it was written"),
     "evidence": (
-        "UPDATE risk_checks SET value = value + 1e-12 WHERE symbol = 'AAPL'",
+        """UPDATE evidence SET checks = replace(checks, '"AAPL":0.25,', '"AAPL":0.2500000000000001,')""",
+        "risk_checks run_id demo-eod-2026-11-19, attempt 1 is not as it was written",
+    ),
+    "evidence shown twice": (
+        """UPDATE evidence SET checks = replace(checks, '"AAPL":0.25,', '"AAPL":0.25,"AAPL":0.25,')""",
+        "risk_checks run_id demo-eod-2026-11-19, attempt 1 is not as it was written",
+    ),
+    "evidence unreadable": (
+        "UPDATE evidence SET checks = substr(checks, 2)",
         "risk_checks run_id demo-eod-2026-11-19, attempt 1 is not as it was written",
     ),
     "lake_files": ("UPDATE lake_files SET source = 'mine'", "lake_files path bars_1d/demo/2026/a.parquet, version 1 is not"),
@@ -96,8 +112,10 @@ _ALTERED = {
 @pytest.mark.parametrize(("statement", "finding"), _ALTERED.values(), ids=_ALTERED)
 def test_a_fact_that_is_altered_by_hand_is_found_and_named(ledger: Ledger, statement: str, finding: str) -> None:
     one_of_each(ledger)
+    before = _stands(ledger)
     assert _checked(ledger).findings == ()
     by_hand(ledger, statement)
+    assert _stands(ledger) != before
     (found,) = _checked(ledger).findings
     assert found.startswith(finding)
 

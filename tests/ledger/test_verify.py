@@ -167,13 +167,12 @@ _PLANTED = {
     ),
     "5 sent without a verdict": (
         5,
-        "DELETE FROM risk_checks WHERE symbol = 'AAPL'",
+        "UPDATE evidence SET checks = json_remove(checks, '$.AAPL')",
         f"order {_AAPL} was sent, and no control of run demo-eod-2026-11-19 let AAPL pass",
     ),
     "5 sent against a verdict": (
         5,
-        "INSERT INTO risk_checks SELECT run_id, attempt, 10, scope, symbol, name, value, bound, headroom, 'reject', 'x' FROM risk_checks "
-        "WHERE symbol = 'MSFT'",
+        "INSERT INTO evidence SELECT run_id, attempt, 10, scope, name, 'reject', bound, json_remove(checks, '$.AAPL') FROM evidence",
         "order demo-eod-20261119-MSFT-0 was sent, and a control of run demo-eod-2026-11-19 refused MSFT",
     ),
     "6 sent after a kill": (

@@ -1,9 +1,11 @@
 """The audit chain. It begins with the facts that are there."""
 
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 from alembic import op
 
-from grodt.ledger.audit import chain
+from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, chain, evidence_seal
 from grodt.ledger.audit_facts import facts_in
 from grodt.ledger.columns import Int64
 from grodt.ledger.migrations.checks import forbid_changes
@@ -54,5 +56,14 @@ def upgrade() -> None:
     )
     forbid_changes("audit")
     connection = op.get_bind()
-    found = {table: [seal for _, seal in facts_in(connection, table)] for table in _FACTS}
+    found = {table: [seal for _, seal in facts_in(connection, table)] for table in _FACTS if table != EVIDENCE}
+    found[EVIDENCE] = list(_of_evidence(connection))
     chain(connection, {table: seals for table, seals in found.items() if seals})
+
+
+def _of_evidence(connection: sa.Connection) -> Iterator[bytes]:
+    """The seals of evidence as it stood in the file until revision 0012."""
+    rows = f"SELECT {', '.join(EVIDENCE_COLUMNS)} FROM risk_checks WHERE run_id = ? AND attempt = ? ORDER BY control, scope, symbol"
+    for group in connection.exec_driver_sql("SELECT DISTINCT run_id, attempt FROM risk_checks ORDER BY 1, 2").all():
+        columns = tuple(zip(*connection.exec_driver_sql(rows, tuple(group)), strict=True))
+        yield evidence_seal(group.run_id, group.attempt, len(columns[0]), columns)
