@@ -5,24 +5,19 @@ One server process imports everything once and forks a fresh process for each; t
 
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import date
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Event
-from sys import monitoring
-from types import BuiltinFunctionType, CodeType, MethodDescriptorType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from tests.cycles.driver import Home
+from tests.faults.doors import Moment, doors
 
-#: What reaches a file: before and after each call of one of these is an instant at which a kill can leave something else behind.
-_EFFECTS = frozenset(
-    {"fsync", "replace", "link", "unlink", "mkdir", "Cursor.execute", "Cursor.executemany", "Connection.execute", "Connection.executemany"}
-)
-_COMPILED = (BuiltinFunctionType, MethodDescriptorType)
 _ENOUGH_SECONDS = 60.0
 
 
@@ -59,20 +54,13 @@ class Processes:
         """Something that two processes can wait for."""
         return self._context.Event()
 
-    def effects(self, home: Home, sessions: Sequence[date]) -> int:
-        """Run them and count the instants at which they can be killed."""
-        number = self._context.Value("q", 0)
-        assert self.run(home, sessions, counted=number) == 0
-        return int(number.value)
-
 
 def _work(
     home: Home,
     sessions: tuple[date, ...],
     *,
     stage: tuple[date, str] | None = None,
-    effect: int | None = None,
-    counted: Any = None,
+    instant: int | None = None,
     waits: tuple[date, str, Event, Event] | None = None,
     said: str = "",
 ) -> None:
@@ -82,8 +70,7 @@ def _work(
         home: whose.
         sessions: their sessions.
         stage: killed when this session's stage starts.
-        effect: killed at this effect, counted from 0.
-        counted: gets the number of effects.
+        instant: killed at this passing of a door, counted from 0; see `tests.faults.doors`.
         waits: at this session's stage, say that it is reached (the first event) and wait for the second.
         said: what the stage has told by then; "" when it starts.
     """
@@ -95,44 +82,11 @@ def _work(
             waits[2].set()
             waits[3].wait(_ENOUGH_SECONDS)
 
-    if effect is None and counted is None:
+    passed = count()
+
+    def ask(_moment: Moment, _door: str, _name: str) -> None:
+        if next(passed) == instant:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with nullcontext() if instant is None else doors(home.folder, ask):
         home.run(*sessions, watch=watch)
-        return
-    with _effects(lambda number: number == effect and os.kill(os.getpid(), signal.SIGKILL)) as count:
-        home.run(*sessions, watch=watch)
-    if counted is not None:
-        counted.value = count()
-
-
-@contextmanager
-def _effects(at: Callable[[int], object]) -> Iterator[Callable[[], int]]:
-    """Call `at` with the number of each effect, as it is about to happen and when it has; in every thread."""
-    seen = 0
-    lock = threading.Lock()
-
-    def count(called: object) -> bool:
-        nonlocal seen
-        if not isinstance(called, _COMPILED) or called.__qualname__ not in _EFFECTS:
-            return False
-        with lock:
-            number, seen = seen, seen + 1
-        at(number)
-        return True
-
-    def before(_code: CodeType, _offset: int, called: object, _argument: object) -> object:
-        # A line that calls something else is not looked at again.
-        return None if count(called) else monitoring.DISABLE
-
-    def after(_code: CodeType, _offset: int, called: object, _argument: object) -> object:
-        return count(called) and None
-
-    tool, events = monitoring.PROFILER_ID, monitoring.events
-    monitoring.use_tool_id(tool, "effects")
-    monitoring.register_callback(tool, events.CALL, before)
-    monitoring.register_callback(tool, events.C_RETURN, after)
-    monitoring.set_events(tool, events.CALL)
-    try:
-        yield lambda: seen
-    finally:
-        monitoring.set_events(tool, events.NO_EVENTS)
-        monitoring.free_tool_id(tool)

@@ -19,8 +19,8 @@ import pytest
 import grodt
 from grodt.money import micros
 from tests.cycles.driver import Home
-from tests.cycles.processes import Processes
 from tests.cycles.small_world import FRI, LIMITS, MON, NEXT_MON, NEXT_TUE, NEXT_WED, TUE, WED, WEEK, XNYS
+from tests.faults.points import rerun, run_undisturbed
 
 _FIRST, _LAST = date(2015, 8, 3), date(2015, 12, 4)
 _NEXT_THU = date(2015, 12, 3)
@@ -176,16 +176,15 @@ def _copy(home: Home, folder: Path) -> Home:
     return replace(home, folder=folder / "home")
 
 
-def test_killed_in_the_session_of_the_change_it_ends_the_same(processes: Processes, started: Home, tmp_path: Path) -> None:
-    whole = _copy(started, tmp_path / "whole")
-    instants = processes.effects(whole, [FRI])
-    draw = random.Random(2015)
-    for number in range(3):
-        home = _copy(started, tmp_path / str(number))
-        at = draw.randrange(instants - 20)
-        assert processes.run(home, [FRI], effect=at) == -9
-        home.run(FRI)
-        assert home.facts() == whole.facts(), f"killed at effect {at} of {instants}"
+def test_killed_in_the_session_of_the_change_it_ends_the_same(started: Home, tmp_path: Path) -> None:
+    whole = run_undisturbed(started, [FRI], tmp_path)
+    for left in random.Random(2015).sample(whole.remains, 3):
+        assert rerun(left, whole) == [], str(left)
+
+
+def test_done_again_after_the_change_nothing_changes(started: Home, tmp_path: Path) -> None:
+    whole = _copy(started, tmp_path)
+    whole.run(FRI)
     before = whole.everything()
     whole.run(FRI)
     assert whole.everything() == before

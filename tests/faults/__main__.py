@@ -1,0 +1,119 @@
+"""Kills, faults and recoveries, as many as wanted.
+
+uv run python -m tests.faults --points              # SIGKILL at every instant of a week of cycles, each run again to its end
+uv run python -m tests.faults --pairs 1000          # a kill, and a second one during the recovery
+"""
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.cycles.driver import Home
+from tests.cycles.processes import Processes
+from tests.cycles.small_world import WEEK, small_home
+from tests.faults.homes import broken, copied, left_behind, life, memory
+from tests.faults.points import Remains, Undisturbed, killed_again, rerun, run_undisturbed, without_power
+
+console = Console(width=150, highlight=False)
+_SEED = 2015
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; 1 when anything ended otherwise than it should."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--points", action="store_true", help="every instant of every session of the week, by SIGKILL in a process of its own"
+    )
+    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="that many pairs of a kill and a kill during the recovery")
+    parser.add_argument("--session", type=date.fromisoformat, choices=WEEK, help="of --points and --pairs: only this one")
+    asked = parser.parse_args(arguments)
+    if not asked.points and not asked.pairs:
+        parser.error("say what to run: --points or --pairs")
+    folder = Path(tempfile.mkdtemp(prefix="grodt-faults-", dir=memory()))
+    try:
+        return 1 if _points(folder, asked.session, asked.pairs, singly=asked.points) else 0
+    finally:
+        shutil.rmtree(folder)
+
+
+def _points(folder: Path, only: date | None, pairs: int, *, singly: bool) -> int:
+    """Session by session; the number of cases that ended otherwise."""
+    table = Table("session", "instants", "states", "power", "pairs", "cases a minute", "failed")
+    failed = 0
+    chosen = [only] if only else WEEK
+    with Processes() as processes:
+        for session, start in _starts(folder):
+            if session not in chosen:
+                continue
+            below = folder / f"of-{session}"
+            whole = run_undisturbed(start, [session], below)
+            began, bad = time.monotonic(), 0
+            dark = [left for left in whole.remains if left.vanishing] if singly else []
+            bad += _report(
+                session,
+                ((left, broken(without_power(left, below / f"dark-{left.first}"), recovered=False)) for left in dark),
+                "power",
+                len(dark),
+            )
+            drawn = [
+                (draw.choice(whole.remains), draw.random())
+                for draw in [random.Random(f"{_SEED} {session}")]
+                for _ in range(pairs // len(chosen))
+            ]
+            bad += _report(session, ((left, killed_again(left, whole, at, below / "again")) for left, at in drawn), "pairs", len(drawn))
+            single = whole.remains if singly else []
+            bad += _report(session, ((left, _killed(processes, start, left, whole, below)) for left in single), "killed", len(single))
+            cases = len(dark) + len(drawn) + len(single)
+            rate = f"{60 * cases / (time.monotonic() - began):.0f}"
+            table.add_row(str(session), str(whole.instants), str(len(single)), str(len(dark)), str(len(drawn)), rate, str(bad))
+            failed += bad
+            shutil.rmtree(below)
+    console.print(table)
+    return failed
+
+
+def _starts(folder: Path) -> Iterator[tuple[date, Home]]:
+    """Each session of the week and the home as it is before it."""
+    home = small_home(folder / "start")
+    home.folder.mkdir(parents=True)
+    for session in WEEK:
+        yield session, home
+        with life():
+            home.run(session)
+
+
+def _killed(processes: Processes, start: Home, left: Remains, whole: Undisturbed, folder: Path) -> list[str]:
+    """Kill a process of its own at the first of the instants, look at what it leaves, and run the cycle again on that."""
+    home = copied(start, folder / "killed")
+    status = processes.run(home, whole.sessions, instant=left.first)
+    found = [] if status == -9 else [f"the process ended with {status} and was not killed"]
+    found += [] if left_behind(home) == left_behind(left.home) else ["the kill left something else behind than was copied"]
+    shutil.rmtree(left.home.folder)
+    return found + rerun(replace(left, home=home), whole)
+
+
+def _report(session: date, cases: Iterable[tuple[Remains, list[str]]], what: str, total: int) -> int:
+    """Run cases before a bar; say what ended otherwise, and count it."""
+    bad = 0
+    for left, found in track(cases, f"{session} {what}", total=total, console=console):
+        if found:
+            bad += 1
+            console.print(f"[red]{session}, {what}, {left}", *found, sep="\n  ", markup=True)
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

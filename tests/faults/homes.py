@@ -1,0 +1,116 @@
+"""Homes that die: copies of one as a kill at an instant leaves it, lives that own leases, and what must hold in the end."""
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import Dialect, Engine, Pool
+from sqlalchemy.util import LRUCache
+
+import tasks.bars
+import tasks.open
+from grodt.lake.store import Lake
+from grodt.ledger.manifest import LedgerManifest
+from grodt.ledger.unit import Ledger
+from grodt.ledger.verify import verify_ledger
+from tests.cycles.driver import Home
+
+_lives = count(1)
+_dialects: dict[str, Dialect] = {}
+_statements = LRUCache[Any, Any](5_000)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: whoever raises it has copied the home first, and what is still done to the original is thrown away with it."""
+
+
+def memory() -> str | None:
+    """A folder in memory where the machine has one."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def copied(home: Home, folder: Path) -> Home:
+    """The home as it is now, in another folder. Files of the lake are never written twice under one name, so they are linked."""
+
+    def take(source: str, target: str) -> None:
+        if "/lake/" in source and not os.path.basename(source).startswith("."):  # noqa: PTH119 - a path object each costs more than the copy
+            os.link(source, target)
+        else:
+            shutil.copyfile(source, target)
+
+    shutil.copytree(home.folder, folder, copy_function=take, ignore=shutil.ignore_patterns("*-shm", "logs"))
+    return replace(home, folder=folder)
+
+
+@contextmanager
+def life() -> Iterator[str]:
+    """A process of its own as far as leases know: every earlier one is dead, and this one is alive. Its name."""
+    name = f"machine:{os.getpid()}:{next(_lives)}"
+    with ExitStack() as patches:
+        for module in (tasks.open, tasks.bars):
+            patches.enter_context(patch.object(module, "process_name", lambda: name))
+            patches.enter_context(patch.object(module, "is_alive", lambda holder: holder == name))
+        patches.enter_context(patch.object(Engine, "__init__", _sharing(Engine.__init__)))
+        yield name
+
+
+def _sharing(original: Callable[..., None]) -> Callable[..., None]:
+    """Every engine takes the statements that one before it has compiled: a cycle's hundred cost more than what they do."""
+
+    def init(self: Engine, pool: Pool, dialect: Dialect, *args: Any, **kwargs: Any) -> None:
+        shared = _dialects.setdefault(dialect.name, dialect)
+        pool._dialect = shared
+        original(self, pool, shared, *args, **kwargs)
+        self._compiled_cache = _statements
+
+    return init
+
+
+def broken(home: Home, *, recovered: bool = True) -> list[str]:
+    """Which invariants of the ledger, the lake and the broker's book do not hold in a home; none where all do.
+
+    Until it has recovered, files may stand in the lake that the manifest does not list, and some that it lists in the history alone.
+    """
+    found: list[str] = []
+    if not (home.folder / "ledger.db").exists():
+        return found
+    with closing(Ledger.open(f"sqlite:///{home.folder}/ledger.db")) as ledger:
+        with ledger.read() as tx:
+            found += [f"invariant {each.invariant}, {each.what}: {each.findings}" for each in verify_ledger(tx) if not each.holds]
+        manifest = LedgerManifest(ledger)
+        wrong = Lake(home.folder / "lake", manifest).verify(manifest.snapshot())
+        found += [f"lake: {each}" for each in wrong if recovered or not (each.kind == "unlisted" or "intact in" in each.detail)]
+    return found + _sent(home)
+
+
+def left_behind(home: Home) -> dict[str, str]:
+    """Digests of the lake's files, hidden ones too, and of what each database holds, but for the names of processes."""
+    found = {str(path.relative_to(home.folder)): path.read_bytes() for path in (home.folder / "lake").rglob("*") if path.is_file()}
+    for database in [home.folder / "ledger.db", *(home.folder / "brokers").glob("*.db")]:
+        with closing(sqlite3.connect(database)) as connection:
+            lines = (line for line in connection.iterdump() if not line.startswith('INSERT INTO "leases"'))
+            found[database.name] = "\n".join(lines).encode()
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(found.items())}
+
+
+def _sent(home: Home) -> list[str]:
+    """What the broker has that the ledger did not mean to send, or has otherwise."""
+    if not (home.folder / "brokers").exists():
+        return []
+    meant = {row[0]: row[1:] for row in home.sql("SELECT client_order_id, symbol, side, quantity FROM orders")}
+    intended = {row[0] for row in home.sql("SELECT DISTINCT client_order_id FROM order_events WHERE state = 'sending'")}
+    found = []
+    for key, *order in home.broker("SELECT client_order_id, symbol, side, quantity FROM orders"):
+        if key not in intended:
+            found.append(f"the broker has {key}, and no intent of it was committed before")
+        elif meant[key] != tuple(order):
+            found.append(f"the broker has {key} as {order}, and we meant {meant[key]}")
+    return found
