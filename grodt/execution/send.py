@@ -14,10 +14,12 @@ from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.errors import GrodtError, HaltActive, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution.breaching import children_of, halt_on_breach
 from grodt.execution.outcome import halt_unknown, is_same, look_up, record_answer
+from grodt.execution.sending_checks import checks_of_sending
 from grodt.execution.stopping import stopping
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.ledger.halts import Halt, active
+from grodt.ledger.later_checks import BASKET, basket_is_told, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import approvals_of, basket_of, decided_since, orders_of, transition
@@ -26,6 +28,7 @@ from grodt.ledger.unit import Ledger, Read
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
 from grodt.orders.states import IN_FLIGHT, OrderState
+from grodt.risk.check import Check
 from grodt.risk.controls import Evaluation
 from grodt.risk.limits import Limits
 
@@ -91,6 +94,7 @@ def send(
         states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
         decided_at = decided_since(tx, run.run_id)
+        told = basket_is_told(tx, run.run_id)
     sending = _Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, Sent(len(basket.orders)))
     in_flight = [order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT]
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
@@ -101,7 +105,8 @@ def send(
         elif order.client_order_id not in adopted:
             sending.send(order)
         progress(done, len(basket.orders))
-    sending.record()
+    if sending.answer is not None or (basket.orders and not told):
+        sending.record(basket)
     return sending.sent
 
 
@@ -164,27 +169,28 @@ class _Sending:
             f"does not find it; {order.symbol} is halted. {self._halt(order, 'order of unknown outcome')}"
         )
 
-    def record(self) -> None:
-        """Commit the last answer, if there is one that is not yet."""
-        if self.answer is not None:
-            self._commit(None)
+    def record(self, done: Basket | None = None) -> None:
+        """Commit the last answer, if there is one that is not yet; with it, what controls said of a basket that is done."""
+        self._commit(None, done)
 
     def _intend(self, order: Order) -> bool:
         """Commit the last answer and the intent to send this order; False when it is cancelled instead, by a halt of a part or by 27."""
-        halts, refusal = self._commit(order)
+        halts, refused = self._commit(order)
         stopping = [each for each in halts if _stops_the_rest(each)]
         if stopping:
             raise HaltActive(
                 f"book {self.run.book} is halted, so {order.client_order_id} and what follows it in run {self.run.run_id} was not sent: "
                 f"{'; '.join(map(str, stopping))}. `grodt rearm` when it may trade again, then run the cycle again"
             )
-        return not halts and not refusal
+        return not halts and not refused
 
-    def _commit(self, order: Order | None) -> tuple[tuple[Halt, ...], str]:
+    def _commit(self, order: Order | None, done: Basket | None = None) -> tuple[tuple[Halt, ...], bool]:
         """One transaction: the last answer; the halts that stop the order, and one that controls 19, 20 and 22 make; its new state.
 
+        What a control stops leaves its row here, and a basket that is done the rows of all that was sent of it.
+
         Returns:
-            Those halts, and why control 27 refuses the order; "" where it does not.
+            Those halts, and whether control 27 refuses the order.
         """
         now = self.now()
         with self.ledger.write(self.lease) as tx:
@@ -193,21 +199,26 @@ class _Sending:
             halts: tuple[Halt, ...] = ()
             if order is not None:
                 halts = stopping(tx, order, active(tx, self.run.book, now), self.decided_at)
-            breach = self._breach(tx, order, now)
+            breach = self._breach(tx, order, now) if order is not None or self.answer is not None else None
             if breach is not None and not any(map(_stops_the_rest, halts)):
                 halts = (halt_on_breach(tx, self.run.book, breach, now),)
-            refusal = "" if order is None or halts else self.windows.refusal(order, now)
+                scope, symbol = breach.control.scope, order.symbol if order is not None and breach.control.scope == "order" else ""
+                record_later(tx, self.run, BASKET, [Check.of(breach, scope=scope, symbol=symbol)], now)
+            refusal = None if order is None or halts else self.windows.refusal(order, now)
             if order is not None:
-                if refusal:
-                    transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=self.run.run_id, now=now, reason=refusal)
+                if refusal is not None:
+                    transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=self.run.run_id, now=now, reason=refusal.reason)
+                    record_later(tx, self.run, BASKET, [refusal], now)
                 elif not halts:
                     self.throttle.sent(now)
                     transition(tx, order.client_order_id, OrderState.SENDING, run_id=self.run.run_id, now=now)
                 elif not any(map(_stops_the_rest, halts)):
                     reason = f"not sent: {halts[0]}"
                     transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=self.run.run_id, now=now, reason=reason)
+            if done is not None:
+                record_later(tx, self.run, BASKET, checks_of_sending(tx, self.run, done, self.throttle, self.windows), now)
         self.answer = None
-        return halts, refusal
+        return halts, refusal is not None
 
     def _breach(self, tx: Read, order: Order | None, now: datetime) -> Evaluation | None:
         """The first of controls 22, 20 and 19 that does not let the order out, or the cycle go on; None where all do."""

@@ -21,6 +21,7 @@ from grodt.execution.slipping import Slippage, Slipped
 from grodt.ledger.actions import apply_actions, charge_borrowing
 from grodt.ledger.fills import Overfilled, fills_since, record_fill
 from grodt.ledger.halts import Halt
+from grodt.ledger.later_checks import LATE, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import LedgerOrder, find_order, orders_in, transition
@@ -29,7 +30,8 @@ from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Write
 from grodt.orders.fill import Fill
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
-from grodt.risk.controls import PARENT_QUANTITY, parent_quantity, why
+from grodt.risk.check import Check, worst
+from grodt.risk.controls import PARENT_QUANTITY, Evaluation, parent_quantity, why
 from grodt.risk.limits import Limits
 
 _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
@@ -144,12 +146,14 @@ class _Settling:
         due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.session))
         if market is None and not due and not _has_news(ours, theirs):
             return
-        self._require_ordered(ours, theirs)
+        part = LATE if market is None else str(market.session)
+        children = self._require_ordered(ours, theirs, part)
         try:
             with self.ledger.write(self.lease) as tx:
-                halted = self._book(tx, market, ours, theirs, due)
+                halted = self._book(tx, market, ours, theirs, due, children)
         except Overfilled as error:
-            self._stop(f"children_exceed_parent: {error} (control 19)")
+            found = parent_quantity(np.array([error.filled]), np.array([0]), np.array([error.ordered]))
+            self._stop(f"children_exceed_parent: {error} (control 19)", Check.of(found, scope="order", symbol=error.symbol), part)
         if halted is not None:
             raise HaltActive(f"{_stopped(self.run.book, halted)} What was filled is booked.")
 
@@ -167,6 +171,7 @@ class _Settling:
         ours: Mapping[str, LedgerOrder],
         theirs: Mapping[str, BrokerOrder],
         fills: tuple[Fill, ...],
+        children: Evaluation,
     ) -> Halt | None:
         """Book it; returns the halt that control 32 makes."""
         now = self.now()
@@ -187,24 +192,31 @@ class _Settling:
         if market is not None:
             record_settlement(tx, self.run.book, market.session, self.run.run_id, now)
             self.result.sessions = (*self.result.sessions, market.session)
+        if market is not None or slippage.any:
+            checks = [*([Check.of(children, scope="book", at=worst(children))] if len(children.value) else []), *slippage.checks()]
+            record_later(tx, self.run, LATE if market is None else str(market.session), checks, now)
         self.result.slipped += tuple(slippage.slipped)
         return slippage.halt(tx, now)
 
-    def _require_ordered(self, ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> None:
+    def _require_ordered(self, ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], part: str) -> Evaluation:
         """Control 19 of every order that the broker tells of: what it has filled and may still fill against what was ordered."""
-        for key, order in theirs.items():
-            if order.state is OrderState.UNKNOWN:
-                continue
-            filled = max(order.filled_quantity, ours[key].booked_quantity)
-            left = 0 if order.state in _OVER else max(order.quantity - order.filled_quantity, 0)
-            answer = parent_quantity(np.array([filled]), np.array([left]), np.array([ours[key].order.quantity]))
-            if not answer.passed[0]:
-                self._stop(f"{why(answer)}: {key} at the broker")
+        told = sorted(key for key, order in theirs.items() if order.state is not OrderState.UNKNOWN)
+        at_broker = [theirs[key] for key in told]
+        filled = [max(order.filled_quantity, ours[key].booked_quantity) for key, order in zip(told, at_broker, strict=True)]
+        left = [0 if order.state in _OVER else max(order.quantity - order.filled_quantity, 0) for order in at_broker]
+        asked = parent_quantity(*(np.array(each, dtype=np.int64) for each in (filled, left, [ours[key].order.quantity for key in told])))
+        if not asked.passed.all():
+            at = int(asked.passed.argmin())
+            check = Check.of(asked, scope="order", symbol=ours[told[at]].order.symbol, at=at)
+            self._stop(f"{why(asked, at)}: {told[at]} at the broker", check, part)
+        return asked
 
-    def _stop(self, reason: str) -> NoReturn:
+    def _stop(self, reason: str, check: Check, part: str) -> NoReturn:
         """Halt the book by control 19; nothing of the session is booked."""
+        now = self.now()
         with self.ledger.write(self.lease) as tx:
-            halted = halt_book(tx, self.run.book, reason, PARENT_QUANTITY.number, self.now())
+            halted = halt_book(tx, self.run.book, reason, PARENT_QUANTITY.number, now)
+            record_later(tx, self.run, part, [check], now)
         raise HaltActive(_stopped(self.run.book, halted))
 
     def _adopt(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder | None, now: datetime) -> None:

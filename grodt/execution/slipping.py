@@ -1,5 +1,6 @@
 """Control 32: how far fills are from the reference prices of their orders, and a halt when too many in a row are too far."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from grodt.ledger.halts import Halt, last_armed
 from grodt.ledger.unit import Read, Write
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order
+from grodt.risk.check import Check, worst
 from grodt.risk.controls import SLIPPAGE, Evaluation, slippage, why
 from grodt.risk.limits import Limits
 
@@ -43,14 +45,21 @@ class Slippage:
         self.slipped: list[Slipped] = []
         self._book, self._limits = book, limits
         self._halting: tuple[Slipped, int] | None = None
+        self._booked: list[tuple[str, int, int]] = []
         prices = latest_prices(tx, book, limits.slippages_in_a_row, last_armed(tx, book))
         self._row = 0
         for price, reference in reversed(prices):
-            self._row = 0 if self._ask(price, reference).passed[0] else self._row + 1
+            self._row = 0 if self._ask([price], [reference]).passed[0] else self._row + 1
+
+    @property
+    def any(self) -> bool:
+        """Whether it was asked of a fill."""
+        return bool(self._booked)
 
     def booked(self, fill: Fill, order: Order) -> None:
         """Ask about a fill that was booked."""
-        answer = self._ask(fill.price, order.reference_price)
+        self._booked.append((fill.symbol, fill.price, order.reference_price))
+        answer = self._ask([fill.price], [order.reference_price])
         if answer.passed[0]:
             self._row = 0
             return
@@ -68,5 +77,20 @@ class Slippage:
         reason = f"{last.reason} in {count} fills in a row, the last {last.fill.symbol} in session {last.fill.session}"
         return halt_book(tx, self._book, reason, SLIPPAGE.number, now)
 
-    def _ask(self, price: int, reference: int) -> Evaluation:
-        return slippage(np.array([price]), np.array([reference]), self._limits.slippage)
+    def checks(self) -> Iterator[Check]:
+        """What it said: of all fills together where they came closest to the limit, and of each symbol with one beyond it."""
+        if not self._booked:
+            return
+        symbols, prices, references = zip(*self._booked, strict=True)
+        asked = self._ask(prices, references)
+        yield Check.of(asked, scope="book", at=worst(asked), verdict="" if self._halting is None else "halt")
+        beyond: dict[str, int] = {}
+        for at in np.flatnonzero(~asked.passed).tolist():
+            first = beyond.setdefault(symbols[at], at)
+            if asked.value[at] > asked.value[first]:
+                beyond[symbols[at]] = at
+        for symbol, at in sorted(beyond.items()):
+            yield Check.of(asked, scope="order", symbol=symbol, at=at)
+
+    def _ask(self, prices: Sequence[int], references: Sequence[int]) -> Evaluation:
+        return slippage(np.array(prices), np.array(references), self._limits.slippage)

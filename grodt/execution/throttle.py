@@ -4,7 +4,7 @@ Both are counted from the ledger, so that a restart forgets nothing, and from th
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from grodt.ledger.halts import last_armed
@@ -57,3 +57,30 @@ class Throttle:
         while self._recent and self._recent[0] <= now - _WINDOW:
             self._recent.popleft()
         return messages(self._total + 1, len(self._recent) + 1, self._limits.cycle_messages, self._limits.minute_messages)
+
+    def of_all(self, sent: Sequence[datetime], rejected: Iterable[bool]) -> tuple[Evaluation, Evaluation]:
+        """Controls 20 and 22 of a whole basket: at their closest to the limit.
+
+        Args:
+            sent: instants of its messages, ascending.
+            rejected: of each answer in turn, whether it was a rejection.
+        """
+        in_a_row = longest = 0
+        for each in rejected:
+            in_a_row = in_a_row + 1 if each else 0
+            longest = max(longest, in_a_row)
+        limits = self._limits
+        return (
+            messages(len(sent), most_at_once(sent), limits.cycle_messages, limits.minute_messages),
+            consecutive_rejects(longest, limits.rejects_in_a_row),
+        )
+
+
+def most_at_once(sent: Sequence[datetime]) -> int:
+    """The most of ascending instants that lie within control 20's window."""
+    first = most = 0
+    for place, now in enumerate(sent):
+        while sent[first] <= now - _WINDOW:
+            first += 1
+        most = max(most, place - first + 1)
+    return most

@@ -1,14 +1,18 @@
 """Control 27 while a basket is sent: whether an order's time is inside its window."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from grodt.brokers.windows import SendingHours, Window
 from grodt.orders.order import Order
-from grodt.risk.controls import SESSION_WINDOW, session_window
+from grodt.risk.check import Check
+from grodt.risk.controls import SESSION_WINDOW, Evaluation, session_window
 from grodt.sessions import Calendar
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -31,21 +35,34 @@ class Windows:
         window = self.of(session, time_in_force)
         return now if window is None else self.hours.latest(window, now)
 
-    def refusal(self, order: Order, now: datetime) -> str:
-        """Why the order must not be sent now (control 27); "" where it may."""
+    def refusal(self, order: Order, now: datetime) -> Check | None:
+        """Why the order must not be sent now (control 27); None where it may."""
         window = self.of(order.session, order.time_in_force)
         if window is None:
-            return f"{SESSION_WINDOW.code}: {order.time_in_force!r} has no window in which it may be sent (control {SESSION_WINDOW.number})"
-        sent = self.hours.sent_at(window, now)
-        asked = session_window(_micros(sent), _micros(window.opens_at), _micros(window.closes_at))
+            words = f"{order.time_in_force!r} has no window in which it may be sent (control {SESSION_WINDOW.number})"
+            return _refused(self.asked([(order, now)]), order, words)
+        asked = self.asked([(order, now)])
         if asked.passed[0]:
-            return ""
-        control, opens, closes = asked.control, window.opens_at, window.closes_at
-        return (
-            f"{control.code}: {control.words} (control {control.number}: {sent:%Y-%m-%d %H:%M:%S} is not from {opens:%Y-%m-%d %H:%M} to "
+            return None
+        sent = self.hours.sent_at(window, now)
+        opens, closes = window.opens_at, window.closes_at
+        words = (
+            f"{SESSION_WINDOW.words} (control {SESSION_WINDOW.number}: {sent:%Y-%m-%d %H:%M:%S} is not from {opens:%Y-%m-%d %H:%M} to "
             f"before {closes:%Y-%m-%d %H:%M} UTC)"
         )
+        return _refused(asked, order, words)
+
+    def asked(self, sent: Sequence[tuple[Order, datetime]]) -> Evaluation:
+        """Control 27 of orders and the instants they are sent at; one that has no window fails."""
+        windows = [(self.of(order.session, order.time_in_force), now) for order, now in sent]
+        instants = [(now, now, now) if w is None else (self.hours.sent_at(w, now), w.opens_at, w.closes_at) for w, now in windows]
+        micros = np.array([[_micros(each) for each in row] for row in instants], dtype=np.int64)
+        return session_window(micros[:, 0], micros[:, 1], micros[:, 2])
 
 
-def _micros(instant: datetime) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return np.array([np.datetime64(instant.replace(tzinfo=None), "us").astype(np.int64)])
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _refused(asked: Evaluation, order: Order, words: str) -> Check:
+    return Check.of(asked, scope="order", symbol=order.symbol, reason=f"{asked.control.code}: {words}")

@@ -25,16 +25,14 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Table, event, insert, select
 from sqlalchemy.engine.interfaces import ExecutionContext
 
-from grodt.ledger import tables, tables_halts, tables_people, tables_users
+from grodt.ledger import tables
+from grodt.ledger.append_only import APPEND_ONLY
 from grodt.ledger.tables_audit import audit
 from grodt.ledger.transaction import Write
 
 EVIDENCE = "risk_checks"
 #: Facts by the name that the chain has for them: of the table they are the rows of, but for evidence. Postings are by their entry's digest.
-FACTS = frozenset(
-    {*tables.APPEND_ONLY, *tables_people.APPEND_ONLY, *tables_halts.APPEND_ONLY, *tables_users.APPEND_ONLY, EVIDENCE}
-    - {"postings", "evidence"}
-)
+FACTS = frozenset({*APPEND_ONLY, EVIDENCE} - {"postings", "evidence"})
 #: Bytes of a seal.
 SEAL = 16
 #: The hash before the first row.

@@ -29,7 +29,15 @@ _SAME = select(fills).where(fills.c.execution_id == bindparam("execution_id"))
 
 
 class Overfilled(DataError):
-    """The broker tells more fills of an order than were ordered: control 19 halts the book."""
+    """The broker tells more fills of an order than were ordered: control 19 halts the book.
+
+    Attributes:
+        symbol, filled, ordered: of the order; with the fill that was too much.
+    """
+
+    def __init__(self, message: str, symbol: str, filled: int, ordered: int) -> None:
+        super().__init__(message)
+        self.symbol, self.filled, self.ordered = symbol, filled, ordered
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +160,10 @@ def _order_of(tx: Read, fill: Fill, book: str) -> LedgerOrder:
         )
     if found.state in (OrderState.APPROVED, OrderState.REJECTED):
         raise DataError(f"{_named(fill, book)}: the order is {found.state} and cannot have filled; {_NEXT}")
-    if found.booked_quantity + fill.quantity > found.order.quantity:
-        raise Overfilled(
-            f"{_named(fill, book)}: {fill.quantity} shares more would make {found.booked_quantity + fill.quantity} filled of "
-            f"{found.order.quantity} ordered; {_NEXT}"
-        )
+    filled, ordered = found.booked_quantity + fill.quantity, found.order.quantity
+    if filled > ordered:
+        message = f"{_named(fill, book)}: {fill.quantity} shares more would make {filled} filled of {ordered} ordered; {_NEXT}"
+        raise Overfilled(message, fill.symbol, filled, ordered)
     return found
 
 

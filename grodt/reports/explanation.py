@@ -13,8 +13,8 @@ import polars as pl
 
 from grodt.execution.approving import Answer, answer_of
 from grodt.lake import Lake, LakeFile, Snapshot
-from grodt.ledger.evidence import checks_of
 from grodt.ledger.fills import BookedFill, fills_of_order
+from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of
@@ -79,7 +79,7 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datet
     seen = snapshot(tx, run.snapshot_version, tables=("bars_1d", "corporate_actions")) if run.snapshot_version is not None else None
     exports = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"))
     exported = {table: _rows(lake, exports, table, run.book, run.session, symbol) for table in _EXPORTS}
-    checks = checks_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
+    checks = evidence_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
     return Explanation(
         run=_run(run),
         bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol),

@@ -8,8 +8,8 @@ import polars as pl
 
 from grodt.lake import Lake, LakeFile, export_path
 from grodt.ledger.entries import Holding
-from grodt.ledger.evidence import checks_of
 from grodt.ledger.fills import booked_fills, fill_sessions
+from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import commit_files, rows_by_run
 from grodt.ledger.marks import Mark, mark_of
@@ -80,7 +80,7 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         marks = [(each, mark_of(tx, each.book, each.session)) for each in left]
         orders = {("orders", day): orders_frame(run.book, orders_decided(tx, run.book, day)) for day in moved}
         fills = {("fills", day): fills_frame(run.book, booked_fills(tx, run.book, day)) for day in filled}
-        checks = checks_of(tx, run.run_id)
+        checks = evidence_of(tx, run.run_id)
         change = told_in_report(tx, run, checks)
     cycle = Cycle(run.book, run.session, run.run_id)
     own = {

@@ -5,10 +5,10 @@ limit in force now, which a person may have changed since, except where the evid
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import polars as pl
 
+from grodt.execution.throttle import most_at_once
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import last_armed
 from grodt.ledger.limits import InForce, LimitChange
@@ -16,7 +16,6 @@ from grodt.ledger.marks import Mark, latest_mark
 from grodt.ledger.orders import rejects_in_a_row, sendings
 from grodt.ledger.runs import Run, runs_of
 from grodt.ledger.transaction import Read
-from grodt.risk.controls import MESSAGE_WINDOW_SECONDS
 from grodt.risk.limit_values import GROUP_WEIGHT, OF_SYMBOLS, RULES, Key, Value, values_of
 
 #: Limits whose control gives its value in the limit's own unit.
@@ -140,16 +139,6 @@ def _sent(tx: Read, run: Run) -> dict[str, int]:
     sent = sendings(tx, run.run_id, armed)
     return {
         "cycle_messages": len(sent),
-        "minute_messages": _most_at_once(sent),
+        "minute_messages": most_at_once(sent),
         "rejects_in_a_row": rejects_in_a_row(tx, run.run_id, armed),
     }
-
-
-def _most_at_once(sent: tuple[datetime, ...]) -> int:
-    """The most of ascending instants that lie within control 20's window."""
-    window, first, most = timedelta(seconds=MESSAGE_WINDOW_SECONDS), 0, 0
-    for place, now in enumerate(sent):
-        while sent[first] <= now - window:
-            first += 1
-        most = max(most, place - first + 1)
-    return most

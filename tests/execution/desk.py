@@ -34,6 +34,10 @@ from tests.risk.proposals import limits
 CASH = usd("1000000")
 TERMS = FillTerms.of(5.0, 1.0)
 WINDOWS = Windows(Calendar("XNYS"), PAPER)
+#: What stands of `later_checks`: a message that is sent twice is two of control 20, so it goes with the events.
+_LAST_CHECKS = (
+    "(SELECT *, max(check_id) AS last_at FROM later_checks GROUP BY run_id, part, control, scope, symbol)"  # and the row that has it
+)
 _EPOCH = datetime(2026, 3, 2, 21, 5, tzinfo=UTC)
 
 
@@ -241,12 +245,13 @@ class Desk:
             "paper.db": ["account", "sessions", "positions", "orders", "fills", "payments"],
         }
         if events:
-            tables["ledger.db"].append("order_events")
+            tables["ledger.db"] += ["order_events", _LAST_CHECKS]
         found: dict[str, list[tuple[object, ...]]] = {}
         for file, names in tables.items():
             with closing(sqlite3.connect(self.folder / file)) as connection:
                 for name in names:
-                    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-                    kept = ", ".join(each for each in columns if not each.endswith("_at") and each not in ("event_id", "halt_id"))
+                    columns = [column[0] for column in connection.execute(f"SELECT * FROM {name} LIMIT 0").description]
+                    own = ("event_id", "halt_id", "check_id", "attempt")
+                    kept = ", ".join(each for each in columns if not each.endswith("_at") and each not in own)
                     found[f"{file} {name}"] = sorted(connection.execute(f"SELECT {kept} FROM {name}"), key=repr)
         return found

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from grodt.brokers.protocol import BrokerOrder
 from grodt.brokers.windows import ALPACA, PAPER
@@ -13,6 +14,7 @@ from grodt.execution.outcome import LOOK_UP_PAUSE_SECONDS
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.ledger.halts import active, halt
+from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.leases import acquire
 from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket, rejects_in_a_row
 from grodt.ledger.runs import Run
@@ -389,3 +391,59 @@ def test_a_simulated_broker_takes_late_what_it_fills_in_the_past(desk: Desk, run
         sleep=desk.pauses.append,
     )  # fmt: skip
     assert found == Sent(orders=1, accepted=1)
+
+
+# rows of evidence
+
+
+def _evidence(desk: Desk, run: Run) -> list[tuple[object, ...]]:
+    with desk.real_ledger.read() as tx:
+        return evidence_of(tx, run.run_id).select("control", "scope", "symbol", "value", "limit", "verdict").rows()
+
+
+def test_what_controls_said_of_a_basket_is_a_row_each_where_they_came_closest_to_their_limit(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 1_000_000})
+    desk.send(run, cycle_messages=7, minute_messages=4, rejects_in_a_row=3)
+    assert _evidence(desk, run) == [
+        (19, "basket", "", 1_000_000.0, 1_000_000.0, "pass"),
+        (20, "book", "", 3.0, 4.0, "pass"),
+        (22, "book", "", 1.0, 2.0, "pass"),
+        (27, "basket", "", 0.0, 0.0, "pass"),
+    ]
+    desk.send(run, cycle_messages=7, minute_messages=4, rejects_in_a_row=3)
+    assert len(_rows(desk)) == 4
+
+
+def test_a_basket_that_was_sent_in_several_calls_says_what_one_call_would_have(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    desk.broker.before_send = lambda number: setattr(desk.broker, "down", number == 1)
+    desk.broker.lose_after.add(1)
+    with pytest.raises(BrokerUnavailable):
+        desk.send(run, cycle_messages=7, minute_messages=4)
+    assert _rows(desk) == []
+    desk.broker.down = False
+    desk.send(run, cycle_messages=7, minute_messages=4)
+    assert [row[3] for row in _evidence(desk, run)] == [30.0, 3.0, 0.0, 0.0]
+
+
+def test_a_control_that_stops_a_send_leaves_its_row_in_the_transaction_that_halts(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    with pytest.raises(HaltActive):
+        desk.send(run, cycle_messages=2)
+    assert _evidence(desk, run) == [(20, "book", "", 3.0, 2.0, "halt")]
+    with desk.real_ledger.write() as tx:
+        rearmed(tx, BOOK, desk.now())
+    desk.send(run, cycle_messages=2)
+    assert _evidence(desk, run)[1] == (20, "book", "", 1.0, 2.0, "pass")  # anew since the book was armed
+
+
+def test_an_order_outside_its_window_leaves_a_row_of_its_own(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    desk.windows = Windows(Calendar("XNYS"), ALPACA)
+    desk.send(run)
+    assert _evidence(desk, run) == [(27, "order", "AAPL", pytest.approx(10_500, abs=1), 0.0, "reject")]
+
+
+def _rows(desk: Desk) -> list[object]:
+    with desk.real_ledger.read() as tx:
+        return list(tx.connection.execute(text("SELECT * FROM later_checks")))

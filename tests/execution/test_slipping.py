@@ -8,6 +8,7 @@ import pytest
 from grodt.errors import HaltActive
 from grodt.ledger.fills import fills_in
 from grodt.ledger.halts import Halt, active
+from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.postings import settled
 from grodt.money import micros
 from grodt.orders.states import OrderState
@@ -20,6 +21,12 @@ from tests.risk.proposals import limits
 def _halts(desk: Desk) -> list[Halt]:
     with desk.real_ledger.read() as tx:
         return list(active(tx, BOOK, desk.now()))
+
+
+def _evidence(desk: Desk) -> list[tuple[Any, ...]]:
+    """Of Tuesday's run."""
+    with desk.real_ledger.read() as tx:
+        return evidence_of(tx, "demo-eod-2026-03-03").select("control", "scope", "symbol", "value", "limit", "verdict").rows()
 
 
 def _sent(desk: Desk, quantities: dict[str, int], **bounds: Any) -> None:
@@ -40,6 +47,11 @@ def test_a_fill_too_far_from_its_reference_is_an_alert_and_halts_nothing_by_itse
         "AAPL 2026-03-03: slippage_above_limit: filled too far from the reference price (control 32: value is 0.10055, limit 0.1)"
     )
     assert _halts(desk) == []
+    assert _evidence(desk) == [
+        (19, "book", "", 10.0, 10.0, "pass"),
+        (32, "order", "AAPL", pytest.approx(0.10055), 0.1, "alert"),
+        (32, "book", "", pytest.approx(0.10055), 0.1, "alert"),
+    ]
 
 
 def test_so_many_in_a_row_halt_the_book_once_they_are_booked(desk: Desk) -> None:
@@ -50,6 +62,7 @@ def test_so_many_in_a_row_halt_the_book_once_they_are_booked(desk: Desk) -> None
     with desk.real_ledger.read() as tx:
         assert len(fills_in(tx, BOOK, TUE)) == 3
         assert settled(tx, BOOK) == TUE
+    assert [row[5] for row in _evidence(desk)] == ["pass", "alert", "alert", "halt"]
     (made,) = _halts(desk)
     assert (made.scope, made.side, made.kind, made.control, made.keep_orders) == ("book", "all", "breach", 32, False)
 
@@ -88,6 +101,7 @@ def test_knight_2012_more_filled_than_was_ordered_halts_the_book_and_books_nothi
         desk.settle(desk.open(TUE), market(TUE, {"AAPL": "100"}))
     (made,) = _halts(desk)
     assert (made.kind, made.control) == ("breach", 19)
+    assert _evidence(desk) == [(19, "order", "AAPL", 12.0, 10.0, "halt")]
     with desk.real_ledger.read() as tx:
         assert fills_in(tx, BOOK, TUE) == ()
         assert settled(tx, BOOK) == MON
@@ -110,6 +124,7 @@ def test_an_order_that_is_larger_at_the_broker_halts_the_book(desk: Desk, told: 
     with pytest.raises(HaltActive, match=rf"children_exceed_parent: .*\(control 19: value is {value}, limit 10\): {key} at the broker"):
         desk.settle(desk.open(TUE), market(TUE, {}))
     assert [made.control for made in _halts(desk)] == [19]
+    assert _evidence(desk) == [(19, "order", "AAPL", float(value), 10.0, "halt")]
 
 
 def test_a_price_is_judged_by_its_distance_on_either_side(desk: Desk) -> None:

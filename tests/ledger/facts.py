@@ -10,10 +10,13 @@ from grodt.lake.manifest import LakeFile
 from grodt.ledger.actions import apply_actions
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
+from grodt.ledger.later_checks import BASKET, record_later
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.postings import record_settlement
 from grodt.ledger.unit import Ledger
 from grodt.money import micros
+from grodt.risk.check import Check
+from grodt.risk.controls import messages
 from tests.ledger.world import BOOK, NEXT, NOW, SESSION, fill, order, sent
 
 
@@ -53,5 +56,6 @@ def one_of_each(ledger: Ledger) -> None:
         apply_actions(tx, BOOK, market, run.run_id, NOW)
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
         record_checks(tx, checks(run.run_id), 1)
+        record_later(tx, run, BASKET, [Check.of(messages(1, 1, 100, 100), scope="book")], NOW)
         commit_files(tx, [lake_file()], NOW)
         commit_files(tx, [], NOW, removed=[lake_file().path])

@@ -49,9 +49,9 @@ class Evaluation:
     quantity: IntArray | None = None
 
 
-def why(failed: Evaluation) -> str:
+def why(failed: Evaluation, at: int = 0) -> str:
     """Control, value and limit of one failed answer, in words: the reason of the halt that it makes."""
-    value, limit = float(failed.value[0]), float(failed.limit[0])
+    value, limit = float(failed.value[at]), float(failed.limit[at])
     measured = "cannot be computed" if np.isnan(value) else f"is {value:.6g}"
     bound = "is none" if np.isnan(limit) else f"{limit:.6g}"
     return f"{failed.control.code}: {failed.control.words} (control {failed.control.number}: value {measured}, limit {bound})"

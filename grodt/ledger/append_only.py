@@ -1,0 +1,5 @@
+"""Every table whose rows are never changed or deleted, of all modules of tables but that of the audit chain."""
+
+from grodt.ledger import tables, tables_checks, tables_halts, tables_people, tables_users
+
+APPEND_ONLY = tuple(name for module in (tables, tables_people, tables_halts, tables_users, tables_checks) for name in module.APPEND_ONLY)
