@@ -59,7 +59,7 @@ def ledger_at_home() -> Iterator[Ledger]:
         ConfigError: there is none.
     """
     where = environment()
-    if not where.ledger_file.exists():
+    if not where.has_ledger:
         raise ConfigError(f"there is no ledger in {where.home}: run `grodt run` first, or set GRODT_HOME")
     ledger = Ledger.open(where.ledger_url)
     try:
@@ -74,7 +74,7 @@ def limits_at_home(book: str) -> "InForce":
     from tasks.wiring import books
 
     where, file = environment(), books().book(book).limits
-    if not where.ledger_file.exists():
+    if not where.has_ledger:
         return InForce(0, file, {})
     with ledger_at_home() as ledger, ledger.read() as tx:
         return limits_in_force(tx, book, file)

@@ -137,7 +137,7 @@ def serve_desk(serving: Serving, ready: Callable[[str], None]) -> None:
 
     serving.require_safe()
     where = environment()
-    if not where.ledger_file.exists():
+    if not where.has_ledger:
         raise ConfigError(f"there is no ledger in {where.home}: run `grodt run` first, or set GRODT_HOME")
     Ledger.open(where.ledger_url).close()  # brought to this schema once, before two workers would
     books(where)

@@ -68,7 +68,7 @@ def asked_range(name: str | None, start: date, end: date) -> tuple[str, tuple[da
     sessions = calendar.between(start, end)
     if not sessions:
         raise ConfigError(f"there is no session of {calendar.name} from {start} to {end}; give a longer range")
-    if not where.ledger_file.exists():
+    if not where.has_ledger:
         raise ConfigError(
             f"there is no ledger in {where.home}, and so no bars: `grodt ingest --book {book} --start {start} --end {end}` brings them in; "
             "begin earlier by as much history as the signals need"

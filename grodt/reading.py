@@ -150,7 +150,7 @@ def _calendar_of(source: str) -> str:
 def _home(home: Path | str | None) -> Iterator[tuple[Ledger, Lake]]:
     """Ledger and lake of a home that is there already."""
     where = Environment.read(os.environ if home is None else {**os.environ, "GRODT_HOME": str(home)}, Path.cwd())
-    if not where.ledger_file.exists():
+    if not where.has_ledger:
         raise ConfigError(f"there is no ledger in {where.home}: run `grodt run` first, set GRODT_HOME, or name a home")
     ledger = Ledger.open(where.ledger_url)
     try:

@@ -21,7 +21,7 @@ def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets, ans
     exported = prepare(parts.ledger, cycle.opened, decided, parts.now())
     file = parts.where.report_file(cycle.book, cycle.session)
     sheet = parts.where.tear_sheet_file(cycle.book)
-    links = {"Parquet": str(parts.where.lake), "Ledger": str(parts.where.ledger_file), "Report": str(file), "Tear sheet": str(sheet)}
+    links = {"Parquet": str(parts.where.lake), "Ledger": parts.where.ledger_name, "Report": str(file), "Tear sheet": str(sheet)}
     text = summary(cycle.book, exported, snapshot=cycle.data.id, links=links, basket=answer)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ import pytest
 import flows.server
 from flows.prefect_home import apply_environment, prefect_home
 from flows.server import PrefectServer, own_server
+from tests.postgres import PostgresServer, running_server
 
 _HOME = Path(tempfile.mkdtemp(prefix="grodt-tests-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
@@ -53,6 +54,13 @@ def prefect_server(pytestconfig: pytest.Config) -> Iterator[PrefectServer]:
             _copy_database(database, template)
         with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started for the first test that asks for it; the test is skipped where none is installed."""
+    with running_server() as server:
+        yield server
 
 
 def _template(config: pytest.Config) -> Path:

@@ -150,7 +150,7 @@ def _real_bars(signal: "Signal", book: str | None) -> "tuple[Panel | None, str]"
     from tasks.environment import environment
 
     where = environment()
-    if not where.ledger_file.exists():  # before all that brings SQLAlchemy
+    if not where.has_ledger:  # before all that brings SQLAlchemy
         return None, f"there is no lake in {where.home}; `grodt run` or `grodt ingest` makes one"
 
     from flows.at_home import chosen_book, lake_at_home, ledger_at_home

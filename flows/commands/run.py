@@ -135,7 +135,7 @@ def _say_where(asked: "Asked") -> None:
     where = asked.where
     home = "" if where.is_default_home else f"GRODT_HOME={shlex.quote(str(where.home))} "
     out.print(f"Parquet     {where.lake}", soft_wrap=True)
-    out.print(f"Ledger      {where.ledger_file}", soft_wrap=True)
+    out.print(f"Ledger      {where.ledger_name}", soft_wrap=True)
     for name, file in (("Report", where.report_file(asked.book, asked.sessions[-1])), ("Tear sheet", where.tear_sheet_file(asked.book))):
         if file.exists():
             out.print(f"{name:<10}  {file}", soft_wrap=True)

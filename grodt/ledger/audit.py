@@ -27,6 +27,7 @@ from sqlalchemy.engine.interfaces import ExecutionContext
 
 from grodt.ledger import tables
 from grodt.ledger.append_only import APPEND_ONLY
+from grodt.ledger.catalogue import placeholder
 from grodt.ledger.tables_audit import audit
 from grodt.ledger.transaction import Write
 
@@ -167,7 +168,8 @@ def _collect(
         return
     order = sorted(range(len(names) + len(missing)), key=(*names, *missing).__getitem__)
     ordered = sorted((*names, *missing))
-    for row, rest in zip(rows, _made_here(connection, table, compiled.positiontup, missing, rows, cursor.lastrowid), strict=True):
+    last = getattr(cursor, "lastrowid", None)
+    for row, rest in zip(rows, _made_here(connection, table, compiled.positiontup, missing, rows, last), strict=True):
         values = [*(row[place] for place in at), *rest]
         seals.append(seal_of(table.name, ordered, [values[place] for place in order]))
 
@@ -185,15 +187,16 @@ def _made_here(
     connection: Connection, table: Table, given: Sequence[str], missing: Sequence[str], rows: Sequence[Sequence[Any]], last: int | None
 ) -> Iterator[Sequence[Any]]:
     """The values of columns that the database made, by row: running numbers."""
-    driver = connection.connection.cursor()
+    driver: Any = connection.connection.cursor()
     (*_, key) = table.primary_key.columns
     if missing == (key.name,):
-        if len(rows) > 1:  # they were given out one by one, and nobody else writes meanwhile
-            last = driver.execute(f"SELECT max({key.name}) FROM {table.name}").fetchone()[0]
-        assert last is not None
+        if len(rows) > 1 or last is None:  # they were given out one by one, and nobody else writes meanwhile
+            driver.execute(f"SELECT max({key.name}) FROM {table.name}")
+            last = driver.fetchone()[0]
         yield from ([last - len(rows) + place] for place in range(1, len(rows) + 1))
         return
     at = given.index(key.name)
-    query = f"SELECT {', '.join(missing)} FROM {table.name} WHERE {key.name} = ?"
+    query = f"SELECT {', '.join(missing)} FROM {table.name} WHERE {key.name} = {placeholder(connection)}"
     for row in rows:
-        yield driver.execute(query, (row[at],)).fetchone()
+        driver.execute(query, (row[at],))
+        yield driver.fetchone()

@@ -1,20 +1,13 @@
-"""Connections to the ledger's file: how they are set up, and what their failures mean."""
+"""The database that a ledger is in: its connections, and what their failures mean. `sqlite` and `postgres` make one each."""
 
-import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import quote
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from grodt.errors import GrodtError
-
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-#: Switching a new file to WAL needs it alone, and SQLite does not wait for that by itself.
-_WAL_PAUSE_SECONDS = 0.02
 
 
 class LedgerLocked(GrodtError):
@@ -22,103 +15,68 @@ class LedgerLocked(GrodtError):
 
 
 class LedgerUnusable(GrodtError):
-    """The ledger's file cannot be read or written: disk full, no permission, damaged, or not a ledger at all."""
+    """The ledger cannot be read or written: disk full, no permission, damaged, not there, or not a ledger at all."""
 
 
 class LedgerRefused(GrodtError):
     """A write would have broken a rule that the ledger's tables keep themselves. Nothing was written."""
 
 
-def writing_engine(path: Path, busy_seconds: float) -> Engine:
-    """An engine whose every transaction is `BEGIN IMMEDIATE`, durable at commit (WAL, `synchronous=FULL`)."""
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a ledger is.
 
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        with _closed_on_failure(connection):
-            _switch_to_wal(connection, busy_seconds)
-            for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
-                connection.execute(f"PRAGMA {pragma}")
-        return connection
-
-    return _engine(connect, "BEGIN IMMEDIATE")
-
-
-def reading_engine(path: Path, busy_seconds: float) -> Engine:
-    """An engine that cannot write: the file is opened `mode=ro`."""
-
-    def connect() -> sqlite3.Connection:
-        address = f"file:{quote(str(path))}?mode=ro"
-        connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA query_only=ON")
-        return connection
-
-    return _engine(connect, "BEGIN")
-
-
-@contextmanager
-def transaction(engine: Engine, path: Path, busy_seconds: float) -> Iterator[Connection]:
-    """A transaction that commits on a clean exit and rolls back on any exception.
-
-    Raises:
-        LedgerLocked, LedgerUnusable, LedgerRefused: in place of the driver's own errors.
+    Attributes:
+        name: for people; it has no password.
+        writer: every transaction of this engine holds the ledger's write lock from its start, and is durable when it has committed.
+        reader: an engine that cannot write; each of its transactions sees one instant and waits for no writer.
+        is_new: whether there is nothing yet, which reading would not make.
+        meaning: ours for an error of the driver.
     """
-    try:
-        with engine.begin() as connection:
+
+    name: str
+    writer: Engine
+    reader: Engine
+    is_new: Callable[[], bool]
+    meaning: Callable[[DBAPIError], GrodtError]
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A write transaction that commits on a clean exit and rolls back on any exception.
+
+        Raises:
+            LedgerLocked, LedgerUnusable, LedgerRefused: in place of the driver's own errors.
+        """
+        with self._transaction(self.writer) as connection:
             yield connection
-    except DBAPIError as error:
-        raise _meaning(error, path, busy_seconds) from error
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read transaction.
 
-def _engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:
-    # The URL only names the dialect: the file is opened by `connect`, so that no character of its path needs escaping.
-    engine = create_engine("sqlite+pysqlite:///ledger", creator=connect, poolclass=QueuePool)
+        Raises:
+            LedgerUnusable: in place of the driver's own errors.
+        """
+        with self._transaction(self.reader) as connection:
+            yield connection
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def close(self) -> None:
+        """Close every connection."""
+        self.reader.dispose()
+        self.writer.dispose()
 
-    return engine
-
-
-@contextmanager
-def _closed_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error:
-        connection.close()
-        raise
-
-
-def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    deadline = time.monotonic() + busy_seconds
-    while True:
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_WAL_PAUSE_SECONDS)
-        else:
-            if mode != "wal":
-                raise sqlite3.OperationalError(f"its folder's file system has no shared memory, so the journal stays {mode!r}")
-            return
+            with engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self.meaning(error) from error
 
 
-def _meaning(error: DBAPIError, path: Path, busy_seconds: float) -> GrodtError:
-    cause = error.orig
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    if code in _BUSY:
-        return LedgerLocked(
-            f"ledger {path} was locked by another writer for {busy_seconds:g} s and nothing was written; "
-            "let the other command finish, then run this again"
-        )
-    if isinstance(error, IntegrityError):
-        return LedgerRefused(f"ledger {path} refused a write, and nothing was written: {cause}")
-    advice = {
-        sqlite3.SQLITE_FULL: "the disk is full: free some space, then run this again",
-        sqlite3.SQLITE_READONLY: "it may not be written: check the owner and permissions of the file and its folder",
-        sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that the path is right and may be written",
-        sqlite3.SQLITE_NOTADB: "it is not a ledger: move the file away or point GRODT_HOME elsewhere",
-        sqlite3.SQLITE_CORRUPT: "it is damaged: restore the latest backup",
-    }.get(code, "check the disk, then run this again")
-    return LedgerUnusable(f"ledger {path}: {cause}; {advice}")
+def locked(name: str, busy_seconds: float) -> LedgerLocked:
+    """Another writer was busy for longer than we wait."""
+    return LedgerLocked(
+        f"ledger {name} was locked by another writer for {busy_seconds:g} s and nothing was written; "
+        "let the other command finish, then run this again"
+    )

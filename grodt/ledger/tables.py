@@ -43,6 +43,11 @@ def one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(f"'{v}'" for v in values)})", name=f"{column}_known")
 
 
+def only_where(condition: str) -> dict[str, Any]:
+    """Options of an index of the rows alone for which the condition holds."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 # -- who works, and on what ------------------------------------------------------------------------------------------------------
 
 leases = Table(
@@ -457,7 +462,7 @@ breaks = Table(
     ),
     **STRICT,
 )
-Index("ix_breaks_open", breaks.c.book, breaks.c.kind, breaks.c.symbol, unique=True, sqlite_where=text("resolved_at IS NULL"))
+Index("ix_breaks_open", breaks.c.book, breaks.c.kind, breaks.c.symbol, unique=True, **only_where("resolved_at IS NULL"))
 
 #: Tables whose rows are never changed or deleted; triggers see to it.
 APPEND_ONLY = (

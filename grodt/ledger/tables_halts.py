@@ -1,9 +1,9 @@
 """The ledger's tables of halts, and of what was asked of the broker because of them, beside those of `tables`."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text, text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text
 
 from grodt.ledger.columns import Day, Instant, Int64
-from grodt.ledger.tables import STRICT, metadata, one_of
+from grodt.ledger.tables import STRICT, metadata, one_of, only_where
 
 halts = Table(
     "halts",
@@ -40,8 +40,8 @@ halts = Table(
     CheckConstraint("(mark_session IS NULL) = (mark_equity IS NULL)", name="mark_whole"),
     **STRICT,
 )
-Index("ix_halts_active", halts.c.book, sqlite_where=text("ended_at IS NULL"))
-Index("ix_halts_marked", halts.c.book, sqlite_where=text("mark_session IS NOT NULL"))
+Index("ix_halts_active", halts.c.book, **only_where("ended_at IS NULL"))
+Index("ix_halts_marked", halts.c.book, **only_where("mark_session IS NOT NULL"))
 
 #: One row for each time that the broker was asked to cancel an order because of a halt.
 cancels = Table(

@@ -2,20 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Self
 
 from grodt.errors import ConfigError
 from grodt.ledger import audit, schema
-from grodt.ledger.engine import LedgerLocked, LedgerRefused, LedgerUnusable, reading_engine, transaction, writing_engine
+from grodt.ledger.engine import Database, LedgerLocked, LedgerRefused, LedgerUnusable
 from grodt.ledger.leases import Lease, require_current
 from grodt.ledger.transaction import Read, Write
 
 __all__ = ["Ledger", "LedgerLocked", "LedgerRefused", "LedgerUnusable", "Read", "Write"]
 
-_PREFIX = "sqlite:///"
 #: How long a writer waits for another before it gives up.
 BUSY_SECONDS = 10.0
+_POSTGRES = ("postgresql://", "postgres://")
 
 
 class Ledger:
@@ -25,37 +24,28 @@ class Ledger:
     together or not at all.
 
     Attributes:
-        path: its file.
+        name: its file, or its URL without a password.
     """
 
-    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(self, database: Database) -> None:
         """For `open` alone."""
-        self.path = path
-        self._busy_seconds = busy_seconds
-        self._writer = writing_engine(path, busy_seconds)
-        audit.watch(self._writer)
-        self._reader = reading_engine(path, busy_seconds)
+        self.name = database.name
+        self._database = database
+        audit.watch(database.writer)
 
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = BUSY_SECONDS) -> Self:
-        """Open the ledger at a URL, making folder, file and tables as needed.
+        """Open the ledger at a URL, making folder, file and tables as needed; a server's database must be there.
 
         Args:
-            url: `sqlite:////absolute/path/ledger.db`.
+            url: `sqlite:////absolute/path/ledger.db` or `postgresql://user@host/database`.
             busy_seconds: how long a writer waits for another.
 
         Raises:
-            ConfigError: the URL is none we can open, or a newer GRODT wrote the file.
-            LedgerUnusable: the file cannot be used, or is not a ledger.
+            ConfigError: the URL is none we can open, or a newer GRODT wrote the ledger.
+            LedgerUnusable: the database cannot be used, or is not a ledger.
         """
-        path = _file_of(url)
-        if path.is_dir():
-            raise LedgerUnusable(f"ledger {path} is a folder; name a file in it, such as {path / 'ledger.db'}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LedgerUnusable(f"folder of ledger {path} cannot be made: {error.strerror}; check its path and permissions") from error
-        ledger = cls(path, busy_seconds)
+        ledger = cls(_postgres(url, busy_seconds) if url.startswith(_POSTGRES) else _sqlite(url, busy_seconds))
         try:
             ledger._bring_to_head()
         except BaseException:
@@ -66,7 +56,7 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Read]:
         """A read transaction over a connection that cannot write; it sees one instant and blocks nobody."""
-        with transaction(self._reader, self.path, self._busy_seconds) as connection:
+        with self._database.reading() as connection:
             yield Read(connection)
 
     @contextmanager
@@ -80,7 +70,7 @@ class Ledger:
             LeaseHeld: another has been given the lease since.
             LedgerLocked: another writer was busy for too long.
         """
-        with transaction(self._writer, self.path, self._busy_seconds) as connection:
+        with self._database.writing() as connection:
             tx = Write(connection)
             if lease is not None:
                 require_current(tx, lease)
@@ -89,23 +79,29 @@ class Ledger:
 
     def close(self) -> None:
         """Close its connections."""
-        self._reader.dispose()
-        self._writer.dispose()
+        self._database.close()
 
     def _bring_to_head(self) -> None:
-        if self.path.exists():
+        if not self._database.is_new():
             with self.read() as tx:  # the usual case, and it waits for no writer
                 if schema.version(tx.connection) == schema.HEAD:
-                    schema.require_expected(tx.connection, self.path)
+                    schema.require_expected(tx.connection, self.name)
                     return
-        with transaction(self._writer, self.path, self._busy_seconds) as connection:
+        with self._database.writing() as connection:
             if schema.version(connection) != schema.HEAD:
-                schema.upgrade(connection, self.path)
-            schema.require_expected(connection, self.path)
+                schema.upgrade(connection, self.name)
+            schema.require_expected(connection, self.name)
 
 
-def _file_of(url: str) -> Path:
-    text = url.removeprefix(_PREFIX)
-    if text == url or not text or text == ":memory:":
-        raise ConfigError(f"ledger URL {url!r} names no SQLite file; write it as sqlite:////absolute/path/ledger.db")
-    return Path(text).absolute()
+def _sqlite(url: str, busy_seconds: float) -> Database:
+    from grodt.ledger.sqlite import open_sqlite
+
+    return open_sqlite(url, busy_seconds)
+
+
+def _postgres(url: str, busy_seconds: float) -> Database:
+    try:
+        from grodt.ledger.postgres import open_postgres
+    except ImportError as error:
+        raise ConfigError(f"a ledger on PostgreSQL needs its driver ({error.name}): uv sync --extra postgres") from error
+    return open_postgres(url, busy_seconds)

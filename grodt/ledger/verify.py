@@ -3,16 +3,16 @@
 Every check reads and changes nothing, and says what it looked at, so that an empty ledger is not taken for a sound one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from grodt.ledger.entries import entry_digest
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_chain import verify_chain
-from grodt.ledger.verify_findings import Check, Found, first_few
+from grodt.ledger.verify_findings import Check, Found, ask, first_few
 from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
 
 #: Kinds of entries that may move shares, beside fills.
@@ -76,7 +76,7 @@ def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
           SELECT f.execution_id, f.symbol, {signed} AS shares, -({signed}) * f.price - f.commission AS cash,
             {shares} AS posted_shares, {cash} AS posted_cash, f.notional - f.quantity * f.price AS off
           FROM fills AS f WHERE :book IS NULL OR f.book = :book
-        ) WHERE shares <> posted_shares OR cash <> posted_cash OR off <> 0 ORDER BY execution_id
+        ) AS booked WHERE shares <> posted_shares OR cash <> posted_cash OR off <> 0 ORDER BY execution_id
     """
     for row in _rows(tx, query, book):
         yield (
@@ -139,7 +139,7 @@ def _digests(tx: Read, book: str | None) -> Found:
     """
 
     def other() -> Iterator[str]:
-        rows = tx.connection.execute(text(query), {"book": book})
+        rows = ask(tx, query, book=book)
         for head, lines in groupby(rows, key=lambda row: tuple(row[:6])):
             entry_id, kind, of, session, memo, digest = head
             booked = [(line.account, line.asset, line.symbol, line.amount) for line in lines if line.account is not None]
@@ -167,9 +167,8 @@ def _agreed(tx: Read, book: str | None) -> Found:
 
 def _count(tx: Read, table: str, book: str | None) -> int:
     where = "" if book is None else " WHERE book = :book"
-    return int(tx.connection.execute(text(f"SELECT count(*) FROM {table}{where}"), {} if book is None else {"book": book}).scalar_one())
+    return int(ask(tx, f"SELECT count(*) FROM {table}{where}", book=book).scalar_one())
 
 
 def _rows(tx: Read, query: str, book: str | None) -> list[Row[Any]]:
-    asked: Iterable[Row[Any]] = tx.connection.execute(text(query), {"book": book} if ":book" in query else {})
-    return list(asked)
+    return list(ask(tx, query, book=book))

@@ -3,6 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
+
+from sqlalchemy import CursorResult, Text, bindparam, text
+
+from grodt.ledger.transaction import Read
 
 #: Counts of what is looked at, in words, and what is wrong, row by row.
 Found = tuple[str, Iterator[str]]
@@ -41,3 +46,9 @@ def first_few(findings: Iterator[str]) -> tuple[str, ...]:
     shown = tuple(islice(findings, SHOWN))
     more = sum(1 for _ in findings)
     return (*shown, f"and {more:,} more") if more else shown
+
+
+def ask(tx: Read, query: str, **texts: str | None) -> CursorResult[Any]:
+    """Ask the ledger; `:book` and the like in the query are these texts, of which those that it does not name are left out."""
+    named = [bindparam(name, value, Text) for name, value in texts.items() if f":{name}" in query]
+    return tx.connection.execute(text(query).bindparams(*named))

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row
 
 from grodt.ledger.transaction import Read
-from grodt.ledger.verify_findings import Found
+from grodt.ledger.verify_findings import Found, ask
 from grodt.orders.order import is_id_of
 from grodt.orders.states import OrderState, may_follow
 
@@ -59,7 +59,7 @@ def check_life(tx: Read, book: str | None) -> Found:
         for row in _rows(tx, overfilled, book):
             yield f"order {row.client_order_id}: fills of {row.booked:,} shares are booked, and it has {row.filled_quantity:,} filled"
 
-    count = tx.connection.execute(text(events), {"book": book}).scalar_one()
+    count = ask(tx, events, book=book).scalar_one()
     return f"{count:,} events of {_count(tx, book):,} orders", wrong()
 
 
@@ -74,14 +74,15 @@ def check_decided(tx: Read, book: str | None) -> Found:
         WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY o.run_id, e.event_id
     """
     verdicts = """
-        SELECT symbol, max(verdict IN ('pass', 'clip')) AS passed, max(verdict = 'reject') AS refused FROM risk_checks
+        SELECT symbol, max(CASE WHEN verdict IN ('pass', 'clip') THEN 1 ELSE 0 END) AS passed,
+          max(CASE WHEN verdict = 'reject' THEN 1 ELSE 0 END) AS refused FROM risk_checks
         WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM evidence WHERE run_id = :run) AND scope = 'order' GROUP BY symbol
     """
     sent = _rows(tx, query, book)
 
     def wrong() -> Iterator[str]:
         for run, rows in groupby(sent, key=lambda row: str(row.run_id)):
-            found = {row.symbol: row for row in tx.connection.execute(text(verdicts), {"run": run})}
+            found = {row.symbol: row for row in ask(tx, verdicts, run=run)}
             for row in rows:
                 verdict = found.get(row.symbol)
                 if row.intent is None or row.intent > row.event_id:
@@ -161,8 +162,8 @@ def _follows(before: Row[Any], row: Row[Any]) -> bool:
 
 
 def _count(tx: Read, book: str | None) -> int:
-    return int(tx.connection.execute(text(f"SELECT count(*) FROM orders AS o WHERE {_OF_BOOK}"), {"book": book}).scalar_one())
+    return int(ask(tx, f"SELECT count(*) FROM orders AS o WHERE {_OF_BOOK}", book=book).scalar_one())
 
 
 def _rows(tx: Read, query: str, book: str | None) -> list[Row[Any]]:
-    return list(tx.connection.execute(text(query), {"book": book} if ":book" in query else {}))
+    return list(ask(tx, query, book=book))

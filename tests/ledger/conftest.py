@@ -1,13 +1,15 @@
-"""A real SQLite file per test, copied from one that is migrated once."""
+"""A ledger per test: an SQLite file copied from one that is migrated once, or a PostgreSQL database emptied after the test before."""
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from grodt.ledger.unit import Ledger, Write
 from tests.ledger.world import open_ledger
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture(scope="session")
@@ -19,12 +21,40 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ledger(migrated: Path, tmp_path: Path) -> Iterator[Ledger]:
-    """A new ledger."""
-    shutil.copy(migrated, tmp_path / "ledger.db")
-    opened = open_ledger(tmp_path)
-    yield opened
-    opened.close()
+def ledger_file(migrated: Path, tmp_path: Path) -> Path:
+    """A new ledger's file."""
+    return Path(shutil.copy(migrated, tmp_path / "ledger.db"))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have each test of a ledger run against both databases; properties against PostgreSQL among the slow ones."""
+    if "database" in metafunc.fixturenames:
+        marks = [pytest.mark.slow] if getattr(metafunc.function, "is_hypothesis_test", False) else []
+        metafunc.parametrize("database", ["sqlite", pytest.param("postgresql", marks=marks)])
+
+
+@pytest.fixture
+def ledger(database: str, request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """A new ledger, for a test that leaves its tables as they are made."""
+    if database == "sqlite":
+        with closing(Ledger.open(f"sqlite:///{request.getfixturevalue('ledger_file')}")) as opened:
+            yield opened
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        with server.ledger() as opened:
+            yield opened
+
+
+@pytest.fixture
+def own_ledger(database: str, request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """A new ledger that is thrown away, for a test that alters its tables."""
+    if database == "sqlite":
+        url = f"sqlite:///{request.getfixturevalue('ledger_file')}"
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.new_ledger()
+    with closing(Ledger.open(url)) as opened:
+        yield opened
 
 
 @pytest.fixture

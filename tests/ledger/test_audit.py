@@ -1,7 +1,6 @@
 """The audit chain: what is chained, and that whatever is changed by hand is found."""
 
-import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +10,7 @@ from grodt.ledger.append_only import APPEND_ONLY
 from grodt.ledger.audit import FACTS, GENESIS, chain_hash, seal_of
 from grodt.ledger.audit_facts import facts_in
 from grodt.ledger.postings import deposit_entry, post
+from grodt.ledger.tables import metadata
 from grodt.ledger.unit import Ledger
 from grodt.ledger.verify_chain import Chain, verify_chain
 from grodt.money import micros
@@ -24,10 +24,10 @@ def _checked(ledger: Ledger, head: str | None = None) -> Chain:
         return verify_chain(tx, head)
 
 
-def _stands(ledger: Ledger) -> list[str]:
+def _stands(ledger: Ledger) -> list[tuple[object, ...]]:
     """Everything that may be altered by hand."""
-    with closing(sqlite3.connect(ledger.path)) as connection:
-        return list(connection.iterdump())
+    with ledger.read() as tx:
+        return [tuple(row) for table in metadata.sorted_tables for row in tx.connection.execute(text(f"SELECT * FROM {table.name}"))]
 
 
 def test_every_append_only_table_is_chained_but_postings_which_their_entry_s_digest_covers() -> None:
@@ -145,7 +145,8 @@ def test_a_chain_that_is_cut_or_altered_is_found(ledger: Ledger) -> None:
 
 def test_seals_that_were_swapped_for_others_break_the_chain(ledger: Ledger) -> None:
     one_of_each(ledger)
-    by_hand(ledger, "UPDATE audit SET seals = zeroblob(16) WHERE sequence = (SELECT min(sequence) FROM audit WHERE facts = 1)")
+    other = "SELECT o.seals FROM audit AS o WHERE o.facts = 1 ORDER BY o.sequence DESC LIMIT 1"
+    by_hand(ledger, f"UPDATE audit SET seals = ({other}) WHERE sequence = (SELECT min(sequence) FROM audit WHERE facts = 1)")
     (found,) = _checked(ledger).findings
     assert found.endswith("does not follow from the row before it")
 

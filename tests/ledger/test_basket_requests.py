@@ -43,8 +43,8 @@ def test_nothing_changed_is_the_same_question(tx: Write) -> None:
 def test_whatever_changes_is_another_question_and_the_last_one_counts(tx: Write, changed: dict[str, object]) -> None:
     run = started(tx)
     first = _ask(tx, run)
-    quantity = changed.pop("quantity", None)
-    second = _ask(tx, run, *([] if quantity is None else [order(quantity=99)]), **changed)  # type: ignore[arg-type]
+    orders = [order(quantity=99)] if "quantity" in changed else []
+    second = _ask(tx, run, *orders, **{name: value for name, value in changed.items() if name != "quantity"})  # type: ignore[arg-type]
     assert first is not None
     assert second is not None
     assert (second.subject["after"], current_request(tx, run)) == (first.request_id, second)

@@ -23,6 +23,7 @@ from grodt.ledger.requests import waiting
 from grodt.ledger.unit import Write
 from grodt.risk.limit_values import RULES, Key, Value, values_of
 from grodt.risk.limits import Limits, SymbolLimits
+from tests.ledger.by_hand import forced
 from tests.ledger.world import BOOK, MINUTE, NOW
 from tests.risk.proposals import limits
 
@@ -52,8 +53,7 @@ def test_the_books_file_gives_the_first_values_and_later_ones_change_nothing(tx:
 
 def test_a_limit_that_is_new_in_a_version_begins_with_the_books_file_and_no_other_does(tx: Write) -> None:
     begin_limits(tx, BOOK, FILE, NOW)
-    tx.connection.execute(text("DROP TRIGGER limit_changes_no_delete"))
-    tx.connection.execute(text("DELETE FROM limit_changes WHERE name = 'drawdown'"))
+    forced(tx, "limit_changes", "DELETE FROM limit_changes WHERE name = 'drawdown'")
     later = limits(order_value=7.0, drawdown=0.15)
     assert limits_in_force(tx, BOOK, later).limits.drawdown == 0.15
     begin_limits(tx, BOOK, later, NOW + MINUTE)
@@ -165,8 +165,7 @@ def test_a_limit_that_a_later_version_adds_does_not_hide_what_was_set_before_it(
     begin_limits(tx, BOOK, FILE, NOW)
     asked = changed(tx, (VALUE, 200.0)).request
     assert asked is not None
-    tx.connection.execute(text("DROP TRIGGER limit_changes_no_delete"))
-    tx.connection.execute(text("DELETE FROM limit_changes WHERE name = 'drawdown'"))
+    forced(tx, "limit_changes", "DELETE FROM limit_changes WHERE name = 'drawdown'")
     assert limits_set(tx, BOOK, limits_version(tx, BOOK))[VALUE].after == 100.0
     with pytest.raises(ConfigError, match="the ledger of book demo does not know limit drawdown yet, which this version needs"):
         act(tx, asked.short, "approve", by="bob", reason="ok", now=NOW)
@@ -175,8 +174,7 @@ def test_a_limit_that_a_later_version_adds_does_not_hide_what_was_set_before_it(
 
 def test_a_limit_of_an_earlier_version_holds_nothing(tx: Write) -> None:
     begin_limits(tx, BOOK, FILE, NOW)
-    tx.connection.execute(text("DROP TRIGGER limit_changes_no_update"))
-    tx.connection.execute(text("UPDATE limit_changes SET name = 'lunch_break' WHERE name = 'drawdown'"))
+    forced(tx, "limit_changes", "UPDATE limit_changes SET name = 'lunch_break' WHERE name = 'drawdown'")
     found = limits_in_force(tx, BOOK, FILE)
     assert found.limits == FILE
     assert Key("lunch_break") not in found.set_by
@@ -209,5 +207,5 @@ def test_the_same_request_is_not_doubled(tx: Write) -> None:
 def test_history_is_never_changed(tx: Write) -> None:
     begin_limits(tx, BOOK, FILE, NOW)
     for act_of in ("UPDATE limit_changes SET author = 'eve'", "DELETE FROM limit_changes"):
-        with pytest.raises(IntegrityError, match="limit_changes is append-only"):
+        with pytest.raises(IntegrityError, match="limit_changes is append-only"), tx.connection.begin_nested():
             tx.connection.execute(text(act_of))

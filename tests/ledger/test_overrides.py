@@ -115,5 +115,5 @@ def test_what_cannot_be_asked_for_is_refused(tx: Write, changed: dict[str, Any],
 def test_a_use_is_never_taken_back(tx: Write) -> None:
     agreed(tx)
     take_overrides(tx, BOOK, started(tx).run_id, LATER)
-    with pytest.raises(IntegrityError, match="override_uses is append-only"):
+    with pytest.raises(IntegrityError, match="override_uses is append-only"), tx.connection.begin_nested():
         tx.connection.execute(text("DELETE FROM override_uses"))

@@ -1,67 +1,29 @@
 """Opening a ledger, its transactions, and what keeps its facts facts."""
 
-import re
-import shutil
-import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from datetime import date
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, insert, text
+from sqlalchemy import text
 
 from grodt.errors import ConfigError, GrodtError, TransientError
 from grodt.ledger import schema
-from grodt.ledger.audit_facts import facts_in
-from grodt.ledger.engine import transaction, writing_engine
-from grodt.ledger.fills import record_fill
-from grodt.ledger.manifest import coverage
 from grodt.ledger.postings import cash, deposit_entry, post
 from grodt.ledger.schema import HEAD
-from grodt.ledger.tables import APPEND_ONLY, entries, metadata
+from grodt.ledger.tables import APPEND_ONLY, metadata
 from grodt.ledger.unit import Ledger, LedgerLocked, LedgerRefused, LedgerUnusable, Write
+from grodt.ledger.verify import verify_ledger
 from grodt.money import micros
 from tests.ledger.facts import one_of_each
-from tests.ledger.world import BOOK, NEXT, NOW, SESSION, count, fill, open_ledger, order, sent, url
+from tests.ledger.world import BOOK, NOW, SESSION, count, url_of
 
 
 def deposit(tx: Write, amount: str = "100") -> None:
     post(tx, deposit_entry(BOOK, micros(amount), "USD", SESSION), "run", NOW)
-
-
-def test_a_new_ledger_makes_its_folder_and_its_tables(tmp_path: Path) -> None:
-    opened = open_ledger(tmp_path / "a folder" / "50% new?#")
-    with opened.read() as tx:
-        assert schema.version(tx.connection) == schema.HEAD
-        assert {name for (name,) in tx.connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))} == {
-            *metadata.tables,
-            "alembic_version",
-        }
-    opened.close()
-
-
-def test_migrations_make_the_tables_that_the_code_describes(migrated: Path, tmp_path: Path) -> None:
-    described, made = create_engine(f"sqlite:///{tmp_path / 'described.db'}"), create_engine(f"sqlite:///{migrated}")
-    metadata.create_all(described)
-
-    def objects(connection: Connection) -> set[tuple[str, str, str]]:
-        query = (
-            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND type IN ('table', 'index') AND name <> 'alembic_version'"
-        )
-        rows = connection.execute(text(query))
-        between_parts = re.compile(r",(?![^()]*\))|(?<=\()\s*\n")  # a column that was added later stands on the line of the last one
-        return {(kind, name, " | ".join(sorted(" ".join(part.split()) for part in between_parts.split(sql)))) for kind, name, sql in rows}
-
-    with described.connect() as ours, made.connect() as theirs:
-        assert objects(ours) == objects(theirs)
-    described.dispose()
-    made.dispose()
 
 
 def test_the_newest_migration_is_the_one_the_code_expects() -> None:
@@ -70,62 +32,18 @@ def test_the_newest_migration_is_the_one_the_code_expects() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
 
 
-def test_every_table_is_strict(migrated: Path) -> None:
-    query = "SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND schema = 'main'"
-    with closing(sqlite3.connect(migrated)) as connection:
-        assert {name for (name,) in connection.execute(query)} == {"alembic_version", "sqlite_schema"}
-
-
-def test_a_ledger_at_head_opens_without_alembic(migrated: Path, tmp_path: Path) -> None:
-    shutil.copy(migrated, tmp_path / "ledger.db")
-    program = f"import sys; from grodt.ledger.unit import Ledger; Ledger.open({url(tmp_path)!r}); sys.exit('alembic' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("bad", ["ledger.db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "postgresql://host/ledger", ""])
-def test_a_url_without_an_sqlite_file_is_refused(bad: str) -> None:
-    with pytest.raises(ConfigError, match=r"names no SQLite file; write it as sqlite:////absolute/path/ledger.db"):
-        Ledger.open(bad)
-
-
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "ledger.db").write_text("symbol,close\n" * 1000)
-    with pytest.raises(LedgerUnusable, match="it is not a ledger: move the file away"):
-        open_ledger(tmp_path)
-    assert (tmp_path / "ledger.db").read_text() == "symbol,close\n" * 1000
-
-
-def test_another_programs_database_is_refused(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
-        connection.execute("CREATE TABLE songs (title TEXT)")
-    with pytest.raises(LedgerUnusable, match="is a database but not a ledger"):
-        open_ledger(tmp_path)
-
-
-def test_a_ledger_of_a_newer_version_is_refused(ledger: Ledger) -> None:
-    with ledger.write() as tx:
+def test_a_ledger_of_a_newer_version_is_refused(own_ledger: Ledger) -> None:
+    with own_ledger.write() as tx:
         tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigError, match=rf"at schema 9999, which this GRODT .schema {HEAD}. does not know"):
-        Ledger.open(f"sqlite:///{ledger.path}")
+        Ledger.open(url_of(own_ledger))
 
 
-def test_a_ledger_without_one_of_its_triggers_is_refused(ledger: Ledger) -> None:
-    with ledger.write() as tx:
-        tx.connection.execute(text("DROP TRIGGER postings_no_update"))
+def test_a_ledger_without_one_of_its_triggers_is_refused(own_ledger: Ledger, database: str) -> None:
+    with own_ledger.write() as tx:
+        tx.connection.execute(text(f"DROP TRIGGER postings_no_update{' ON postings' if database == 'postgresql' else ''}"))
     with pytest.raises(LedgerUnusable, match=r"lacks trigger.postings_no_update"):
-        Ledger.open(f"sqlite:///{ledger.path}")
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(LedgerUnusable, match="cannot be made"):
-        open_ledger(tmp_path / "file" / "below")
-
-
-def test_a_path_that_is_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "ledger.db").mkdir()
-    with pytest.raises(LedgerUnusable, match="is a folder; name a file in it"):
-        open_ledger(tmp_path)
+        Ledger.open(url_of(own_ledger))
 
 
 def test_a_clean_exit_commits(ledger: Ledger) -> None:
@@ -168,7 +86,7 @@ def test_a_reader_cannot_write(ledger: Ledger) -> None:
 
 
 def test_a_second_writer_waits_a_bounded_time_and_then_fails_clearly(ledger: Ledger) -> None:
-    impatient = Ledger.open(f"sqlite:///{ledger.path}", busy_seconds=0.05)
+    impatient = Ledger.open(url_of(ledger), busy_seconds=0.05)
 
     def second() -> None:
         with impatient.write() as tx:
@@ -185,42 +103,13 @@ def test_a_second_writer_waits_a_bounded_time_and_then_fails_clearly(ledger: Led
     impatient.close()
 
 
-def test_a_new_file_that_another_holds_is_waited_for_and_then_named(tmp_path: Path) -> None:
-    engine = writing_engine(tmp_path / "ledger.db", 0.05)
-
-    def first_write() -> None:
-        with transaction(engine, tmp_path / "ledger.db", 0.05):
-            pytest.fail("it began")
-
-    with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
-        other.execute("CREATE TABLE held (a INTEGER)")
-        other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(LedgerLocked, match=r"locked by another writer for 0.05 s"):
-            first_write()
-    engine.dispose()
-
-
 def test_readers_and_opening_wait_for_no_writer(ledger: Ledger) -> None:
     with ledger.write() as tx:
         deposit(tx)
-        other = Ledger.open(f"sqlite:///{ledger.path}", busy_seconds=0.01)
+        other = Ledger.open(url_of(ledger), busy_seconds=0.01)
         with other.read() as reader:
             assert cash(reader, BOOK) == 0
         other.close()
-
-
-def test_a_full_disk_writes_nothing_and_says_so(ledger: Ledger) -> None:
-    def too_much() -> None:
-        with ledger.write() as tx:
-            pages = tx.connection.execute(text("PRAGMA page_count")).scalar_one()
-            tx.connection.execute(text(f"PRAGMA max_page_count = {pages}"))
-            for day in range(1, 29):
-                post(tx, deposit_entry("x" * 4000 + str(day), micros(1), "USD", SESSION), "run", NOW)
-
-    with pytest.raises(LedgerUnusable, match="the disk is full: free some space"):
-        too_much()
-    with ledger.read() as tx:
-        assert count(tx, "entries") == 0
 
 
 def test_what_breaks_a_rule_of_the_tables_is_refused_whole(ledger: Ledger) -> None:
@@ -229,7 +118,7 @@ def test_what_breaks_a_rule_of_the_tables_is_refused_whole(ledger: Ledger) -> No
             deposit(tx)
             tx.connection.execute(text("INSERT INTO settlements VALUES ('demo', NULL, 'r', 'now')"))
 
-    with pytest.raises(LedgerRefused, match=r"NOT NULL constraint failed: settlements.session"):
+    with pytest.raises(LedgerRefused, match=r"settlements.session|\"session\" of relation \"settlements\""):
         broken()
     with ledger.read() as tx:
         assert count(tx, "entries") == 0
@@ -240,50 +129,24 @@ def test_an_order_of_no_run_is_refused(ledger: Ledger) -> None:
         with ledger.write() as tx:
             tx.connection.execute(text("INSERT INTO baskets VALUES ('no such run', 'h', 'b', 'eod', '2026-11-20', 0, 'now')"))
 
-    with pytest.raises(LedgerRefused, match="FOREIGN KEY"):
+    with pytest.raises(LedgerRefused, match=r"(?i)foreign key"):
         orphan()
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.parametrize(
-    "statement", ["UPDATE {table} SET {column} = {column}", "DELETE FROM {table}", "INSERT OR REPLACE INTO {table} {copy}"]
-)
-def test_facts_cannot_be_changed_deleted_or_replaced(ledger: Ledger, table: str, statement: str) -> None:
+def test_facts_cannot_be_changed_deleted_or_replaced(ledger: Ledger, database: str) -> None:
     one_of_each(ledger)
-    column = next(iter(metadata.tables[table].columns)).name
-    sql = statement.format(table=table, column=column, copy=f"SELECT * FROM {table}")
 
-    def tamper() -> None:
+    def tamper(table: str, sql: str) -> None:
         with ledger.write() as tx:
             assert count(tx, table) > 0
             tx.connection.execute(text(sql))
 
-    with pytest.raises(LedgerRefused, match=f"{table} is append-only"):
-        tamper()
-
-
-def test_two_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    program = """if True:
-        import sys
-        from datetime import UTC, date, datetime, timedelta
-        from grodt.ledger.unit import Ledger
-        from grodt.ledger.postings import cash, deposit_entry, post
-        from grodt.money import micros
-        ledger = Ledger.open(sys.argv[1])
-        first = date(2020, 1, 1) + timedelta(days=1000 * int(sys.argv[2]))
-        for day in range(60):
-            with ledger.write() as tx:
-                before = cash(tx, "demo")
-                post(tx, deposit_entry("demo", micros(1), "USD", first + timedelta(days=day)), "run", datetime(2026, 1, 1, tzinfo=UTC))
-                assert cash(tx, "demo") == before + micros(1)
-        ledger.close()
-    """
-    running = [subprocess.Popen([sys.executable, "-c", program, url(tmp_path), str(number)]) for number in range(2)]
-    assert [process.wait(60) for process in running] == [0, 0]
-    opened = open_ledger(tmp_path)
-    with opened.read() as tx:
-        assert cash(tx, "demo") == micros(120)
-    opened.close()
+    for table in APPEND_ONLY:
+        column = next(iter(metadata.tables[table].columns)).name
+        all_of_it = {"sqlite": f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}", "postgresql": f"TRUNCATE {table} CASCADE"}
+        for sql in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}", all_of_it[database]):
+            with pytest.raises(LedgerRefused, match="is append-only" if "TRUNCATE" in sql else f"{table} is append-only"):
+                tamper(table, sql)
 
 
 def test_a_kill_inside_a_transaction_leaves_nothing_of_it(ledger: Ledger) -> None:
@@ -301,16 +164,11 @@ def test_a_kill_inside_a_transaction_leaves_nothing_of_it(ledger: Ledger) -> Non
             post(tx, deposit_entry("demo", micros(1), "USD", date(2026, 1, 2)), "run", now)
             os.kill(os.getpid(), signal.SIGKILL)
     """
-    assert subprocess.run([sys.executable, "-c", program, f"sqlite:///{ledger.path}"], check=False).returncode == -9
+    assert subprocess.run([sys.executable, "-c", program, url_of(ledger)], check=False).returncode == -9
     with ledger.write() as tx:
         assert cash(tx, BOOK) == micros(1)
-        assert tx.connection.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
-
-
-def test_writers_are_durable_and_check_foreign_keys(ledger: Ledger) -> None:
-    with ledger.write() as tx:
-        pragmas = [tx.connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("journal_mode", "synchronous", "foreign_keys")]
-    assert pragmas == ["wal", 2, 1]
+    with ledger.read() as tx:
+        assert not any(check.findings for check in verify_ledger(tx))
 
 
 def test_threads_share_a_ledger(ledger: Ledger) -> None:
@@ -322,61 +180,3 @@ def test_threads_share_a_ledger(ledger: Ledger) -> None:
         list(pool.map(one, range(40)))
     with ledger.read() as tx:
         assert count(tx, "entries") == 40
-
-
-def test_the_same_events_leave_the_same_facts(migrated: Path, tmp_path: Path) -> None:
-    dumps = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        shutil.copy(migrated, tmp_path / name / "ledger.db")
-        opened = open_ledger(tmp_path / name)
-        one = order()
-        with opened.write() as tx:
-            run = sent(tx, [one])
-            record_fill(tx, fill(one, session=NEXT), BOOK, run.run_id, NOW)
-        opened.close()
-        with closing(sqlite3.connect(tmp_path / name / "ledger.db")) as connection:
-            dumps.append(list(connection.iterdump()))
-    assert dumps[0] == dumps[1]
-
-
-def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(tmp_path: Path) -> None:
-    file = tmp_path / "ledger.db"
-    engine = writing_engine(file, 1.0)
-    with transaction(engine, file, 1.0) as connection:
-        config = Config()
-        config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(text("INSERT INTO coverage VALUES ('demo', 'AAA', '2026-01-02', '2026-11-20', 'run')"))
-        entry = "('deposit:b', 'deposit', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')"
-        connection.execute(text(f"INSERT INTO entries VALUES {entry}"))
-        connection.execute(text("INSERT INTO postings VALUES ('deposit:b', 0, 'b', 'cash', 'USD', '', 5)"))
-    engine.dispose()
-
-    opened = open_ledger(tmp_path)
-    with opened.write() as tx:
-        assert coverage(tx, "demo") == {"AAA": (date(2026, 1, 2), date(2026, 11, 20))}
-        assert coverage(tx, "demo", "1m") == {}
-        assert (count(tx, "entries"), count(tx, "postings")) == (1, 1)
-        chained = tx.connection.execute(text("SELECT table_name, seals FROM audit")).all()
-        assert [tuple(row) for row in chained] == [("entries", seal) for _, seal in facts_in(tx.connection, "entries")]
-        new = {"book": "b", "session": SESSION, "memo": "", "digest": "d", "run_id": "run", "recorded_at": NOW}
-        for kind in ("symbol_change", "borrow_cost"):
-            tx.connection.execute(insert(entries).values(entry_id=f"{kind}:b", kind=kind, **new))
-        tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 0, 'b', 'borrow', 'USD', 'AAPL', 5)"))
-        assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
-
-    def unknown() -> None:
-        with opened.write() as tx:
-            tx.connection.execute(text("INSERT INTO entries VALUES ('x', 'merger', 'b', '2026-11-20', '', 'd', 'run', '2026-11-20')"))
-
-    def unknown_account() -> None:
-        with opened.write() as tx:
-            tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 1, 'b', 'interest', 'USD', '', 5)"))
-
-    with pytest.raises(LedgerRefused, match="kind_known"):
-        unknown()
-    with pytest.raises(LedgerRefused, match="account_known"):
-        unknown_account()
-    opened.close()

@@ -167,12 +167,12 @@ _PLANTED = {
     ),
     "5 sent without a verdict": (
         5,
-        "UPDATE evidence SET checks = json_remove(checks, '$.AAPL')",
+        "UPDATE evidence SET checks = replace(checks, '\"AAPL\"', '\"NONE\"')",
         f"order {_AAPL} was sent, and no control of run demo-eod-2026-11-19 let AAPL pass",
     ),
     "5 sent against a verdict": (
         5,
-        "INSERT INTO evidence SELECT run_id, attempt, 10, scope, name, 'reject', bound, json_remove(checks, '$.AAPL') FROM evidence",
+        "INSERT INTO evidence SELECT run_id, attempt, 10, scope, name, 'reject', bound, replace(checks, 'AAPL', 'NONE') FROM evidence",
         "order demo-eod-20261119-MSFT-0 was sent, and a control of run demo-eod-2026-11-19 refused MSFT",
     ),
     "6 sent after a kill": (

@@ -40,6 +40,11 @@ def url(folder: Path) -> str:
     return f"sqlite:///{folder / 'ledger.db'}"
 
 
+def url_of(ledger: Ledger) -> str:
+    """Where that ledger is."""
+    return ledger.name if "://" in ledger.name else f"sqlite:///{ledger.name}"
+
+
 def open_ledger(folder: Path, busy_seconds: float = 10.0) -> Ledger:
     """The ledger in that folder."""
     return Ledger.open(url(folder), busy_seconds=busy_seconds)

@@ -72,8 +72,22 @@ def test_an_instant_without_a_zone_or_sense_is_an_error_that_shows_how_to_write_
 def test_everything_of_a_home_lies_in_it():
     found = Environment(home=Path("/data/grodt"))
     assert found.lake == Path("/data/grodt/lake")
-    assert found.ledger_file == Path("/data/grodt/ledger.db")
+    assert found.ledger_name == "/data/grodt/ledger.db"
     assert found.ledger_url == "sqlite:////data/grodt/ledger.db"
+    assert not found.has_ledger
     assert found.logs == Path("/data/grodt/logs")
     assert found.report_file("demo", date(2026, 11, 20)) == Path("/data/grodt/reports/demo/2026-11-20.md")
     assert found.broker_file("demo") == Path("/data/grodt/brokers/paper-demo.db")
+
+
+def test_a_ledger_on_a_server_is_named_by_its_url_and_shown_without_its_password(tmp_path):
+    found = Environment.read({"GRODT_LEDGER": "postgresql://ann:s3:cr@t@host:5433/grodt?password=x"}, tmp_path)
+    assert found.ledger_url == "postgresql://ann:s3:cr@t@host:5433/grodt?password=x"
+    assert found.ledger_name == "postgresql://ann@host:5433/grodt?"
+    assert found.has_ledger
+    assert Environment.read({"GRODT_LEDGER": ""}, tmp_path).ledger is None
+
+
+def test_a_ledger_that_is_no_url_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"GRODT_LEDGER is no URL; write it as postgresql://user@host/database, or unset it"):
+        Environment.read({"GRODT_LEDGER": "ledger.db"}, tmp_path)

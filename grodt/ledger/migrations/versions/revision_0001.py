@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from grodt.ledger.columns import Day, Float64, Instant, Int64
+from grodt.ledger.migrations.checks import forbid_changes, only_where
 
 revision: str = "0001"
 down_revision: str | None = None
@@ -41,11 +42,7 @@ _APPEND_ONLY = (
 def upgrade() -> None:
     """Make every table, index and append-only trigger."""
     _create_tables()
-    for table in _APPEND_ONLY:
-        for act in ("update", "delete"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{act} BEFORE {act.upper()} ON {table} BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+    forbid_changes(*_APPEND_ONLY)
 
 
 def _create_tables() -> None:
@@ -135,9 +132,7 @@ def _create_tables() -> None:
         sa.CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL) AND (ended_at IS NULL) = (end_author IS NULL)", name="end_whole"),
         **_STRICT,
     )
-    op.create_index(
-        "ix_halts_active", "halts", ["scope", "book", "symbol", "reason"], unique=True, sqlite_where=sa.text("ended_at IS NULL")
-    )
+    op.create_index("ix_halts_active", "halts", ["scope", "book", "symbol", "reason"], unique=True, **only_where("ended_at IS NULL"))
 
     op.create_table(
         "lake_commits",
@@ -412,4 +407,4 @@ def _create_tables() -> None:
         ),
         **_STRICT,
     )
-    op.create_index("ix_breaks_open", "breaks", ["book", "kind", "symbol"], unique=True, sqlite_where=sa.text("resolved_at IS NULL"))
+    op.create_index("ix_breaks_open", "breaks", ["book", "kind", "symbol"], unique=True, **only_where("resolved_at IS NULL"))

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from grodt.ledger.columns import Day, Int64
-from grodt.ledger.migrations.checks import forbid_changes, widen_check
+from grodt.ledger.migrations.checks import forbid_changes, set_aside, widen_check
 
 revision: str = "0002"
 down_revision: str | None = "0001"
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 def _coverage_by_width() -> None:
     """What is covered so far is covered with daily bars."""
-    op.rename_table("coverage", "coverage_0001")
+    set_aside("coverage", "coverage_0001")
     op.create_table(
         "coverage",
         sa.Column("source", sa.Text, nullable=False),

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from grodt.ledger.columns import Day, Instant, Int64
-from grodt.ledger.migrations.checks import forbid_changes
+from grodt.ledger.migrations.checks import forbid_changes, only_where, set_aside
 
 revision: str = "0009"
 down_revision: str | None = "0008"
@@ -22,7 +22,7 @@ _FAULTS = "'quality gate', 'execution', 'reconciliation', 'settle'"
 def upgrade() -> None:
     """Make `halts` anew, with what is known of those before, and `cancels`."""
     op.drop_index("ix_halts_active", "halts")
-    op.rename_table("halts", "halts_0008")
+    set_aside("halts", "halts_0008")
     op.create_table(
         "halts",
         sa.Column("halt_id", Int64, primary_key=True, nullable=False),
@@ -67,8 +67,8 @@ def upgrade() -> None:
         f"INSERT INTO halts ({_KEPT}, strategy, side, kind, control, keep_orders) SELECT {_KEPT}, '', 'all', {kind}, 0, 1 FROM halts_0008"
     )
     op.drop_table("halts_0008")
-    op.create_index("ix_halts_active", "halts", ["book"], sqlite_where=sa.text("ended_at IS NULL"))
-    op.create_index("ix_halts_marked", "halts", ["book"], sqlite_where=sa.text("mark_session IS NOT NULL"))
+    op.create_index("ix_halts_active", "halts", ["book"], **only_where("ended_at IS NULL"))
+    op.create_index("ix_halts_marked", "halts", ["book"], **only_where("mark_session IS NOT NULL"))
     op.create_table(
         "cancels",
         sa.Column("cancel_id", Int64, primary_key=True, nullable=False),

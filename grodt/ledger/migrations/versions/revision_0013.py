@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from grodt.ledger.catalogue import is_sqlite
 from grodt.ledger.columns import Float64, Int64
-from grodt.ledger.migrations.checks import forbid_changes
+from grodt.ledger.migrations.checks import compare_by_bytes, forbid_changes
 
 revision: str = "0013"
 down_revision: str | None = "0012"
@@ -25,6 +26,17 @@ CREATE VIEW risk_checks AS SELECT e.run_id, e.attempt, e.control, e.scope, c.key
   e.verdict,
   CASE c.type WHEN 'array' THEN json_extract(c.value, '$[3]') ELSE '' END AS reason
 FROM evidence AS e, json_each(e.checks) AS c
+"""
+#: The same in PostgreSQL, whose numbers do not overflow to infinity.
+_VIEW_OF_POSTGRES = """
+CREATE VIEW risk_checks AS SELECT e.run_id, e.attempt, e.control, e.scope, c.key COLLATE "C" AS symbol, e.name,
+  replace(CASE w.whole WHEN true THEN c.value ->> 0 ELSE c.value #>> '{}' END, '9e999', 'Infinity')::double precision AS value,
+  CASE w.whole WHEN true THEN replace(c.value ->> 1, '9e999', 'Infinity')::double precision ELSE e.bound END AS bound,
+  CASE w.whole WHEN true THEN replace(c.value ->> 2, '9e999', 'Infinity')::double precision
+    ELSE nullif(e.bound - replace(c.value #>> '{}', '9e999', 'Infinity')::double precision, 'NaN') END AS headroom,
+  e.verdict,
+  CASE w.whole WHEN true THEN c.value ->> 3 ELSE '' END COLLATE "C" AS reason
+FROM evidence AS e, LATERAL json_each(e.checks::json) AS c, LATERAL (SELECT json_typeof(c.value) = 'array' AS whole) AS w
 """
 _ADD = "INSERT INTO evidence (run_id, attempt, control, scope, name, verdict, bound, checks) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ROWS = """
@@ -56,7 +68,8 @@ def upgrade() -> None:
         rows = connection.exec_driver_sql(_ROWS, tuple(group)).all()
         connection.exec_driver_sql(_ADD, [(*group, *row) for row in _packed(rows)])
     op.execute("DROP TABLE risk_checks")
-    op.execute(_VIEW)
+    compare_by_bytes(connection)
+    connection.exec_driver_sql(_VIEW if is_sqlite(connection) else _VIEW_OF_POSTGRES)
 
 
 def _packed(rows: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
