@@ -3,9 +3,11 @@
 from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as Answer
 
 from grodt.desk import problems
 from grodt.desk.api import api
+from grodt.desk.pages import failed, pages
 from grodt.desk.parts import Parts, keep
 
 _API = "/api/"
@@ -24,6 +26,7 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     keep(app.extensions, parts)
     api.serve(app)
+    app.register_blueprint(pages)
     if parts.origins:
         CORS(
             app,
@@ -40,8 +43,8 @@ def create_app(parts: Parts) -> Flask:
     return app
 
 
-def _failed(error: Exception) -> Response:
-    return problems.answer(error)
+def _failed(error: Exception) -> Answer:
+    return problems.answer(error) if request.path.startswith(_API) else failed(error)
 
 
 def _guarded(response: Response) -> Response:

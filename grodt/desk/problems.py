@@ -5,6 +5,7 @@ from http import HTTPStatus
 from flask import Response
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as Answer
 
 from grodt.desk.callers import Forbidden, TooMany
 from grodt.desk.models import Problem
@@ -33,7 +34,7 @@ def answer(error: Exception) -> Response:
     return response
 
 
-def add_headers(response: Response, error: Exception) -> None:
+def add_headers(response: Answer, error: Exception) -> None:
     """What else a status says in headers."""
     if isinstance(error, TokenRefused):
         response.headers["WWW-Authenticate"] = 'Bearer realm="grodt"'

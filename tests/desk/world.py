@@ -74,6 +74,7 @@ class World:
     broker: Told = field(default_factory=Told)
     waits: str = ""
     books_fail: bool = False
+    https: bool = False
     app: Flask = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +90,7 @@ class World:
             cancel=self._cancel,
             wake=self._wake,
             origins=(ORIGIN,),
+            https=self.https,
             version="0.1.0",
         )
         self.app = create_app(self.parts)

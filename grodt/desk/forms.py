@@ -1,0 +1,72 @@
+"""What forms of the pages bring: text, made into what the acts take."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from grodt.desk.acts import HaltWanted
+from grodt.desk.models import Reason
+from grodt.errors import ConfigError
+from grodt.ledger.halts import HaltSide
+from grodt.ledger.requests import Verdict
+
+_Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
+#: What stands in the form for all books; no book has that name.
+ALL = "*"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    csrf: str = ""
+
+
+class WordForm(_Form):
+    """A word on what waits."""
+
+    verdict: Verdict
+    reason: Reason
+
+
+class RearmForm(_Form):
+    """The end of a halt."""
+
+    halt_id: Annotated[int, Field(ge=1)]
+    reason: Reason
+
+
+class HaltForm(_Form):
+    """A halt."""
+
+    book: _Words
+    of: Literal["book", "symbol", "strategy"] = "book"
+    name: _Words = ""
+    side: HaltSide = "all"
+    kill: bool = False
+    minutes: Annotated[int, Field(ge=1, le=525_600)] | None = None
+    keep_orders: bool = False
+    reason: Reason
+
+    @field_validator("minutes", mode="before")
+    @classmethod
+    def _nothing_written(cls, given: Any) -> Any:
+        return None if given == "" else given
+
+    def wanted(self) -> HaltWanted:
+        """What is asked for.
+
+        Raises:
+            ConfigError: a symbol or a strategy is to be halted and none is named, or the other way round.
+        """
+        if (self.of == "book") == bool(self.name) or (self.book == ALL and self.of != "book"):
+            raise ConfigError("a symbol or a strategy of one book is halted by its name; a book, and all books, without one")
+        return HaltWanted(
+            book=None if self.book == ALL else self.book,
+            reason=self.reason,
+            strategy=self.name if self.of == "strategy" else "",
+            symbol=self.name if self.of == "symbol" else "",
+            side=self.side,
+            kill=self.kill,
+            minutes=self.minutes,
+            keep_orders=self.keep_orders,
+        )
