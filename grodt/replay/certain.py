@@ -7,10 +7,11 @@ import numpy as np
 from grodt.brokers.fills import HIGHEST_PRICE_MICROS, HIGHEST_VALUE_MICROS
 from grodt.execution.decision import groups_of
 from grodt.replay.course import Plan
-from grodt.replay.everyday import EXACT, Book, Walked
 from grodt.replay.history import History, IntArray
-from grodt.replay.stretch import Stretch, picked
-from grodt.risk.glance import Baskets, Parts, Standing, pass_all_but_buying_power, stands
+from grodt.replay.layout import picked
+from grodt.replay.stretch import Stretch
+from grodt.replay.walked import EXACT, Book, Walked
+from grodt.risk.glance import LESS, Baskets, Parts, Standing, pass_all_but_buying_power, share_of_caps, stands
 from grodt.signals.panel import BoolArray, FloatArray
 
 #: Sums of weights decide only this far from a bound, relatively: they are added in another order than the control adds them.
@@ -55,12 +56,14 @@ class _Asked:
         return Reach((end + 1) // 2, end % 2 == 0)
 
     def _marked(self) -> BoolArray:
-        """Whether a session's orders fill wholly and everything held has a close in it, (S,)."""
+        """Whether a session's orders fill wholly or are over, and everything held has been priced, (S,)."""
         walked, stretch, sums = self.walked, self.stretch, self.parts.sums
         marked = walked.whole[: self.count] & (self.equity > 0) & (self.equity < EXACT)
         marked &= (walked.value[: self.count] < EXACT) & (np.abs(walked.cash[: self.count]) < EXACT)
         base, following, left = stretch.base[self.places], stretch.following[self.places], walked.left
-        bad = (walked.taken != 0) & ((base < 1) | (base > HIGHEST_PRICE_MICROS))
+        bad = (walked.taken != 0) & (base > HIGHEST_PRICE_MICROS)
+        if self.plan.terms.carry_sessions:
+            bad |= (walked.taken != 0) & (base < 1)  # it stays open
         bad |= (left != 0) & (following < 1) & self.parts.each(walked.next_close[: self.legs])
         if self.plan.terms.commission_per_share:
             bad |= self.size * float(self.plan.terms.commission_per_share) > 0.999 * HIGHEST_VALUE_MICROS
@@ -73,7 +76,9 @@ class _Asked:
 
     def _decided(self) -> BoolArray:
         """Whether every control certainly passes in a session, and what is wanted was known, (S,)."""
-        decided = self.walked.keeps[: self.count].copy()
+        walked, sessions = self.walked, slice(0, self.count)
+        decided = walked.keeps[sessions] & walked.whole[sessions]
+        decided &= walked.value[sessions] <= self.plan.limits.weights_sum * LESS * self.equity
         if self.stretch.open_end and self.stretch.row + self.count == self.stretch.end:
             decided[-1] = False
         trades = self.rows[self.rows < self.count]
@@ -90,7 +95,7 @@ class _Asked:
         return np.asarray(decided & self._stands(orders, before))
 
     def _stands(self, orders: BoolArray, before: IntArray) -> BoolArray:
-        """24, 21, 28 and 33 in each session, (S,); `before`: sessions with orders in the stretch before it."""
+        """24, 21 and 28 in each session, (S,); `before`: sessions with orders in the stretch before it."""
         book, equity = self.book, self.equity
         return stands(
             Standing(
@@ -111,7 +116,7 @@ class _Asked:
         walked, stretch, limits, history = self.walked, self.stretch, self.plan.limits, self.history
         legs, at, sums = self.legs, self.places, self.parts.sums
         before = np.concatenate(([float(np.count_nonzero(self.book.position))], self.held[:-1]))
-        seen = (sums(walked.had != 0) == before) & self.parts.free_of((walked.had != 0) & stretch.stuck[at])
+        seen = (sums(walked.had != 0) == before) & self.parts.free_of((walked.had != 0) & stretch.odd[at])
         rows, columns, close = np.array(stretch.rows)[self.parts.of], stretch.columns[at], stretch.close[at]
         group, groups = groups_of(stretch.candidates.sector) if limits.group_weight else (None, ())
         baskets = Baskets(
@@ -129,8 +134,9 @@ class _Asked:
             groups=groups,
             equity=self.equity[self.rows[:legs]],
             first=np.cumsum(self.ordered) - self.ordered + self.book.traded == 0,
+            share=share_of_caps(self.book.unchanged + self.rows[:legs], limits),
         )
         messages = self.sent <= min(limits.cycle_messages, limits.minute_messages)
-        weights = sums(np.abs(walked.weight)) <= limits.weights_sum * _SUMMED
+        weights = walked.weight <= limits.weights_sum * _SUMMED
         known = sums(np.abs(walked.wanted) * close.astype(np.float64)) < EXACT
         return np.asarray(seen & messages & weights & known & pass_all_but_buying_power(baskets, limits))

@@ -1,10 +1,11 @@
 """Everyday sessions, a stretch at a time: first what each decision wants and pays for, then every control of all of them at once.
 
-In such a session every order fills wholly, nothing that is held lacks a bar, no corporate action touches the book, and every control
-certainly passes. What a decision wants depends on the equity that the fills before it left, so decisions are taken one after the other,
-by the functions that a live cycle calls: `aims`, `inside_band`, `lots_within`, `affordable`, the fills' prices and commissions. Whether
-a session was such a one is asked afterwards, of the whole stretch. The first answer that is not certain ends it: what came before
-stands, and that session is gone through by itself, as if nobody had looked beyond it. A property test holds the two together.
+In such a session every order whose symbol trades fills wholly, no corporate action touches the book, and every control certainly passes.
+What is held and has no bar is valued at its last close and kept; an order in it expires. What a decision wants depends on the equity that
+the fills before it left, so decisions are taken one after the other, by the functions that a live cycle calls: `aims`, `inside_band`,
+`lots_within`, `affordable`, the fills' prices and commissions. Whether a session was such a one is asked afterwards, of the whole
+stretch. The first answer that is not certain ends it: what came before stands, and that session is gone through by itself, as if nobody
+had looked beyond it. A property test holds the two together.
 """
 
 from dataclasses import dataclass, field
@@ -13,83 +14,14 @@ import numpy as np
 
 from grodt.brokers.fills import commissions
 from grodt.errors import DataError
-from grodt.execution.decision import groups_of
 from grodt.replay.course import Plan
 from grodt.replay.history import History, IntArray
 from grodt.replay.stretch import Stretch
-from grodt.risk.glance import LESS, affordable
-from grodt.signals.panel import BoolArray, FloatArray
-from grodt.targets.caps import Caps, GroupCaps
+from grodt.replay.walked import EXACT, Book, Walked
+from grodt.replay.wanting import Wanting
+from grodt.risk.affording import affordable
+from grodt.risk.glance import LESS
 from grodt.targets.construction import OPTIMISED
-from grodt.targets.opinions import Opinions
-from grodt.targets.quantities import aims
-from grodt.targets.rounding import lots_within, whole_micros
-from grodt.targets.turnover import inside_band
-
-#: Money up to here is exact in floats, and so are sums of two.
-EXACT = 2.0**52
-#: Sums below this do not leave int64.
-_ROOM = 2.0**62
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Book:
-    """A book at the close of a session, before its decision, with no order open.
-
-    Attributes:
-        position: (N,), none below zero.
-        micros: last closes, (N,).
-        cash, receivable, equity: micros.
-        owed: dividends not yet paid, with the row of the session in which they are.
-        previous, high_water: equity of the session before, and the highest ever; micros.
-        unchanged, armed, traded: decisions with this configuration, and those that ordered since the book was armed, and ever.
-    """
-
-    position: IntArray
-    micros: IntArray
-    cash: int
-    receivable: int
-    equity: int
-    owed: list[tuple[int, int]]
-    previous: int
-    high_water: int
-    unchanged: int
-    armed: int
-    traded: int
-
-
-@dataclass(slots=True, eq=False)
-class Walked:
-    """What the decisions of a stretch came to; by session (S,) from its first, by place (P,) as `Stretch` has them.
-
-    Attributes:
-        legs: how many decisions were taken.
-        sessions: how many sessions were marked, the first one included.
-        cash, value: money and Σ shares · close at each close, micros; cash without the dividends that were paid on the way.
-        paid: those, so far.
-        keeps: whether the session certainly decides to keep what is held; read where the book does not trade to its targets.
-        whole: whether everything held has a price.
-        next_close: of each leg, whether its holdings were valued at the closes of the session after the decision alone.
-        had, wanted, taken, left: before each decision, what it wanted, what risk left of that, and after its fills; signed shares.
-        weight: wanted.
-        price, fees: of the fills, micros.
-    """
-
-    legs: int
-    sessions: int
-    cash: IntArray
-    value: IntArray
-    paid: IntArray
-    keeps: BoolArray
-    whole: BoolArray
-    next_close: BoolArray
-    had: IntArray
-    wanted: IntArray
-    taken: IntArray
-    left: IntArray
-    weight: FloatArray
-    price: IntArray
-    fees: IntArray
 
 
 @dataclass(slots=True, eq=False)
@@ -99,9 +31,10 @@ class _Parts:
     had: list[IntArray] = field(default_factory=list)
     wanted: list[IntArray] = field(default_factory=list)
     taken: list[IntArray] = field(default_factory=list)
-    weight: list[FloatArray] = field(default_factory=list)
-    price: list[IntArray] = field(default_factory=list)
+    filled: list[IntArray] = field(default_factory=list)
+    left: list[IntArray] = field(default_factory=list)
     fees: list[IntArray] = field(default_factory=list)
+    weight: list[float] = field(default_factory=list)
 
 
 class Everyday:
@@ -120,154 +53,135 @@ class Everyday:
             and not terms.needs_figures
         )
         self._pays = bool(terms.commission_bps or terms.commission_per_share or terms.minimum_commission)
-        self._no_short = np.zeros(len(history.panel.symbols), dtype=np.bool_)
-        self._caps = Caps(construction.weight_cap, construction.gross_cap)
         self._spendable = (1.0 - plan.limits.cash_buffer) * LESS
+        self._wanting = Wanting(history, plan)
 
     def walk(self, stretch: Stretch, book: Book) -> Walked:
         """Take the decisions of a stretch one after the other, as if each session were an everyday one."""
-        count = stretch.end - stretch.row
-        parts, position = _Parts(), book.position.copy()
-        walked = self._begun(stretch, book, count)
+        parts, position, legs = _Parts(), book.position.copy(), len(stretch.rows)
+        walked = self._begun(stretch, book)
         cash, equity, buffer = book.cash, book.equity, self._plan.limits.cash_buffer
-        nothing = np.zeros(len(stretch.columns), dtype=np.int64)
         for leg, row in enumerate(stretch.rows):
             part = slice(stretch.begin[leg], stretch.begin[leg + 1])
-            columns, close = stretch.columns[part], stretch.close[part]
+            columns = stretch.columns[part]
             had = position[columns]
             if leg or stretch.due:
-                if equity <= 0:
+                if not 0 < equity < EXACT:
                     break
                 try:
-                    weight, lots = self._wanted(stretch, leg, part, had, equity)
+                    weight, lots = self._wanting.wanted(stretch, leg, had, equity)
                 except DataError:
                     break  # the session by itself says what is wrong
-                wanted = lots - had
+                taken = wanted = lots - had
+                bought, close = np.maximum(wanted, 0), stretch.close[part]
                 funds = cash + int(walked.paid[row - stretch.row])
-                taken = wanted
-                if int(np.maximum(wanted, 0) @ close) > funds * self._spendable:
+                if int(bought @ close) > funds * self._spendable:
                     taken = affordable(wanted, had, close, funds, buffer)
+                    bought = np.maximum(taken, 0)
+                filled = taken
+                if stretch.fails[leg]:
+                    filled = np.where(stretch.base[part] > 0, taken, 0)
+                    bought = np.maximum(filled, 0)
             else:
-                wanted = taken = nothing[part]
-                weight = np.zeros(len(had))
-            price = np.where(taken > 0, stretch.buy[part], stretch.sell[part])
-            fees = commissions(np.abs(taken), price, self._plan.terms) if self._pays else nothing[part]
+                weight, filled = 0.0, np.zeros(len(had), dtype=np.int64)
+                wanted = taken = bought = filled
+            now = had + filled
+            fees = self._fees(filled, stretch, part)
             parts.had.append(had)
             parts.wanted.append(wanted)
             parts.taken.append(taken)
-            parts.weight.append(weight)
-            parts.price.append(price)
+            parts.filled.append(filled)
+            parts.left.append(now)
             parts.fees.append(fees)
-            walked.legs += 1
+            parts.weight.append(weight)
             begin, end = row + 1, stretch.held_until(leg)
             if begin == end:
                 break
-            cash -= int(taken @ price)
+            cash -= int(filled @ stretch.sell[part]) + int(bought @ stretch.spread[part])
             if self._pays:
                 cash -= int(fees.sum())
-            now = had + taken
             position[columns] = now
             first, last = begin - stretch.row, end - stretch.row
-            if end == begin + 1 and leg + 1 < len(stretch.rows):
+            if end == begin + 1 and leg + 1 < legs:
                 walked.value[first] = stretch.following[part] @ now
                 walked.next_close[leg] = True
             else:
-                last_close = book.micros[columns] if leg == 0 else close
-                self._hold(walked, stretch, columns, now, last_close, begin, end, cash + book.receivable)
+                self._hold(walked, stretch, part, now, begin, end, cash + book.receivable)
             walked.cash[first:last] = cash
             walked.sessions = last
             equity = cash + book.receivable + int(walked.value[last - 1])
-        self._gather(walked, parts)
+        self._gather(walked, stretch, parts)
         return walked
 
-    def _begun(self, stretch: Stretch, book: Book, count: int) -> Walked:
-        value, paid = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-        for row, amount in book.owed:
-            paid[max(row - stretch.row, 0) :] += amount
-        cash = np.full(count, book.cash)
-        none, few = np.zeros(0, dtype=np.int64), np.zeros(0)
-        keeps, whole = np.zeros(count, dtype=np.bool_), np.ones(count, dtype=np.bool_)
-        next_close = np.zeros(len(stretch.rows), dtype=np.bool_)
-        walked = Walked(0, 1, cash, value, paid, keeps, whole, next_close, none, none, none, none, few, none, none)
-        if not stretch.due:
-            columns, row = stretch.columns[: stretch.begin[1]], stretch.row
-            self._hold(walked, stretch, columns, book.position[columns], book.micros[columns], row, row + 1, book.cash + book.receivable)
-        value[0] = book.equity - book.cash - book.receivable
-        return walked
+    def _fees(self, filled: IntArray, stretch: Stretch, part: slice) -> IntArray:
+        if not self._pays:
+            return filled  # not read
+        return commissions(np.abs(filled), np.where(filled > 0, stretch.buy[part], stretch.sell[part]), self._plan.terms)
 
-    def _wanted(self, stretch: Stretch, leg: int, part: slice, had: IntArray, equity: int) -> tuple[FloatArray, IntArray]:
-        """Weights and shares that a decision wants, as `target_quantities` has them where nothing held is untradable."""
-        history, construction = self._history, self._plan.construction
-        columns, usable, caps = stretch.columns[part], stretch.usable[part], self._caps
-        if construction.group_cap:
-            group, groups = groups_of(stretch.candidates.sector)
-            caps = Caps(caps.weight, caps.gross, GroupCaps.of(group[columns], construction.group_caps(groups)))
-        known = history.first_row + stretch.rows[leg] + 1
-        may_short = self._no_short[: len(had)]
-        opinions = Opinions(
-            stretch.forecast[part],
-            stretch.volatility[part],
-            usable,
-            may_short,
-            history.panel.log_return[max(known - construction.history, 0) : known],
-            columns,
-            history.panel.symbols,
+    def _begun(self, stretch: Stretch, book: Book) -> Walked:
+        count, legs = stretch.end - stretch.row, len(stretch.rows)
+        none = np.zeros(0, dtype=np.int64)
+        walked = Walked(
+            legs=0,
+            sessions=1,
+            cash=np.full(count, book.cash),
+            value=np.zeros(count, dtype=np.int64),
+            paid=np.zeros(count, dtype=np.int64),
+            keeps=np.ones(count, dtype=np.bool_),
+            whole=np.ones(count, dtype=np.bool_),
+            next_close=np.zeros(legs, dtype=np.bool_),
+            had=none,
+            wanted=none,
+            taken=none,
+            filled=none,
+            left=none,
+            weight=np.zeros(0),
+            price=none,
+            fees=none,
         )
-        aim, usd = aims(opinions, stretch.counts[leg], caps, construction), equity / 1e6
-        if construction.no_trade_band > 0.0:
-            held = had * stretch.price[part] / usd
-            held[np.isnan(held)] = 0.0
-            keep = inside_band(aim, aim, held, may_short, caps, construction.no_trade_band)
-            lots = self._lots(np.where(keep, 0.0, aim), usd, stretch, part)
-            return np.where(keep, held, aim), np.where(keep, had, lots)
-        return aim, self._lots(aim, usd, stretch, part)
+        for row, amount in book.owed:
+            walked.paid[max(row - stretch.row, 0) :] += amount
+        if not stretch.due:
+            part, row = slice(0, stretch.begin[1]), stretch.row
+            self._hold(walked, stretch, part, book.position[stretch.columns[part]], row, row + 1, book.cash + book.receivable)
+        walked.value[0] = book.equity - book.cash - book.receivable
+        return walked
 
-    def _lots(self, weight: FloatArray, usd: float, stretch: Stretch, part: slice) -> IntArray:
-        value = whole_micros(np.abs(weight) * usd, "target value", self._history.panel.symbols, stretch.columns[part])
-        return lots_within(value, stretch.cost[part], None if stretch.lot is None else stretch.lot[part])
-
-    def _hold(
-        self,
-        walked: Walked,
-        stretch: Stretch,
-        columns: IntArray,
-        now: IntArray,
-        last_close: IntArray,
-        begin: int,
-        end: int,
-        money: int,
-    ) -> None:
+    def _hold(self, walked: Walked, stretch: Stretch, part: slice, now: IntArray, begin: int, end: int, money: int) -> None:
         """Value what is held in the sessions from row `begin` to `end`, and say where it certainly is kept as it is.
 
         Without a bar, the last close holds, and what cannot be traded is kept.
         """
-        history, construction, limits = self._history, self._plan.construction, self._plan.limits
+        history, construction = self._history, self._plan.construction
         held = now.nonzero()[0]
-        columns, shares = columns[held], now[held]
+        columns, shares = stretch.columns[part][held], now[held]
         close = history.close[begin:end].take(columns, axis=1)
         rows = slice(begin - stretch.row, end - stretch.row)
-        if close.min(initial=1) < 1:
-            before = last_close[held]
+        if not history.sound[begin:end].all():
+            before = stretch.close[part][held]
             for of_session in close:
                 np.copyto(of_session, before, where=of_session < 1)
                 before = of_session
-        if float(close.max(initial=0)) * float(shares.sum()) > _ROOM:
+            walked.whole[rows] = close.min(axis=1, initial=2) > 1
+        value = close * shares.astype(np.float64)
+        worth = value.sum(axis=1)
+        if not worth.max() < EXACT:
             walked.whole[rows] = False
             return
-        value = close * shares
-        worth = value.sum(axis=1)
         walked.value[rows] = worth
-        walked.whole[rows] = close.min(axis=1, initial=2) > 1  # so that its price is one in floats too
-        equity = (money + worth).astype(np.float64)
-        keeps = (value.max(axis=1, initial=0) <= construction.weight_cap * LESS * equity) & (worth <= limits.weights_sum * LESS * equity)
-        keeps &= stretch.candidates.listed[columns].all()
+        most, keeps = construction.weight_cap * LESS, walked.keeps[rows]
+        if value.max(initial=0.0) > most * (money + worth.min()):
+            keeps &= value.max(axis=1, initial=0.0) <= most * (money + worth)
+        if not stretch.all_listed:
+            keeps &= stretch.candidates.listed[columns].all()
         if history.members is not None:
             keeps &= history.members[begin:end].take(columns, axis=1).all(axis=1)
-        walked.keeps[rows] = keeps & walked.whole[rows]
 
-    @staticmethod
-    def _gather(walked: Walked, parts: _Parts) -> None:
+    def _gather(self, walked: Walked, stretch: Stretch, parts: _Parts) -> None:
+        walked.legs = len(parts.had)
         if walked.legs:
             walked.had, walked.wanted, walked.taken = np.concatenate(parts.had), np.concatenate(parts.wanted), np.concatenate(parts.taken)
-            walked.left = walked.had + walked.taken
-            walked.weight, walked.price, walked.fees = np.concatenate(parts.weight), np.concatenate(parts.price), np.concatenate(parts.fees)
+            walked.filled, walked.left, walked.weight = np.concatenate(parts.filled), np.concatenate(parts.left), np.array(parts.weight)
+            places = slice(0, len(walked.had))
+            walked.price = np.where(walked.filled > 0, stretch.buy[places], stretch.sell[places])
+            walked.fees = np.concatenate(parts.fees) if self._pays else np.zeros_like(walked.had)

@@ -84,6 +84,7 @@ class History:
         liquidity: for terms that need it, else None.
         members: whether a candidate may be traded after the universe rules, (R, N); None: all of them.
         whole: whether every column has a bar in the session, (R,).
+        sound: whether every column has a close of more than a micro in the session, (R,), so that its price is one in floats, too.
     """
 
     panel: Panel
@@ -98,6 +99,7 @@ class History:
     liquidity: Liquidity | None = None
     members: BoolArray | None = None
     whole: BoolArray = field(init=False)
+    sound: BoolArray = field(init=False)
 
     def __post_init__(self) -> None:
         shape = (len(self.sessions), len(self.panel.symbols))
@@ -109,7 +111,9 @@ class History:
             raise ValueError("history: the sessions replayed are not the last ones of its panel")
         if not self.candidates or self.candidates[0].start != 0:
             raise ValueError("history: the candidates of its first session are not known")
-        object.__setattr__(self, "whole", self.close.min(axis=1, initial=1) > 0)
+        lowest = self.close.min(axis=1, initial=2)
+        object.__setattr__(self, "whole", lowest > 0)
+        object.__setattr__(self, "sound", lowest > 1)
 
     @property
     def first_row(self) -> int:

@@ -6,18 +6,20 @@ import numpy as np
 
 from grodt.replay.certain import Reach, reach
 from grodt.replay.course import Plan
-from grodt.replay.everyday import Book, Everyday, Walked
+from grodt.replay.everyday import Everyday
 from grodt.replay.going import Going
 from grodt.replay.history import IntArray
-from grodt.replay.stretch import MOST_LEGS, Layout, Stretch
+from grodt.replay.layout import Known, Layout
+from grodt.replay.stretch import MOST_LEGS, Stretch
+from grodt.replay.walked import Book, Walked
 from grodt.replay.working import Batch, Filled, Reached
 
-#: Legs of the first stretch, and of the one after a session that was not an everyday one; while all goes well each is twice as long.
-_FEWEST_LEGS = 4
+#: Legs of the first stretch.
+_FIRST_LEGS = 16
+#: Legs of the one after a session that was not an everyday one; while all goes well, each has four times as many as the one before.
+_FEWEST_LEGS, _GROWTH = 4, 4
 #: Sessions gone through by themselves before another look, where nothing could be passed by again and again.
 _LONGEST_WAIT = 63
-#: Behind every key of an order.
-_LAST = 2**62
 
 
 class Passing:
@@ -25,7 +27,7 @@ class Passing:
 
     def __init__(self, going: Going, changed: list[int]) -> None:
         """`changed`: rows at which another plan comes into force."""
-        self._going, self._changed, self._legs = going, changed, _FEWEST_LEGS
+        self._going, self._changed, self._legs = going, changed, _FIRST_LEGS
         self._waiting = self._waited = 0
         self.change(going.plan)
 
@@ -58,14 +60,14 @@ class Passing:
         position = going.account.position
         if going.orders.live or position.min(initial=0) < 0:
             return None
-        return self._layout.stretch(row, self._legs if self._everyday.decides else 0, decided=going.decided, position=position)
+        known = Known(going.decided, position, going.price, going.micros)
+        return self._layout.stretch(row, self._legs if self._everyday.decides else 0, known)
 
     def _pass(self, stretch: Stretch) -> Reach:
         going = self._going
         account, sessions = going.account, going.history.sessions
         book = Book(
             position=account.position,
-            micros=going.micros,
             cash=account.cash,
             receivable=account.receivable,
             equity=going.equity,
@@ -81,7 +83,7 @@ class Passing:
         if found.decided:
             self._keep(walked, stretch, book, found)
         whole = found.decided + found.marked == stretch.end - stretch.row
-        self._legs = min(2 * self._legs, MOST_LEGS) if whole else _FEWEST_LEGS
+        self._legs = min(_GROWTH * self._legs, MOST_LEGS) if whole else _FEWEST_LEGS
         return found
 
     def _keep(self, walked: Walked, stretch: Stretch, book: Book, found: Reach) -> None:
@@ -101,8 +103,8 @@ class Passing:
             position[stretch.columns[last]] = walked.left[last]
             places = slice(0, stretch.begin[filled])
             held = np.bincount(stretch.of[places], walked.left[places] != 0, filled).astype(np.int64)
-            for leg in range(filled):
-                course.held[stretch.rows[leg] + 1 : stretch.held_until(leg)] = held[leg]
+            begins = [each + 1 for each in stretch.rows[:filled]]
+            course.held[begins[0] : stretch.held_until(filled - 1)] = held.repeat(np.diff(begins, append=stretch.held_until(filled - 1)))
         ordered = self._keep_orders(walked, stretch, decided, filled)
         going.passed(row + marked - 1, position, int(walked.cash[marked - 1]), equity, found.decided, ordered)
 
@@ -113,23 +115,29 @@ class Passing:
         if not len(order):
             return 0
         columns, quantity, reference = stretch.columns[order], walked.taken[order], stretch.close[order]
+        size, done = np.abs(quantity), np.abs(walked.filled[order])
         price, fees = walked.price[order], walked.fees[order]
-        size = np.abs(quantity)
-        notional = size * price
-        filled_state, every = np.full(len(order), Reached.FILLED, dtype=np.int8), np.arange(len(order))
+        notional = done * price
+        state = np.where(done > 0, np.int8(Reached.FILLED), np.int8(Reached.EXPIRED))
+        every = np.arange(len(order))
         counts = np.bincount(stretch.of[order], minlength=decided)
         legs = counts.nonzero()[0]
         begins = np.cumsum(counts[legs]) - counts[legs]
         traded, commission = np.add.reduceat(notional, begins), np.add.reduceat(fees, begins)
+        rows_filled = np.array(stretch.rows)[legs[legs < filled]] + 1
+        course.traded[rows_filled], course.commission[rows_filled] = traded[: len(rows_filled)], commission[: len(rows_filled)]
         begin = 0
-        for each, (leg, end) in enumerate(zip(legs.tolist(), [*begins[1:].tolist(), len(order)], strict=True)):
+        for leg, end in zip(legs.tolist(), [*begins[1:].tolist(), len(order)], strict=True):
             row, part = stretch.rows[leg], slice(begin, end)
             sent = columns[part], quantity[part], reference[part]
             if leg < filled:
-                batch = Batch(row, *sent, size[part], filled_state[part], size[part], notional[part], every[:0])
+                batch = Batch(row, *sent, size[part], state[part], done[part], notional[part], every[:0])
                 orders.batches.append(batch)
-                orders.filled.append(Filled(row + 1, batch, every[: end - begin], sent[1], price[part], fees[part]))
-                course.traded[row + 1], course.commission[row + 1] = traded[each], commission[each]
+                places = done[part].nonzero()[0] if stretch.fails[leg] else every[: end - begin]
+                if len(places) == end - begin:
+                    orders.filled.append(Filled(row + 1, batch, places, sent[1], price[part], fees[part]))
+                elif len(places):
+                    orders.filled.append(Filled(row + 1, batch, places, sent[1][places], price[part][places], fees[part][places]))
             else:
                 orders.add(Batch.sent(row, *sent))
             begin = end
@@ -138,13 +146,15 @@ class Passing:
 
 def _in_turn(walked: Walked, stretch: Stretch, count: int) -> IntArray:
     """The orders among the first so many places as they are sent: leg after leg, sells first, then by value, then by symbol."""
-    quantity = walked.taken[:count]
-    value = np.abs(quantity) * stretch.close[:count]
-    key = ((2 * stretch.of[:count] + (quantity > 0) + 1) << 52) - value  # a value is below 2^52, and there are at most 64 legs
-    ordered = int(np.count_nonzero(quantity))
-    key[quantity == 0] = _LAST
-    order: IntArray = key.argsort()[:ordered]
+    places: IntArray = walked.taken[:count].nonzero()[0]
+    quantity = walked.taken[places]
+    value = np.abs(quantity) * stretch.close[places]
+    key = ((2 * stretch.of[places] + (quantity > 0)) << 52) - value  # a value is below 2^52, and there are at most 64 legs
+    order = key.argsort()
     ranked = key[order]
-    if (ranked[1:] == ranked[:-1]).any():
-        order = np.lexsort((stretch.candidates.rank[stretch.columns[:count]], key))[:ordered]
-    return order
+    again = ranked[1:] == ranked[:-1]
+    if again.any():
+        (alike,) = (np.append(again, False) | np.append(False, again)).nonzero()  # in the order, with the one before or after
+        found = order[alike]
+        order[alike] = found[np.lexsort((stretch.candidates.rank[stretch.columns[places[found]]], ranked[alike]))]
+    return places[order]

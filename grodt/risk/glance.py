@@ -7,16 +7,14 @@ nothing is clipped, and nothing is refused but what control 15 refuses: buying p
 often, and which `affordable` gives exactly. A property test holds all of it to `assess`.
 """
 
-from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grodt.risk.affording import affordable
 from grodt.risk.controls import scale
-from grodt.risk.exact import BoolArray, FloatArray, IntArray, budget, exact
+from grodt.risk.exact import BoolArray, FloatArray, IntArray
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
 
@@ -97,6 +95,7 @@ class Baskets:
         groups: names of groups.
         equity: micros, (B,).
         first: whether the basket is its book's first, (B,).
+        share: what of the caps 9 and 11 may be used, (B,): see `share_of_caps`.
     """
 
     parts: Parts
@@ -113,6 +112,7 @@ class Baskets:
     groups: tuple[str, ...]
     equity: FloatArray
     first: BoolArray
+    share: FloatArray
 
 
 def approved_at_a_glance(asked: Proposal, limits: Limits) -> IntArray | None:
@@ -153,6 +153,7 @@ def approved_at_a_glance(asked: Proposal, limits: Limits) -> IntArray | None:
         asked.groups,
         standing.equity,
         np.array([asked.first_basket]),
+        share_of_caps(standing.cycles_unchanged, limits),
     )
     if not pass_all_but_buying_power(baskets, limits)[0]:
         return None
@@ -160,15 +161,20 @@ def approved_at_a_glance(asked: Proposal, limits: Limits) -> IntArray | None:
 
 
 def stands(books: Standing, limits: Limits) -> BoolArray:
-    """Whether 24, 21, 28 and 33 certainly pass, (B,); 29 and 31 are for who asks: no halt, no break, no switch to reduce-only."""
+    """Whether 24, 21 and 28 certainly pass, and 33 is known, (B,); 29 and 31 are for who asks: no halt, no break, no reduce-only."""
     expected, present = books.bars_expected, books.bars_present
     if limits.overrides or limits.restricted:
         return np.zeros(len(expected), dtype=np.bool_)
     complete = (present > 0) & (present <= expected) & (present / np.maximum(expected, 1) >= limits.completeness)
     armed = (books.cycles_traded >= 0) & (books.cycles_traded <= limits.armed_cycles - books.orders)
-    known = (books.cycles_unchanged >= limits.new_cycles) & (books.previous_equity > 0) & (books.high_water_mark > 0)
+    known = (books.cycles_unchanged >= 0) & (books.previous_equity > 0) & (books.high_water_mark > 0)
     floor = np.maximum(books.previous_equity * (1 - limits.daily_loss), books.high_water_mark * (1 - limits.drawdown))
     return np.asarray(complete & armed & known & (books.equity > 0) & (books.equity > (1 + _MARGIN) * floor))
+
+
+def share_of_caps(cycles_unchanged: IntArray, limits: Limits) -> FloatArray:
+    """What 33 leaves of the caps 9 and 11, (B,)."""
+    return np.where(cycles_unchanged < limits.new_cycles, min(limits.new_share, 1.0), 1.0)
 
 
 def pass_all_but_buying_power(baskets: Baskets, limits: Limits) -> BoolArray:
@@ -197,7 +203,7 @@ class _Orders:
         self.reduces = reducing(wanted, position)
         self.adds = (wanted != 0) & ~self.reduces
         self.value: FloatArray = self.size * self.price
-        self.equity = self.parts.each(baskets.equity * LESS)
+        self.usable = self.parts.each(baskets.equity * baskets.share * LESS)
 
     def out_of_bounds(self, limits: Limits) -> BoolArray:
         """Where an order may fail 2, 3, 4, 6, 7, 8, 9 or 16, or be clipped."""
@@ -214,7 +220,7 @@ class _Orders:
         if thin.any():
             bad |= thin & ~(self.reduces & (volume >= 0) & (size <= lot))
         bad |= (self.after < 0) & (baskets.wanted < 0) & ~baskets.shortable
-        heavy = (self.left > limits.symbol_position) | (self.left * self.price > limits.symbol_weight * self.equity)
+        heavy = (self.left > limits.symbol_position) | (self.left * self.price > limits.symbol_weight * self.usable)
         return np.asarray(bad | heavy & self.adds)
 
     def strange(self, limits: Limits) -> list[int]:
@@ -250,7 +256,9 @@ class _Orders:
         more = np.where(self.adds, self.value, 0.0)
         net = kept * self.price
         exposure = np.abs(net) + more
-        within = (sums(exposure) <= limits.gross_exposure * equity) & (np.abs(sums(net)) + sums(more) <= limits.net_exposure * equity)
+        within = (sums(exposure) <= limits.gross_exposure * baskets.share * equity) & (
+            np.abs(sums(net)) + sums(more) <= limits.net_exposure * equity
+        )
         unpriced = (baskets.position != 0) & (baskets.price < 1)
         if unpriced.any():
             within &= self.parts.free_of(unpriced)
@@ -274,60 +282,3 @@ def reducing(wanted: IntArray, position: IntArray) -> BoolArray:
     """Which orders bring a position towards zero and not past it; True where nothing is wanted of nothing, (P,)."""
     after = position + wanted
     return np.asarray((np.abs(after) < np.abs(position)) & (after * np.sign(position) >= 0))
-
-
-@lru_cache(maxsize=64)
-def _rest(share: float) -> Fraction | None:
-    found = exact(share)
-    return None if found is None else 1 - found
-
-
-def affordable(wanted: IntArray, position: IntArray, price: IntArray, buying_power: int, cash_buffer: float) -> IntArray:
-    """What control 15 leaves of orders that every other control passes, exactly, (N,): a buy that adds and does not fit is refused whole.
-
-    Buys that reduce come first, then those that add, by descending value and then by place; a sale pays for nothing in its own basket.
-
-    Args:
-        wanted, position: signed shares.
-        price: micros. Σ abs(wanted) · price is below 2^62.
-        buying_power: micros.
-        cash_buffer: h, the share of it that is left alone.
-    """
-    buys = (wanted > 0).nonzero()[0]
-    value = wanted[buys] * price[buys]
-    most = budget(buying_power, _rest(cash_buffer))
-    if int(value.sum()) <= most:
-        return wanted
-    adds = position[buys] >= 0
-    adds |= wanted[buys] > -position[buys]
-    spent = int(value[~adds].sum())
-    buys, value = buys[adds], value[adds]
-    turn = np.argsort(-value, kind="stable")
-    value = value[turn]
-    refused = _refused(np.negative(value).tolist(), [0, *np.cumsum(value).tolist()], most - spent)
-    if not refused:
-        return wanted
-    approved = wanted.copy()
-    approved[buys[turn[np.concatenate([np.arange(*span) for span in refused])]]] = 0
-    return approved
-
-
-def _refused(down: list[int], spent: list[int], left: int) -> list[tuple[int, int]]:
-    """Spans of those that do not fit when each takes what is left, one after the other.
-
-    Args:
-        down: costs, negated, so ascending.
-        spent: sums of the costs before each, and of all.
-        left: what there is.
-    """
-    spans: list[tuple[int, int]] = []
-    at = 0
-    while True:
-        first = max(at, bisect_right(spent, spent[at] + left) - 1)
-        if first == len(down):
-            return spans
-        left -= spent[first] - spent[at]
-        at = bisect_left(down, -left, lo=first + 1)
-        spans.append((first, at))
-        if at == len(down):
-            return spans

@@ -60,9 +60,20 @@ def test_any_proposal_under_any_limits(asked: Proposal, bound: Limits) -> None:
 
 
 @examples(400)
-@given(proposals(calm=True).map(_everyday), any_limits(), st.integers(0, 5))
-def test_everyday_proposals_under_any_limits(asked: Proposal, bound: Limits, shrink: int) -> None:
-    _agrees(replace(asked, wanted=asked.wanted // 4**shrink), replace(bound, overrides={}, restricted=()))
+@given(proposals(calm=True).map(_everyday), any_limits(), st.integers(0, 5), st.sampled_from([0, 9]))
+def test_everyday_proposals_under_any_limits(asked: Proposal, bound: Limits, shrink: int, unchanged: int) -> None:
+    asked = replace(asked, wanted=asked.wanted // 4**shrink, cycles_unchanged=unchanged)
+    _agrees(asked, replace(bound, overrides={}, restricted=()))
+
+
+@pytest.mark.parametrize(("unchanged", "certain"), [(0, False), (1, True)])
+def test_a_new_configuration_has_a_share_of_its_caps(unchanged: int, certain: bool) -> None:
+    asked = _everyday(book(20, 0.0))
+    asked = replace(asked, cycles_unchanged=unchanged, position=asked.wanted, wanted=asked.wanted + 10)
+    heaviest = 10 * int(asked.price.max()) / asked.equity
+    bound = limits(**{**WIDE, "symbol_weight": 1.5 * heaviest, "new_cycles": 1, "new_share": 0.5})
+    assert _agrees(asked, bound) == certain
+    assert _agrees(asked, replace(bound, symbol_weight=2.5 * heaviest))
 
 
 WIDE: dict[str, Any] = {
@@ -108,7 +119,7 @@ def test_wide_limits_are_passed_at_a_glance(asked: Proposal, buying_power: int) 
         {"reduce_only": 1},
         {"bars_present": 1},
         {"last_session_fresh": False},
-        {"cycles_unchanged": 0},
+        {"cycles_unchanged": -1},
         {"cycles_traded": -1},
         {"equity": 0},
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.targets.construction import REBALANCES, Rebalance
-from grodt.targets.rebalancing import rebalances
+from grodt.targets.rebalancing import rebalances, rebalancing_rows
 
 FRIDAY, MONDAY, TUESDAY = date(2026, 11, 27), date(2026, 11, 30), date(2026, 12, 1)
 
@@ -49,5 +49,6 @@ def test_the_previous_session_must_lie_before() -> None:
 def test_of_sessions_in_a_row_each_week_or_month_has_exactly_one(first: date, days: int, rule: Rebalance) -> None:
     sessions = [first + timedelta(days=day) for day in range(days) if (day * 7919) % 3]
     chosen = [session for previous, session in zip([None, *sessions], sessions, strict=False) if rebalances(rule, session, previous)]
+    assert [sessions[row] for row in rebalancing_rows(rule, sessions)] == chosen
     period = (lambda day: day - timedelta(days=day.weekday())) if rule == "week" else (lambda day: day.replace(day=1))
     assert [period(day) for day in chosen] == sorted({period(day) for day in sessions})

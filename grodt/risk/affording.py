@@ -1,0 +1,65 @@
+"""What buying power leaves of a basket that every other control passes: control 15 by itself, for `grodt.risk.glance`."""
+
+from bisect import bisect_left
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from grodt.risk.exact import IntArray, budget, exact
+
+
+def affordable(wanted: IntArray, position: IntArray, price: IntArray, buying_power: int, cash_buffer: float) -> IntArray:
+    """What control 15 leaves of orders that every other control passes, exactly, (N,): a buy that adds and does not fit is refused whole.
+
+    Buys that reduce come first, then those that add, by descending value and then by place; a sale pays for nothing in its own basket.
+
+    Args:
+        wanted, position: signed shares.
+        price: micros. Σ abs(wanted) · price is below 2^62.
+        buying_power: micros.
+        cash_buffer: h, the share of it that is left alone.
+    """
+    buys = (wanted > 0).nonzero()[0]
+    value = wanted[buys] * price[buys]
+    left = budget(buying_power, _rest(cash_buffer))
+    held = position[buys]
+    if held.min(initial=0) < 0:
+        adds = wanted[buys] > -held
+        adds |= held >= 0
+        left -= int(value[~adds].sum())
+        buys, value = buys[adds], value[adds]
+    turn = np.negative(value).argsort(kind="stable")
+    value = value[turn]
+    spent = value.cumsum()
+    first = int(spent.searchsorted(left, side="right"))
+    if first == len(value):
+        return wanted
+    if first:
+        left -= int(spent[first - 1])
+    refused = np.zeros(len(value), dtype=np.bool_)
+    refused[first:] = True
+    refused[_fitting(np.negative(value[first:]).tolist(), left, first)] = False
+    approved = wanted.copy()
+    approved[buys[turn[refused]]] = 0
+    return approved
+
+
+def _fitting(down: list[int], left: int, place: int) -> list[int]:
+    """Which of some values, by descending value and negated, fit when each takes what is left, one after the other.
+
+    As places, the first of them being `place`.
+    """
+    found: list[int] = []
+    at = bisect_left(down, -left)
+    while at < len(down):  # the next one that fits by itself
+        left += down[at]
+        found.append(place + at)
+        at = bisect_left(down, -left, lo=at + 1)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _rest(share: float) -> Fraction | None:
+    found = exact(share)
+    return None if found is None else 1 - found
