@@ -1,11 +1,14 @@
 """Commands that look and change nothing: status, positions, orders."""
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.commands.options import Book, Json
 from flows.commands.tables import money, show, show_facts, show_json
+from grodt.errors import NotFound
 from grodt.sessions import parse_session
 
 if TYPE_CHECKING:
@@ -52,12 +55,20 @@ def status(book: Book = None, as_json: Json = False) -> None:
     )
 
 
-def positions(book: Book = None, as_json: Json = False) -> None:
-    """What the book held at the close of its last run that is done."""
+def positions(
+    book: Book = None,
+    by_strategy: Annotated[
+        bool, typer.Option("--by-strategy", help="What each strategy holds and has earned, with all that is booked.")
+    ] = False,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="The same of one strategy.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What the book held at the close of its last run that is done; or its strategies, with everything booked since."""
     from flows.at_home import chosen_book, lake_at_home, ledger_at_home
     from grodt.ledger.manifest import snapshot
     from grodt.ledger.runs import latest_done
     from grodt.reports.rows import position_rows
+    from grodt.reports.strategy_rows import strategy_rows
     from tasks.kinds import END_OF_DAY
 
     name = chosen_book(book)
@@ -66,9 +77,31 @@ def positions(book: Book = None, as_json: Json = False) -> None:
             done, current = latest_done(tx, name, END_OF_DAY), snapshot(tx, tables=["positions"])
         day = done.session if done else None
         rows = position_rows(lake_at_home(ledger), current, name, day) if day else []
+        if by_strategy or strategy is not None:
+            with ledger.read() as tx:
+                theirs = strategy_rows(tx, name, {row["symbol"]: Decimal(str(row["price"])) for row in rows}, strategy)
+            _show_strategies(name, theirs, strategy, day, as_json=as_json)
+            return
     columns = ["symbol", "quantity", "average_cost", "price", "price_session", "market_value", "unrealised_profit"]
     title = f"positions of {name} at the close of {day}" if day else f"positions of {name}"
     show(title, columns, rows, as_json=as_json, empty="none" if day else "no run is done yet")
+
+
+def _show_strategies(book: str, rows: list[dict[str, Any]], strategy: str | None, day: date | None, *, as_json: bool) -> None:
+    columns = [
+        "strategy",
+        "symbol",
+        "quantity",
+        "average_cost",
+        "unrealised_profit",
+        "realised_profit",
+        "realised_profit_fifo",
+        "commission",
+    ]
+    valued = f", valued at the close of {day}" if day else ""
+    if strategy is not None and not rows:
+        raise NotFound(f"strategy {strategy!r} of book {book} has traded nothing; `grodt positions --by-strategy` lists those that have")
+    show(f"strategies of {book}{valued}", columns, rows, as_json=as_json, empty="nothing is booked", optional=["commission"])
 
 
 def orders(

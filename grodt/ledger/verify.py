@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from grodt.ledger.entries import entry_digest
+from grodt.ledger.strategies import check_strategies
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_chain import verify_chain
 from grodt.ledger.verify_findings import Check, Found, ask, first_few
@@ -33,6 +34,7 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None) ->
     return (
         _check(1, "postings of an entry sum to zero", _RESTORE, _balanced, tx, book),
         _check(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived, tx, book),
+        _check(2, "what strategies hold adds up to what the book holds", _RESTORE, check_strategies, tx, book),
         _check(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids, tx, book),
         _check(4, "orders and their fills go forward only", _RESTORE, check_life, tx, book),
         _check(5, "sent after a committed intent, approval and verdict", "compare the order with the broker's", check_decided, tx, book),

@@ -236,3 +236,24 @@ class TestWidth:
         assert [(each["ours"], each["theirs"]) for each in facts] == [("2,923", "2,900"), ("195,138.9619", "195,138.9519"), ("23", "0")]
         assert facts[2]["symbol"] == f"small-eod-{WED}-RISE-0"
         assert _facts(status)["book"] == "small"
+
+
+class TestStrategies:
+    def test_of_a_book_of_one_they_are_the_book_under_its_own_name(self, grodt: Command, three_days: Home) -> None:
+        held = {row["symbol"]: row for row in _json(grodt, three_days, "positions")}
+        found = _json(grodt, three_days, "positions", "--by-strategy")
+        assert {row["strategy"] for row in found} == {"small"}
+        same = ("quantity", "average_cost", "unrealised_profit")
+        for row in (row for row in found if row["quantity"]):
+            assert [str(row[name]) for name in same] == [str(held[row["symbol"]][name]) for name in same]
+        assert {row["symbol"] for row in found if row["quantity"]} == held.keys()
+        paid = three_days.sql("SELECT symbol, -sum(amount) FROM postings WHERE account = 'realised' GROUP BY symbol")
+        assert {row["symbol"]: Decimal(row["realised_profit"]) for row in found if Decimal(row["realised_profit"])} == {
+            symbol: Decimal(amount).scaleb(-6) for symbol, amount in paid
+        }
+        assert _json(grodt, three_days, "positions", "--strategy", "small") == found
+        assert "realised" in grodt(three_days, "positions", "--by-strategy").out
+
+    def test_one_that_has_traded_nothing_is_one_message(self, grodt: Command, three_days: Home) -> None:
+        ended = grodt(three_days, "positions", "--strategy", "other")
+        assert (ended.status, "strategy 'other' of book small has traded nothing" in ended.err) == (2, True)

@@ -13,6 +13,7 @@ from grodt.ledger.fills import record_fill
 from grodt.ledger.later_checks import BASKET, record_later
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.postings import record_settlement
+from grodt.ledger.strategies import Attribution, Cross, record_attribution
 from grodt.ledger.unit import Ledger
 from grodt.money import micros
 from grodt.risk.check import Check
@@ -52,6 +53,10 @@ def one_of_each(ledger: Ledger) -> None:
     market = SessionMarket(dividend.ex_date, 1, NOW, NOW, {}, {}, (dividend,))
     with ledger.write() as tx:
         run = sent(tx, [one])
+        whose = Attribution(
+            {one.client_order_id: {"trend": 60, "value": 40}}, (Cross("IBM", "trend", 5, 100), Cross("IBM", "value", -5, 100))
+        )
+        record_attribution(tx, run.run_id, BOOK, SESSION, whose, NOW)
         record_fill(tx, fill(one), BOOK, run.run_id, NOW)
         apply_actions(tx, BOOK, market, run.run_id, NOW)
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)

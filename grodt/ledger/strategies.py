@@ -1,0 +1,207 @@
+"""Strategies of a book in the ledger: what each has of an order, what they trade with each other, and what that comes to.
+
+Their positions are derived whenever they are asked for, from orders' shares, fills, crosses and the entries of corporate actions and
+corrections, in the order these were booked; nothing keeps a balance of them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Text, insert, select, type_coerce
+
+from grodt.ledger.entries import CURRENCY
+from grodt.ledger.postings import balances
+from grodt.ledger.strategy_book import StrategyBook, StrategyPosition
+from grodt.ledger.tables import entries, fills, orders, postings
+from grodt.ledger.tables_strategies import crosses, order_shares
+from grodt.ledger.transaction import Read, Write
+from grodt.ledger.verify_findings import Found
+from grodt.orders.shares import filled_now
+
+#: In what order one transaction books: corporate actions before the fills of their session; crosses when all is known.
+_RANKS = {"split": 0, "delisting": 1, "symbol_change": 2, "fill": 3, "correction": 4, "cross": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """What a strategy traded with others of its book: signed shares at a price in micros."""
+
+    symbol: str
+    strategy: str
+    quantity: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Whose the orders of a decision are.
+
+    Attributes:
+        shares: by client order id, what each strategy has of the order, > 0; of its side, and adding up to it.
+        crosses: what strategies trade with each other at the close; of a symbol they add up to nothing.
+    """
+
+    shares: Mapping[str, Mapping[str, int]]
+    crosses: tuple[Cross, ...] = ()
+
+
+def record_attribution(tx: Write, run_id: str, book: str, session: date, found: Attribution, now: datetime) -> None:
+    """Commit whose a run's orders are, in the transaction that commits them."""
+    shares = [
+        {"client_order_id": key, "strategy": strategy, "quantity": quantity}
+        for key, of_order in found.shares.items()
+        for strategy, quantity in of_order.items()
+    ]
+    if shares:
+        tx.connection.execute(insert(order_shares), shares)
+    if found.crosses:
+        common = {"run_id": run_id, "book": book, "session": session, "recorded_at": now}
+        tx.connection.execute(
+            insert(crosses),
+            [
+                {"symbol": each.symbol, "strategy": each.strategy, "quantity": each.quantity, "price": each.price} | common
+                for each in found.crosses
+            ],
+        )
+
+
+def strategy_positions(tx: Read, book: str) -> dict[tuple[str, str], StrategyPosition]:
+    """What each strategy of a book has, by strategy and symbol, ascending; with what is flat now and was held once."""
+    return {(strategy, symbol): position for strategy, symbol, position in _strategies(tx, book)}
+
+
+def shares_of(tx: Read, book: str) -> dict[str, dict[str, int]]:
+    """What each strategy has of a book's orders, by client order id; orders of the default strategy alone are absent."""
+    query = select(order_shares).join(orders, orders.c.client_order_id == order_shares.c.client_order_id).where(orders.c.book == book)
+    found: dict[str, dict[str, int]] = {}
+    for key, strategy, quantity in tx.connection.execute(query.order_by(order_shares.c.client_order_id, order_shares.c.strategy)):
+        found.setdefault(key, {})[strategy] = quantity
+    return found
+
+
+def check_strategies(tx: Read, book: str | None) -> Found:
+    """What strategies have of orders, and of symbols, adds up to what the book has."""
+    books = list(tx.connection.execute(select(entries.c.book).distinct().order_by(entries.c.book)).scalars())
+    wrong: list[str] = []
+    count = 0
+    for each in (each for each in books if book in (None, each)):
+        wrong += _not_whole(tx, each)
+        try:
+            positions = strategy_positions(tx, each)
+        except ValueError as error:
+            wrong.append(f"book {each}: what its strategies hold cannot be told: {error}")
+            continue
+        count += len(positions)
+        wrong += _off(tx, each, positions)
+    return f"{count:,} positions of strategies", iter(wrong)
+
+
+def _not_whole(tx: Read, book: str) -> Iterator[str]:
+    shared = shares_of(tx, book)
+    query = select(orders.c.client_order_id, orders.c.quantity).where(orders.c.book == book).order_by(orders.c.client_order_id)
+    for key, quantity in tx.connection.execute(query):
+        if key in shared and sum(shared[key].values()) != quantity:
+            yield f"order {key} is of {quantity:,} shares, and its strategies have {sum(shared[key].values()):,}"
+    for (run, symbol), rows in groupby(_crosses(tx, book), key=lambda row: (row.run_id, row.symbol)):
+        found = list(rows)
+        if sum(row.quantity for row in found) or len({row.price for row in found}) > 1:
+            yield f"what strategies traded with each other in {symbol} in run {run} does not add up to nothing, at one price"
+
+
+def _off(tx: Read, book: str, positions: Mapping[tuple[str, str], StrategyPosition]) -> Iterator[str]:
+    """Symbols in which strategies' shares, or what they paid for them, are not the book's."""
+    shares: dict[str, int] = {}
+    paid: dict[str, int] = {}
+    for (_, symbol), position in positions.items():
+        shares[symbol] = shares.get(symbol, 0) + position.quantity
+        paid[symbol] = paid.get(symbol, 0) + position.cost - position.realised
+        if position.cost - position.realised != position.cost_fifo - position.realised_fifo:
+            yield f"book {book} {symbol}: at average cost and first in first out, another sum was paid"
+    booked = balances(tx, book, ("position", "cost", "realised", "correction"))
+    symbols = sorted({symbol for _, _, symbol in booked if symbol} | set(shares))
+    for symbol in symbols:
+        held = sum(amount for (account, _, of), amount in booked.items() if of == symbol and account == "position")
+        if held != shares.get(symbol, 0):
+            yield f"book {book} holds {held:,} {symbol}, and its strategies {shares.get(symbol, 0):,}"
+        net = sum(amount for (_, asset, of), amount in booked.items() if of == symbol and asset == CURRENCY)
+        if net != paid.get(symbol, 0):
+            yield f"book {book} paid {net:,} micros for {symbol}, less what it was paid, and its strategies {paid.get(symbol, 0):,}"
+
+
+def _strategies(tx: Read, book: str) -> StrategyBook:
+    """The book's strategies after everything that is booked."""
+    found = StrategyBook(book)
+    shared, filled = shares_of(tx, book), dict[str, int]()
+    for _, together in groupby(_events(tx, book), key=lambda event: event[:3]):
+        events = [each[4:] for each in together]
+        if events[0][0] == "symbol_change":
+            found.rename([_renamed(lines) for _, lines in events])
+            continue
+        for kind, what in events:
+            if kind == "fill":
+                _fill(found, what, shared.get(what.client_order_id) or {book: 0}, filled)
+            elif kind == "cross":
+                found.position(what.strategy, what.symbol).trade(what.quantity, what.price)
+            else:
+                _act(found, kind, what)
+    return found
+
+
+def _events(tx: Read, book: str) -> list[tuple[Any, ...]]:
+    """(recorded at, session, rank, number, kind, row or postings) of everything that moves shares, in the order it was booked."""
+    at, session = type_coerce(fills.c.recorded_at, Text).label("at"), type_coerce(fills.c.session, Text).label("day")
+    columns = (fills.c.client_order_id, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.commission)
+    traded = tx.connection.execute(select(at, session, fills.c.number, *columns).where(fills.c.book == book))
+    found: list[tuple[Any, ...]] = [(row.at, row.day, _RANKS["fill"], (row.number, ""), "fill", row) for row in traded]
+    moved = (
+        select(type_coerce(entries.c.recorded_at, Text).label("at"), type_coerce(entries.c.session, Text).label("day"))
+        .add_columns(entries.c.entry_id, entries.c.kind, postings.c.account, postings.c.symbol, postings.c.amount)
+        .join(postings, postings.c.entry_id == entries.c.entry_id)
+        .where(entries.c.book == book, entries.c.kind.in_(["split", "delisting", "symbol_change", "correction"]))
+        .order_by(entries.c.entry_id, postings.c.line)
+    )
+    for key, lines in groupby(tx.connection.execute(moved), key=lambda row: (row.at, row.day, row.kind, row.entry_id)):
+        found.append((key[0], key[1], _RANKS[key[2]], (0, key[3]), key[2], list(lines)))
+    found += [(row.at, row.day, _RANKS["cross"], (0, row.symbol), "cross", row) for row in _crosses(tx, book)]
+    return sorted(found, key=lambda event: event[:4])
+
+
+def _crosses(tx: Read, book: str) -> list[Any]:
+    columns = (type_coerce(crosses.c.recorded_at, Text).label("at"), type_coerce(crosses.c.session, Text).label("day"))
+    rest = (crosses.c.run_id, crosses.c.symbol, crosses.c.strategy, crosses.c.quantity, crosses.c.price)
+    query = select(*columns, *rest).where(crosses.c.book == book)
+    return list(tx.connection.execute(query.order_by(crosses.c.run_id, crosses.c.symbol, crosses.c.strategy)))
+
+
+def _fill(found: StrategyBook, row: Any, shares: Mapping[str, int], filled: dict[str, int]) -> None:
+    before = filled.get(row.client_order_id, 0)
+    filled[row.client_order_id] = before + row.quantity
+    whose = list(shares)
+    parts: Sequence[int] = filled_now(before, row.quantity, list(shares.values())) if any(shares.values()) else (row.quantity,)
+    sign = 1 if row.side == "buy" else -1
+    found.fill(row.symbol, {who: sign * part for who, part in zip(whose, parts, strict=True) if part}, row.price, row.commission)
+
+
+def _act(found: StrategyBook, kind: str, lines: Sequence[Any]) -> None:
+    """A split, delisting or correction, as its postings have it."""
+    symbol = next((line.symbol for line in lines if line.symbol), "")
+    if not symbol:
+        return  # a correction of cash
+    change = sum(line.amount for line in lines if line.account == "position")
+    cash = sum(line.amount for line in lines if line.account == "cash")
+    if kind == "split":
+        relieved = -sum(line.amount for line in lines if line.account == "cost")
+        found.split(symbol, change, cash, relieved)
+    elif kind == "delisting":
+        found.delist(symbol, cash)
+    elif change:
+        found.correct(symbol, change, -cash // change if cash else None)
+
+
+def _renamed(lines: Sequence[Any]) -> tuple[str, str]:
+    """Old and new symbol: shares leave the first and come to the second."""
+    moved = [line.symbol for line in lines if line.account == "position"]
+    return moved[0], moved[1]
