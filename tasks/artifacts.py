@@ -21,6 +21,11 @@ def publish(book: str, exported: Exported, text: str) -> None:
             create_table_artifact(rows, key=f"{key}-{name}", description=f"{name} of {book} {session}")
 
 
+def publish_slot(book: str, exported: Exported, text: str) -> None:
+    """A slot's summary in Markdown."""
+    create_markdown_artifact(text, key=f"{_key(book)}-slot", description=exported.figures.run_id)
+
+
 def publish_question(book: str, text: str) -> None:
     """What people are asked about a basket, in Markdown."""
     create_markdown_artifact(text, key=f"{_key(book)}-basket", description=f"basket of {book} that waits for people")

@@ -13,8 +13,9 @@ from grodt.execution.opening import LEASE_TTL, Opened
 from grodt.lake.manifest import Snapshot
 from grodt.ledger.leases import Lease, holder_of, release, renew
 from grodt.ledger.runs import Run, close_run, end_attempt, run_id, stage_ended, stage_started
+from grodt.slots import Slot
 from tasks.environment import environment
-from tasks.kinds import END_OF_DAY
+from tasks.kinds import END_OF_DAY, INTRADAY
 from tasks.logs import connect
 from tasks.stage import StageOutcome
 from tasks.wiring import Parts, observer, parts
@@ -27,12 +28,14 @@ class Cycle:
     Attributes:
         parts: what it works with.
         session: its session.
+        slot: of the session; None: its end.
         run, lease: since `open`.
         snapshot, completeness: since `bars`; the lake as this run reads it, and how complete the session is in it.
     """
 
     parts: Parts
     session: date
+    slot: Slot | None = None
     run: Run | None = None
     lease: Lease | None = None
     snapshot: Snapshot | None = None
@@ -47,7 +50,24 @@ class Cycle:
     @property
     def run_id(self) -> str:
         """Its id."""
-        return run_id(self.book, END_OF_DAY, self.session)
+        return run_id(self.book, self.kind, self.session, self.slot_name)
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+        return END_OF_DAY if self.slot is None else INTRADAY
+
+    @property
+    def slot_name(self) -> str:
+        """Name of its slot; "" at the end of a day."""
+        return "" if self.slot is None else self.slot.name
+
+    @property
+    def within(self) -> Slot:
+        """The slot of a cycle that has one."""
+        if self.slot is None:
+            raise ValueError(f"cycle {self.run_id} is an end of day and has no slot")
+        return self.slot
 
     @property
     def attempt(self) -> int:
@@ -117,7 +137,7 @@ class Cycle:
 
 
 @contextmanager
-def cycle(book: str, session: date) -> Iterator[Cycle]:
+def cycle(book: str, session: date, slot: Slot | None = None) -> Iterator[Cycle]:
     """A cycle, from its parts to giving back its lease, however it ends.
 
     Raises:
@@ -125,7 +145,7 @@ def cycle(book: str, session: date) -> Iterator[Cycle]:
         DataError: its source cannot be read; nothing was written.
     """
     connect(environment())
-    this = Cycle(parts(book, session), session)
+    this = Cycle(parts(book, session, slot), session, slot)
     try:
         yield this
         _cancel_halted(this)  # what a halt of a part covers and was sent before it

@@ -8,7 +8,6 @@ from grodt.ledger.limits import differences
 from grodt.telemetry.logs import get_logger
 from tasks.code import code_hash
 from tasks.cycle import Cycle
-from tasks.kinds import END_OF_DAY
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
 
@@ -21,7 +20,7 @@ def open_run(cycle: Cycle) -> int:
     parts = cycle.parts
     opening = Opening(
         book=cycle.book,
-        kind=END_OF_DAY,
+        kind=cycle.kind,
         session=cycle.session,
         calendar=parts.calendar,
         capital=parts.config.capital_micros,
@@ -32,6 +31,7 @@ def open_run(cycle: Cycle) -> int:
         limits=parts.config.limits,
         flow_run_id=str(runtime.flow_run.id or ""),
         holder=process_name(),
+        slot=cycle.slot,
     )
     opened: Opened = open_cycle(parts.ledger, parts.broker, opening, now=parts.now, sleep=cycle.sleep, is_alive=is_alive)
     cycle.take(opened)

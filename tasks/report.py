@@ -25,13 +25,13 @@ def report(cycle: Cycle, marked: Marked, opinion: Opinion, targets: Targets, ans
     text = summary(cycle.book, exported, snapshot=cycle.data.id, links=links, basket=answer)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    _write_tear_sheet(cycle)
+    write_tear_sheet(cycle)
     publish(cycle.book, exported, text)
     close(parts.ledger, cycle.lease, parts.lake, cycle.opened, exported, parts.now())
     return exported
 
 
-def _write_tear_sheet(cycle: Cycle) -> None:
+def write_tear_sheet(cycle: Cycle) -> None:
     """Bring the book's tear sheet up to this session."""
     parts = cycle.parts
     with parts.ledger.read() as tx:

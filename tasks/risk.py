@@ -3,13 +3,13 @@
 from grodt.execution.decision import IntArray, decide_targets, propose
 from grodt.execution.history import read_volume
 from grodt.execution.judging import Judged, judge
+from grodt.execution.slot_decision import decide_slot
 from grodt.execution.stopping import stops_of
 from grodt.ledger.runs import done_before
 from grodt.signals.forecasts import without
 from grodt.targets.quantities import Targets
 from grodt.targets.rebalancing import rebalances
 from tasks.cycle import Cycle
-from tasks.kinds import END_OF_DAY
 from tasks.signals import Opinion
 from tasks.stage import stage
 
@@ -22,11 +22,21 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     """
     parts = cycle.parts
     state = opinion.state
-    volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, state.symbols)
+    over = cycle.session if cycle.slot is None else parts.calendar.previous(cycle.session)  # the last session with a whole day's volume
+    volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
     stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, halted))
     proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops)
-    judged = judge(parts.ledger, cycle.lease, proposal, parts.config.limits, kind=END_OF_DAY, attempt=cycle.attempt, now=parts.now())
+    judged = judge(
+        parts.ledger,
+        cycle.lease,
+        proposal,
+        parts.config.limits,
+        kind=cycle.kind,
+        slot=cycle.slot_name,
+        attempt=cycle.attempt,
+        now=parts.now(),
+    )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged
 
@@ -35,6 +45,9 @@ def _wanted_without(cycle: Cycle, opinion: Opinion, halted: frozenset[str]) -> I
     """Signed shares that the book would order if those strategies had no opinion, (N,)."""
     config, state = cycle.parts.config, opinion.state
     forecasts = without(opinion.forecasts, [weight for _, weight in config.weighted_signals()], halted)
+    if opinion.basis is not None:
+        wanted = decide_slot(opinion.closes, forecasts, state, config.construction, opinion.basis).targets.quantity
+        return wanted - state.position - state.working
     with cycle.parts.ledger.read() as tx:
         due = rebalances(config.construction.rebalance, cycle.session, done_before(tx, cycle.opened))
     targets = decide_targets(opinion.closes, forecasts, state, config.construction, rebalances=due)

@@ -8,6 +8,7 @@ from grodt.bars.history import read_listings
 from grodt.execution.decision import BookState, Closes, book_state, closes_of, restricted
 from grodt.execution.history import read_panel, read_turnover
 from grodt.execution.marking import Marked
+from grodt.execution.slot_decision import SlotBasis
 from grodt.signals.forecasts import Forecasts, fields_of, forecast_session
 from grodt.signals.gate_evidence import facts
 from grodt.signals.gating import Gates
@@ -28,12 +29,14 @@ class Opinion:
     Attributes:
         state: the book; in its universe is what the book's rules leave of the candidates.
         judged: what the rules said, and the instruments' ids in the order of its symbols; None for a book without rules.
+        basis: what targets of a slot rest on beside these; None at the end of a day.
     """
 
     state: BookState
     closes: Closes
     forecasts: Forecasts
     judged: tuple[Eligibility, tuple[str, ...]] | None = None
+    basis: SlotBasis | None = None
 
     @property
     def rows(self) -> int:

@@ -44,6 +44,7 @@ from grodt.settings.books import (
 )
 from grodt.settings.brokers import AlpacaBrokerConfig, IbBrokerConfig, PaperConfig
 from grodt.settings.environment import Environment
+from grodt.slots import Slot
 from grodt.telemetry.logs import get_logger
 from tasks.credentials import credentials
 from tasks.environment import clock, environment
@@ -170,10 +171,10 @@ class Parts(DataParts):
         self.broker.close()
 
 
-def parts(book: str, session: date) -> Parts:
+def parts(book: str, session: date, slot: Slot | None = None) -> Parts:
     """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
     real = _real(books().book(book))
-    data = data_parts(book, session)
+    data = data_parts(book, session, slot)
     if real is not None:
         broker, hours = real
         return Parts(**_fields(data), broker=broker, hours=hours, advance=None, terms=FillTerms())
@@ -230,14 +231,14 @@ def _fields(data: DataParts) -> dict[str, Any]:
     return {field.name: getattr(data, field.name) for field in fields(data)}
 
 
-def data_parts(book: str, session: date) -> DataParts:
+def data_parts(book: str, session: date, slot: Slot | None = None) -> DataParts:
     """The parts that no broker is needed for.
 
     Whatever can be wrong in what the user wrote is looked at first, so that a mistake leaves nothing behind.
 
     Raises:
         ConfigError: the book is unknown, or the books file is wrong.
-        SessionError: the session is none, or is not over.
+        SessionError: the session is none, or is not over and no slot of it is asked for.
         DataError: the book's source cannot be read.
     """
     where = environment()
@@ -245,7 +246,8 @@ def data_parts(book: str, session: date) -> DataParts:
     config = described.book(book)
     now = clock(where)
     config.weighted_signals()
-    config.exchange.require_complete(session, now())
+    if slot is None:
+        config.exchange.require_complete(session, now())
     folder = where.books_file.parent if where.books_file else Path.cwd()
     chosen = source(config.source, described.sources[config.source], config.exchange, folder)
     config.universe.require_known(chosen)

@@ -11,6 +11,7 @@ from flows.commands.tables import cell, show_json
 from flows.progress import out
 from grodt.errors import ConfigError
 from grodt.sessions import parse_session
+from grodt.slots import CLOSE, slot_named
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -28,29 +29,38 @@ def register(app: typer.Typer) -> None:
 def explain(
     symbol: Annotated[str, typer.Argument(help="The ticker.")],
     session: Annotated[str | None, typer.Option("--session", "-s", help="Session of the decision, YYYY-MM-DD; else the latest.")] = None,
+    at: Annotated[str | None, typer.Option("--at", "-t", help="Slot of an intraday book, such as 10:30; else the latest.")] = None,
     book: Book = None,
     as_json: Json = False,
 ) -> None:
     """Why the book did what it did in a symbol: bars, signals, target, each verdict, order, fills, position."""
     from flows.at_home import calendar_of, chosen_book, lake_at_home, ledger_at_home, require_traded
-    from grodt.ledger.runs import find_run, run_id, runs_of
+    from grodt.ledger.runs import runs_in, runs_of
     from grodt.reports.explanation import as_facts
     from grodt.reports.explanation import explain as explain_run
     from tasks.environment import clock, environment
-    from tasks.kinds import END_OF_DAY
     from tasks.wiring import books
 
     day = None if session is None else parse_session(session)
     name = chosen_book(book)
     with ledger_at_home() as ledger, ledger.read() as tx:
         require_traded(tx, name, symbol)
-        run = next(iter(runs_of(tx, name, 1)), None) if day is None else find_run(tx, run_id(name, END_OF_DAY, day))
+        latest = next(iter(runs_of(tx, name, 1)), None)
+        of = day or (latest.session if latest is not None else None)
+        runs = runs_in(tx, name, of) if of is not None else ()
+        wanted = None if at is None else at.replace(":", "")
+        run = next((each for each in runs if wanted in (None, each.slot) and (wanted or each.slot != CLOSE)), None)
+        if run is None and at is not None:
+            have = ", ".join(sorted(each.slot or "its end" for each in runs)) or "none"
+            raise ConfigError(f"book {name} has not run slot {at} of session {of or 'any'}; it has run {have}")
         if run is None:
             if day is None:
                 raise ConfigError(f"book {name} has not run yet: `grodt run --book {name}`")
             calendar_of(name).require_session(day)
             raise ConfigError(f"book {name} has not run for session {day}: `grodt run --book {name} --session {day}`, or name another")
-        found = explain_run(tx, lake_at_home(ledger), run, books().book(name).source, symbol, clock(environment())())
+        config = books().book(name)
+        within = slot_named(config.within.rule(), config.exchange, run.session, run.slot).at if run.slot else None
+        found = explain_run(tx, lake_at_home(ledger), run, config.source, symbol, clock(environment())(), within)
     if as_json:
         show_json([as_facts(found)])
     else:
@@ -94,7 +104,11 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
             price = f"{fill['quantity']:,} at {_words(fill['price'])}, commission {_words(fill['commission'])}"
             branch.add(f"fill in session {fill['session']}: {price} ({fill['execution_id']})")
     held = ("quantity", "average_cost", "price", "price_session", "market_value", "unrealised_profit", "weight")
-    _branch(tree, "position at the close, before these orders", [_line(row, held) for row in found.position])
+    _branch(
+        tree,
+        "position at the close" if run["slot"] else "position at the close, before these orders",
+        [_line(row, held) for row in found.position],
+    )
     return tree
 
 

@@ -41,7 +41,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "book": name,
             "last run": _last(found.run),
             "settled through": str(found.settled_through or "none yet"),
-            **_valued(found.mark),
+            **_valued(found.mark, found.mark_slot),
             "open orders": f"{found.open_orders:,}",
             "unknown orders": f"{found.unknown_orders:,}",
             "open breaks": overdue if found.overdue_breaks else f"{found.open_breaks:,}",
@@ -63,18 +63,17 @@ def positions(
     strategy: Annotated[str | None, typer.Option("--strategy", help="The same of one strategy.")] = None,
     as_json: Json = False,
 ) -> None:
-    """What the book held at the close of its last run that is done; or its strategies, with everything booked since."""
+    """What the book held at the close of the last session that is done; or its strategies, with everything booked since."""
     from flows.at_home import chosen_book, lake_at_home, ledger_at_home
     from grodt.ledger.manifest import snapshot
-    from grodt.ledger.runs import latest_done
+    from grodt.ledger.runs import latest_close
     from grodt.reports.rows import position_rows
     from grodt.reports.strategy_rows import strategy_rows
-    from tasks.kinds import END_OF_DAY
 
     name = chosen_book(book)
     with ledger_at_home() as ledger:
         with ledger.read() as tx:
-            done, current = latest_done(tx, name, END_OF_DAY), snapshot(tx, tables=["positions"])
+            done, current = latest_close(tx, name), snapshot(tx, tables=["positions"])
         day = done.session if done else None
         rows = position_rows(lake_at_home(ledger), current, name, day) if day else []
         if by_strategy or strategy is not None:
@@ -109,14 +108,13 @@ def orders(
     session: Annotated[str | None, typer.Option("--session", "-s", help="Session that decided them, YYYY-MM-DD; else the latest.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Orders that a session decided, with the state they have reached."""
+    """Orders that a session decided, at its close or in its slots, with the state they have reached."""
     from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.execution.approving import answer_of
     from grodt.ledger.orders import orders_decided
-    from grodt.ledger.runs import find_run, run_id, runs_of
+    from grodt.ledger.runs import runs_in, runs_of
     from grodt.reports.rows import order_row
     from tasks.environment import clock, environment
-    from tasks.kinds import END_OF_DAY
 
     day = None if session is None else parse_session(session)
     name = chosen_book(book)
@@ -124,14 +122,25 @@ def orders(
         if day is None:
             day = next((run.session for run in runs_of(tx, name, 1)), None)
         found = orders_decided(tx, name, day) if day else ()
-        run = find_run(tx, run_id(name, END_OF_DAY, day)) if day is not None else None
+        runs = runs_in(tx, name, day) if day is not None else ()
+        run = next(iter(runs), None)
         answer = answer_of(tx, run, clock(environment())()) if run is not None and not found else None
     if day is not None and run is None and not found:
         calendar_of(name).require_session(day)
-    rows = [order_row(each) for each in found]
-    columns = ["symbol", "side", "quantity", "reference_price", "state", "filled_quantity", "average_fill_price"]
+    slots = {each.run_id: each.slot for each in runs if each.slot}
+    rows = [order_row(each) | ({"slot": slots[each.run_id]} if slots else {}) for each in found]
+    columns = [
+        *(["slot"] if slots else []),
+        "symbol",
+        "side",
+        "quantity",
+        "reference_price",
+        "state",
+        "filled_quantity",
+        "average_fill_price",
+    ]
     reasons = ["reason"] if any(row["reason"] for row in rows) else []
-    title = f"orders of {name} decided at the close of {day}" if day else f"orders of {name}"
+    title = f"orders of {name} decided {'in' if slots else 'at the close of'} {day}" if day else f"orders of {name}"
     nothing = "none" if answer is None or answer.request is None else str(answer)
     empty = nothing if run is not None else "that session was not run" if day else "no run yet"
     show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty, optional=["client_order_id"])
@@ -143,13 +152,13 @@ def _last(run: "Run | None") -> str:
     return f"{run.run_id}, {run.state}" + (f" at attempt {run.attempts}" if run.attempts > 1 else "")
 
 
-def _valued(mark: "Mark | None") -> dict[str, str]:
+def _valued(mark: "Mark | None", slot: str) -> dict[str, str]:
     from grodt.money import decimal
 
     if mark is None:
         return {"equity": "not valued yet"}
     return {
-        "equity": f"{money(decimal(mark.equity))} at the close of {mark.session}",
+        "equity": f"{money(decimal(mark.equity))} at {f'slot {slot}' if slot else 'the close'} of {mark.session}",
         "cash": money(decimal(mark.cash)),
         "gross exposure": f"{mark.gross:.2%}",
         "drawdown": f"{mark.drawdown:.2%}",

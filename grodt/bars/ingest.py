@@ -27,6 +27,8 @@ LATE_SESSIONS = 5
 _DAY = timedelta(days=1)
 _CELL = ("symbol", "session")
 _TABLES = ("bars_1d", "corporate_actions", "quarantine")
+#: Of these, the one that slots of an intraday book may have written before.
+_ACTIONS = ("corporate_actions",)
 
 
 class GateHalt(DataError):
@@ -134,7 +136,9 @@ async def ingest(
                 held_back.append(judged)
             else:
                 whole = (Covered(chunk.symbols, chunk.start, chunk.end),)
-                report.add(await asyncio.to_thread(_write, judged, whole, lake, source.name, run_id))
+                standing = manifest.snapshot(tables=_TABLES)
+                news = _without_known_actions(judged, lake, standing, source.name)
+                report.add(await asyncio.to_thread(_write, news, whole, lake, source.name, run_id, standing, _ACTIONS))
 
     present = _present(lake, manifest.snapshot(tables=_TABLES), source.name, session)
     for judged in held_back:
@@ -144,7 +148,9 @@ async def ingest(
         raise _halt(source, session, session, reasons, completeness)
     for judged in held_back:
         covered = _coverage(judged, session, calendar, listed)
-        report.add(await asyncio.to_thread(_write, judged, covered, lake, source.name, run_id))
+        standing = manifest.snapshot(tables=_TABLES)
+        news = _without_known_actions(judged, lake, standing, source.name)
+        report.add(await asyncio.to_thread(_write, news, covered, lake, source.name, run_id, standing, _ACTIONS))
     return IngestReport(len(chunks), report.rows, report.healed, report.revised, report.quarantined, tuple(report.reasons), completeness)
 
 
@@ -221,10 +227,26 @@ def _news(judged: _Judged, lake: Lake, snapshot: Snapshot, source: str) -> _Judg
     return replace(judged, result=news)
 
 
+def _without_known_actions(judged: _Judged, lake: Lake, snapshot: Snapshot, source: str) -> _Judged:
+    """Without the actions that a slot of an intraday book has recorded before the session's daily bars came."""
+    chunk, result = judged.chunk, judged.result
+    known = lake.read("corporate_actions", snapshot, source=source, start=chunk.start, end=chunk.end, symbols=chunk.symbols)
+    if not known.height:
+        return judged
+    key = ("symbol", "ex_date", "kind")
+    return replace(judged, result=replace(result, actions=result.actions.join(known.cast({"kind": pl.String}), on=key, how="anti")))
+
+
 def _write(
-    judged: _Judged, covered: tuple[Covered, ...], lake: Lake, source: str, run_id: str, standing: Snapshot | None = None
+    judged: _Judged,
+    covered: tuple[Covered, ...],
+    lake: Lake,
+    source: str,
+    run_id: str,
+    standing: Snapshot,
+    merged: Collection[str] = _TABLES,
 ) -> ChunkResult:
-    """One file per table that has rows; rows of a file that stands at its path in `standing` stay in it."""
+    """One file per table that has rows; rows of a file of one of the `merged` tables that stands at its path in `standing` stay in it."""
     chunk, result, known_at = judged.chunk, judged.result, judged.known_at
     mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
     tables = (
@@ -237,7 +259,7 @@ def _write(
         if not frame.height:
             continue
         path = path_of(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year)
-        rows = frame if standing is None else _with_what_stands(lake, standing, table, path, frame)
+        rows = _with_what_stands(lake, standing, table, path, frame) if table in merged else frame
         files.append(lake.write(table, path, rows, source=source, known_at=known_at, run_id=run_id))
     return ChunkResult(chunk, tuple(files), covered, result.bars.height, result.quarantined.height, result.reasons)
 

@@ -29,6 +29,7 @@ _READ = ("bars_1d", *MINUTE_TABLES)
 _DAILY = ("symbol", "session", "open", "high", "low", "close", "volume")
 _MINUTE = ("symbol", "start")
 _DAY = timedelta(days=1)
+_MINUTE_LONG = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,13 @@ async def ingest_minutes(
     now: Callable[[], datetime],
     commit: Callable[[ChunkResult], None],
     progress: Progress | None = None,
+    until: datetime | None = None,
 ) -> MinutesReport:
     """Fetch, judge, write and commit chunks in their order.
 
     Where `session` must be complete (somebody is `listed`), the chunks that reach it are committed together at the end, once it is known
-    whether it is. Of what answers a gap, only what the lake lacks is recorded.
+    whether it is. Only what the lake lacks is recorded, unless it is asked for again: slots of an intraday book may have brought in a part
+    of a session before.
 
     Args:
         chunks: from `plan_minutes` and `plan_minute_gaps`.
@@ -113,6 +116,7 @@ async def ingest_minutes(
         now: the instant at which an answer is known.
         commit: commits files and coverage of one chunk in one transaction.
         progress: told after each chunk.
+        until: of a session that goes on, the instant up to which minutes are taken; none of it is covered then. None: it is over.
 
     Raises:
         GateHalt: an answer, or the session, is not to be trusted; what was committed before stays.
@@ -130,6 +134,8 @@ async def ingest_minutes(
             daily = lake.read(
                 "bars_1d", standing, source=source.name, columns=_DAILY, start=chunk.start, end=chunk.end, symbols=chunk.symbols
             )
+            if until is not None:  # a part of a session adds up to no daily bar
+                answer, daily = answer.filter(pl.col("start") + _MINUTE_LONG <= until), daily.clear()  # noqa: PLW2901
             # a gap may be nothing but rows that were refused before
             bounds = replace(thresholds, quarantined_share=1.0) if chunk.gap else thresholds
             verdict = await asyncio.to_thread(
@@ -156,15 +162,17 @@ async def ingest_minutes(
             elif listed and chunk.end == session and not chunk.before_coverage:
                 held_back.append(judged)
             else:
-                whole = (Covered(chunk.symbols, chunk.start, chunk.end),)
-                tally.add(await asyncio.to_thread(_write, judged, whole, lake, source.name, run_id), verdict)
+                whole = (Covered(chunk.symbols, chunk.start, chunk.end),) if until is None else ()
+                news = await asyncio.to_thread(_news, judged, lake, standing, source.name)
+                tally.add(await asyncio.to_thread(_write, news, whole, lake, source.name, run_id, standing), news.verdict)
             del verdict, judged
     if held_back:
         expected = _expected(lake, manifest.snapshot(tables=_READ), source.name, session, held_back, listed)
         _require_complete(source, session, held_back, expected, completeness)
         for judged in held_back:
-            covered = _coverage(judged, session, expected)
-            tally.add(await asyncio.to_thread(_write, judged, covered, lake, source.name, run_id), judged.verdict)
+            covered, standing = _coverage(judged, session, expected), manifest.snapshot(tables=_READ)
+            news = await asyncio.to_thread(_news, judged, lake, standing, source.name)
+            tally.add(await asyncio.to_thread(_write, news, covered, lake, source.name, run_id, standing), news.verdict)
     return tally.report
 
 
@@ -210,14 +218,16 @@ class _Tally:
 
 
 def _news(judged: _Judged, lake: Lake, standing: Snapshot, source: str) -> _Judged:
-    """Of the answer to a gap, the rows that the lake does not have."""
+    """Of an answer, the rows that the lake does not have."""
     chunk, verdict = judged.chunk, judged.verdict
     kept = []
     for table, frame in (("bars_1m", verdict.bars), ("quarantine_1m", verdict.quarantined)):
         symbols = frame["symbol"].unique().to_list()
         there = lake.read(table, standing, source=source, columns=_MINUTE, start=chunk.start, end=chunk.end, symbols=symbols)
-        kept.append(frame.join(there, on=_MINUTE, how="anti"))
+        kept.append(frame.join(there, on=_MINUTE, how="anti") if there.height else frame)
     bars, quarantined = kept
+    if bars is verdict.bars and quarantined is verdict.quarantined:
+        return judged
     news = replace(verdict, bars=bars, quarantined=quarantined)
     if not bars.height and not quarantined.height:  # all of it has been told before
         nothing = Agreement(0, 0, verdict.agreement.apart.clear())

@@ -16,6 +16,7 @@ from typing import Self
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
+from grodt.brokers.paper_bars import end_day, has_ended, play_bar
 from grodt.brokers.paper_book import immediate, open_book, translated
 from grodt.brokers.paper_session import OPEN_STATES, last_session, play, reserve
 from grodt.brokers.protocol import BrokerOrder
@@ -184,6 +185,28 @@ class PaperBroker:
         with self._writing() as connection:
             play(connection, market, self._terms)
 
+    def play_bar(self, bar: SessionMarket) -> None:
+        """Play one bar of the session that goes on, in one transaction; what was played before is left as it is.
+
+        Orders for the day that were accepted before it fill, the earliest sent first, as far as the bar takes them; the rest works on in
+        the next one. See `grodt.brokers.paper_bars`.
+
+        Raises:
+            SessionError: the session was not begun with `advance`, or the bar overlaps one that was played.
+            DataError, BrokerUnavailable: as of `advance`.
+        """
+        with self._writing() as connection:
+            play_bar(connection, bar, self._terms)
+
+    def end_day(self, session: date) -> None:
+        """The session is over: what is left of its orders for the day, and of earlier ones, expires. Again, it changes nothing.
+
+        Raises:
+            BrokerUnavailable: the file did not take it; may be repeated.
+        """
+        with self._writing() as connection:
+            end_day(connection, session)
+
     # below: for the methods above
 
     @contextmanager
@@ -234,14 +257,16 @@ class PaperBroker:
             return f"the order was decided in session {order.session}, not {session}"
         if order.quantity < 1 or order.reference_price < 1 or not order.symbol:
             return f"quantity {order.quantity} and price {order.reference_price} must be above zero, symbol {order.symbol!r} not empty"
-        if (order.order_type, order.time_in_force) != ("market", "opg"):
-            return f"{order.order_type} {order.time_in_force} orders are not taken, market opg orders are"
+        if order.order_type != "market" or order.time_in_force not in ("opg", "day"):
+            return f"{order.order_type} {order.time_in_force} orders are not taken, market opg and market day orders are"
         return ""
 
     def _refusal(self, connection: sqlite3.Connection, order: Order, session: date) -> str:
         last = last_session(connection)
         if last is not None and last > session:
             return f"session {last} has been played since {session}: the open it was for has passed"
+        if order.time_in_force == "day" and (last != session or has_ended(connection, session)):
+            return f"session {session} is not going on: an order for the day works between its open and its close"
         if order.side is Side.BUY:
             cash, reserved = connection.execute("SELECT cash, reserved FROM account").fetchone()
             value = order.quantity * order.reference_price

@@ -31,6 +31,12 @@ _ORDERS = """(
 _OPEN_ORDERS = "CREATE INDEX open_orders ON orders (symbol) WHERE state IN ('accepted', 'partially_filled')"
 #: A file of before gets it when it is opened.
 _FILLS_BY_SESSION = "CREATE INDEX IF NOT EXISTS fills_by_session ON fills (session)"
+#: Sessions in which orders for the day work: bars played so far, and whether the session is over. A file of before gets it likewise.
+_DAYS = """CREATE TABLE IF NOT EXISTS days (
+    session TEXT PRIMARY KEY NOT NULL,
+    played_until TEXT NOT NULL,
+    ended INTEGER NOT NULL CHECK (ended IN (0, 1))
+) STRICT, WITHOUT ROWID"""
 #: Money in micros, instants as ISO text in UTC, sessions as ISO dates.
 _SCHEMA = f"""
 CREATE TABLE account (
@@ -116,6 +122,7 @@ def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) 
                 if version == 1:
                     _execute(connection, _FROM_1)
                 connection.execute(_FILLS_BY_SESSION)
+                connection.execute(_DAYS)
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from grodt.orders.states import OrderState
 OPEN_STATES = "('accepted', 'partially_filled')"
 
 
-class _Working(NamedTuple):
+class Working(NamedTuple):
     """An order that a session works on."""
 
     number: int
@@ -34,6 +34,7 @@ class _Working(NamedTuple):
 
     @property
     def left(self) -> int:
+        """Shares still to fill."""
         return self.quantity - self.filled
 
 
@@ -132,14 +133,41 @@ def _apply(
 
 def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
     session = market.session.isoformat()
-    working = [
-        _Working(*row)
+    working = working_orders(connection, "opg", "<", session)
+    worked = _sessions_worked(connection, {order.session for order in working}, session)
+    execute(
+        connection, working, market, terms, lambda order, quantity: _after(order, quantity, worked[order.session], terms.carry_sessions)
+    )
+
+
+def working_orders(connection: sqlite3.Connection, time_in_force: str, compared: str, session: str) -> list[Working]:
+    """Open orders of that time in force, the earliest sent first, decided in a session that compares so (`<`, `=`, `<=`) with one."""
+    return [
+        Working(*row)
         for row in connection.execute(
             "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions FROM orders "
-            f"WHERE state IN {OPEN_STATES} AND session < ? ORDER BY number",
-            (session,),
+            f"WHERE state IN {OPEN_STATES} AND time_in_force = ? AND session {compared} ? ORDER BY number",
+            (time_in_force, session),
         )
     ]
+
+
+def execute(
+    connection: sqlite3.Connection,
+    working: Sequence[Working],
+    market: SessionMarket,
+    terms: FillTerms,
+    after: Callable[[Working, int], tuple[str, int, int, str, int]],
+) -> None:
+    """Fill orders as far as the market takes them.
+
+    Args:
+        connection: inside a transaction.
+        working: the orders.
+        market: of a session, or of a bar of one.
+        terms: what trading costs.
+        after: state, shares filled, executions, reason and number of an order, told what it filled now.
+    """
     traded = [order for order in working if order.symbol in market.open]
     executed = [(order, *fill) for order, fill in zip(traded, _fills(traded, market, terms), strict=True) if fill[0]]
     filled = {order.number: quantity for order, quantity, _, _ in executed}
@@ -157,16 +185,15 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
                 abs(quantity),
                 price,
                 commission,
-                session,
+                market.session.isoformat(),
                 filled_at,
             )
             for i, (order, quantity, price, commission) in enumerate(executed, 1)
         ],
     )
-    worked = _sessions_worked(connection, {order.session for order in working}, session)
     connection.executemany(
         "UPDATE orders SET state = ?, filled_quantity = ?, executions = ?, reason = ? WHERE number = ?",
-        [_after(order, filled.get(order.number, 0), worked[order.session], terms.carry_sessions) for order in working],
+        [after(order, filled.get(order.number, 0)) for order in working],
     )
     change: dict[str, int] = {}
     for order, quantity, _, _ in executed:
@@ -177,7 +204,7 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
     connection.execute("UPDATE account SET cash = cash - ?", (paid,))
 
 
-def _fills(orders: Sequence[_Working], market: SessionMarket, terms: FillTerms) -> list[tuple[int, int, int]]:
+def _fills(orders: Sequence[Working], market: SessionMarket, terms: FillTerms) -> list[tuple[int, int, int]]:
     """Signed shares filled, price and commission of each order."""
     if not orders:
         return []
@@ -212,7 +239,7 @@ def _sessions_worked(connection: sqlite3.Connection, decided: Iterable[str], ses
     return {each: int(connection.execute(count, (each, session)).fetchone()[0]) for each in decided}
 
 
-def _after(order: _Working, quantity: int, worked: int, carried: int) -> tuple[str, int, int, str, int]:
+def _after(order: Working, quantity: int, worked: int, carried: int) -> tuple[str, int, int, str, int]:
     """State, shares filled, executions and reason of an order after a session that filled so much of it."""
     filled = order.filled + abs(quantity)
     state, reason = OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED, ""

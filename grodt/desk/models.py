@@ -220,6 +220,7 @@ class StatusNow(BaseModel):
     expected_version: str | None
     overrides: list[str]
     mark_session: date | None
+    mark_slot: str | None
     equity: Money | None
     cash: Money | None
     gross_exposure: float | None

@@ -34,7 +34,9 @@ class Judged:
         return self.evidence.height
 
 
-def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits, *, kind: str, attempt: int, now: datetime) -> Judged:
+def judge(
+    ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits, *, kind: str, slot: str = "", attempt: int, now: datetime
+) -> Judged:
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
     What it is judged by are the limits and overrides in force in that very transaction; the run keeps the limits' version.
@@ -45,6 +47,7 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits,
         proposal: what is asked.
         file: limits of the books file, for those that the ledger does not know yet.
         kind: of the cycle.
+        slot: of the cycle; "" at the end of a day.
         attempt: of the run.
         now: instant.
 
@@ -77,5 +80,6 @@ def judge(ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits,
             f"book {proposal.book} session {proposal.session}: {assessment.halt}. Nothing was ordered and the book {what} halted; "
             f"find the cause, then `grodt rearm --book {proposal.book} --reason WHY`"
         )
-    basket = build_basket(assessment.approved(), book=proposal.book, kind=kind, session=proposal.session, run_id=proposal.run_id)
+    asked = proposal
+    basket = build_basket(assessment.approved(), book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot)
     return Judged(basket, evidence)

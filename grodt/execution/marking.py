@@ -10,6 +10,7 @@ from grodt.ledger.entries import Holding
 from grodt.ledger.leases import Lease
 from grodt.ledger.marks import Mark, latest_mark, record_mark
 from grodt.ledger.postings import cash, deposited, holdings, receivable
+from grodt.ledger.slot_marks import with_slots_before
 from grodt.ledger.unit import Ledger
 from grodt.ledger.valuation import Close, value_book
 from grodt.money import micros_from_float
@@ -57,5 +58,6 @@ def mark_book(
     closes = {symbol: Close(day, micros_from_float(price)) for symbol, day, price in bars.iter_rows()}
     mark = value_book(book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows)
     with ledger.write(lease) as tx:
+        mark = with_slots_before(tx, mark, flows, previous)
         record_mark(tx, mark, run_id, now)
     return Marked(mark, held, closes)

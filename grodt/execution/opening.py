@@ -12,12 +12,13 @@ from grodt.ledger.halts import expire, require_none
 from grodt.ledger.leases import Lease, acquire, release
 from grodt.ledger.limits import begin_limits
 from grodt.ledger.postings import deposits, post, settled
-from grodt.ledger.runs import Run, end_attempt, find_run, open_run, run_id, unfinished
+from grodt.ledger.runs import Run, end_attempt, find_run, later_slot, open_run, run_id, unfinished
 from grodt.ledger.unit import Ledger, Read
 from grodt.ledger.versions import require_version
 from grodt.money import Micros
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
+from grodt.slots import Slot
 
 #: A lease outlives the longest pause between two stages; each stage renews it.
 LEASE_TTL = timedelta(minutes=30)
@@ -36,6 +37,7 @@ class Opening:
         limits: of the books file; the book's first ones, and the first values of limits that its ledger does not know yet.
         flow_run_id: the Prefect run that does it; "" outside Prefect.
         holder: name of this process.
+        slot: of the session; None: its end.
     """
 
     book: str
@@ -50,6 +52,26 @@ class Opening:
     limits: Limits
     flow_run_id: str
     holder: str
+    slot: Slot | None = None
+
+    @property
+    def slot_name(self) -> str:
+        """The slot's name; "" at the session's end."""
+        return "" if self.slot is None else self.slot.name
+
+    def require_begun(self, now: datetime) -> None:
+        """Refuse a cycle whose instant has not come.
+
+        Raises:
+            SessionError: the session is none or is not over, or the slot's instant has not come.
+        """
+        if self.slot is None:
+            self.calendar.require_complete(self.session, now)
+        elif now < self.slot.at:
+            raise SessionError(
+                f"slot {self.slot} of {self.calendar.name} has not come: it is at {self.slot.at:%Y-%m-%d %H:%M} UTC and now is "
+                f"{now:%Y-%m-%d %H:%M} UTC; run it then, or an earlier one"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +87,9 @@ class Opened:
         return self.lease is None
 
 
-def find_done(tx: Read, book: str, kind: str, session: date) -> Run | None:
+def find_done(tx: Read, book: str, kind: str, session: date, slot: str = "") -> Run | None:
     """The run of that cycle if it is done."""
-    found = find_run(tx, run_id(book, kind, session))
+    found = find_run(tx, run_id(book, kind, session, slot))
     return found if found is not None and found.state == "done" else None
 
 
@@ -86,16 +108,17 @@ def open_cycle(
     raised, the lease is free again, so that the next try need not wait for it to expire.
 
     Raises:
-        SessionError: the session is no session, is not over, or lies before what the book has settled; nothing was written.
+        SessionError: the session is no session, is not over, or lies before what the book has settled; or its slot has not come, or lies
+            before one that the book has begun. Nothing was written.
         LeaseHeld: another process works on the book; names it.
         VersionRefused: the book expects another version than this process runs; nothing was written.
         HaltActive: a halt of the book, or of all books, holds; nothing was written.
         ConfigError: the run has made its basket with another configuration or code; nothing was written.
         BrokerUnavailable: an earlier run's order could not be looked up; this attempt is over, and the earlier run is as it was.
     """
-    opening.calendar.require_complete(opening.session, now())
+    opening.require_begun(now())
     with ledger.read() as tx:
-        done = find_done(tx, opening.book, opening.kind, opening.session)
+        done = find_done(tx, opening.book, opening.kind, opening.session, opening.slot_name)
     if done is not None:
         return Opened(done, None)
     with ledger.write() as tx:
@@ -109,6 +132,7 @@ def open_cycle(
             book=opening.book,
             kind=opening.kind,
             session=opening.session,
+            slot=opening.slot_name,
             config_hash=opening.config_hash,
             code_version=opening.code_version,
             code_hash=opening.code_hash,
@@ -123,7 +147,8 @@ def open_cycle(
         begin_limits(tx, opening.book, opening.limits, now())
         if deposits(tx, opening.book) == 0:
             post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, at)
-        earlier = [each for each in unfinished(tx, opening.book, opening.kind) if each.session < opening.session]
+        here = (opening.session, opening.slot_name)
+        earlier = [each for each in unfinished(tx, opening.book, opening.kind) if (each.session, each.slot) < here]
     try:
         for each in earlier:
             abandon(ledger, lease, broker, each, run=run, now=now, sleep=sleep)
@@ -141,4 +166,15 @@ def _require_forward(tx: Read, opening: Opening) -> None:
         raise SessionError(
             f"book {opening.book} has settled through {last}, so session {opening.session} can no longer be run: cycles run forward only. "
             f"Run a session from {last} on, or replay the past in a home of its own (GRODT_HOME)"
+        )
+    if opening.slot is None:
+        return
+    if last == opening.session and opening.slot.role != "close":
+        raise SessionError(f"book {opening.book} has settled session {last}, so its slot {opening.slot.name} can no longer be run")
+    own = run_id(opening.book, opening.kind, opening.session, opening.slot_name)
+    later = later_slot(tx, own, opening.book, opening.kind, opening.session, opening.slot_name)
+    if later is not None:
+        raise SessionError(
+            f"book {opening.book} has begun slot {later.slot} of session {later.session}, so slot {opening.slot.name} can no longer be "
+            "run: cycles run forward only"
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from grodt.bars.chunks import Chunk, plan, symbols_to_ask
-from grodt.bars.ingest import LATE_SESSIONS, GateHalt, measure_completeness
+from grodt.bars.ingest import LATE_SESSIONS, GateHalt, IngestReport, measure_completeness
 from grodt.bars.quality import Completeness, Thresholds
 from grodt.bars.revisions import plan_again
 from grodt.bars.source import BarSource
@@ -22,7 +22,7 @@ from grodt.ledger.manifest import LedgerManifest, coverage, snapshot
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, pin_snapshot
 from grodt.ledger.unit import Ledger
-from grodt.risk.controls import data_complete, whole_answers
+from grodt.risk.controls import Evaluation, data_complete, whole_answers
 from grodt.risk.evidence import Answered, rows
 from grodt.sessions import Calendar
 
@@ -97,51 +97,106 @@ def refresh(
         return Refreshed(pinned, measure_completeness(lake, pinned, source.name, session, listed), 0, 0)
     filling = SourceLease(ledger, source.name, holder, is_alive, now, sleep)
     with filling:
-        lake.set_aside(source.name, FILLED)
-        with ledger.read() as tx:
-            covered = coverage(tx, source.name)
-            held = holdings(tx, run.book)
-        start = min([history_start, *(first for first, _ in covered.values())])
-        symbols = symbols_to_ask(universe, covered, session, held, source.listings)
-        record_listings(ledger, lease, lake, source, symbols, run_id=run.run_id, now=now)
-        chunks = (
-            *_again(covered, symbols, calendar, session, revisions, now()),
-            *plan(covered, symbols, start, session, largest=LARGEST_CHUNK),
+        report, unmerged = bring_up(
+            ledger,
+            lease,
+            filling,
+            lake,
+            source,
+            calendar=calendar,
+            run=run,
+            session=session,
+            universe=universe,
+            history_start=history_start,
+            thresholds=thresholds,
+            revisions=revisions,
+            now=now,
+            progress=progress,
         )
-
-        try:
-            report = fill(
-                ledger,
-                lease,
-                filling,
-                lake,
-                source,
-                chunks,
-                calendar=calendar,
-                session=session,
-                listed=listed,
-                thresholds=thresholds,
-                run_id=run.run_id,
-                now=now,
-                progress=progress,
-            )
-        except GateHalt as stop:
-            found = stop.completeness or _measured(ledger, lake, source.name, session, listed)
-            answers = [data_complete(found.expected, found.present, found.last_session_fresh, thresholds.completeness)]
-            if stop.completeness is None:
-                answers.append(whole_answers(1))
-            evidence = rows([Answered(each) for each in answers], book=run.book, session=session, run_id=run.run_id, symbols=())
-            with ledger.write(lease) as tx:
-                record_checks(tx, evidence, run.attempts)
-                halt_on_data(tx, run.book, answers[-1], stop.reasons, now())
-            raise HaltActive(
-                f"book {run.book} session {session}: {stop}. The book is halted: `grodt rearm --book {run.book} --reason WHY`"
-            ) from stop
-        merged = compact(ledger, lease, filling, lake, source.name, session, tables=FILLED, run_id=run.run_id, now=now)
         with ledger.write(lease) as tx:
             pinned = snapshot(tx, tables=TABLES)
             pin_snapshot(tx, run.run_id, pinned)
-    return Refreshed(pinned, report.completeness, report.rows, report.quarantined, report.revised, merged.refusals)
+    return Refreshed(pinned, report.completeness, report.rows, report.quarantined, report.revised, unmerged)
+
+
+def bring_up(
+    ledger: Ledger,
+    lease: Lease | None,
+    filling: SourceLease,
+    lake: Lake,
+    source: BarSource,
+    *,
+    calendar: Calendar,
+    run: Run,
+    session: date,
+    universe: Callable[[date], Sequence[Instrument]],
+    history_start: date,
+    thresholds: Thresholds,
+    revisions: int,
+    now: Callable[[], datetime],
+    progress: Callable[[int, int, int], None],
+) -> tuple[IngestReport, tuple[str, ...]]:
+    """Fetch every daily bar that is missing up to a session, under the source's lease.
+
+    Args:
+        ledger, lease, lake, source, calendar, universe, history_start, thresholds, revisions, now, progress: see `refresh`.
+        filling: the source's lease, taken.
+        run: who asks.
+        session: the last one.
+
+    Returns:
+        What came in, and why files of periods that are over were left as they are.
+
+    Raises:
+        HaltActive, LeaseHeld, VendorUnavailable, DataError: see `refresh`.
+    """
+    listed = {instrument.symbol for instrument in universe(session)}
+    lake.set_aside(source.name, FILLED)
+    with ledger.read() as tx:
+        covered = coverage(tx, source.name)
+        held = holdings(tx, run.book)
+    start = min([history_start, *(first for first, _ in covered.values())])
+    symbols = symbols_to_ask(universe, covered, session, held, source.listings)
+    record_listings(ledger, lease, lake, source, symbols, run_id=run.run_id, now=now)
+    chunks = (
+        *_again(covered, symbols, calendar, session, revisions, now()),
+        *plan(covered, symbols, start, session, largest=LARGEST_CHUNK),
+    )
+    try:
+        report = fill(
+            ledger,
+            lease,
+            filling,
+            lake,
+            source,
+            chunks,
+            calendar=calendar,
+            session=session,
+            listed=listed,
+            thresholds=thresholds,
+            run_id=run.run_id,
+            now=now,
+            progress=progress,
+        )
+    except GateHalt as stop:
+        found = stop.completeness or _measured(ledger, lake, source.name, session, listed)
+        answers = [data_complete(found.expected, found.present, found.last_session_fresh, thresholds.completeness)]
+        if stop.completeness is None:
+            answers.append(whole_answers(1))
+        raise halted_by_gate(ledger, lease, run, stop, answers, now()) from stop
+    merged = compact(ledger, lease, filling, lake, source.name, session, tables=FILLED, run_id=run.run_id, now=now)
+    return report, merged.refusals
+
+
+def halted_by_gate(
+    ledger: Ledger, lease: Lease | None, run: Run, stop: GateHalt, answers: Sequence[Evaluation], now: datetime
+) -> HaltActive:
+    """Halt the book because its data is not to be trusted; the answers of the gate's controls, the last one failed, are its evidence."""
+    evidence = rows([Answered(each) for each in answers], book=run.book, session=run.session, run_id=run.run_id, symbols=())
+    with ledger.write(lease) as tx:
+        record_checks(tx, evidence, run.attempts)
+        halt_on_data(tx, run.book, answers[-1], stop.reasons, now)
+    return HaltActive(f"book {run.book} session {run.session}: {stop}. The book is halted: `grodt rearm --book {run.book} --reason WHY`")
 
 
 def _again(

@@ -18,7 +18,7 @@ from grodt.errors import HaltActive
 from grodt.execution.breaching import halt_book
 from grodt.execution.outcome import halt_unread, is_same, record_answer
 from grodt.execution.slipping import Slippage, Slipped
-from grodt.ledger.actions import apply_actions, charge_borrowing
+from grodt.ledger.actions import applied, apply_actions, charge_borrowing
 from grodt.ledger.fills import Overfilled, fills_since, record_fill
 from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
@@ -76,6 +76,7 @@ def settle(
     file: Limits,
     now: Callable[[], datetime],
     borrow_bps: Decimal = _NO_COST,
+    going_on: date | None = None,
 ) -> Settled:
     """Settle each session after the last settled one, then whatever else the broker reports.
 
@@ -89,6 +90,7 @@ def settle(
         file: what the books file says of its limits, for those that the ledger does not know yet.
         now: the clock, read once per commit.
         borrow_bps: what the broker charges a year for borrowed shares.
+        going_on: a session that is not over: what has happened in it is booked, and it is settled by a later call.
 
     Raises:
         BrokerUnavailable: the broker did not answer; sessions before are settled, this one is untouched.
@@ -98,7 +100,7 @@ def settle(
         ValueError: the sessions are not ascending.
     """
     late = _LATE if advance is None else timedelta(0)  # what a paper venue has played, it has told
-    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, late, Settled())
+    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, late, Settled(), going_on)
     with ledger.read() as tx:
         last = settled(tx, run.book)
     previous: date | None = None
@@ -126,6 +128,7 @@ class _Settling:
     borrow_bps: Decimal
     late: timedelta
     result: Settled
+    going_on: date | None = None
     foreign: set[str] = field(default_factory=set)
 
     def book(self, market: SessionMarket | None) -> None:
@@ -133,6 +136,7 @@ class _Settling:
         with self.ledger.read() as tx:
             ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, _MAY_BE_AT_BROKER)}
             last = settled(tx, self.run.book)
+            begun = market is not None and market.session == self.going_on == applied(tx, self.run.book)
         until = market.session if market is not None else last
         # Orders before fills: when an order is seen to be over, all its fills are there to be read.
         theirs = self.broker.orders(sorted(ours)) if ours else {}
@@ -144,7 +148,7 @@ class _Settling:
             fills = self._unbooked(min(short))
         # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
         due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.session))
-        if market is None and not due and not _has_news(ours, theirs):
+        if (market is None or begun) and not due and not _has_news(ours, theirs):
             return
         part = LATE if market is None else str(market.session)
         children = self._require_ordered(ours, theirs, part)
@@ -184,12 +188,14 @@ class _Settling:
         if market is not None:
             # A late fill of an earlier session was held when the rights of this one were cut off.
             self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, now)
-            charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, now)
+            begun = applied(tx, self.run.book)
+            if begun is None or begun < market.session:  # else a slot of the session has done it
+                charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, now)
             self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, now)
             fills = tuple(fill for fill in fills if fill.session == market.session)
         self._fill(tx, fills, ours, slippage, now)
         self._end(tx, theirs, now)
-        if market is not None:
+        if market is not None and market.session != self.going_on:
             record_settlement(tx, self.run.book, market.session, self.run.run_id, now)
             self.result.sessions = (*self.result.sessions, market.session)
         if market is not None or slippage.any:

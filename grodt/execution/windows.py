@@ -11,20 +11,25 @@ from grodt.orders.order import Order
 from grodt.risk.check import Check
 from grodt.risk.controls import SESSION_WINDOW, Evaluation, session_window
 from grodt.sessions import Calendar
+from grodt.slots import Slot
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Windows:
-    """The windows of a book's orders at its broker, each looked up once."""
+    """The windows of a book's orders at its broker, each looked up once. Those of a slot are sent while it may begin, and not later."""
 
     calendar: Calendar
     hours: SendingHours
+    slot: Slot | None = None
     _known: dict[tuple[date, str], Window | None] = field(default_factory=dict)
 
     def of(self, session: date, time_in_force: str) -> Window | None:
         """The window of orders decided in a session; see `SendingHours.window`."""
+        if self.slot is not None:
+            own = time_in_force == "day" and session == self.slot.session
+            return Window(self.slot.at, self.slot.starts_by) if own else None
         key = (session, time_in_force)
         if key not in self._known:
             self._known[key] = self.hours.window(self.calendar, session, time_in_force)

@@ -59,13 +59,14 @@ def minute_quarantine_path(source: str, symbols: Iterable[str], start: date, end
     return _chunk_path("quarantine_1m", source, symbols, start, end, year)
 
 
-def export_path(table: str, book: str, session: date) -> str:
-    """Path of what one cycle of a book exports to a table.
+def export_path(table: str, book: str, session: date, slot: str = "") -> str:
+    """Path of what one cycle of a book exports to a table; slots of one session have a file each.
 
     Raises:
         ConfigError: the book's name cannot name a folder.
     """
-    return f"{table}/{_folder(book, 'book')}/{session.year:04d}/{session.isoformat()}.parquet"
+    name = f"{session.isoformat()}-{_folder(slot, 'slot')}" if slot else session.isoformat()
+    return f"{table}/{_folder(book, 'book')}/{session.year:04d}/{name}.parquet"
 
 
 def merged_path(folder: str, first: date, last: date, digests: Iterable[str]) -> str:

@@ -176,12 +176,12 @@ class Signals(dy.Schema):
     """What each signal said of each symbol of the universe."""
 
     book = dy.String(primary_key=True, description="book")
-    session = dy.Date(primary_key=True, description="session the signal is computed at the close of")
+    session = dy.Date(primary_key=True, description="session the signal is computed at the close of, or within, at the slot in run_id")
     symbol = dy.String(primary_key=True, description="ticker")
     signal = dy.String(primary_key=True, description="name of the signal")
     value = _statistic("the signal's own value; null where history is too short", "see the signal", nullable=True)
     forecast = _statistic("scaled and capped, 1 is an average long", "1", nullable=True)
-    run_id = dy.String(description="the run that computed it")
+    run_id = dy.String(primary_key=True, description="the run that computed it")
 
 
 class Targets(dy.Schema):
@@ -196,7 +196,7 @@ class Targets(dy.Schema):
     current_quantity = dy.Int64(description="held at the close", metadata={"unit": "shares"})
     target_quantity = dy.Int64(description="wanted, whole lots", metadata={"unit": "shares"})
     reference_price = _statistic("price the quantity is computed at; null where none", "USD", nullable=True)
-    run_id = dy.String(description="the run that computed it")
+    run_id = dy.String(primary_key=True, description="the run that computed it")
 
 
 class Universe(dy.Schema):
@@ -211,7 +211,7 @@ class Universe(dy.Schema):
     price = _statistic("last close, raw; null where it was never traded", "USD", nullable=True)
     age = dy.Int64(min=0, description="sessions with a bar since it was listed", metadata={"unit": "sessions"})
     dollar_volume = _statistic("median of close · volume over the rules' window; null where no rule asks for it", "USD", nullable=True)
-    run_id = dy.String(description="the run that judged it")
+    run_id = dy.String(primary_key=True, description="the run that judged it")
 
     @dy.rule()
     def a_reason_or_eligible(cls) -> pl.Expr:
@@ -236,7 +236,7 @@ class Regimes(dy.Schema):
     override = dy.Bool(description="whether the book's configuration said what is in force")
     switched_off = dy.String(description="names of the signals that are off, with commas; empty where none is")
     reason = dy.String(description="why: override, or whose regime is what; empty where none is off and nothing is overridden")
-    run_id = dy.String(description="the run that measured it")
+    run_id = dy.String(primary_key=True, description="the run that measured it")
 
     @dy.rule()
     def off_has_a_reason(cls) -> pl.Expr:
@@ -264,21 +264,21 @@ class RiskChecks(dy.Schema):
     headroom = _statistic("limit less value; null where either is", "see the control", nullable=True)
     verdict = dy.Enum(["pass", "clip", "reject", "halt", "alert"], description="what followed")
     reason = dy.String(description="reason code and words; empty for a pass")
-    run_id = dy.String(description="the run that asked")
+    run_id = dy.String(primary_key=True, description="the run that asked")
 
 
 class Orders(dy.Schema):
-    """Orders of a session's decision with the state they have reached."""
+    """Orders that a session decided, at its close or in its slots, with the state they have reached."""
 
     client_order_id = dy.String(primary_key=True, description="our id, a pure function of book, cycle, symbol and leg")
     book = dy.String(description="book")
-    session = dy.Date(description="session of the decision; the order works in the next one")
+    session = dy.Date(description="session of the decision; the order works in the next one, or in what is left of this one")
     symbol = dy.String(description="ticker")
     side = dy.Enum(["buy", "sell"], description="side")
     quantity = dy.Int64(min=1, description="ordered", metadata={"unit": "shares"})
     order_type = dy.String(description="market")
     time_in_force = dy.String(
-        description="opg: at the next session's open, or not at all; a paper account fills by its own terms, docs/costs.md"
+        description="opg: at the next session's open, or not at all; day: to the close; a paper account: by its own terms, docs/costs.md"
     )
     reference_price = _money("price the decision was made at")
     state = dy.String(description="state reached, see docs/glossary.md")
@@ -349,9 +349,9 @@ class Equity(dy.Schema):
 class Runs(dy.Schema):
     """One row per cycle: what it did and what it rested on."""
 
-    run_id = dy.String(primary_key=True, description="book, kind and session of the cycle")
+    run_id = dy.String(primary_key=True, description="book, kind, session and slot of the cycle")
     book = dy.String(description="book")
-    kind = dy.String(description="eod")
+    kind = dy.String(description="eod or intraday")
     session = dy.Date(description="session")
     outcome = dy.String(description="done or halted")
     attempts = dy.Int64(min=1, description="how often it was started")

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from grodt.errors import ConfigError, HaltActive, NotFound
-from grodt.ledger.marks import latest_mark
+from grodt.ledger.slot_marks import latest_value
 from grodt.ledger.tables_halts import halts
 from grodt.ledger.transaction import Read, Write
 
@@ -182,10 +182,10 @@ def end_halts(tx: Write, ended: Iterable[Halt], *, reason: str, author: str, now
     """
     _require_words(reason, author)
     for each in ended:
-        mark = latest_mark(tx, each.book) if each.control == LOSS else None
+        found = latest_value(tx, each.book) if each.control == LOSS else None
         _end(tx, each, at=now, reason=reason, author=author)
-        if mark is not None:
-            marked = {"mark_session": mark.session, "mark_equity": mark.equity}
+        if found is not None:
+            marked = {"mark_session": found[0].session, "mark_equity": found[0].equity}
             tx.connection.execute(update(halts).where(halts.c.halt_id == each.halt_id).values(marked))
 
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
 from grodt.errors import ConfigError
 from grodt.lake.manifest import Snapshot
 from grodt.ledger.stages import StageRun, stage_ended, stage_started, stages_of
 from grodt.ledger.tables import baskets, run_attempts, runs, stage_runs
 from grodt.ledger.transaction import Read, Write
+from grodt.slots import CLOSE
 
 __all__ = [
     "Attempt",
@@ -22,11 +23,14 @@ __all__ = [
     "close_run",
     "end_attempt",
     "find_run",
+    "later_slot",
+    "latest_close",
     "latest_done",
     "open_run",
     "pin_limits",
     "pin_snapshot",
     "run_id",
+    "runs_in",
     "runs_of",
     "stage_ended",
     "stage_started",
@@ -86,7 +90,7 @@ class Attempt:
 
 
 def run_id(book: str, kind: str, session: date, slot: str = "") -> str:
-    """The id of a cycle, such as `demo-eod-2026-11-20`."""
+    """The id of a cycle, such as `demo-eod-2026-11-20` or `demo-intraday-2026-11-20-1030`."""
     return f"{book}-{kind}-{session.isoformat()}" + (f"-{slot}" if slot else "")
 
 
@@ -206,9 +210,20 @@ def find_run(tx: Read, run_id: str) -> Run | None:
 
 
 def latest_done(tx: Read, book: str, kind: str) -> Run | None:
-    """The done run of the latest session."""
+    """The done run of the latest session, and of the latest slot in it."""
     found = _runs(tx, runs.c.book == book, runs.c.kind == kind, runs.c.state == "done", limit=1)
     return found[0] if found else None
+
+
+def latest_close(tx: Read, book: str) -> Run | None:
+    """The done run that valued the book at the close of the latest session: an end of day, or the close of an intraday book."""
+    found = _runs(tx, runs.c.book == book, runs.c.slot.in_(["", CLOSE]), runs.c.state == "done", limit=1)
+    return found[0] if found else None
+
+
+def runs_in(tx: Read, book: str, session: date) -> tuple[Run, ...]:
+    """The runs of a book in one session, the latest slot first."""
+    return _runs(tx, runs.c.book == book, runs.c.session == session)
 
 
 def unfinished(tx: Read, book: str, kind: str) -> tuple[Run, ...]:
@@ -218,14 +233,14 @@ def unfinished(tx: Read, book: str, kind: str) -> tuple[Run, ...]:
 
 def abandoned_before(tx: Read, run: Run) -> tuple[Run, ...]:
     """Runs of its book and kind that were abandoned between the last done one and it, earliest session first."""
-    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session)
+    mine = _before(run)
     done = select(func.max(runs.c.session)).where(*mine, runs.c.state == "done").scalar_subquery()
-    since = or_(done.is_(None), runs.c.session > done)
+    since = or_(done.is_(None), runs.c.session > done, and_(runs.c.session == done, runs.c.slot != ""))
     return _runs(tx, *mine, runs.c.state == "abandoned", since)[::-1]
 
 
 def done_before(tx: Read, run: Run) -> date | None:
-    """The last session before it in which a run of its book and kind was done; None: there is none."""
+    """The last session before its own in which a run of its book and kind was done; None: there is none."""
     mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
     last: date | None = tx.connection.execute(select(func.max(runs.c.session)).where(*mine)).scalar_one()
     return last
@@ -233,10 +248,9 @@ def done_before(tx: Read, run: Run) -> date | None:
 
 def unchanged_before(tx: Read, run: Run) -> int:
     """Done runs of its book and kind just before it that had its configuration and code: how often these have been at work."""
-    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
-    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version, runs.c.code_hash != run.code_hash)
-    changed = tx.connection.execute(select(func.max(runs.c.session)).where(*mine, other)).scalar_one()
-    since = () if changed is None else (runs.c.session > changed,)
+    mine = (*_before(run), runs.c.state == "done")
+    changed = _last_other(tx, run)
+    since = () if changed is None else (_after(changed),)
     return int(tx.connection.execute(select(func.count()).select_from(runs).where(*mine, *since)).scalar_one())
 
 
@@ -250,12 +264,17 @@ class Identity:
 
 def identity_of(tx: Read, run: Run) -> Identity:
     """Since when what decides in a run has been at work, among the done runs of its book and kind."""
-    mine = (runs.c.book == run.book, runs.c.kind == run.kind, runs.c.session < run.session, runs.c.state == "done")
-    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version, runs.c.code_hash != run.code_hash)
-    before = _runs(tx, *mine, other, limit=1)
-    after = (runs.c.session > before[0].session,) if before else ()
+    mine = (*_before(run), runs.c.state == "done")
+    before = _last_other(tx, run)
+    after = () if before is None else (_after(before),)
     since = tx.connection.execute(select(func.min(runs.c.session)).where(*mine, *after)).scalar_one()
-    return Identity(since or run.session, before[0] if before else None)
+    return Identity(since or run.session, before)
+
+
+def later_slot(tx: Read, run_id: str, book: str, kind: str, session: date, slot: str) -> Run | None:
+    """A run of a later slot of the same session, other than the one of that id."""
+    found = _runs(tx, runs.c.book == book, runs.c.kind == kind, runs.c.session == session, runs.c.slot > slot, runs.c.run_id != run_id)
+    return found[0] if found else None
 
 
 def runs_of(tx: Read, book: str, limit: int) -> tuple[Run, ...]:
@@ -267,6 +286,23 @@ def attempts_of(tx: Read, run_id: str) -> tuple[Attempt, ...]:
     """Every attempt at a run, first one first."""
     query = select(run_attempts).where(run_attempts.c.run_id == run_id).order_by(run_attempts.c.attempt)
     return tuple(Attempt(**row._mapping) for row in tx.connection.execute(query))
+
+
+def _before(run: Run) -> tuple[ColumnElement[bool], ...]:
+    """Of its book and kind, and of an earlier session or of an earlier slot of its own."""
+    earlier = or_(runs.c.session < run.session, and_(runs.c.session == run.session, runs.c.slot < run.slot))
+    return runs.c.book == run.book, runs.c.kind == run.kind, earlier
+
+
+def _after(run: Run) -> ColumnElement[bool]:
+    return or_(runs.c.session > run.session, and_(runs.c.session == run.session, runs.c.slot > run.slot))
+
+
+def _last_other(tx: Read, run: Run) -> Run | None:
+    """The last done run before it that had another configuration or code."""
+    other = or_(runs.c.config_hash != run.config_hash, runs.c.code_version != run.code_version, runs.c.code_hash != run.code_hash)
+    found = _runs(tx, *_before(run), runs.c.state == "done", other, limit=1)
+    return found[0] if found else None
 
 
 def _start_attempt(tx: Write, run_id: str, attempt: int, flow_run_id: str, fence: int, now: datetime) -> Run:

@@ -17,7 +17,8 @@ _OF_BOOK = "(:book IS NULL OR o.book = :book)"
 def check_ids(tx: Read, book: str | None) -> Found:
     """Each id is that of its intent, and no two orders are one at the broker."""
     query = f"""
-        SELECT o.client_order_id, o.book, b.kind, o.session, o.symbol FROM orders AS o JOIN baskets AS b ON b.run_id = o.run_id
+        SELECT o.client_order_id, o.book, b.kind, o.session, r.slot, o.symbol FROM orders AS o
+        JOIN baskets AS b ON b.run_id = o.run_id JOIN runs AS r ON r.run_id = o.run_id
         WHERE {_OF_BOOK} ORDER BY o.client_order_id
     """
     twice = f"""
@@ -27,7 +28,7 @@ def check_ids(tx: Read, book: str | None) -> Found:
 
     def wrong() -> Iterator[str]:
         for row in _rows(tx, query, book):
-            if not is_id_of(row.client_order_id, row.book, row.kind, row.session.replace("-", ""), row.symbol):
+            if not is_id_of(row.client_order_id, row.book, row.kind, row.session.replace("-", "") + row.slot, row.symbol):
                 yield f"order {row.client_order_id} is not an id of {row.symbol} in book {row.book}, {row.kind} of session {row.session}"
         for row in _rows(tx, twice, book):
             yield f"orders {row.one} and {row.other} of book {row.book} are one order at the broker, {row.venue_order_id}"

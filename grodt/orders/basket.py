@@ -89,20 +89,21 @@ class Basket:
         return self
 
 
-def build_basket(approved: Iterable[Approved], *, book: str, kind: str, session: date, run_id: str) -> Basket:
+def build_basket(approved: Iterable[Approved], *, book: str, kind: str, session: date, run_id: str, slot: str = "") -> Basket:
     """The basket of what risk approved.
 
     Args:
         approved: at most one quantity per symbol, in any order.
         book: of the cycle.
-        kind: of the cycle, `eod`.
+        kind: of the cycle, `eod` or `intraday`.
         session: of the cycle.
         run_id: of the cycle.
+        slot: of the cycle; "" at the end of a day.
 
     Raises:
         ValueError: a symbol is there twice, or two symbols come to one client order id.
     """
-    orders = sorted((Order.of(one, book, kind, session) for one in approved), key=_sending_order)
+    orders = sorted((Order.of(one, book, kind, session, slot) for one in approved), key=_sending_order)
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")

@@ -22,12 +22,12 @@ class Side(StrEnum):
     SELL = "sell"
 
 
-def client_order_id(book: str, kind: str, session: date, symbol: str, leg: int = 0) -> str:
+def client_order_id(book: str, kind: str, session: date, symbol: str, leg: int = 0, slot: str = "") -> str:
     """Our id of an order: a pure function of (book, cycle, symbol, leg), at most 48 characters.
 
     Readable while it fits; else its tail is a hash of the whole, so that two long names never meet.
     """
-    return _id(book, kind, f"{session:%Y%m%d}", symbol, leg)
+    return _id(book, kind, f"{session:%Y%m%d}{slot}", symbol, leg)
 
 
 def is_id_of(text: str, book: str, kind: str, day: str, symbol: str) -> bool:
@@ -36,7 +36,7 @@ def is_id_of(text: str, book: str, kind: str, day: str, symbol: str) -> bool:
     Args:
         text: said to be it.
         book, kind, symbol: as `client_order_id` has them.
-        day: the session as YYYYMMDD.
+        day: the session as YYYYMMDD, and the slot after it.
     """
     leg = text.rpartition("-")[2]
     if leg.isdecimal() and len(leg) <= _LEG_DIGITS:
@@ -55,7 +55,7 @@ def _id(book: str, kind: str, day: str, symbol: str, leg: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A market order for the next session's open.
+    """A market order for the next session's open, or one of a slot, for what is left of its session.
 
     Attributes:
         client_order_id: ours.
@@ -63,7 +63,8 @@ class Order:
         symbol: ticker.
         side, quantity: whole shares > 0.
         reference_price: price the decision was made at, in micros.
-        order_type, time_in_force: market, opg (at the open, or not at all; a paper account fills by its own terms).
+        order_type: market.
+        time_in_force: opg (at the next open, or not at all; a paper account fills by its own terms), or day (from now to the close).
     """
 
     client_order_id: str
@@ -77,23 +78,25 @@ class Order:
     time_in_force: str = "opg"
 
     @classmethod
-    def of(cls, approved: Approved, book: str, kind: str, session: date) -> "Order":
+    def of(cls, approved: Approved, book: str, kind: str, session: date, slot: str = "") -> "Order":
         """The order for an approved quantity. There is no other way from a decision to an order.
 
         Args:
             approved: signed quantity that passed risk; never zero.
             book: of the cycle.
-            kind: of the cycle, `eod`.
+            kind: of the cycle, `eod` or `intraday`.
             session: of the cycle.
+            slot: of the cycle; "" at the end of a day.
         """
         return cls(
-            client_order_id=client_order_id(book, kind, session, approved.symbol),
+            client_order_id=client_order_id(book, kind, session, approved.symbol, slot=slot),
             book=book,
             session=session,
             symbol=approved.symbol,
             side=Side.BUY if approved.quantity > 0 else Side.SELL,
             quantity=ApprovedQuantity(abs(approved.quantity)),
             reference_price=approved.reference_price,
+            time_in_force="day" if slot else "opg",
         )
 
     @classmethod

@@ -18,16 +18,19 @@ from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of
-from grodt.ledger.runs import Run
+from grodt.ledger.runs import Run, run_id
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
 from grodt.risk.limit_values import GROUP_WEIGHT, RULES, Key
 from grodt.signals.gate_evidence import MARKET
+from grodt.slots import CLOSE
 
 type Facts = dict[str, Any]
 
 _EXPORTS = ("signals", "targets", "positions")
 _REGIMES = "regimes"
+#: Bars at the end of a day, and at a slot.
+_BARS = ("bars_1d", "bars_1m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Explanation:
     position: list[Facts]
 
 
-def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datetime) -> Explanation:
+def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datetime, within: datetime | None = None) -> Explanation:
     """The chain of a symbol in a run.
 
     Args:
@@ -72,23 +75,24 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datet
         source: whose bars its book reads.
         symbol: the ticker.
         now: instant, which says whether what waits has expired.
+        within: instant of its slot; None at the end of a day.
 
     Raises:
         DataError: a file of the chain is missing or altered.
     """
-    seen = snapshot(tx, run.snapshot_version, tables=("bars_1d", "corporate_actions")) if run.snapshot_version is not None else None
+    seen = snapshot(tx, run.snapshot_version, tables=(*_BARS, "corporate_actions")) if run.snapshot_version is not None else None
     exports = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"))
-    exported = {table: _rows(lake, exports, table, run.book, run.session, symbol) for table in _EXPORTS}
+    exported = {table: _own(_rows(lake, exports, table, run.book, run.session, symbol), run) for table in _EXPORTS}
     checks = evidence_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
     return Explanation(
         run=_run(run),
-        bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol),
+        bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol, within),
         quarantine=_rows(lake, exports, "quarantine", source, run.session, symbol),
         actions=[] if seen is None else _rows(lake, seen, "corporate_actions", source, run.session, symbol),
         regimes=[
             {"of": of, **row}
             for of, name in (("market", MARKET), (symbol, symbol))
-            for row in _rows(lake, exports, _REGIMES, run.book, run.session, name)
+            for row in _own(_rows(lake, exports, _REGIMES, run.book, run.session, name), run)
         ],
         signals=exported["signals"],
         target=exported["targets"],
@@ -105,6 +109,7 @@ def _run(run: Run) -> Facts:
         "run_id": run.run_id,
         "book": run.book,
         "session": run.session,
+        "slot": run.slot or None,
         "state": run.state,
         "attempts": run.attempts,
         "snapshot": pinned,
@@ -142,14 +147,21 @@ def _rows(lake: Lake, seen: Snapshot, table: str, owner: str, session: date, sym
     return [{name: value for name, value in row.items() if name not in ("book", "source", "symbol")} for row in found.to_dicts()]
 
 
-def _bars(lake: Lake, seen: Snapshot, source: str, session: date, symbol: str) -> list[Facts]:
-    """The bar with the path, digest and run of its file."""
-    for file in seen.of("bars_1d", source):
+def _bars(lake: Lake, seen: Snapshot, source: str, session: date, symbol: str, within: datetime | None) -> list[Facts]:
+    """The session's bar, or the last minute before a slot, with the path, digest and run of its file."""
+    found = []
+    for file in seen.of(_BARS[within is not None], source):
         if _may_hold(file, session):
-            rows = _rows(lake, replace(seen, files=(file,)), "bars_1d", source, session, symbol)
-            if rows:
-                return [{**rows[0], "file": file.path, "sha256": file.sha256, "run_id": file.run_id}]
-    return []
+            rows = _rows(lake, replace(seen, files=(file,)), file.table, source, session, symbol)
+            found += [{**row, "file": file.path, "sha256": file.sha256, "run_id": file.run_id} for row in rows]
+    if within is None:
+        return found[:1]
+    return sorted((row for row in found if row["start"] < within), key=lambda row: row["start"])[-1:]
+
+
+def _own(rows: list[Facts], run: Run) -> list[Facts]:
+    """Of what was exported for a session, what is of a slot, where the run is one; its positions are those of the close."""
+    return [row for row in rows if not run.slot or row["run_id"] in (run.run_id, run_id(run.book, run.kind, run.session, CLOSE))]
 
 
 def _may_hold(file: LakeFile, session: date) -> bool:

@@ -33,22 +33,27 @@ from grodt.reports.frames import (
 )
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.gate_evidence import regimes_frame
+from grodt.slots import CLOSE
 from grodt.targets.quantities import Targets
 from grodt.targets.universe import Eligibility
+
+#: Tables of which a session has one file, whatever slots it has.
+_BY_SESSION = ("orders", "fills", "positions", "equity")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decided:
     """What a run found and decided, beyond what the ledger keeps.
 
-    `judged` is what the universe rules said, with the instruments' ids in the order of its symbols; None for a book without rules.
+    A slot's mark and holdings are not exported: those of the session's close are. The close decides nothing, and has neither forecasts nor
+    targets. `judged` is what the universe rules said, with the instruments' ids in the order of its symbols; None for a book without rules.
     """
 
     mark: Mark
     holdings: dict[str, Holding]
     closes: dict[str, Close]
-    forecasts: Forecasts
-    targets: Targets
+    forecasts: Forecasts | None
+    targets: Targets | None
     judged: tuple[Eligibility, tuple[str, ...]] | None = None
 
 
@@ -83,18 +88,17 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         checks = evidence_of(tx, run.run_id)
         change = told_in_report(tx, run, checks)
     cycle = Cycle(run.book, run.session, run.run_id)
-    own = {
-        "risk_checks": checks,
-        "signals": signals_frame(cycle, decided.forecasts),
-        "targets": targets_frame(cycle, decided.forecasts, decided.targets),
-        "positions": positions_frame(cycle, decided.holdings, decided.closes, decided.mark.equity),
-        "equity": equity_frame(decided.mark, run.run_id),
-        "runs": runs_frame(run, "done", figures, now),
-    }
+    own = {"risk_checks": checks, "runs": runs_frame(run, "done", figures, now)}
+    if decided.forecasts is not None and decided.targets is not None:
+        own["signals"] = signals_frame(cycle, decided.forecasts)
+        own["targets"] = targets_frame(cycle, decided.forecasts, decided.targets)
+    if run.slot in ("", CLOSE):
+        own["positions"] = positions_frame(cycle, decided.holdings, decided.closes, decided.mark.equity)
+        own["equity"] = equity_frame(decided.mark, run.run_id)
     if decided.judged is not None:
         judged, instruments = decided.judged
         own["universe"] = universe_frame(cycle, instruments, judged)
-    if decided.forecasts.gates is not None:
+    if decided.forecasts is not None and decided.forecasts.gates is not None:
         own["regimes"] = regimes_frame(run.book, run.session, run.run_id, decided.forecasts.gates)
     equity = {("equity", each.session): equity_frame(mark, each.run_id) for each, mark in marks if mark is not None}
     return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()}, change)
@@ -121,5 +125,5 @@ def close(ledger: Ledger, lease: Lease | None, lake: Lake, run: Run, exported: E
 def _write(lake: Lake, run: Run, frames: dict[tuple[str, date], pl.DataFrame], now: datetime) -> Iterable[LakeFile]:
     for (table, session), frame in sorted(frames.items()):
         if frame.height:
-            path = export_path(table, run.book, session)
+            path = export_path(table, run.book, session, run.slot if table not in _BY_SESSION else "")
             yield lake.write(table, path, frame, source=run.book, known_at=now, run_id=run.run_id)

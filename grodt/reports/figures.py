@@ -8,8 +8,10 @@ from grodt.ledger.fills import fills_of
 from grodt.ledger.marks import mark_of
 from grodt.ledger.orders import orders_of
 from grodt.ledger.runs import Run, attempts_of, stages_of
+from grodt.ledger.slot_marks import slot_mark_of
 from grodt.ledger.unit import Read
 from grodt.money import Micros, decimal
+from grodt.slots import CLOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Figures:
         signals: symbols with a forecast.
         orders: in its basket.
         fills: booked by it.
-        positions: held at the close.
-        equity: at the close, micros.
+        positions: held at the close, or at the slot.
+        equity: at the close, or at the slot, micros.
         breaks: open for the book.
         seconds: of its attempts together.
     """
@@ -46,7 +48,8 @@ class Figures:
 def figures_of(tx: Read, run: Run, quarantined: int = 0) -> Figures:
     """A run's figures as the ledger has them. Rows of a stage are those of its last finished try."""
     rows = {stage.stage: stage.rows for stage in stages_of(tx, run.run_id) if stage.outcome == "done"}
-    mark = mark_of(tx, run.book, run.session)
+    at_close = run.slot in ("", CLOSE)
+    mark = mark_of(tx, run.book, run.session) if at_close else slot_mark_of(tx, run.book, run.session, run.slot)
     seconds = sum((each.ended_at - each.started_at).total_seconds() for each in attempts_of(tx, run.run_id) if each.ended_at)
     return Figures(
         run_id=run.run_id,

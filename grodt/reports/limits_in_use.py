@@ -12,9 +12,10 @@ from grodt.execution.throttle import most_at_once
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import last_armed
 from grodt.ledger.limits import InForce, LimitChange
-from grodt.ledger.marks import Mark, latest_mark
+from grodt.ledger.marks import Mark
 from grodt.ledger.orders import rejects_in_a_row, sendings
 from grodt.ledger.runs import Run, runs_of
+from grodt.ledger.slot_marks import latest_value
 from grodt.ledger.transaction import Read
 from grodt.risk.limit_values import GROUP_WEIGHT, OF_SYMBOLS, RULES, Key, Value, values_of
 
@@ -68,7 +69,8 @@ def limits_in_use(tx: Read, book: str, in_force: InForce) -> LimitsInUse:
     judged = [(run, checks) for run in runs_of(tx, book, _LOOKED_AT) if not (checks := checks_of(tx, run.run_id)).is_empty()]
     run, checks = judged[0] if judged else (None, checks_of(tx, ""))
     counted = _sent(tx, run) if run is not None else {}
-    mark = latest_mark(tx, book)
+    valued = latest_value(tx, book)
+    mark = valued[0] if valued is not None else None
     values = values_of(in_force.limits)
     found = []
     for key, value in values.items():

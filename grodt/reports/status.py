@@ -8,12 +8,13 @@ from grodt.ledger.acts import in_words, still_waiting
 from grodt.ledger.breaks import open_breaks
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import Halt, active
-from grodt.ledger.marks import Mark, latest_mark
+from grodt.ledger.marks import Mark
 from grodt.ledger.orders import orders_in
 from grodt.ledger.overrides import overrides_in_force, what_is_asked
 from grodt.ledger.postings import settled
 from grodt.ledger.requests import waiting
 from grodt.ledger.runs import Run, runs_of
+from grodt.ledger.slot_marks import latest_value
 from grodt.ledger.transaction import Read
 from grodt.ledger.versions import Expected, expected_version
 from grodt.money import decimal
@@ -30,6 +31,7 @@ class Status:
         run: its last one; None where it has none.
         settled_through: the last session whose fills are booked.
         mark: its latest valuation.
+        mark_slot: of which slot of its session; "" of a close.
         changed: what is new in configuration or code; "" without a run.
         reduced_cycles: for how many more cycles caps are reduced because of it.
         expected: which version of GRODT it is to be run by.
@@ -44,6 +46,7 @@ class Status:
     run: Run | None
     settled_through: date | None
     mark: Mark | None
+    mark_slot: str
     changed: str
     reduced_cycles: int
     expected: Expected | None
@@ -69,6 +72,7 @@ class Status:
             "expected_version": self.expected.version if self.expected else None,
             "overrides": list(self.overrides),
             "mark_session": mark.session if mark else None,
+            "mark_slot": self.mark_slot or None,
             "equity": decimal(mark.equity) if mark else None,
             "cash": decimal(mark.cash) if mark else None,
             "gross_exposure": mark.gross if mark else None,
@@ -96,11 +100,13 @@ def status_of(tx: Read, book: str, now: datetime, break_age_days: int | None) ->
     changed, left = ("", 0) if run is None else (what_changed(tx, run), cycles_left(checks_of(tx, run.run_id)))
     left -= left > 0 and run is not None and run.state == "done"  # the last run was one of them
     breaks = open_breaks(tx, book)
+    valued = latest_value(tx, book)
     return Status(
         book=book,
         run=run,
         settled_through=settled(tx, book),
-        mark=latest_mark(tx, book),
+        mark=valued[0] if valued is not None else None,
+        mark_slot=valued[1] if valued is not None else "",
         changed=changed,
         reduced_cycles=left,
         expected=expected_version(tx, book),

@@ -93,9 +93,9 @@ class Environment:
         """Folder of the JSON log."""
         return self.home / "logs"
 
-    def report_file(self, book: str, session: date) -> Path:
+    def report_file(self, book: str, session: date, slot: str = "") -> Path:
         """The report of one cycle."""
-        return self.reports / book / f"{session}.md"
+        return self.reports / book / (f"{session}-{slot}.md" if slot else f"{session}.md")
 
     def tear_sheet_file(self, book: str) -> Path:
         """The book's tear sheet, up to its last cycle; its numbers stand beside it."""

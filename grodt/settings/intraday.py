@@ -83,6 +83,8 @@ class IntradayConfig(BaseModel):
         of_this_place(self.rule)
         if _minutes(self.every) % _minutes(self.bars):
             raise ValueError(f"every {self.every} is no multiple of bars {self.bars}; a slot must be the end of a bar")
+        if self.stops is not None and self.flat_by is None:
+            raise ValueError("stops are watched within one session, from its first slot to flat_by; give flat_by too")
         return self
 
     def rule(self) -> SlotRule:

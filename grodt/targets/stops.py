@@ -119,8 +119,7 @@ def stop_sizes(
     farthest = np.maximum(entry, tick) >= _FARTHEST
     if farthest.any():
         raise DataError(f"{symbols[int(farthest.argmax())]}: price or tick does not fit 61 bits of micros; check price and tick")
-    below, above = (entry - reach) // tick * tick, -((-entry - reach) // tick) * tick
-    stop = np.where(long, below, above)
+    stop = _stops(long, entry, reach, tick)
     distance = np.abs(entry - stop)
     usable &= (distance > 0) & (stop > 0)
 
@@ -136,6 +135,25 @@ def stop_sizes(
         shares = lots_within(np.array(scaled, dtype=np.int64), entry, lot)
     traded = shares > 0
     return StopSizes(symbols, np.where(long, shares, -shares), np.where(traded, stop, 0), shares * distance)
+
+
+def stop_prices(symbols: tuple[str, ...], *, long: BoolArray, entry: IntArray, atr: FloatArray, tick: IntArray, rule: StopRule) -> IntArray:
+    """The stop of trades that were entered, micros, (N,): the one that `stop_sizes` had when it was told that price and range.
+
+    Args:
+        symbols: whose.
+        long: whether it was bought, (N,).
+        entry: expected price of entry, micros, > 0, (N,).
+        atr: average true range at the entry, currency units, > 0, (N,).
+        tick: micros, at least 1, (N,).
+        rule: the parameters.
+    """
+    return _stops(long, entry, whole_micros(atr * rule.atr_multiple, "k · ATR", symbols), tick)
+
+
+def _stops(long: BoolArray, entry: IntArray, reach: IntArray, tick: IntArray) -> IntArray:
+    below, above = (entry - reach) // tick * tick, -((-entry - reach) // tick) * tick
+    return np.where(long, below, above)
 
 
 def _micros(amount: float, name: str) -> int:

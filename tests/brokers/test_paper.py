@@ -224,7 +224,7 @@ def test_an_order_for_an_open_that_has_passed_is_refused(broker: PaperBroker) ->
         ({"symbol": ""}, "not empty"),
         ({"reference_price": 0}, "above zero"),
         ({"order_type": "limit"}, "not taken"),
-        ({"time_in_force": "day"}, "not taken"),
+        ({"time_in_force": "gtc"}, "not taken"),
     ],
 )
 def test_a_malformed_order_is_refused_without_a_trace(broker: PaperBroker, change: dict[str, object], reason: str) -> None:

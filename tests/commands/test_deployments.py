@@ -16,8 +16,10 @@ from ruamel.yaml import YAML
 
 from flows.deployments import deployment, describe
 from flows.end_of_day import end_of_day
+from flows.intraday import intraday
 from grodt.settings.books import Books, load_books
 from tests.cycles.driver import Home
+from tests.cycles.intraday_world import within_home
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,3 +111,19 @@ class TestPrefectYaml:
     def test_its_schedules_are_those_of_no_other_book(self, demo: Books) -> None:
         file = YAML(typ="safe").load(ROOT / "deployments" / "prefect.yaml")
         assert [each["name"] for each in file["deployments"]] == [f"{name}-eod" for name in demo.books]
+
+
+def test_an_intraday_book_runs_at_its_slots_those_of_early_closes_too_and_then_its_close(tmp_path: Path) -> None:
+    books = within_home(tmp_path).books
+    made = deployment(load_books(books).book("within"))
+    assert made.name == "within-intraday"
+    assert made.flow_name == intraday.name
+    schedules = {each.slug: each for each in made.schedules or []}
+    crons = {slug: each.schedule.cron for slug, each in schedules.items() if isinstance(each.schedule, CronSchedule)}
+    assert crons == {
+        "slots-00": "0 12 * * 1-5",
+        "slots-30": "30 10,13 * * 1-5",
+        "slots-50": "50 12,15 * * 1-5",
+        "close": "30 17 * * 1-5",
+    }
+    assert schedules["close"].parameters == {"slot": "close"}

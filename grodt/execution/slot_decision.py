@@ -1,0 +1,202 @@
+"""What a slot decides: the book at the last prices of its session, by weights or by the distance of a stop."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from grodt.execution.decision import BookState, Closes, decide_targets
+from grodt.execution.slot_market import LastPrices
+from grodt.ledger.orders import orders_decided
+from grodt.ledger.runs import find_run
+from grodt.ledger.transaction import Read
+from grodt.money import MICROS_PER_UNIT
+from grodt.orders.order import Side
+from grodt.signals.forecasts import Forecasts
+from grodt.signals.indicators import atr as average_true_range
+from grodt.signals.panel import FloatArray, Panel
+from grodt.slots import Slot
+from grodt.targets.construction import Construction
+from grodt.targets.quantities import Targets
+from grodt.targets.stops import StopRule, stop_prices, stop_sizes
+
+#: Bars of the average true range (Wilder's 14).
+ATR_BARS = 14
+#: What a panel must have for stops.
+STOP_FIELDS = ("high", "low")
+_SESSIONS_PER_YEAR = 252.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A trade of this session: the order that opened the position.
+
+    Attributes:
+        at: instant of the slot that decided it.
+        quantity: signed shares that it was to come to.
+        reference_price: micros.
+    """
+
+    at: datetime
+    quantity: int
+    reference_price: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlotBasis:
+    """What a slot's targets rest on beside forecasts, state and closes.
+
+    Attributes:
+        slot: decided at.
+        panel: bars that had ended by then.
+        entries: trades that are on, by symbol; read where there are stops.
+        stops: how trades are sized and given up; None: by the construction alone.
+    """
+
+    slot: Slot
+    panel: Panel
+    entries: Mapping[str, Entry]
+    stops: StopRule | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlotTargets:
+    """Targets, and the symbols that were given up because their stop was touched."""
+
+    targets: Targets
+    stopped: tuple[str, ...] = ()
+
+
+def slot_closes(prices: LastPrices, panel: Panel) -> Closes:
+    """What a decision reads of the market at a slot. Ages are in slots, returns are those of bars."""
+    return Closes(prices.price, prices.micros, prices.age, panel.log_return)
+
+
+def decide_slot(closes: Closes, forecasts: Forecasts, state: BookState, construction: Construction, basis: SlotBasis) -> SlotTargets:
+    """Targets of a slot.
+
+    - By which the book is to be flat: nothing of anything.
+    - With stops: see `_by_stops`.
+    - Else as at the end of a day, over returns of bars: they are scaled by the root of bars a year over sessions a year, so that a
+      volatility target is one per year all the same.
+
+    Args:
+        closes: from `slot_closes`.
+        forecasts: at the slot.
+        state: what is held.
+        construction: the parameters; with stops, only `long_only` is read.
+        basis: of the slot.
+    """
+    if basis.slot.role == "flat":
+        nothing = np.zeros(len(state.symbols), dtype=np.int64)
+        return SlotTargets(Targets(state.symbols, np.zeros(len(nothing)), nothing, state.position.copy(), closes.price))
+    if basis.stops is not None:
+        return _by_stops(closes, forecasts, state, construction, basis, basis.stops)
+    annual = replace(closes, returns=closes.returns * np.sqrt(basis.panel.rows_per_year / _SESSIONS_PER_YEAR))
+    return SlotTargets(decide_targets(annual, forecasts, state, construction))
+
+
+def _by_stops(
+    closes: Closes, forecasts: Forecasts, state: BookState, construction: Construction, basis: SlotBasis, rule: StopRule
+) -> SlotTargets:
+    """Trades of a slot, each with the risk that the rule allows.
+
+    A position is given up where a bar since its entry has touched its stop, where the forecast is no longer on its side, and where the book
+    may not hold the symbol; the other side is entered in a later slot. Else it is held at the quantity that it was entered for, whatever
+    price and equity have become. A symbol that nothing is held in is entered in the direction of its forecast; see `stop_sizes` in
+    `grodt.targets.stops`. What has not traded within the slot is kept as it is. The stop is that of the entry: from the price and the
+    average true range of then.
+    """
+    symbols, held = state.symbols, state.position
+    tradable, eligible = closes.age == 0, state.in_universe
+    side = np.nan_to_num(np.sign(forecasts.combined), nan=0.0)
+    touched = _touched(state, basis, rule)
+    entered = np.array([_entered(basis.entries.get(symbol), int(quantity)) for symbol, quantity in zip(symbols, held, strict=True)])
+    keeps = (held != 0) & ~touched & (np.sign(held) == side) & eligible
+    kept = np.where(keeps, entered, 0)
+    kept = np.where(tradable, kept, held)
+    value = float(np.abs(kept * np.nan_to_num(closes.price, nan=0.0)).sum())
+    ranges = average_true_range(basis.panel.raw("high"), basis.panel.raw("low"), basis.panel.close, ATR_BARS)
+    new = stop_sizes(
+        symbols,
+        side=np.where(held == 0, side, 0.0),
+        price=closes.price,
+        atr=_last_known(ranges),
+        lot=state.lot,
+        tick=state.tick,
+        equity=state.equity / MICROS_PER_UNIT,
+        tradable=tradable & eligible & (held == 0),
+        shortable=np.zeros(len(symbols), dtype=np.bool_) if construction.long_only else state.shortable,
+        rule=rule,
+        held_value=value,
+    )
+    quantity = np.where(held == 0, new.quantity, kept)
+    weight = np.nan_to_num(quantity * closes.price / (state.equity / MICROS_PER_UNIT), nan=0.0)
+    stopped = tuple(symbol for symbol, hit in zip(symbols, touched & tradable, strict=True) if hit)
+    return SlotTargets(Targets(symbols, weight, quantity, held.copy(), closes.price), stopped)
+
+
+def _entered(entry: Entry | None, held: int) -> int:
+    """What the trade was to come to; what is held, where that is more or no trade of this session."""
+    if entry is None or np.sign(entry.quantity) != np.sign(held):
+        return held
+    return max(abs(entry.quantity), abs(held)) * int(np.sign(held))
+
+
+def _touched(state: BookState, basis: SlotBasis, rule: StopRule) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Whether a bar after the entry has touched the position's stop, (N,)."""
+    panel, found = basis.panel, np.zeros(len(state.symbols), dtype=np.bool_)
+    assert panel.ends is not None
+    at = [place for place, symbol in enumerate(state.symbols) if state.position[place] and symbol in basis.entries]
+    if not at:
+        return found
+    high, low = panel.raw("high"), panel.raw("low")
+    ranges = average_true_range(high, low, panel.close, ATR_BARS)
+    for place in at:
+        entry = basis.entries[state.symbols[place]]
+        row = int(np.searchsorted(panel.ends, np.datetime64(entry.at.replace(tzinfo=None), "us"), side="right"))
+        known = _last_known(ranges[:row, place : place + 1])
+        if np.isnan(known).any():
+            continue
+        long = state.position[place] > 0
+        one = slice(place, place + 1)
+        stop = stop_prices(
+            state.symbols[one],
+            long=np.array([long]),
+            entry=np.array([entry.reference_price], dtype=np.int64),
+            atr=known,
+            tick=state.tick[one],
+            rule=rule,
+        )[0]
+        since = (low if long else high)[row:, place] * MICROS_PER_UNIT
+        since = since[~np.isnan(since)]
+        found[place] = bool(since.size) and bool((since <= stop).any() if long else (since >= stop).any())
+    return found
+
+
+def _last_known(values: FloatArray) -> FloatArray:
+    """The last value of each column, (N,); NaN where there is none."""
+    last, found = np.full(values.shape[1], np.nan), ~np.isnan(values)
+    rows = len(values) - 1 - found[::-1].argmax(axis=0)
+    has = found.any(axis=0)
+    last[has] = values[rows[has], np.flatnonzero(has)]
+    return last
+
+
+def entries_of(tx: Read, book: str, session: date, zone: ZoneInfo) -> dict[str, Entry]:
+    """The trades of a session that are on: of each symbol, the order that took it from flat, by what its fills have come to since."""
+    orders = [(run.slot, each) for each in orders_decided(tx, book, session) if (run := find_run(tx, each.run_id)) is not None]
+    position: dict[str, int] = {}
+    entries: dict[str, Entry] = {}
+    for name, each in sorted(orders, key=lambda pair: pair[0]):
+        order, sign = each.order, 1 if each.order.side is Side.BUY else -1
+        before = position.get(order.symbol, 0)
+        if before == 0:
+            at = datetime.combine(session, time.fromisoformat(name), zone).astimezone(UTC)
+            entries[order.symbol] = Entry(at, sign * order.quantity, order.reference_price)
+        position[order.symbol] = before + sign * each.booked_quantity
+        if position[order.symbol] == 0:
+            entries.pop(order.symbol, None)
+    return entries

@@ -1,0 +1,54 @@
+"""What a slot, or the close, of an intraday book did, in words and small tables."""
+
+import polars as pl
+
+from grodt.execution.approving import Answer
+from grodt.execution.marking import Marked
+from grodt.ledger.runs import Run
+from grodt.money import decimal
+from grodt.reports.export import Exported
+from grodt.reports.markdown import table
+from grodt.reports.summary import ORDER_COLUMNS, RISK_COLUMNS, orders_rows, risk_rows
+
+
+def slot_summary(run: Run, exported: Exported, marked: Marked, *, snapshot: str, links: dict[str, str], basket: Answer | None) -> str:
+    """A slot in Markdown: figures, the session's orders so far, what risk changed, what is held.
+
+    Args:
+        run: the cycle.
+        exported: its figures and tables.
+        marked: what it was worth.
+        snapshot: the data it read.
+        links: name and place of lake, ledger and report.
+        basket: what was said of it; None at the close.
+    """
+    figures, mark = exported.figures, marked.mark
+    held: list[list[object]] = [
+        [symbol, f"{each.quantity:,}", f"{marked.closes[symbol].price / 1e6:,.4f}"] for symbol, each in sorted(marked.holdings.items())
+    ]
+    parts = [
+        f"# {run.book} · {run.session} {run.slot} · {figures.state}",
+        f"Equity **{decimal(figures.equity):,.2f} USD**, {decimal(mark.profit):+z,.2f} in this session, drawdown {mark.drawdown:z.2%} from "
+        f"{decimal(mark.high_water_mark):,.2f}. Exposure {mark.gross:.1%} gross, {mark.net:z.1%} net.",
+        table(
+            ["symbols with a bar", "with a forecast", "orders", "fills", "positions", "open breaks"],
+            [[figures.bars, figures.signals, figures.orders, figures.fills, figures.positions, figures.breaks]],
+        ),
+        *([f"**{exported.change}**"] if exported.change else []),
+        *([f"**Approval**: {basket}."] if basket is not None and basket.request is not None else []),
+        *_section("Orders of this session, largest first", ORDER_COLUMNS, orders_rows(exported, run.session)),
+        *_section("What risk clipped, refused or halted", RISK_COLUMNS, _changed(exported, run)),
+        *_section("Held", ["symbol", "quantity", "price"], held),
+        f"Run `{figures.run_id}`, data `{snapshot}`.",
+        *(f"{name}: `{place}`" for name, place in links.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _changed(exported: Exported, run: Run) -> list[list[object]]:
+    frame = exported.frames.get(("risk_checks", run.session), pl.DataFrame())
+    return risk_rows(exported, run.session) if frame.height else []
+
+
+def _section(title: str, header: list[str], rows: list[list[object]]) -> list[str]:
+    return [f"## {title}", table(header, rows) if rows else "None."]
