@@ -43,7 +43,7 @@ class _Asked:
         self.parts = Parts(np.array(stretch.begin[: self.legs]), stretch.begin[self.legs])
         self.held = self.parts.sums(walked.left != 0)
         self.rows = np.array(stretch.rows) - stretch.row
-        self.equity: FloatArray = (walked.cash[: self.count] + book.receivable + walked.value[: self.count]).astype(np.float64)
+        self.equity: FloatArray = (walked.cash[: self.count] + book.receivable) + walked.value[: self.count]
         self.size = np.abs(walked.taken)
         self.sent = self.parts.sums(walked.taken != 0)
         self.ordered = self.sent > 0

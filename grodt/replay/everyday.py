@@ -3,7 +3,7 @@
 In such a session every order whose symbol trades fills wholly, no corporate action touches the book, and every control certainly passes.
 What is held and has no bar is valued at its last close and kept; an order in it expires. What a decision wants depends on the equity that
 the fills before it left, so decisions are taken one after the other, by the functions that a live cycle calls: `aims`, `inside_band`,
-`lots_within`, `affordable`, the fills' prices and commissions. Whether a session was such a one is asked afterwards, of the whole
+`lots_within`, `too_dear`, the fills' prices and commissions. Whether a session was such a one is asked afterwards, of the whole
 stretch. The first answer that is not certain ends it: what came before stands, and that session is gone through by itself, as if nobody
 had looked beyond it. A property test holds the two together.
 """
@@ -19,7 +19,7 @@ from grodt.replay.history import History, IntArray
 from grodt.replay.stretch import Stretch
 from grodt.replay.walked import EXACT, Book, Walked
 from grodt.replay.wanting import Wanting
-from grodt.risk.affording import affordable
+from grodt.risk.affording import spendable, too_dear
 from grodt.risk.glance import LESS
 from grodt.targets.construction import OPTIMISED
 
@@ -31,10 +31,8 @@ class _Parts:
     had: list[IntArray] = field(default_factory=list)
     wanted: list[IntArray] = field(default_factory=list)
     taken: list[IntArray] = field(default_factory=list)
-    filled: list[IntArray] = field(default_factory=list)
-    left: list[IntArray] = field(default_factory=list)
-    fees: list[IntArray] = field(default_factory=list)
     weight: list[float] = field(default_factory=list)
+    fees: list[IntArray] = field(default_factory=list)
 
 
 class Everyday:
@@ -73,33 +71,34 @@ class Everyday:
                 except DataError:
                     break  # the session by itself says what is wrong
                 taken = wanted = lots - had
-                bought, close = np.maximum(wanted, 0), stretch.close[part]
-                funds = cash + int(walked.paid[row - stretch.row])
-                if int(bought @ close) > funds * self._spendable:
-                    taken = affordable(wanted, had, close, funds, buffer)
-                    bought = np.maximum(taken, 0)
+                bought = np.maximum(wanted, 0)
+                cost = bought * stretch.close[part]
+                funds = cash + int(walked.paid[row - stretch.row]) if book.owed else cash
+                if int(cost.sum()) > funds * self._spendable:
+                    buys = cost.nonzero()[0]
+                    if len(beyond := buys[too_dear(cost[buys], spendable(funds, buffer))]):
+                        taken = wanted.copy()
+                        taken[beyond] = bought[beyond] = 0
                 filled = taken
                 if stretch.fails[leg]:
                     filled = np.where(stretch.base[part] > 0, taken, 0)
                     bought = np.maximum(filled, 0)
             else:
-                weight, filled = 0.0, np.zeros(len(had), dtype=np.int64)
+                weight, filled = 0.0, np.zeros_like(had)
                 wanted = taken = bought = filled
             now = had + filled
-            fees = self._fees(filled, stretch, part)
             parts.had.append(had)
             parts.wanted.append(wanted)
             parts.taken.append(taken)
-            parts.filled.append(filled)
-            parts.left.append(now)
-            parts.fees.append(fees)
             parts.weight.append(weight)
+            if self._pays:
+                parts.fees.append(self._fees(filled, stretch, part))
             begin, end = row + 1, stretch.held_until(leg)
             if begin == end:
                 break
             cash -= int(filled @ stretch.sell[part]) + int(bought @ stretch.spread[part])
             if self._pays:
-                cash -= int(fees.sum())
+                cash -= int(parts.fees[-1].sum())
             position[columns] = now
             first, last = begin - stretch.row, end - stretch.row
             if end == begin + 1 and leg + 1 < legs:
@@ -114,8 +113,6 @@ class Everyday:
         return walked
 
     def _fees(self, filled: IntArray, stretch: Stretch, part: slice) -> IntArray:
-        if not self._pays:
-            return filled  # not read
         return commissions(np.abs(filled), np.where(filled > 0, stretch.buy[part], stretch.sell[part]), self._plan.terms)
 
     def _begun(self, stretch: Stretch, book: Book) -> Walked:
@@ -125,7 +122,7 @@ class Everyday:
             legs=0,
             sessions=1,
             cash=np.full(count, book.cash),
-            value=np.zeros(count, dtype=np.int64),
+            value=np.zeros(count),
             paid=np.zeros(count, dtype=np.int64),
             keeps=np.ones(count, dtype=np.bool_),
             whole=np.ones(count, dtype=np.bool_),
@@ -157,17 +154,13 @@ class Everyday:
         columns, shares = stretch.columns[part][held], now[held]
         close = history.close[begin:end].take(columns, axis=1)
         rows = slice(begin - stretch.row, end - stretch.row)
-        if not history.sound[begin:end].all():
+        if not (stretch.sound or history.sound[begin:end].all()):
             before = stretch.close[part][held]
-            for of_session in close:
-                np.copyto(of_session, before, where=of_session < 1)
-                before = of_session
+            for at, place in np.argwhere(close < 1).tolist():  # session after session
+                close[at, place] = close[at - 1, place] if at else before[place]
             walked.whole[rows] = close.min(axis=1, initial=2) > 1
         value = close * shares.astype(np.float64)
         worth = value.sum(axis=1)
-        if not worth.max() < EXACT:
-            walked.whole[rows] = False
-            return
         walked.value[rows] = worth
         most, keeps = construction.weight_cap * LESS, walked.keeps[rows]
         if value.max(initial=0.0) > most * (money + worth.min()):
@@ -181,7 +174,8 @@ class Everyday:
         walked.legs = len(parts.had)
         if walked.legs:
             walked.had, walked.wanted, walked.taken = np.concatenate(parts.had), np.concatenate(parts.wanted), np.concatenate(parts.taken)
-            walked.filled, walked.left, walked.weight = np.concatenate(parts.filled), np.concatenate(parts.left), np.array(parts.weight)
-            places = slice(0, len(walked.had))
+            places, walked.weight = slice(0, len(walked.had)), np.array(parts.weight)
+            walked.filled = np.where(stretch.base[places] > 0, walked.taken, 0) if any(stretch.fails) else walked.taken
+            walked.left = walked.had + walked.filled
             walked.price = np.where(walked.filled > 0, stretch.buy[places], stretch.sell[places])
             walked.fees = np.concatenate(parts.fees) if self._pays else np.zeros_like(walked.had)

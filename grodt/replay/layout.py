@@ -164,6 +164,7 @@ class Layout:
             wanted=np.bincount(of, usable, len(rows)).astype(np.int64).tolist(),
             counts=counts,
             all_listed=bool(candidates.listed.all()),
+            sound=bool(history.sound[row:end].all()),
             expected=int(np.count_nonzero(candidates.listed)),
             present=self._bars(row, end, candidates.listed),
             candidates=candidates,
@@ -200,8 +201,9 @@ class Layout:
         """How many of the symbols listed have a bar, in each of the sessions; counted once."""
         found = self._present[row:end]
         found[self._history.whole[row:end]] = np.count_nonzero(listed)
-        for place in (found < 0).nonzero()[0].tolist():
-            found[place] = np.count_nonzero((self._history.close[row + place] > 0) & listed)
+        (places,) = (found < 0).nonzero()
+        if len(places):
+            found[places] = np.count_nonzero((self._history.close[row + places] > 0) & listed, axis=1)
         return found
 
 

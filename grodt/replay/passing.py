@@ -89,12 +89,13 @@ class Passing:
     def _keep(self, walked: Walked, stretch: Stretch, book: Book, found: Reach) -> None:
         """Keep what is certain of a stretch."""
         going, course, row, marked = self._going, self._going.course, stretch.row, found.decided + found.marked
-        equity = walked.cash[:marked] + book.receivable + walked.value[:marked]
+        value = walked.value[:marked].astype(np.int64)
+        equity = walked.cash[:marked] + book.receivable + value
         rows, after = slice(row + 1, row + marked), slice(1, marked)
         course.cash[rows] = walked.cash[after] + walked.paid[after]
         course.receivable[rows] = book.receivable - walked.paid[after]
-        course.positions_value[rows] = walked.value[after]
-        course.gross[rows] = course.net[rows] = walked.value[after] / equity[after]
+        course.positions_value[rows] = value[after]
+        course.gross[rows] = course.net[rows] = value[after] / equity[after]
         decided, filled = bisect_left(stretch.rows, row + found.decided), bisect_left(stretch.rows, row + marked - 1)
         position = book.position
         if filled:

@@ -42,6 +42,7 @@ class Stretch:
         wanted: usable symbols of each leg.
         counts: usable symbols of the whole universe at each decision, where the sizing asks for it.
         all_listed: whether every column is a candidate.
+        sound: whether every column has a close of more than a micro in every session.
         expected, present: symbols listed, and those of them with a bar, in each session from `row` to `end`.
         candidates: what may be traded.
     """
@@ -74,6 +75,7 @@ class Stretch:
     wanted: list[int]
     counts: list[int]
     all_listed: bool
+    sound: bool
     expected: int
     present: IntArray
     candidates: Candidates

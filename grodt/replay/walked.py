@@ -40,7 +40,8 @@ class Walked:
     Attributes:
         legs: how many decisions were taken.
         sessions: how many sessions were marked, the first one included.
-        cash, value: money and Σ shares · close at each close, micros; cash without the dividends that were paid on the way.
+        cash, value: money and Σ shares · close at each close, micros; cash without the dividends that were paid on the way. The value is
+            exact up to `EXACT`.
         paid: those, so far.
         keeps: whether the session decides to keep what is held, where that has prices; read where the book does not trade to its targets.
         whole: whether everything held has a price.
@@ -54,7 +55,7 @@ class Walked:
     legs: int
     sessions: int
     cash: IntArray
-    value: IntArray
+    value: FloatArray
     paid: IntArray
     keeps: BoolArray
     whole: BoolArray

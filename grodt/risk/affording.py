@@ -22,39 +22,53 @@ def affordable(wanted: IntArray, position: IntArray, price: IntArray, buying_pow
     """
     buys = (wanted > 0).nonzero()[0]
     value = wanted[buys] * price[buys]
-    left = budget(buying_power, _rest(cash_buffer))
+    left = spendable(buying_power, cash_buffer)
     held = position[buys]
     if held.min(initial=0) < 0:
         adds = wanted[buys] > -held
         adds |= held >= 0
         left -= int(value[~adds].sum())
         buys, value = buys[adds], value[adds]
+    beyond = too_dear(value, left)
+    if not len(beyond):
+        return wanted
+    approved = wanted.copy()
+    approved[buys[beyond]] = 0
+    return approved
+
+
+def spendable(buying_power: int, cash_buffer: float) -> int:
+    """What buys may cost together, micros; `grodt.risk.exact.NOTHING` where that is not known."""
+    return budget(buying_power, _rest(cash_buffer))
+
+
+def too_dear(value: IntArray, left: int) -> IntArray:
+    """Places of what does not fit when each takes what is left, one after the other: by descending value, then by place.
+
+    Args:
+        value: of each, (N,). Their sum is below 2^62.
+        left: what there is.
+    """
     turn = np.negative(value).argsort(kind="stable")
     value = value[turn]
     spent = value.cumsum()
     first = int(spent.searchsorted(left, side="right"))
     if first == len(value):
-        return wanted
+        return turn[:0]
     if first:
         left -= int(spent[first - 1])
-    refused = np.zeros(len(value), dtype=np.bool_)
-    refused[first:] = True
-    refused[_fitting(np.negative(value[first:]).tolist(), left, first)] = False
-    approved = wanted.copy()
-    approved[buys[turn[refused]]] = 0
-    return approved
+    found = _fitting(np.negative(value[first:]).tolist(), left)
+    turn = turn[first:]
+    return np.delete(turn, found) if found else turn
 
 
-def _fitting(down: list[int], left: int, place: int) -> list[int]:
-    """Which of some values, by descending value and negated, fit when each takes what is left, one after the other.
-
-    As places, the first of them being `place`.
-    """
+def _fitting(down: list[int], left: int) -> list[int]:
+    """Which of some values, by descending value and negated, fit when each takes what is left, one after the other."""
     found: list[int] = []
     at = bisect_left(down, -left)
     while at < len(down):  # the next one that fits by itself
         left += down[at]
-        found.append(place + at)
+        found.append(at)
         at = bisect_left(down, -left, lo=at + 1)
     return found
 
