@@ -31,7 +31,7 @@ from tasks.wiring import books
 
 WORKERS = 2
 #: Of a worker; each may hold one connection that reads the ledger.
-_THREADS = 8
+_THREADS = 4
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

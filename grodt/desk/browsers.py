@@ -34,8 +34,7 @@ def logged_in(role: Role = "viewer") -> Callable[[View], Callable[..., Answer]]:
         @wraps(view)
         def guarded(**path: Any) -> Answer:
             try:
-                with parts().ledger.read() as tx:
-                    caller = caller_of(tx, parts(), request.cookies.get(_cookie(), ""), "pages")
+                caller = caller_of(parts(), request.cookies.get(_cookie(), ""), "pages", parts().memory())
             except TokenRefused:
                 back = request.full_path.rstrip("?") if request.method == "GET" else url_for("pages.overview")
                 return forget(redirect(url_for("pages.login", next=back), HTTPStatus.SEE_OTHER))

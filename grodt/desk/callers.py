@@ -7,9 +7,10 @@ from datetime import timedelta
 from math import ceil
 
 from grodt.desk.parts import Parts
+from grodt.desk.remembered import Memory
 from grodt.desk.tokens import Audience, Claims, TokenRefused, of_login, read_token
 from grodt.ledger.unit import Read, Write
-from grodt.ledger.users import Role, User, deny_token, find_user, is_denied
+from grodt.ledger.users import Role, User, deny_token, find_user, holder_of
 from grodt.telemetry.logs import get_logger
 
 _log = get_logger("grodt.desk")
@@ -70,14 +71,20 @@ def log_in(desk: Parts, name: str, password: str, address: str, audience: Audien
     return of_login(user, audience, desk.now())
 
 
-def caller_of(tx: Read, desk: Parts, token: str, audience: Audience) -> Caller:
+def caller_of(desk: Parts, token: str, audience: Audience, memory: Memory) -> Caller:
     """Who holds a token.
+
+    Args:
+        desk: its parts.
+        token: as it was sent.
+        audience: what it must be for.
+        memory: in which the user may be known already.
 
     Raises:
         TokenRefused: it is not accepted.
     """
     claims = read_token(token, audience, desk.keys, desk.now())
-    return Caller(_require_user(tx, claims), claims)
+    return Caller(memory.get(("user", claims), lambda: _user_now(desk, claims)), claims)
 
 
 def require_role(caller: Caller, role: Role) -> None:
@@ -111,10 +118,15 @@ def log_out(desk: Parts, caller: Caller) -> None:
     _log.info("logout", user=caller.name)
 
 
+def _user_now(desk: Parts, claims: Claims) -> User:
+    with desk.ledger.read() as tx:
+        return _require_user(tx, claims)
+
+
 def _require_user(tx: Read, claims: Claims) -> User:
-    user = find_user(tx, claims.name)
+    user, denied = holder_of(tx, claims.name, claims.token_id)
     if user is None or user.change_id != claims.change_id:
         raise TokenRefused("the user was changed since; log in again")
-    if is_denied(tx, claims.token_id):
+    if denied:
         raise TokenRefused("it was given back at a logout; log in again")
     return user

@@ -13,8 +13,8 @@ from werkzeug.exceptions import UnsupportedMediaType
 from grodt.desk import problems
 from grodt.desk.callers import Caller, caller_of, require_role
 from grodt.desk.parts import parts
+from grodt.desk.remembered import Memory
 from grodt.desk.tokens import TokenRefused
-from grodt.ledger.unit import Read
 from grodt.ledger.users import Role
 
 Method = Literal["GET", "POST", "DELETE"]
@@ -32,8 +32,8 @@ class Operation:
         answer: what is given; None: nothing.
         query, body: what it takes.
         status: of success.
-        function: called with what it asks for by name: `tx` (a read transaction, for one that only looks), `caller`, `query`, `body`, and
-            the parameters of the path; returns what `answer` describes, as plain values.
+        function: called with what it asks for by name: either `tx` (a read transaction, for one that only looks, and shows everybody the
+            same) or `caller`; `query`, `body`, and the parameters of the path; returns what `answer` describes, as plain values.
     """
 
     method: Method
@@ -50,6 +50,10 @@ class Operation:
     def name(self) -> str:
         """Of its function."""
         return self.function.__name__
+
+    def dump(self, found: Any) -> bytes:
+        """What the function returned, as JSON of the shape that is described."""
+        return b"" if self.answer is None else self.answer.dump_json(self.answer.validate_python(found))
 
 
 class Operations:
@@ -89,39 +93,47 @@ class Operations:
 def _view(operation: Operation) -> Callable[..., Response]:
     takes = frozenset(signature(operation.function).parameters)
 
-    def view(**path: Any) -> Response:
+    def view(**path: str) -> Response:
         try:
-            found = _call(operation, takes, path)
+            content = _content(operation, takes, path)
         except problems.TOLD as error:
             return problems.answer(error)
         if operation.answer is None:
             return Response(status=operation.status)
-        content = operation.answer.dump_json(operation.answer.validate_python(found))
         return Response(content, operation.status, mimetype="application/json")
 
     return view
 
 
-def _call(operation: Operation, takes: Container[str], path: dict[str, Any]) -> Any:
-    given = dict(path)
+def _content(operation: Operation, takes: Container[str], path: dict[str, str]) -> bytes:
+    """What is answered. What looks and does not ask who looks is answered from memory while it is true."""
+    desk = parts()
+    given: dict[str, Any] = dict(path)
     if operation.role is None:
-        return operation.function(**given, **_taken(operation))
+        return operation.dump(operation.function(**given, **_taken(operation)))
+    memory = desk.memory()
+    caller = _caller(memory)
+    require_role(caller, operation.role)
+    taken = _taken(operation)
+    given |= taken
+    if "tx" in takes:
+        key = (operation.name, *sorted(path.items()), taken.get("query"))
+        return memory.get(key, lambda: _looked(operation, given))
+    if "caller" in takes:
+        given["caller"] = caller
+    return operation.dump(operation.function(**given))
+
+
+def _looked(operation: Operation, given: dict[str, Any]) -> bytes:
     with parts().ledger.read() as tx:
-        caller = _caller(tx)
-        require_role(caller, operation.role)
-        given |= _taken(operation)
-        if "caller" in takes:
-            given["caller"] = caller
-        if "tx" in takes:
-            return operation.function(tx=tx, **given)
-    return operation.function(**given)
+        return operation.dump(operation.function(tx=tx, **given))
 
 
-def _caller(tx: Read) -> Caller:
+def _caller(memory: Memory) -> Caller:
     header = request.headers.get("Authorization", "")
     if not header.lower().startswith(_BEARER):
         raise TokenRefused("no token: send `Authorization: Bearer …`, from POST /api/token")
-    return caller_of(tx, parts(), header[len(_BEARER) :].strip(), "api")
+    return caller_of(parts(), header[len(_BEARER) :].strip(), "api", memory)
 
 
 def _taken(operation: Operation) -> dict[str, BaseModel]:

@@ -10,6 +10,7 @@ from flask import current_app
 from grodt.desk.attempts import Attempts
 from grodt.desk.keys import Keys
 from grodt.desk.passwords import Passwords
+from grodt.desk.remembered import Memories, Memory
 from grodt.errors import GrodtError
 from grodt.lake.store import Lake
 from grodt.ledger.halts import Halt
@@ -52,6 +53,7 @@ class Parts:
         proxies: how many proxies before it say in headers who asks; 0: none is believed.
         version: of GRODT.
         attempts: failed logins of this process.
+        memories: what this process has read and may show again.
     """
 
     ledger: Ledger
@@ -68,6 +70,11 @@ class Parts:
     proxies: int = 0
     version: str = ""
     attempts: Attempts = field(default_factory=Attempts)
+    memories: Memories = field(default_factory=Memories)
+
+    def memory(self) -> Memory:
+        """What has been read, as far as it is still true."""
+        return self.memories.at(self.ledger.state(), self.now())
 
 
 def keep(extensions: dict[str, object], parts: Parts) -> None:

@@ -15,8 +15,11 @@ The algorithm is ours, not the token's: HS256 with the key that it names.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 import jwt
@@ -34,6 +37,8 @@ LIFE = timedelta(minutes=15)
 LONGEST_LOGIN = timedelta(hours=8)
 #: Clocks of machines may differ by this much.
 _SKEW = timedelta(seconds=30)
+#: Tokens whose signature need not be computed once more.
+_REMEMBERED = 4096
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti", "change", "login"]
 
 
@@ -100,12 +105,10 @@ def read_token(token: str, audience: Audience, keys: Keys, now: datetime) -> Cla
         TokenRefused: it is not.
     """
     try:
-        key = keys.find(jwt.get_unverified_header(token).get("kid"))
+        key = keys.find(_kid(token))
         if key is None:
             raise TokenRefused("its key is not in force")
-        # Times are judged by our own clock, below.
-        options: Any = {"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
-        content = jwt.decode(token, key.secret, algorithms=[ALGORITHM], audience=audience, issuer=ISSUER, options=options)
+        content = _verified(token, key.secret, audience)
     except jwt.MissingRequiredClaimError as error:
         raise TokenRefused(f"it has no {error.claim}") from None
     except jwt.PyJWTError:
@@ -113,7 +116,20 @@ def read_token(token: str, audience: Audience, keys: Keys, now: datetime) -> Cla
     return _checked(content, audience, now)
 
 
-def _checked(content: dict[str, Any], audience: Audience, now: datetime) -> Claims:
+@lru_cache(maxsize=_REMEMBERED)
+def _kid(token: str) -> object:
+    """The key that a token names; nobody has checked it."""
+    return jwt.get_unverified_header(token).get("kid")
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _verified(token: str, secret: bytes, audience: Audience) -> Mapping[str, Any]:
+    """What a token says whose signature is of that secret: the same for ever, so that it is computed once. Times are judged elsewhere."""
+    options: Any = {"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    return MappingProxyType(jwt.decode(token, secret, algorithms=[ALGORITHM], audience=audience, issuer=ISSUER, options=options))
+
+
+def _checked(content: Mapping[str, Any], audience: Audience, now: datetime) -> Claims:
     times = [content[name] for name in ("iat", "exp", "login")]
     if any(type(each) is not int or not 0 <= each < 1 << 36 for each in times) or type(content["change"]) is not int:
         raise TokenRefused("its claims are not as we write them")

@@ -31,6 +31,7 @@ class Database:
         writer: every transaction of this engine holds the ledger's write lock from its start, and is durable when it has committed.
         reader: an engine that cannot write; each of its transactions sees one instant and waits for no writer.
         is_new: whether there is nothing yet, which reading would not make.
+        state: a value that is another one once anything has been committed.
         meaning: ours for an error of the driver.
     """
 
@@ -38,6 +39,7 @@ class Database:
     writer: Engine
     reader: Engine
     is_new: Callable[[], bool]
+    state: Callable[[], str]
     meaning: Callable[[DBAPIError], GrodtError]
 
     @contextmanager

@@ -51,13 +51,25 @@ def open_postgres(url: str, busy_seconds: float) -> Database:
         raise ConfigError("ledger URL names no database; write it as postgresql://user@host/database")
     place = _DEFAULTS | told
     name = _without_password(told)
+    reader = _engine(partial(_reading_connection, place), None)
+    meaning = partial(_meaning, name=name, busy_seconds=busy_seconds)
     return Database(
         name=name,
         writer=_engine(partial(_writing_connection, place, busy_seconds), _LOCK),
-        reader=_engine(partial(_reading_connection, place), None),
+        reader=reader,
         is_new=lambda: False,
-        meaning=partial(_meaning, name=name, busy_seconds=busy_seconds),
+        state=partial(_state, reader, meaning),
+        meaning=meaning,
     )
+
+
+def _state(reader: Engine, meaning: Callable[[DBAPIError], GrodtError]) -> str:
+    """Which transactions are over, as the server has them: the whole snapshot, since a commit changes no other part of it for sure."""
+    try:
+        with reader.begin() as connection:
+            return str(connection.exec_driver_sql("SELECT CAST(pg_current_snapshot() AS text)").scalar_one())
+    except DBAPIError as error:
+        raise meaning(error) from error
 
 
 def _without_password(told: dict[str, Any]) -> str:

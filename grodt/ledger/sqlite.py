@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
@@ -42,8 +43,35 @@ def open_sqlite(url: str, busy_seconds: float) -> Database:
         writer=_writing_engine(path, busy_seconds),
         reader=_reading_engine(path, busy_seconds),
         is_new=lambda: not path.exists(),
+        state=_Watch(path),
         meaning=partial(_meaning, name=str(path), busy_seconds=busy_seconds),
     )
+
+
+class _Watch:
+    """Asks an SQLite file whether anything was committed, in microseconds: over one connection, whose count says it."""
+
+    def __init__(self, path: Path) -> None:
+        """The file is opened when it is asked for the first time."""
+        self._path = path
+        self._lock = Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def __call__(self) -> str:
+        """A count that grows with each commit of another connection."""
+        try:
+            with self._lock:
+                if self._connection is None:
+                    self._connection = _reading_connection(self._path, 0.0)
+                (count,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise LedgerUnusable(f"ledger {self._path}: {error}; check the disk, then run this again") from error
+        return str(count)
+
+    def __del__(self) -> None:
+        """Close it with the ledger."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 def _writing_engine(path: Path, busy_seconds: float) -> Engine:
@@ -61,15 +89,16 @@ def _writing_engine(path: Path, busy_seconds: float) -> Engine:
 
 
 def _reading_engine(path: Path, busy_seconds: float) -> Engine:
-    """An engine that cannot write: the file is opened `mode=ro`."""
+    """An engine that cannot write."""
+    return _engine(partial(_reading_connection, path, busy_seconds), "BEGIN")
 
-    def connect() -> sqlite3.Connection:
-        address = f"file:{quote(str(path))}?mode=ro"
-        connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA query_only=ON")
-        return connection
 
-    return _engine(connect, "BEGIN")
+def _reading_connection(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    """A connection that cannot write: the file is opened `mode=ro`."""
+    address = f"file:{quote(str(path))}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
 
 
 def _engine(connect: Callable[[], sqlite3.Connection], begin: str) -> Engine:

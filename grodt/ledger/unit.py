@@ -77,6 +77,17 @@ class Ledger:
             with audit.chained(connection):
                 yield tx
 
+    def state(self) -> str:
+        """A value that is another one once anything has been committed to the ledger, by whomever.
+
+        Ask before reading: what is read then is of that state or a later one, so that what was made of it may be remembered for as long as
+        the state is the same.
+
+        Raises:
+            LedgerUnusable: the ledger cannot be read.
+        """
+        return self._database.state()
+
     def close(self) -> None:
         """Close its connections."""
         self._database.close()

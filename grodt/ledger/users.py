@@ -32,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 #: Built once: asked with every request of the desk.
 _LATEST = select(user_changes).where(user_changes.c.name == bindparam("of")).order_by(user_changes.c.change_id.desc()).limit(1)
 _DENIED = select(denied_tokens.c.token_id).where(denied_tokens.c.token_id == bindparam("token"))
+_HOLDER = _LATEST.add_columns(_DENIED.exists().label("is_denied"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,12 @@ def find_user(tx: Read, name: str) -> User | None:
     """The user of that name; None where there is none, or none any more."""
     row = tx.connection.execute(_LATEST, {"of": name}).first()
     return None if row is None or row.role == _GONE else _user(row)
+
+
+def holder_of(tx: Read, name: str, token_id: str) -> tuple[User | None, bool]:
+    """The user of that name, as `find_user`, and whether the token is accepted no more, in one query."""
+    row = tx.connection.execute(_HOLDER, {"of": name, "token": token_id}).first()
+    return (None, False) if row is None or row.role == _GONE else (_user(row), bool(row.is_denied))
 
 
 def require_user(tx: Read, name: str) -> User:

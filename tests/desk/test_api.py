@@ -158,8 +158,7 @@ def test_a_hash_must_be_whole_and_of_something(world: World, basket: str) -> Non
 
 def test_whoever_loses_their_role_after_they_were_let_in_does_not_act(world: World) -> None:
     token = world.token("ann")
-    with world.ledger.read() as tx:
-        caller = caller_of(tx, world.parts, token, "api")
+    caller = caller_of(world.parts, token, "api", world.parts.memory())
     with world.ledger.write() as tx:
         change_role(tx, "ann", "viewer", by="root", now=NOW)
     with pytest.raises(TokenRefused), acting(world.parts, caller, "approver"):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import text
 
 from grodt.errors import ConfigError, GrodtError, TransientError
 from grodt.ledger import schema
+from grodt.ledger.halts import halt
 from grodt.ledger.postings import cash, deposit_entry, post
 from grodt.ledger.schema import HEAD
 from grodt.ledger.tables import APPEND_ONLY, metadata
@@ -51,6 +53,19 @@ def test_a_clean_exit_commits(ledger: Ledger) -> None:
         deposit(tx)
     with ledger.read() as tx:
         assert cash(tx, BOOK) == micros(100)
+
+
+def test_its_state_is_another_one_once_anything_is_committed_by_whomever(ledger: Ledger) -> None:
+    seen = [ledger.state(), ledger.state()]
+    assert seen[0] == seen[1]
+    for number in range(3):
+        with ledger.write() as tx:
+            halt(tx, scope="book", book=BOOK, reason=str(number), author="ann", now=NOW)
+        seen.append(ledger.state())
+    assert len(set(seen)) == 4
+    with closing(Ledger.open(url_of(ledger))) as other, other.write() as tx:
+        deposit(tx)
+    assert ledger.state() not in seen
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GrodtError])
