@@ -27,7 +27,7 @@ def open_run(cycle: Cycle) -> int:
         currency="USD",
         config_hash=parts.config_hash,
         code_version=grodt.__version__,
-        code_hash=code_hash([each.identity for each in parts.config.signals if each.identity is not None]),
+        code_hash=code_hash([each.identity for each in parts.config.all_signals if each.identity is not None]),
         limits=parts.config.limits,
         flow_run_id=str(runtime.flow_run.id or ""),
         holder=process_name(),

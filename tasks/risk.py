@@ -12,6 +12,7 @@ from grodt.targets.rebalancing import rebalances
 from tasks.cycle import Cycle
 from tasks.signals import Opinion
 from tasks.stage import stage
+from tasks.targets import targets_of_strategies
 
 
 @stage("risk", timeout_seconds=300)
@@ -25,7 +26,10 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     over = cycle.session if cycle.slot is None else parts.calendar.previous(cycle.session)  # the last session with a whole day's volume
     volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
-    stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, halted))
+    wanted = None
+    if opinion.strategies is not None:
+        wanted = targets_of_strategies(cycle, opinion).wanted(opinion.strategies[1], state, opinion.closes)
+    stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted))
     proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops)
     judged = judge(
         parts.ledger,
@@ -36,14 +40,20 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         slot=cycle.slot_name,
         attempt=cycle.attempt,
         now=parts.now(),
+        wanted=wanted,
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged
 
 
-def _wanted_without(cycle: Cycle, opinion: Opinion, halted: frozenset[str]) -> IntArray:
-    """Signed shares that the book would order if those strategies had no opinion, (N,)."""
+def _wanted_without(cycle: Cycle, opinion: Opinion, targets: Targets, halted: frozenset[str]) -> IntArray:
+    """Signed shares that the book would order if those strategies had no opinion, (N,).
+
+    Strategies that hold their own have kept what they have already where they are halted, so there it is what the book wants anyway.
+    """
     config, state = cycle.parts.config, opinion.state
+    if opinion.strategies is not None:
+        return targets.quantity - state.position - state.working
     forecasts = without(opinion.forecasts, [weight for _, weight in config.weighted_signals()], halted)
     if opinion.basis is not None:
         wanted = decide_slot(opinion.closes, forecasts, state, config.construction, opinion.basis).targets.quantity

@@ -9,6 +9,7 @@ from grodt.execution.decision import BookState, Closes, book_state, closes_of, r
 from grodt.execution.history import read_panel, read_turnover
 from grodt.execution.marking import Marked
 from grodt.execution.slot_decision import SlotBasis
+from grodt.execution.strategies import StrategyState, merged, strategy_state
 from grodt.signals.forecasts import Forecasts, fields_of, forecast_session
 from grodt.signals.gate_evidence import facts
 from grodt.signals.gating import Gates
@@ -30,6 +31,7 @@ class Opinion:
         state: the book; in its universe is what the book's rules leave of the candidates.
         judged: what the rules said, and the instruments' ids in the order of its symbols; None for a book without rules.
         basis: what targets of a slot rest on beside these; None at the end of a day.
+        strategies: the forecasts of each and what each holds, of a book of several; None: it is one.
     """
 
     state: BookState
@@ -37,6 +39,7 @@ class Opinion:
     forecasts: Forecasts
     judged: tuple[Eligibility, tuple[str, ...]] | None = None
     basis: SlotBasis | None = None
+    strategies: tuple[tuple[Forecasts, ...], StrategyState] | None = None
 
     @property
     def rows(self) -> int:
@@ -61,6 +64,13 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
     panel = panel.of_members(state.in_universe[None])
     if gating is not None:
         gating.require_history(f"book {cycle.book} session {cycle.session}", len(panel.sessions))
+    several = parts.config.several()
+    if several:
+        each = tuple(forecast_session(panel, of) for _, of in several)
+        named = [strategy for strategy, _ in several]
+        with parts.ledger.read() as tx:
+            held = strategy_state(tx, cycle.opened, state, [strategy.name for strategy in named])
+        return Opinion(state, closes_of(panel), merged(named, each), judged, strategies=(each, held))
     forecasts = forecast_session(panel, specs, gating=gating)
     if forecasts.gates is not None:
         tell_regime(cycle, forecasts.gates)

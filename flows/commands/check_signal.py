@@ -98,7 +98,7 @@ def _configured(name: str, book: str | None) -> "tuple[Kind, Mapping[str, Any]] 
 
     described = books()
     searched: Sequence[BookConfig] = [described.book(book)] if book is not None else list(described.books.values())
-    found = [(each, one) for each in searched for one in each.signals if name in (one.signal, one.build().name)]
+    found = [(each, one) for each in searched for one in each.all_signals if name in (one.signal, one.build().name)]
     exact = [(each, one) for each, one in found if one.build().name == name] or found
     if len({(one.signal, one.file, str(one.parameters)) for _, one in exact}) > 1:
         raise ConfigError(f"signal {name} is configured in more than one way, in {', '.join(each.name for each, _ in exact)}: say --book")

@@ -97,6 +97,8 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
         approved = f", basket {order['basket_hash'][:12]} approved by {order['approved_by'] or 'nobody yet'}"
         at = f"{order['side']} {order['quantity']:,} at a reference of {_words(order['reference_price'])}"
         branch = orders.add(f"{at}: {order['state']}{approved} ({order['client_order_id']})")
+        if order["strategies"]:
+            branch.add("of it " + ", ".join(f"{who} has {share:,}" for who, share in order["strategies"].items()))
         for event in order["events"]:
             reason = f": {event['reason']}" if event["reason"] else ""
             branch.add(f"{_words(event['at'])} {event['state']}, {event['filled_quantity']:,} filled{reason}")

@@ -14,6 +14,7 @@ from grodt.ledger.orders import basket_of
 from grodt.ledger.overrides import take_overrides
 from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger
+from grodt.orders.attribution import Wanted
 from grodt.orders.basket import Basket, build_basket
 from grodt.risk.assess import assess
 from grodt.risk.limits import Limits
@@ -35,7 +36,16 @@ class Judged:
 
 
 def judge(
-    ledger: Ledger, lease: Lease | None, proposal: Proposal, file: Limits, *, kind: str, slot: str = "", attempt: int, now: datetime
+    ledger: Ledger,
+    lease: Lease | None,
+    proposal: Proposal,
+    file: Limits,
+    *,
+    kind: str,
+    slot: str = "",
+    attempt: int,
+    now: datetime,
+    wanted: Wanted | None = None,
 ) -> Judged:
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
@@ -50,6 +60,7 @@ def judge(
         slot: of the cycle; "" at the end of a day.
         attempt: of the run.
         now: instant.
+        wanted: what each strategy asks for, in a book of several.
 
     Raises:
         HaltActive: a control stops the book; the evidence is committed, and a halt unless all it found is one that holds already or
@@ -82,4 +93,7 @@ def judge(
         )
     asked = proposal
     basket = build_basket(assessment.approved(), book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot)
+    if wanted is not None:
+        whose = wanted.attributed(basket.orders, proposal.symbols, assessment.quantity, proposal.price)
+        basket = replace(basket, whose=whose)
     return Judged(basket, evidence)

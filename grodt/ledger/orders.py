@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
 
 from grodt.errors import ConfigError
+from grodt.ledger.strategies import record_attribution
 from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders, run_attempts
 from grodt.ledger.tables_people import requests
 from grodt.ledger.transaction import Read, Write
@@ -90,7 +91,7 @@ class Approval:
 
 
 def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None:
-    """Commit a basket and its orders, each `approved`. Recording the same again changes nothing.
+    """Commit a basket and its orders, each `approved`, and whose they are. Recording the same again changes nothing.
 
     Raises:
         ConfigError: the run has made another basket.
@@ -116,8 +117,12 @@ def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None
             recorded_at=now,
         )
     )
-    if not basket.orders:
-        return
+    if basket.orders:
+        _record_orders(tx, basket, run_id, now)
+    record_attribution(tx, run_id, basket.book, basket.session, basket.whose, now)
+
+
+def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime) -> None:
     tx.connection.execute(
         insert(orders),
         [

@@ -5,7 +5,6 @@ corrections, in the order these were booked; nothing keeps a balance of them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -19,33 +18,11 @@ from grodt.ledger.tables import entries, fills, orders, postings
 from grodt.ledger.tables_strategies import crosses, order_shares
 from grodt.ledger.transaction import Read, Write
 from grodt.ledger.verify_findings import Found
+from grodt.orders.attribution import Attribution
 from grodt.orders.shares import filled_now
 
 #: In what order one transaction books: corporate actions before the fills of their session; crosses when all is known.
 _RANKS = {"split": 0, "delisting": 1, "symbol_change": 2, "fill": 3, "correction": 4, "cross": 5}
-
-
-@dataclass(frozen=True, slots=True)
-class Cross:
-    """What a strategy traded with others of its book: signed shares at a price in micros."""
-
-    symbol: str
-    strategy: str
-    quantity: int
-    price: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attribution:
-    """Whose the orders of a decision are.
-
-    Attributes:
-        shares: by client order id, what each strategy has of the order, > 0; of its side, and adding up to it.
-        crosses: what strategies trade with each other at the close; of a symbol they add up to nothing.
-    """
-
-    shares: Mapping[str, Mapping[str, int]]
-    crosses: tuple[Cross, ...] = ()
 
 
 def record_attribution(tx: Write, run_id: str, book: str, session: date, found: Attribution, now: datetime) -> None:
@@ -68,9 +45,15 @@ def record_attribution(tx: Write, run_id: str, book: str, session: date, found: 
         )
 
 
-def strategy_positions(tx: Read, book: str) -> dict[tuple[str, str], StrategyPosition]:
-    """What each strategy of a book has, by strategy and symbol, ascending; with what is flat now and was held once."""
-    return {(strategy, symbol): position for strategy, symbol, position in _strategies(tx, book)}
+def strategy_positions(tx: Read, book: str, *, without_crosses_of: str = "") -> dict[tuple[str, str], StrategyPosition]:
+    """What each strategy of a book has, by strategy and symbol, ascending; with what is flat now and was held once.
+
+    Args:
+        tx: the ledger.
+        book: whose.
+        without_crosses_of: a run, which sees what was there when it decided; "" leaves out none.
+    """
+    return {(strategy, symbol): position for strategy, symbol, position in _strategies(tx, book, without_crosses_of)}
 
 
 def shares_of(tx: Read, book: str) -> dict[str, dict[str, int]]:
@@ -80,6 +63,12 @@ def shares_of(tx: Read, book: str) -> dict[str, dict[str, int]]:
     for key, strategy, quantity in tx.connection.execute(query.order_by(order_shares.c.client_order_id, order_shares.c.strategy)):
         found.setdefault(key, {})[strategy] = quantity
     return found
+
+
+def shares_of_order(tx: Read, client_order_id: str) -> dict[str, int]:
+    """What each strategy has of one order; nothing where it is the default strategy's alone."""
+    query = select(order_shares.c.strategy, order_shares.c.quantity).where(order_shares.c.client_order_id == client_order_id)
+    return dict(tx.connection.execute(query.order_by(order_shares.c.strategy)).tuples().all())
 
 
 def check_strategies(tx: Read, book: str | None) -> Found:
@@ -131,8 +120,8 @@ def _off(tx: Read, book: str, positions: Mapping[tuple[str, str], StrategyPositi
             yield f"book {book} paid {net:,} micros for {symbol}, less what it was paid, and its strategies {paid.get(symbol, 0):,}"
 
 
-def _strategies(tx: Read, book: str) -> StrategyBook:
-    """The book's strategies after everything that is booked."""
+def _strategies(tx: Read, book: str, without: str) -> StrategyBook:
+    """The book's strategies after everything that is booked, but for the crosses of one run."""
     found = StrategyBook(book)
     shared, filled = shares_of(tx, book), dict[str, int]()
     for _, together in groupby(_events(tx, book), key=lambda event: event[:3]):
@@ -144,6 +133,8 @@ def _strategies(tx: Read, book: str) -> StrategyBook:
             if kind == "fill":
                 _fill(found, what, shared.get(what.client_order_id) or {book: 0}, filled)
             elif kind == "cross":
+                if what.run_id == without:
+                    continue
                 found.position(what.strategy, what.symbol).trade(what.quantity, what.price)
             else:
                 _act(found, kind, what)

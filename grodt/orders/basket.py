@@ -11,8 +11,12 @@ from datetime import date
 
 from grodt.errors import DataError
 from grodt.money import Micros
+from grodt.orders.attribution import Attribution
 from grodt.orders.order import Order, Side
 from grodt.risk.approved import Approved
+
+#: Of a book that is one strategy.
+NOBODY = Attribution()
 
 
 def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Sequence[Order], basis: str = "") -> str:
@@ -54,6 +58,8 @@ class Basket:
         orders: in sending order: sells first, then by value descending, then by symbol.
         hash: `basket_hash` of all that, hex.
         basis: digest (hex) of what people are shown beside the orders, and of what was decided on; "" where nobody is asked.
+        whose: in a book of several strategies, what each has of the orders. It is sent to nobody, and so no part of the hash; it follows
+            from the same inputs as the orders. Of a basket that was read back it is not known here.
     """
 
     book: str
@@ -63,6 +69,7 @@ class Basket:
     orders: tuple[Order, ...]
     hash: str
     basis: str = ""
+    whose: Attribution = NOBODY
 
     @property
     def value(self) -> Micros:

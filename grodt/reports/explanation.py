@@ -19,6 +19,7 @@ from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of
 from grodt.ledger.runs import Run, run_id
+from grodt.ledger.strategies import shares_of_order
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
 from grodt.risk.limit_values import GROUP_WEIGHT, RULES, Key
@@ -200,6 +201,7 @@ def _order(tx: Read, each: LedgerOrder) -> Facts:
         "average_fill_price": None if price is None else decimal(price),
         "venue_order_id": each.venue_order_id,
         "reason": each.reason,
+        "strategies": shares_of_order(tx, order.client_order_id),
         "basket_hash": each.basket_hash,
         "approved_by": " and ".join(approval.by for approval in approvals) or None,
         "approved_at": approvals[-1].at if approvals else None,

@@ -20,10 +20,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PrivateAttr,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
     ValidationError,
     ValidationInfo,
     WrapValidator,
@@ -48,24 +44,22 @@ from grodt.orders.approval import ApprovalRule
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, IbBrokerConfig, require_hours_of_alpaca
-from grodt.settings.fields import Cron, Day, Exact, Name, Number, Whole, as_written, of_this_place
+from grodt.settings.fields import Cron, Day, Exact, Name, Whole, as_written, of_this_place
 from grodt.settings.intraday import DECIDES_NOTHING as DECIDES_NOTHING_WITHIN
 from grodt.settings.intraday import IntradayConfig
-from grodt.signals.forecasts import Signal, require_weights
-from grodt.signals.gating import Gating, RegimeSettings, require_regimes
-from grodt.signals.plugins.kind import Kind
-from grodt.signals.regime import RegimeName
-from grodt.signals.registry import find_signal
+from grodt.settings.signals import FOLDER, SignalConfig, each_once
+from grodt.settings.strategies import StrategyConfig, require_strategies
+from grodt.signals.forecasts import Signal
+from grodt.signals.gating import Gating, RegimeSettings
 from grodt.signals.signal import is_intraday
 from grodt.targets.construction import Construction
+from grodt.targets.strategies import Strategy
 from grodt.targets.universe import UniverseRules
 
 #: Fits 64 bits of micros with room for what it may grow to.
 MOST_CAPITAL = Decimal(10**12)
 #: By how many sessions one year can be longer or shorter than another.
 _SPARE = 3
-#: What validation is told of the file: the folder where its relative paths start.
-FOLDER = "folder"
 
 
 class _Strict(BaseModel):
@@ -177,57 +171,6 @@ class HistoryConfig(_Strict):
         return date(session.year - (self.years or 0), session.month, day)
 
 
-class SignalConfig(_Strict):
-    """One signal of a book, its weight in the combined forecast and its parameters.
-
-    Attributes:
-        signal: its name: one of GRODT's, of an installed package, or of the file.
-        weight: in the combined forecast.
-        parameters: those that are not at their defaults.
-        file: a Python file of one's own that has it; a relative path starts at the books file's folder.
-        regimes: in which it is on; None: always. The book has a `regime` section then.
-    """
-
-    signal: str
-    weight: Number = Field(gt=0)
-    parameters: dict[str, StrictInt | StrictFloat | StrictStr | tuple[StrictInt | StrictFloat, ...]] = Field(default_factory=dict)
-    file: str | None = Field(default=None, min_length=1)
-    regimes: tuple[RegimeName, ...] | None = None
-    _kind: Kind = PrivateAttr()
-
-    @model_validator(mode="after")
-    def _can_be_built(self, info: ValidationInfo) -> Self:
-        folder = (info.context or {}).get(FOLDER)
-        self._kind = of_this_place(lambda: find_signal(self.signal, self.file, folder))
-        of_this_place(self.build)
-        return self
-
-    @field_validator("regimes")
-    @classmethod
-    def _each_regime_once(cls, regimes: tuple[RegimeName, ...] | None) -> tuple[RegimeName, ...] | None:
-        if regimes is not None:
-            of_this_place(lambda: require_regimes("regimes", regimes))
-        return regimes
-
-    @property
-    def kind(self) -> Kind:
-        """What makes it, found when the file was read."""
-        return self._kind
-
-    @property
-    def identity(self) -> str | None:
-        """What changes with the code of a signal that is not GRODT's own; None for those that are."""
-        return None if self._kind.origin is None else self._kind.origin.identity
-
-    def build(self) -> Signal:
-        """The signal with these parameters.
-
-        Raises:
-            ConfigError: the signal or a parameter is unknown, or a parameter is out of range.
-        """
-        return self._kind.build(self.parameters)
-
-
 class ScheduleConfig(_Strict):
     """When `grodt serve` starts the book's end of day: `cron`, in the exchange's zone."""
 
@@ -281,6 +224,8 @@ class BookConfig(_Strict):
 
     Attributes:
         intraday: when it decides within a session; None: it is decided at the session's end.
+        signals: with their weights, of a book that is one strategy.
+        strategies: of a book that is several.
         break_age_days: a break that is open for longer is overdue; None: none ever is.
     """
 
@@ -292,7 +237,8 @@ class BookConfig(_Strict):
     capital: Exact = Field(gt=0, le=MOST_CAPITAL)
     broker: BrokerConfig
     intraday: IntradayConfig | None = None
-    signals: tuple[SignalConfig, ...] = Field(min_length=1)
+    signals: tuple[SignalConfig, ...] = ()
+    strategies: tuple[StrategyConfig, ...] = ()
     regime: Annotated[RegimeSettings, WrapValidator(as_written(RegimeSettings))] | None = None
     construction: Annotated[Construction, WrapValidator(as_written(Construction))]
     limits: Annotated[Limits, WrapValidator(as_written(Limits))]
@@ -316,11 +262,19 @@ class BookConfig(_Strict):
         micros(amount)
         return amount
 
+    @model_validator(mode="before")
+    @classmethod
+    def _signals_or_strategies(cls, given: Any) -> Any:
+        if isinstance(given, dict) and not given.get("signals") and not given.get("strategies"):
+            raise ValueError("signals: none is given; name at least one with its weight, or `strategies` that have some")
+        if isinstance(given, dict) and given.get("signals") and given.get("strategies"):
+            raise ValueError("give either `signals`, or `strategies` that have their own")
+        return given
+
     @field_validator("signals")
     @classmethod
     def _each_once(cls, signals: tuple[SignalConfig, ...]) -> tuple[SignalConfig, ...]:
-        of_this_place(lambda: require_weights([signal.build().name for signal in signals], [signal.weight for signal in signals]))
-        return signals
+        return each_once(signals) if signals else signals
 
     @field_validator("signals")
     @classmethod
@@ -378,7 +332,7 @@ class BookConfig(_Strict):
         if self.intraday is not None or years is None or date(first.year + years, first.month, first.day) > last:
             return self
         usual = len(self.exchange.between(first, date(first.year + years, first.month, first.day)))
-        for signal in self.signals:
+        for signal in self.all_signals:
             made = signal.build()
             if made.history > usual + _SPARE * years:
                 enough = made.history // (usual // years - _SPARE) + 1
@@ -398,6 +352,16 @@ class BookConfig(_Strict):
         needed = max(name.build().history for name in self.signals)
         terms = self.broker
         of_this_place(lambda: within.require_suits(self.exchange, terms.kind, self.construction, terms.carry_sessions, needed))
+        return self
+
+    @model_validator(mode="after")
+    def _strategies_fit(self) -> Self:
+        if not self.strategies:
+            return self
+        require_strategies(self.name, self.strategies, self.construction)
+        if self.regime is not None or self.intraday is not None:
+            section = "regime" if self.regime is not None else "intraday"
+            raise ValueError(f"strategies: a book of several has no `{section}` section; give what needs it a book of its own")
         return self
 
     @property
@@ -433,9 +397,37 @@ class BookConfig(_Strict):
             raise ConfigError(f"book {self.name!r} is decided at the end of its sessions: `grodt run --book {self.name}` runs it")
         return self.intraday
 
+    @property
+    def all_signals(self) -> tuple[SignalConfig, ...]:
+        """Its signals, those of all strategies one after the other."""
+        return (*self.signals, *(signal for strategy in self.strategies for signal in strategy.signals))
+
     def weighted_signals(self) -> tuple[tuple[Signal, float], ...]:
-        """Its signals with their weights."""
-        return tuple((signal.build(), signal.weight) for signal in self.signals)
+        """Its signals with their weights; of all strategies, one after the other."""
+        return tuple((signal.build(), signal.weight) for signal in self.all_signals)
+
+    def several(self) -> tuple[tuple[Strategy, tuple[tuple[Signal, float], ...]], ...]:
+        """Its strategies with their signals; none for a book that is one strategy."""
+        return tuple(
+            (
+                Strategy(each.name, each.share, each.construction or self.construction),
+                tuple((signal.build(), signal.weight) for signal in each.signals),
+            )
+            for each in self.strategies
+        )
+
+    def require_one_strategy(self, what: str) -> None:
+        """Refuse a book of several strategies.
+
+        Args:
+            what: cannot be done with it.
+
+        Raises:
+            ConfigError: it has several.
+        """
+        if self.strategies:
+            names = ", ".join(each.name for each in self.strategies)
+            raise ConfigError(f"book {self.name!r} has strategies ({names}), and {what}; describe one of them as a book with `signals`")
 
     def gating(self) -> Gating | None:
         """In which regimes each signal is on; None for a book without a `regime` section."""
@@ -490,16 +482,17 @@ class Books(_Strict):
 
         Without the schedule, the rule of approval and the age of breaks, which decide no order, and without the limits: those in
         force stand in the ledger, with who changed them and why, and a change of one makes no new strategy. A term of the broker that has
-        its default is left out, so that a file without it has the hash it always had; so are an `intraday` section that is not there, the
-        name of a key and the address of a host.
+        its default is left out, so that a file without it has the hash it always had; so are `strategies` and an `intraday` section that
+        are not there, the name of a key and the address of a host.
         """
         book = self.book(name)
         within: dict[str, Any] = {"intraday": True if book.intraday is None else DECIDES_NOTHING_WITHIN}
+        several: dict[str, Any] = {} if book.strategies else {"strategies": True}
         broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url", "host", "port", "client_id"})
         content = {
-            "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING | within) | {"broker": broker},
+            "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING | within | several) | {"broker": broker},
             "source": self.sources[book.source].model_dump(mode="json"),
-            "signals": [signal.identity for signal in book.signals],
+            "signals": [signal.identity for signal in book.all_signals],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 

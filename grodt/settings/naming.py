@@ -24,14 +24,15 @@ def chosen_book(books: Books, name: str | None) -> str:
 
 
 def require_strategy(config: BookConfig, strategy: str) -> None:
-    """Refuse a strategy that the book does not have. A strategy is one of its signals, by name.
+    """Refuse a strategy that the book does not have. In a book without `strategies` each of its signals is one, by name.
 
     Raises:
         ConfigError: names those it has.
     """
-    names = [signal.name for signal, _ in config.weighted_signals()]
+    kind = "strategies" if config.strategies else "signals"
+    names = [each.name for each in config.strategies] or [signal.name for signal, _ in config.weighted_signals()]
     if strategy not in names:
-        raise ConfigError(f"book {config.name} has no strategy {strategy!r}; its signals are {', '.join(names)}")
+        raise ConfigError(f"book {config.name} has no strategy {strategy!r}; its {kind} are {', '.join(names)}")
 
 
 def require_traded(tx: Read, config: BookConfig, symbol: str) -> None:

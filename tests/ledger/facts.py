@@ -13,9 +13,10 @@ from grodt.ledger.fills import record_fill
 from grodt.ledger.later_checks import BASKET, record_later
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.postings import record_settlement
-from grodt.ledger.strategies import Attribution, Cross, record_attribution
+from grodt.ledger.strategies import record_attribution
 from grodt.ledger.unit import Ledger
 from grodt.money import micros
+from grodt.orders.attribution import Attribution, Cross
 from grodt.risk.check import Check
 from grodt.risk.controls import messages
 from tests.ledger.world import BOOK, NEXT, NOW, SESSION, fill, order, sent

@@ -8,10 +8,11 @@ from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.market import SessionMarket
 from grodt.ledger.actions import apply_actions
 from grodt.ledger.fills import record_fill
-from grodt.ledger.strategies import Attribution, Cross, check_strategies, record_attribution, strategy_positions
+from grodt.ledger.strategies import check_strategies, record_attribution, strategy_positions
 from grodt.ledger.strategy_book import StrategyPosition
 from grodt.ledger.unit import Ledger, Write
 from grodt.money import micros
+from grodt.orders.attribution import Attribution, Cross
 from tests.ledger.by_hand import by_hand
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, fill, order, sent
 

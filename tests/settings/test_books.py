@@ -172,7 +172,7 @@ def test_signals_may_be_named_so_that_one_kind_is_used_twice(tmp_path):
             "vwap_reversion",
             "books.demo.signals: signals: vwap_reversion reads bars of a session and this book is decided at its end",
         ),
-        ("books.demo.signals", [], "books.demo.signals: Tuple should have at least 1 item"),
+        ("books.demo.signals", [], "books.demo: signals: none is given; name at least one with its weight"),
         # universe and history
         ("books.demo.universe", {}, "books.demo.universe: give either `symbols` (a list) or `listed` (a number)"),
         ("books.demo.universe.symbols", ["A"], "books.demo.universe: give either `symbols` (a list) or `listed` (a number)"),
