@@ -31,7 +31,9 @@ def halt(
     reason: Reason,
     book: Book = None,
     symbol: Annotated[str | None, typer.Option("--symbol", help="Only this symbol of the book.")] = None,
-    strategy: Annotated[str | None, typer.Option("--strategy", help="Only this strategy of the book; without strategies, a signal by its name.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", help="Only this strategy of the book; without strategies, a signal by its name.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All books; ended by two people.")] = False,
     side: Side = "all",
     kill: Annotated[bool, typer.Option("--kill", help="Two people must end it, and it does not expire.")] = False,
