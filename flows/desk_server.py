@@ -26,7 +26,6 @@ from grodt.settings.books import Books
 from grodt.settings.environment import Environment
 from grodt.telemetry.logs import configure
 from tasks.environment import clock, environment
-from tasks.kinds import END_OF_DAY
 from tasks.wiring import books
 
 WORKERS = 2
@@ -101,7 +100,6 @@ def parts_of(where: Environment, ledger: Ledger, serving: Serving) -> Parts:
         ledger=ledger,
         lake=Lake(where.lake, LedgerManifest(ledger), checked=checked),
         books=_remembered(where),
-        kind=END_OF_DAY,
         now=now,
         keys=Keys(key_file(where), os.environ),
         passwords=Passwords(),

@@ -113,7 +113,7 @@ def orders(
     from grodt.execution.approving import answer_of
     from grodt.ledger.orders import orders_decided
     from grodt.ledger.runs import runs_in, runs_of
-    from grodt.reports.rows import order_row
+    from grodt.reports.rows import order_rows
     from tasks.environment import clock, environment
 
     day = None if session is None else parse_session(session)
@@ -127,8 +127,7 @@ def orders(
         answer = answer_of(tx, run, clock(environment())()) if run is not None and not found else None
     if day is not None and run is None and not found:
         calendar_of(name).require_session(day)
-    slots = {each.run_id: each.slot for each in runs if each.slot}
-    rows = [order_row(each) | ({"slot": slots[each.run_id]} if slots else {}) for each in found]
+    rows, slots = order_rows(found, runs), any(each.slot for each in runs)
     columns = [
         *(["slot"] if slots else []),
         "symbol",

@@ -134,7 +134,7 @@ def rearm(caller: Caller, body: m.RearmGiven) -> dict[str, Any]:
 
 @api.add("GET", f"{ROOT}/positions", role="viewer", query=m.OfBook, answer=list[m.PositionNow])
 def positions(tx: Read, query: m.OfBook) -> looks.Rows:
-    """What a book held at the close of its last cycle that is done."""
+    """What a book held at the close of its last session that is done."""
     return looks.positions_of(tx, parts(), _book(query))[1]
 
 

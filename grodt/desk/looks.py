@@ -12,10 +12,10 @@ from grodt.ledger.limits import limits_in_force
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.orders import orders_decided
 from grodt.ledger.requests import find_request, waiting
-from grodt.ledger.runs import latest_done, runs_of
+from grodt.ledger.runs import latest_close, runs_in, runs_of
 from grodt.ledger.unit import Read
 from grodt.reports.limits_in_use import limits_in_use
-from grodt.reports.rows import break_row, halt_row, limit_row, order_row, position_rows, request_row
+from grodt.reports.rows import break_row, halt_row, limit_row, order_rows, position_rows, request_row
 from grodt.reports.status import Status, status_of
 
 type Rows = list[dict[str, Any]]
@@ -51,8 +51,8 @@ def halt_rows(tx: Read, desk: Parts, book: str | None, *, everything: bool) -> R
 
 
 def positions_of(tx: Read, desk: Parts, book: str) -> tuple[date | None, Rows]:
-    """What a book held at the close of its last cycle that is done, and that session."""
-    done = latest_done(tx, book, desk.kind)
+    """What a book held at the close of the last session that is done, and that session."""
+    done = latest_close(tx, book)
     if done is None:
         return None, []
     return done.session, position_rows(desk.lake, snapshot(tx, tables=["positions"]), book, done.session)
@@ -62,7 +62,7 @@ def orders_of(tx: Read, book: str, session: date | None) -> Rows:
     """Orders that a session decided, the book's latest one if none is named."""
     if session is None:
         session = next((run.session for run in runs_of(tx, book, 1)), None)
-    return [] if session is None else [order_row(each) for each in orders_decided(tx, book, session)]
+    return [] if session is None else order_rows(orders_decided(tx, book, session), runs_in(tx, book, session))
 
 
 def limits_of(tx: Read, desk: Parts, book: str) -> Rows:

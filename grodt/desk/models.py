@@ -105,10 +105,9 @@ class Token(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether the desk lives, and whether it can do its work."""
+    """The desk lives, or can do its work; where it cannot, a problem says so."""
 
-    status: Literal["ok", "not ready"]
-    detail: str = ""
+    status: Literal["ok"]
 
 
 class Waiting(BaseModel):
@@ -235,7 +234,7 @@ class StatusNow(BaseModel):
 
 
 class PositionNow(BaseModel):
-    """A position at the close of the last cycle that is done."""
+    """A position at the close of the last session that is done."""
 
     book: str
     session: date
@@ -265,6 +264,7 @@ class OrderNow(BaseModel):
     reason: str
     basket_hash: str
     run_id: str
+    slot: str = Field("", description="in which it was decided, of an intraday book alone")
 
 
 class LimitNow(BaseModel):

@@ -53,7 +53,7 @@ class Operation:
 
     def dump(self, found: Any) -> bytes:
         """What the function returned, as JSON of the shape that is described."""
-        return b"" if self.answer is None else self.answer.dump_json(self.answer.validate_python(found))
+        return b"" if self.answer is None else self.answer.dump_json(self.answer.validate_python(found), exclude_unset=True)
 
 
 class Operations:

@@ -42,7 +42,6 @@ class Parts:
     Attributes:
         ledger, lake: of the home.
         books: the books file in force, when it is asked for.
-        kind: of the cycles whose positions and orders are shown.
         now: the clock.
         keys: that tokens are signed with.
         passwords: how they are hashed.
@@ -59,7 +58,6 @@ class Parts:
     ledger: Ledger
     lake: Lake
     books: Callable[[], Books]
-    kind: str
     now: Callable[[], datetime]
     keys: Keys
     passwords: Passwords

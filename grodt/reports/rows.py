@@ -13,6 +13,7 @@ from grodt.ledger.cancels import Cancel
 from grodt.ledger.halts import Halt
 from grodt.ledger.orders import LedgerOrder
 from grodt.ledger.requests import Request
+from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
 from grodt.reports.limits_in_use import LimitInUse
@@ -111,6 +112,17 @@ def order_row(each: LedgerOrder) -> dict[str, Any]:
         "basket_hash": each.basket_hash,
         "run_id": each.run_id,
     }
+
+
+def order_rows(found: Sequence[LedgerOrder], runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The orders of a session, and where its runs are of slots, in which slot each was decided.
+
+    Args:
+        found: the orders.
+        runs: of the book in that session.
+    """
+    slots = {each.run_id: each.slot for each in runs if each.slot}
+    return [order_row(each) | ({"slot": slots[each.run_id]} if slots else {}) for each in found]
 
 
 def position_rows(lake: Lake, current: Snapshot, book: str, session: date) -> list[dict[str, Any]]:

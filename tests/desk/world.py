@@ -83,7 +83,6 @@ class World:
             ledger=self.ledger,
             lake=Lake(self.folder / "lake", LedgerManifest(self.ledger)),
             books=self._books,
-            kind="eod",
             now=lambda: self.now,
             keys=Keys(self.key_file, {}),
             passwords=Passwords(cheap=True),
