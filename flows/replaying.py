@@ -63,6 +63,7 @@ def asked_range(name: str | None, start: date, end: date) -> tuple[str, tuple[da
     config = books(where).book(book)
     config.require_end_of_day("a replay goes from close to close, and cannot take it through history; replay a book of ends of days")
     config.require_one_strategy("a replay has one strategy")
+    config.require_market_orders()
     calendar = config.exchange
     if start > end:
         raise ConfigError(f"--start {start} is after --end {end}; give the first day first")

@@ -30,7 +30,8 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     if opinion.strategies is not None:
         wanted = targets_of_strategies(cycle, opinion).wanted(opinion.strategies[1], state, opinion.closes)
     stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted))
-    proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops)
+    terms = parts.config.order
+    proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms)
     judged = judge(
         parts.ledger,
         cycle.lease,
@@ -41,6 +42,7 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         attempt=cycle.attempt,
         now=parts.now(),
         wanted=wanted,
+        terms=terms,
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged

@@ -33,6 +33,7 @@ def settle(cycle: Cycle) -> int:
         terms=parts.terms,
         ordered=lambda: {order.symbol for order in parts.broker.open_orders()},
         held=lambda: _held(cycle),
+        by_bars=parts.by_bars,
     )
     done: Settled = settle_sessions(
         parts.ledger,

@@ -164,6 +164,7 @@ class Parts(DataParts):
     hours: SendingHours
     advance: Callable[[SessionMarket], None] | None
     terms: FillTerms
+    by_bars: Callable[[], bool] = lambda: False
 
     def close(self) -> None:
         """Close its files."""
@@ -179,7 +180,7 @@ def parts(book: str, session: date, slot: Slot | None = None) -> Parts:
         broker, hours = real
         return Parts(**_fields(data), broker=broker, hours=hours, advance=None, terms=FillTerms())
     paper, terms = _paper(data.where, data.config), data.config.broker.terms()
-    return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=terms)
+    return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=terms, by_bars=paper.works_by_bars)
 
 
 @contextmanager
@@ -224,7 +225,8 @@ def _real(config: BookConfig) -> tuple[Broker, SendingHours] | None:
 
 def _paper(where: Environment, config: BookConfig) -> PaperBroker:
     terms, shorts = config.broker.terms(), not config.construction.long_only
-    return PaperBroker(where.broker_file(config.name), config.name, config.capital_micros, terms, allow_short=shorts)
+    within = config.intraday is not None
+    return PaperBroker(where.broker_file(config.name), config.name, config.capital_micros, terms, allow_short=shorts, intraday=within)
 
 
 def _fields(data: DataParts) -> dict[str, Any]:

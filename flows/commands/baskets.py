@@ -1,6 +1,8 @@
 """Printing what waits for people, with all that it would change."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from flows.commands.tables import show, show_facts
 from flows.progress import out
@@ -32,6 +34,16 @@ def show_subject(request: Request) -> None:
     """Print what a request would change, in tables where its kind has more to show than a line."""
     if request.kind == basket_requests.KIND:
         _show_changes(Changes.read(request.subject["changes"]), request.short)
+        _show_prices(request.subject["orders"])
+
+
+def _show_prices(orders: Sequence[Mapping[str, Any]]) -> None:
+    """Limits and stops, where orders have some."""
+    columns = ["symbol", "side", "quantity", "order_type", "time_in_force", "price", "reference_price"]
+    prices = ("price", "reference_price")
+    rows = [{name: decimal(each[name]) if name in prices else each[name] for name in columns} for each in orders if "price" in each]
+    if rows:
+        show("limits and stops", columns, rows, as_json=False, empty="")
 
 
 def _show_changes(changes: Changes, short: str) -> None:

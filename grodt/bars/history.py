@@ -18,6 +18,7 @@ from grodt.sessions import Calendar
 #: Sessions in which a last close is looked for before the whole history is read.
 RECENT_SESSIONS = 60
 _BARS = ["symbol", "session", "open", "close", "volume"]
+_REST = ["high", "low"]
 _DAY = timedelta(days=1)
 
 
@@ -57,7 +58,7 @@ def read_markets(
         start: first session.
         end: last session.
         symbols: only these (what is held or ordered); None: all of the source.
-        detailed: symbols whose close and volume are wanted too.
+        detailed: symbols whose high, low, close and volume are wanted too.
         always: symbols whose last close is wanted however long ago it was.
     """
     sessions = calendar.between(start, end)
@@ -72,7 +73,8 @@ def read_markets(
     at = 0
     for year in sorted({session.year for session in sessions}):
         own = [session for session in sessions if session.year == year]
-        bars = lake.read("bars_1d", snapshot, source=source, columns=_BARS, start=own[0], end=own[-1], symbols=wanted)
+        columns = [*_BARS, *_REST] if asked else _BARS
+        bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=own[0], end=own[-1], symbols=wanted)
         by_session = bars.partition_by("session", as_dict=True)
         for session in own:
             first = at
@@ -91,6 +93,8 @@ def read_markets(
                 actions=tuple(sorted(actions[first:at], key=lambda action: (action.symbol, action.kind, action.ex_date))),
                 close=_by_symbol(told, "close"),
                 volume=dict(zip(told["symbol"].to_list(), told["volume"].to_list(), strict=True)),
+                high=_by_symbol(told, "high") if asked else {},
+                low=_by_symbol(told, "low") if asked else {},
             )
             before = session
             for of_date in by_ex_date(actions[first:at]):

@@ -39,7 +39,7 @@ class SessionMarket:
         open: open price by symbol in micros, for symbols that traded (a bar with volume > 0) and no others.
         previous_close: last close before the session by symbol, in micros (for cash in lieu of fractions).
         actions: corporate actions with this ex date, sorted by symbol then kind.
-        close, volume: close in micros and shares traded, of those symbols of `open` that the reader asked for.
+        high, low, close, volume: micros, and shares traded, of those symbols of `open` that the reader asked for.
         figures: of the symbols that the reader asked for.
     """
 
@@ -53,3 +53,5 @@ class SessionMarket:
     close: Mapping[str, Micros] = _NO_PRICES
     volume: Mapping[str, float] = _NO_VOLUMES
     figures: Mapping[str, TradingFigures] = _NO_FIGURES
+    high: Mapping[str, Micros] = _NO_PRICES
+    low: Mapping[str, Micros] = _NO_PRICES

@@ -32,10 +32,11 @@ from grodt.brokers.alpaca_settings import AlpacaAccount
 from grodt.brokers.own_loop import OwnLoop
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown, VendorUnavailable
-from grodt.money import Micros
+from grodt.money import Micros, decimal
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order
 from grodt.orders.states import OPEN, OrderState
+from grodt.orders.terms import problem_of
 from grodt.sessions import Calendar
 
 #: An evening's basket does not wait for long: an order without an answer is looked up after this many seconds.
@@ -139,8 +140,9 @@ class AlpacaBroker:
             raise BrokerUnavailable(str(error)) from None
 
     async def _submit(self, http: TradingHttp, order: Order) -> BrokerOrder:
-        if (order.order_type, order.time_in_force) != ("market", "opg"):
-            return _refused(order, f"{order.order_type} {order.time_in_force} orders are not sent to Alpaca, market opg orders are")
+        problem = problem_of(order.order_type, order.time_in_force, order.price)
+        if problem:
+            return _refused(order, problem)
         response = await http.send(f"{self._url}/v2/orders", _written(order))
         about = f"order {order.client_order_id}"
         if response.is_success:
@@ -221,13 +223,14 @@ def _written(order: Order) -> dict[str, str]:
         "qty": str(order.quantity),
         "type": order.order_type,
         "time_in_force": order.time_in_force,
-    }
+    } | ({} if order.price is None else {f"{order.order_type}_price": f"{decimal(order.price).normalize():f}"})
 
 
 def _is_of(row: AlpacaOrder, order: Order) -> bool:
     """Whether what Alpaca has is this order."""
-    theirs = (row.symbol, row.side, row.qty, row.type, row.time_in_force)
-    return theirs == (order.symbol, order.side.value, Decimal(order.quantity), order.order_type, order.time_in_force)
+    theirs = (row.symbol, row.side, row.qty, row.type, row.time_in_force, row.limit_price if row.type == "limit" else row.stop_price)
+    price = None if order.price is None else decimal(order.price)
+    return theirs == (order.symbol, order.side.value, Decimal(order.quantity), order.order_type, order.time_in_force, price)
 
 
 def _refused(order: Order, reason: str) -> BrokerOrder:

@@ -35,7 +35,7 @@ _WORKING = (
 )
 _OVER = {
     "canceled": OrderState.CANCELLED,
-    "replaced": OrderState.CANCELLED,
+    "replaced": OrderState.REPLACED,
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
@@ -79,6 +79,8 @@ class AlpacaOrder(_Row):
     filled_qty: Exact
     type: str
     time_in_force: str
+    limit_price: Exact | None = None
+    stop_price: Exact | None = None
     status: str
     created_at: AwareDatetime
     submitted_at: AwareDatetime | None = None

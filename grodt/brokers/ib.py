@@ -12,15 +12,16 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from grodt.brokers.ib_payloads import PENDING, broker_fill, broker_order, exact_shares, reference_of, symbol_of, words_of
+from grodt.brokers.ib_payloads import PENDING, broker_fill, broker_order, exact_shares, kind_of, reference_of, symbol_of, words_of
 from grodt.brokers.ib_settings import IbAccount
 from grodt.brokers.own_loop import OwnLoop
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown
-from grodt.money import Micros, micros
+from grodt.money import Micros, decimal, micros
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order
 from grodt.orders.states import OPEN, OrderState
+from grodt.orders.terms import problem_of
 from grodt.sessions import Calendar
 
 if TYPE_CHECKING:
@@ -170,17 +171,21 @@ class IbBroker:
         return found
 
     async def _submit(self, ib: "ib_async.IB", order: Order) -> BrokerOrder:
-        from ib_async import MarketOrder, Stock
+        import ib_async
 
-        if (order.order_type, order.time_in_force) != ("market", "opg"):
-            return _refused(order, f"{order.order_type} {order.time_in_force} orders are not sent, market opg orders are")
+        problem = problem_of(order.order_type, order.time_in_force, order.price)
+        if problem:
+            return _refused(order, problem)
         known = (await self._trades(ib)).get(order.client_order_id)
         if known is not None:
             existing = broker_order(known)
             return existing if existing.state is OrderState.UNKNOWN or _is_of(known[-1], order) else _refused(order, _TAKEN_ALREADY)
-        told: dict[str, Any] = {"tif": "OPG", "orderRef": order.client_order_id, "account": self._settings.account}
-        contract = Stock(order.symbol.replace(".", " "), "SMART", "USD")
-        trade = ib.placeOrder(contract, MarketOrder(order.side.upper(), order.quantity, **told))
+        kind, tif, price_field = kind_of(order)
+        told: dict[str, Any] = {"orderRef": order.client_order_id, "account": self._settings.account, "orderType": kind, "tif": tif}
+        if order.price is not None:
+            told[price_field] = float(decimal(order.price))
+        contract = ib_async.Stock(order.symbol.replace(".", " "), "SMART", "USD")
+        trade = ib.placeOrder(contract, ib_async.Order(action=order.side.upper(), totalQuantity=order.quantity, **told))
         for _ in range(LOOKS):
             if trade.orderStatus.status not in PENDING:
                 break
@@ -216,8 +221,10 @@ _TAKEN_ALREADY = "client_order_id must be unique"
 def _is_of(trade: "ib_async.Trade", order: Order) -> bool:
     """Whether what the account has under our id is this order; of one that is over, the quantity may not be told."""
     mine = broker_order([trade])
+    kind, tif, price_field = kind_of(order)
     theirs = (mine.symbol, mine.side, trade.order.orderType, trade.order.tif)
-    same = theirs == (order.symbol, order.side, "MKT", "OPG")
+    price = getattr(trade.order, price_field)
+    same = theirs == (order.symbol, order.side, kind, tif) and (order.price is None or price == float(decimal(order.price)))
     return same and (mine.quantity == order.quantity or not trade.order.totalQuantity)
 
 

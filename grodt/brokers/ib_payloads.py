@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from grodt.brokers.protocol import BrokerOrder
 from grodt.money import Micros, micros_from_float
 from grodt.orders.fill import Fill
-from grodt.orders.order import Side
+from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ def symbol_of(contract: "ib_async.Contract") -> str:
     """Our symbol: a class of shares is written with a dot, BRK.B, theirs with a space; what is no share has its kind behind it."""
     symbol = contract.symbol.replace(" ", ".")
     return symbol if contract.secType == "STK" else f"{symbol} {contract.secType}"
+
+
+def kind_of(order: Order) -> tuple[str, str, str]:
+    """Type and time in force as they write them, and the field that the price is in. What is for the close is a type of its own there."""
+    types = {"market": "MKT", "limit": "LMT", "stop": "STP"}
+    field = "auxPrice" if order.order_type == "stop" else "lmtPrice"
+    if order.time_in_force == "cls":
+        return {"market": "MOC", "limit": "LOC"}[order.order_type], "DAY", field
+    return types[order.order_type], order.time_in_force.upper(), field
 
 
 def reference_of(order: "ib_async.Order | ib_async.Execution") -> str:

@@ -1,7 +1,8 @@
 """The paper broker: a venue with a book of its own, in a file of its own, so that comparing it with the ledger means something.
 
-It fills a market order in the first session after the one that decided it, at the price and as far as its `FillTerms` say; they also say
-in how many sessions after that the rest still works. `advance` plays one session.
+It works an order from the first session after the one that decided it: a market order for the open at the price and as far as its
+`FillTerms` say, and in as many sessions after that; every other as `grodt.brokers.triggers` says, in that session alone unless it is
+`gtc`. `advance` plays one session.
 """
 
 import json
@@ -25,6 +26,7 @@ from grodt.money import Micros
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
+from grodt.orders.terms import problem_of
 
 _ORDER_COLUMNS = "client_order_id, number, symbol, side, quantity, state, filled_quantity, reason"
 
@@ -32,11 +34,11 @@ _ORDER_COLUMNS = "client_order_id, number, symbol, side, quantity, state, filled
 class PaperBroker:
     """A `Broker` over one SQLite file. Safe to share between threads; several processes take turns.
 
-    It refuses an order (state `rejected`) when the client order id stands for another order, when it is not a whole market
-    order at the open of this book, when the session after its decision has passed, when a buy is not covered by cash at
-    reference prices (open sells count, open buys count against), and a sell beyond what is held unless `allow_short`. Prices
-    move and commission comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be
-    slightly below zero, which risk's cash buffer is for.
+    It refuses an order (state `rejected`) when the client order id stands for another order, when it is not of whole shares, of this
+    book and of a kind that exists, when the session after its decision has passed, when a buy is not covered by cash at reference
+    prices (open sells count, open buys count against), and a sell beyond what is held unless `allow_short`. Prices move and commission
+    comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be slightly below zero, which
+    risk's cash buffer is for.
 
     Corporate actions and the cost of borrowed shares follow the ledger's rules on the broker's own positions; `advance` says how.
     """
@@ -49,6 +51,7 @@ class PaperBroker:
         terms: FillTerms,
         *,
         allow_short: bool = False,
+        intraday: bool = False,
         busy_seconds: float = 10.0,
     ) -> None:
         """Open the account, or make it.
@@ -59,6 +62,8 @@ class PaperBroker:
             initial_cash: opening cash of a new account; an existing one keeps its own.
             terms: what trading and borrowing cost, and how much of an order a session takes.
             allow_short: whether positions may go below zero.
+            intraday: whether the book decides within its sessions: its orders for the day are for what is left of the session that decided
+                them, and `play_bar` works them; those of other books are for the whole of the next session.
             busy_seconds: how long a lock held by another process is waited for.
 
         Raises:
@@ -68,6 +73,7 @@ class PaperBroker:
         self._book = book
         self._terms = terms
         self._allow_short = allow_short
+        self._intraday = intraday
         self._lock = threading.RLock()
         self._connection = open_book(path, book, initial_cash, busy_seconds)
 
@@ -167,6 +173,12 @@ class PaperBroker:
         with self._reading() as connection:
             return last_session(connection)
 
+    def works_by_bars(self) -> bool:
+        """Whether an open order needs more of a session than its open: its high, low and close."""
+        with self._reading() as connection:
+            query = f"SELECT 1 FROM orders WHERE state IN {OPEN_STATES} AND (order_type, time_in_force) <> ('market', 'opg') LIMIT 1"
+            return connection.execute(query).fetchone() is not None
+
     def advance(self, market: SessionMarket) -> None:
         """Play one session, in one transaction; a session played before is left as it is.
 
@@ -183,7 +195,7 @@ class PaperBroker:
             BrokerUnavailable: the file did not take it; may be repeated.
         """
         with self._writing() as connection:
-            play(connection, market, self._terms)
+            play(connection, market, self._terms, intraday=self._intraday)
 
     def play_bar(self, bar: SessionMarket) -> None:
         """Play one bar of the session that goes on, in one transaction; what was played before is left as it is.
@@ -228,9 +240,11 @@ class PaperBroker:
             order.reference_price,
             order.order_type,
             order.time_in_force,
+            order.price,
         )
         known = connection.execute(
-            "SELECT session, symbol, side, quantity, reference_price, order_type, time_in_force FROM orders WHERE client_order_id = ?",
+            "SELECT session, symbol, side, quantity, reference_price, order_type, time_in_force, price "
+            "FROM orders WHERE client_order_id = ?",
             (order.client_order_id,),
         ).fetchone()
         if known is not None:
@@ -243,7 +257,7 @@ class PaperBroker:
         state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
         number = connection.execute(
             "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
-            "state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            "price, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
             (order.client_order_id, *content, state.value, refusal),
         ).lastrowid
         if not refusal:
@@ -257,15 +271,15 @@ class PaperBroker:
             return f"the order was decided in session {order.session}, not {session}"
         if order.quantity < 1 or order.reference_price < 1 or not order.symbol:
             return f"quantity {order.quantity} and price {order.reference_price} must be above zero, symbol {order.symbol!r} not empty"
-        if order.order_type != "market" or order.time_in_force not in ("opg", "day"):
-            return f"{order.order_type} {order.time_in_force} orders are not taken, market opg and market day orders are"
-        return ""
+        if self._intraday and (order.order_type != "market" or order.time_in_force not in ("opg", "day")):
+            return f"{order.order_type} {order.time_in_force} orders are not taken of an intraday book, market opg and day orders are"
+        return problem_of(order.order_type, order.time_in_force, order.price)
 
     def _refusal(self, connection: sqlite3.Connection, order: Order, session: date) -> str:
         last = last_session(connection)
         if last is not None and last > session:
             return f"session {last} has been played since {session}: the open it was for has passed"
-        if order.time_in_force == "day" and (last != session or has_ended(connection, session)):
+        if self._intraday and order.time_in_force == "day" and (last != session or has_ended(connection, session)):
             return f"session {session} is not going on: an order for the day works between its open and its close"
         if order.side is Side.BUY:
             cash, reserved = connection.execute("SELECT cash, reserved FROM account").fetchone()

@@ -31,7 +31,7 @@ def play_bar(connection: sqlite3.Connection, bar: SessionMarket, terms: FillTerm
     connection.execute(
         "INSERT INTO days VALUES (?, ?, 0) ON CONFLICT (session) DO UPDATE SET played_until = excluded.played_until", (session, end)
     )
-    execute(connection, working_orders(connection, "day", "=", session), bar, terms, _after)
+    execute(connection, working_orders(connection, "day", "=", session), bar, terms, _after, is_bar=True)
     reserve(connection)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from grodt.errors import BrokerUnavailable, ConfigError, DataError
 from grodt.money import Micros
 
-#: 2: orders fill in parts, over several sessions.
-SCHEMA_VERSION = 2
+#: 2: orders fill in parts, over several sessions. 3: orders have a price.
+SCHEMA_VERSION = 3
 
 _ORDERS = """(
     number INTEGER PRIMARY KEY,
@@ -25,6 +25,7 @@ _ORDERS = """(
     filled_quantity INTEGER NOT NULL CHECK (filled_quantity BETWEEN 0 AND quantity),
     executions INTEGER NOT NULL DEFAULT 0 CHECK (executions >= 0),
     reason TEXT NOT NULL,
+    price INTEGER,
     CHECK ((state = 'filled') = (filled_quantity = quantity)),
     CHECK (state <> 'partially_filled' OR filled_quantity > 0)
 ) STRICT"""
@@ -82,17 +83,23 @@ _FROM_1 = f"""
 CREATE TABLE orders_2 {_ORDERS};
 INSERT INTO orders_2
 SELECT number, client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, state,
-    filled_quantity, filled_quantity > 0, reason
+    filled_quantity, filled_quantity > 0, reason, NULL
 FROM orders;
 DROP TABLE orders;
 ALTER TABLE orders_2 RENAME TO orders;
 {_OPEN_ORDERS};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+#: From version 2, where no order had a price.
+_FROM_2 = f"""
+ALTER TABLE orders ADD COLUMN price INTEGER;
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+_EARLIER = {1: _FROM_1, 2: _FROM_2}
 
 
 def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) -> sqlite3.Connection:
-    """The file's connection; the file is made, with its opening cash, where there is none, and one of version 1 is brought up to this one.
+    """The file's connection. It is made, with its opening cash, where there is none, and one of an earlier version is brought up to this.
 
     Durable across power loss (WAL, synchronous FULL). A lock held by another process is waited for `busy_seconds`.
 
@@ -114,13 +121,13 @@ def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) 
                     _execute(connection, _SCHEMA)
                     connection.execute("INSERT INTO account VALUES (1, ?, ?, ?, 0)", (book, initial_cash, initial_cash))
                     version = SCHEMA_VERSION
-                if version not in (1, SCHEMA_VERSION):
+                if version not in (*_EARLIER, SCHEMA_VERSION):
                     raise DataError(f"{path} is not a paper broker's file of version {SCHEMA_VERSION} (found {version}); move it away")
                 owner = str(connection.execute("SELECT book FROM account").fetchone()[0])
                 if owner != book:
                     raise ConfigError(f"paper broker file {path} belongs to book {owner!r}, not {book!r}; give each book its own file")
-                if version == 1:
-                    _execute(connection, _FROM_1)
+                if version in _EARLIER:
+                    _execute(connection, _EARLIER[version])
                 connection.execute(_FILLS_BY_SESSION)
                 connection.execute(_DAYS)
             connection.execute("PRAGMA foreign_keys = ON")

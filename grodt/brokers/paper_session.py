@@ -10,7 +10,8 @@ import numpy as np
 
 from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
 from grodt.bars.market import SessionMarket
-from grodt.brokers.fills import FillTerms, fill_session
+from grodt.brokers.fills import FillTerms, commissions, fill_session
+from grodt.brokers.triggers import Bar, Priced, never_worse, traded_price
 from grodt.errors import DataError, SessionError
 from grodt.money import Micros
 from grodt.orders.borrowing import borrow_costs
@@ -31,6 +32,19 @@ class Working(NamedTuple):
     quantity: int
     filled: int
     executions: int
+    order_type: str
+    time_in_force: str
+    price: int | None
+
+    @property
+    def priced(self) -> Priced:
+        """What it says about its price."""
+        return Priced(self.side == "buy", self.order_type, self.time_in_force, self.price, triggered=self.executions > 0)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a market order for the open, which the account's terms speak of."""
+        return self.order_type == "market" and self.time_in_force == "opg"
 
     @property
     def left(self) -> int:
@@ -38,8 +52,11 @@ class Working(NamedTuple):
         return self.quantity - self.filled
 
 
-def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
-    """Play a session, or leave the book alone if it was played before; see `PaperBroker.advance`."""
+def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms, *, intraday: bool) -> None:
+    """Play a session, or leave the book alone if it was played before; see `PaperBroker.advance`.
+
+    Of an intraday book it works the orders for the open alone; `paper_bars` works those for the day.
+    """
     if connection.execute("SELECT 1 FROM sessions WHERE session = ?", (market.session.isoformat(),)).fetchone():
         return
     last = last_session(connection)
@@ -51,7 +68,7 @@ def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms
     connection.execute("INSERT INTO sessions VALUES (?)", (market.session.isoformat(),))
     _charge_borrowing(connection, market, terms)
     _apply_actions(connection, market)
-    _work_orders(connection, market, terms)
+    _work_orders(connection, market, terms, "opg" if intraday else None)
     reserve(connection)
 
 
@@ -131,22 +148,26 @@ def _apply(
     return credit
 
 
-def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms) -> None:
+def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms, time_in_force: str | None) -> None:
     session = market.session.isoformat()
-    working = working_orders(connection, "opg", "<", session)
+    working = working_orders(connection, time_in_force, "<", session)
     worked = _sessions_worked(connection, {order.session for order in working}, session)
     execute(
         connection, working, market, terms, lambda order, quantity: _after(order, quantity, worked[order.session], terms.carry_sessions)
     )
 
 
-def working_orders(connection: sqlite3.Connection, time_in_force: str, compared: str, session: str) -> list[Working]:
-    """Open orders of that time in force, the earliest sent first, decided in a session that compares so (`<`, `=`, `<=`) with one."""
+def working_orders(connection: sqlite3.Connection, time_in_force: str | None, compared: str, session: str) -> list[Working]:
+    """Open orders of that time in force (None: of any), the earliest sent first.
+
+    They were decided in a session that compares so (`<`, `=`, `<=`) with one.
+    """
     return [
         Working(*row)
         for row in connection.execute(
-            "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions FROM orders "
-            f"WHERE state IN {OPEN_STATES} AND time_in_force = ? AND session {compared} ? ORDER BY number",
+            "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions, "
+            f"order_type, time_in_force, price FROM orders WHERE state IN {OPEN_STATES} "
+            f"AND time_in_force = coalesce(?, time_in_force) AND session {compared} ? ORDER BY number",
             (time_in_force, session),
         )
     ]
@@ -158,6 +179,8 @@ def execute(
     market: SessionMarket,
     terms: FillTerms,
     after: Callable[[Working, int], tuple[str, int, int, str, int]],
+    *,
+    is_bar: bool = False,
 ) -> None:
     """Fill orders as far as the market takes them.
 
@@ -167,12 +190,15 @@ def execute(
         market: of a session, or of a bar of one.
         terms: what trading costs.
         after: state, shares filled, executions, reason and number of an order, told what it filled now.
+        is_bar: whether it is a bar of a session, in which orders fill by the terms alone.
     """
-    traded = [order for order in working if order.symbol in market.open]
-    executed = [(order, *fill) for order, fill in zip(traded, _fills(traded, market, terms), strict=True) if fill[0]]
+    plain = {order.number: is_bar or order.is_plain for order in working}
+    bases = {order.number: _base_price(order, market, terms, plain[order.number]) for order in working if order.symbol in market.open}
+    traded = [order for order in working if bases.get(order.number) is not None]
+    executed = [(order, *fill) for order, fill in zip(traded, _fills(traded, bases, market, terms), strict=True) if fill[0]]
     filled = {order.number: quantity for order, quantity, _, _ in executed}
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM fills").fetchone()
-    filled_at = (market.opens_at if terms.fill_at == "open" else market.closes_at).astimezone(UTC).isoformat()
+    opens, closes = (instant.astimezone(UTC).isoformat() for instant in (market.opens_at, market.closes_at))
     connection.executemany(
         "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -186,7 +212,7 @@ def execute(
                 price,
                 commission,
                 market.session.isoformat(),
-                filled_at,
+                closes if order.time_in_force == "cls" or (plain[order.number] and terms.fill_at == "close") else opens,
             )
             for i, (order, quantity, price, commission) in enumerate(executed, 1)
         ],
@@ -204,25 +230,45 @@ def execute(
     connection.execute("UPDATE account SET cash = cash - ?", (paid,))
 
 
-def _fills(orders: Sequence[Working], market: SessionMarket, terms: FillTerms) -> list[tuple[int, int, int]]:
-    """Signed shares filled, price and commission of each order."""
+def _base_price(order: Working, market: SessionMarket, terms: FillTerms, plain: bool) -> int | None:
+    """What it trades at before costs; None where it does not. A `plain` order fills by the account's terms."""
+    symbol = order.symbol
+    if plain:
+        return _told(market, terms.fill_at, market.open if terms.fill_at == "open" else market.close, symbol)
+    rest = ((name, getattr(market, name)) for name in ("high", "low", "close"))
+    bar = Bar(market.open[symbol], *(_told(market, name, told, symbol) for name, told in rest))
+    return traded_price(order.priced, bar, terms.fill_at)
+
+
+def _fills(
+    orders: Sequence[Working], bases: Mapping[int, int | None], market: SessionMarket, terms: FillTerms
+) -> list[tuple[int, int, int]]:
+    """Signed shares filled, price and commission of each order, from its price before costs."""
     if not orders:
         return []
     symbols = sorted({order.symbol for order in orders})
     place = {symbol: index for index, symbol in enumerate(symbols)}
     volume = [_told(market, "volume", market.volume, order.symbol) for order in orders] if terms.needs_volume else None
     figures = [_told(market, "figures", market.figures, order.symbol) for order in orders] if terms.needs_figures else None
-    prices = market.open if terms.fill_at == "open" else market.close
     done = fill_session(
         np.array([order.left if order.side == "buy" else -order.left for order in orders], dtype=np.int64),
-        np.array([_told(market, terms.fill_at, prices, order.symbol) for order in orders], dtype=np.int64),
+        np.array([bases[order.number] for order in orders], dtype=np.int64),
         terms,
         symbol=None if len(symbols) == len(orders) else np.array([place[order.symbol] for order in orders], dtype=np.int64),
         volume=None if volume is None else np.array(volume, dtype=np.float64),
         average_value=None if figures is None else np.array([each.average_value for each in figures], dtype=np.float64),
         volatility=None if figures is None else np.array([each.volatility for each in figures], dtype=np.float64),
     )
-    return list(zip(done.quantity.tolist(), done.price.tolist(), done.commission.tolist(), strict=True))
+    told = list(zip(done.quantity.tolist(), done.price.tolist(), done.commission.tolist(), strict=True))
+    return told if all(order.is_plain for order in orders) else _as_promised(orders, told, terms)
+
+
+def _as_promised(orders: Sequence[Working], told: Sequence[tuple[int, int, int]], terms: FillTerms) -> list[tuple[int, int, int]]:
+    """No limit is passed, and of `fok` all fills or nothing; what others fill is not changed by it."""
+    whole = [0 if order.time_in_force == "fok" and abs(fill[0]) < order.left else fill[0] for order, fill in zip(orders, told, strict=True)]
+    prices = [never_worse(order.priced, price) if filled else 0 for order, filled, (_, price, _) in zip(orders, whole, told, strict=True)]
+    charged = commissions(np.abs(np.array(whole, dtype=np.int64)), np.array(prices, dtype=np.int64), terms)
+    return list(zip(whole, prices, charged.tolist(), strict=True))
 
 
 def _told[T](market: SessionMarket, name: str, by_symbol: Mapping[str, T], symbol: str) -> T:
@@ -240,14 +286,19 @@ def _sessions_worked(connection: sqlite3.Connection, decided: Iterable[str], ses
 
 
 def _after(order: Working, quantity: int, worked: int, carried: int) -> tuple[str, int, int, str, int]:
-    """State, shares filled, executions and reason of an order after a session that filled so much of it."""
+    """State, shares filled, executions and reason of an order after a session that filled so much of it.
+
+    The account's terms carry market orders for the open alone over to further sessions; `gtc` works until it is cancelled.
+    """
     filled = order.filled + abs(quantity)
     state, reason = OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED, ""
     if filled == order.quantity:
         state = OrderState.FILLED
-    elif worked > carried:
+    elif order.time_in_force in ("ioc", "fok"):
+        state, reason = OrderState.CANCELLED, "did not fill at once"
+    elif order.time_in_force != "gtc" and worked > (carried if order.is_plain else 0):
         state = OrderState.EXPIRED
-        reason = "the rest did not fill" if filled else "no trade in session"
+        reason = "the rest did not fill" if filled else "no trade in session" if order.price is None else "its price was not met"
     return state.value, filled, order.executions + (quantity != 0), reason, order.number
 
 

@@ -3,6 +3,9 @@
 | time in force | from | until |
 |---|---|---|
 | `opg`, at the next open | the close of the session that decided, or a later time of day if the venue names one | two minutes before |
+| `cls`, `day`, `gtc` | as for `opg` | as for `opg`: what was decided on a close is for the whole of the next session, or not at all |
+
+`ioc` and `fok` have none: there is no "at once" between two sessions.
 
 Source of the end: Alpaca refuses `opg` from 9:28 in New York on, two minutes before the open, and takes it again from 19:00 on; NYSE
 and Nasdaq take such orders until 9:28 too. A venue that does not close between two sessions (24/7) has no such time; there the window is
@@ -71,7 +74,7 @@ class SendingHours:
         return window.closes_at
 
 
-_ENDS: Mapping[str, timedelta] = {"opg": _BEFORE}
+_ENDS: Mapping[str, timedelta] = dict.fromkeys(("opg", "cls", "day", "gtc"), _BEFORE)
 
 #: The paper broker fills sessions of the past, and takes an order from the close on.
 PAPER = SendingHours(simulated=True)

@@ -257,6 +257,9 @@ class OrderNow(BaseModel):
     symbol: str
     side: Literal["buy", "sell"]
     quantity: int
+    order_type: str
+    time_in_force: str
+    order_price: Money | None
     reference_price: Money
     state: str
     filled_quantity: int

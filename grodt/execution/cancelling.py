@@ -24,6 +24,7 @@ _OUTCOMES: dict[OrderState, CancelOutcome] = {
     OrderState.FILLED: "filled",
     OrderState.EXPIRED: "over",
     OrderState.REJECTED: "over",
+    OrderState.REPLACED: "over",
 }
 
 

@@ -25,6 +25,7 @@ from grodt.ledger.runs import Run, unchanged_before
 from grodt.ledger.unit import Read
 from grodt.orders.order import Side
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.proposal import Proposal
 from grodt.risk.stops import Stops
 from grodt.signals.forecasts import Forecasts
@@ -243,8 +244,9 @@ def propose(
     volume: IntArray,
     completeness: Completeness,
     stops: Stops | None = None,
+    terms: OrderTerms = MARKET_AT_OPEN,
 ) -> Proposal:
-    """The orders that lead from what is held and working to the targets, for risk to judge. They are market orders.
+    """The orders that lead from what is held and working to the targets, for risk to judge.
 
     Args:
         book, session, run_id: the cycle.
@@ -255,15 +257,17 @@ def propose(
         volume: shares traded in the last 20 sessions together; -1 not known.
         completeness: of the session's bars.
         stops: what the state's halts leave of them.
+        terms: what orders they are; control 5 is asked of limits and stops alike.
     """
     group, groups = groups_of(state.sector)
-    nothing = np.zeros(len(state.symbols), dtype=np.int64)
+    wanted = targets.quantity - state.position - state.working
+    prices = terms.prices(wanted, closes.micros, state.tick)
     return Proposal(
         book=book,
         session=session,
         run_id=run_id,
         symbols=state.symbols,
-        wanted=targets.quantity - state.position - state.working,
+        wanted=wanted,
         position=state.position,
         open_buys=state.open_buys,
         open_sells=state.open_sells,
@@ -271,8 +275,8 @@ def propose(
         price_age=closes.age,
         lot=state.lot,
         tick=state.tick,
-        priced=nothing > 0,
-        limit_price=nothing,
+        priced=prices > 0,
+        limit_price=prices,
         volume=volume,
         group=group,
         weight=targets.weight,

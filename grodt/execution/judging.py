@@ -16,6 +16,7 @@ from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger
 from grodt.orders.attribution import Wanted
 from grodt.orders.basket import Basket, build_basket
+from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.assess import assess
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
@@ -46,6 +47,7 @@ def judge(
     attempt: int,
     now: datetime,
     wanted: Wanted | None = None,
+    terms: OrderTerms = MARKET_AT_OPEN,
 ) -> Judged:
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
@@ -61,6 +63,7 @@ def judge(
         attempt: of the run.
         now: instant.
         wanted: what each strategy asks for, in a book of several.
+        terms: what the book's orders are, as the proposal has their prices.
 
     Raises:
         HaltActive: a control stops the book; the evidence is committed, and a halt unless all it found is one that holds already or
@@ -91,8 +94,8 @@ def judge(
             f"book {proposal.book} session {proposal.session}: {assessment.halt}. Nothing was ordered and the book {what} halted; "
             f"find the cause, then `grodt rearm --book {proposal.book} --reason WHY`"
         )
-    asked = proposal
-    basket = build_basket(assessment.approved(), book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot)
+    asked, approved = proposal, assessment.approved()
+    basket = build_basket(approved, book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot, terms=terms)
     if wanted is not None:
         whose = wanted.attributed(basket.orders, proposal.symbols, assessment.quantity, proposal.price)
         basket = replace(basket, whose=whose)

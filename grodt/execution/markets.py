@@ -26,6 +26,7 @@ def markets_to_settle(
     terms: FillTerms,
     ordered: Callable[[], Collection[str]],
     held: Callable[[], Collection[str]],
+    by_bars: Callable[[], bool] = lambda: False,
 ) -> Iterator[SessionMarket]:
     """Each session from `start` to `end`, ascending; see `read_markets`.
 
@@ -38,9 +39,10 @@ def markets_to_settle(
         end: last session.
         terms: what the orders fill by.
         ordered: asked, where the terms need it, for the symbols with an open order at the broker.
+        by_bars: whether an open order fills by more of a bar than its open.
         held: asked likewise for the symbols held, whose last close borrowing is charged on.
     """
-    by_bar = terms.needs_volume or terms.fill_at == "close"
+    by_bar = terms.needs_volume or terms.fill_at == "close" or by_bars()
     symbols = sorted(set(ordered())) if by_bar or terms.needs_figures else []
     detailed = symbols if by_bar else ()
     always = held() if terms.borrow_bps else ()

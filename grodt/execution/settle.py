@@ -38,7 +38,7 @@ _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _NO_COST = Decimal(0)
 #: For how many days before the last settled session a real venue is asked again: its fills may come late, also of orders that are over.
 _LATE = timedelta(days=7)
-_ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED})
+_ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REPLACED})
 _OVER = _ENDED | {OrderState.FILLED}
 
 
@@ -50,7 +50,7 @@ class Settled:
         sessions: settled by this call, ascending.
         actions: entries of corporate actions and dividend payments.
         fills: booked; those known before are not counted.
-        ended: orders found cancelled, expired or rejected.
+        ended: orders found cancelled, expired, rejected or replaced.
         adopted: orders found at the broker whose answer had been lost.
         foreign: fills of orders that are not ours; not booked, reconciliation will show them.
         slipped: fills that control 32 found too far from the reference price of their order.

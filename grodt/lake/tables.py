@@ -7,8 +7,9 @@ that were validated, so only names and types are checked again.
 import dataframely as dy
 import polars as pl
 
-#: 2: corporate actions have `new_symbol`. A file of an earlier version is read with null in the columns that it lacks.
-SCHEMA_VERSION = 2
+#: 2: corporate actions have `new_symbol`. 3: orders have `order_price`.
+#: A file of an earlier version is read with null in the columns that it lacks.
+SCHEMA_VERSION = 3
 
 
 def _instant(description: str) -> dy.Datetime:
@@ -276,11 +277,10 @@ class Orders(dy.Schema):
     symbol = dy.String(description="ticker")
     side = dy.Enum(["buy", "sell"], description="side")
     quantity = dy.Int64(min=1, description="ordered", metadata={"unit": "shares"})
-    order_type = dy.String(description="market")
-    time_in_force = dy.String(
-        description="opg: at the next session's open, or not at all; day: to the close; a paper account: by its own terms, docs/costs.md"
-    )
+    order_type = dy.String(description="market, limit or stop, see docs/orders.md")
+    time_in_force = dy.String(description="opg, cls, day or gtc, see docs/orders.md; day of a slot: from then to the close")
     reference_price = _money("price the decision was made at")
+    order_price = _money("limit or stop of the order; null for a market order", nullable=True)
     state = dy.String(description="state reached, see docs/glossary.md")
     filled_quantity = dy.Int64(min=0, description="filled so far", metadata={"unit": "shares"})
     average_fill_price = _money("mean fill price; null before a fill", nullable=True)

@@ -75,6 +75,7 @@ def ask_for_basket(
                 "order_type": order.order_type,
                 "time_in_force": order.time_in_force,
             }
+            | ({} if order.price is None else {"price": order.price})
             for order in asked.orders
         ],
         "value": basket.value,
@@ -133,7 +134,9 @@ def what(request: Request) -> str:
     """What is asked for, in one line."""
     subject = request.subject
     count = len(subject["orders"])
-    return f"{count:,} order{'' if count == 1 else 's'} of session {subject['session']}, worth {subject['value'] / 1e6:,.2f} USD"
+    kinds = sorted({f"{each['order_type']} {each['time_in_force']}" for each in subject["orders"]} - {"market opg"})
+    what_kind = f"{' and '.join(kinds)} order".strip()
+    return f"{count:,} {what_kind}{'' if count == 1 else 's'} of session {subject['session']}, worth {subject['value'] / 1e6:,.2f} USD"
 
 
 def next_step(_tx: Write, request: Request, _now: datetime) -> str:

@@ -20,7 +20,7 @@ _INT64_MAX = 2**63 - 1
 #: A fill proves that the broker took an order whose answer we never saw.
 _UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
 #: A late fill is booked, and the order stays over.
-_STAYS = (OrderState.CANCELLED, OrderState.EXPIRED)
+_STAYS = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED)
 
 # Statements that run once per fill are built once: building one costs more than running it.
 _NEXT_NUMBER = select(func.coalesce(func.max(fills.c.number), 0) + 1).where(fills.c.book == bindparam("of_book"))

@@ -138,6 +138,7 @@ def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime) -> Non
                 "reference_price": order.reference_price,
                 "order_type": order.order_type,
                 "time_in_force": order.time_in_force,
+                "price": order.price,
                 "recorded_at": now,
             }
             for sequence, order in enumerate(basket.orders)
@@ -389,4 +390,5 @@ def _order(row: Row[Any]) -> Order:
         reference_price=row.reference_price,
         order_type=row.order_type,
         time_in_force=row.time_in_force,
+        price=row.price,
     )

@@ -244,6 +244,7 @@ orders = Table(
     Column("order_type", Text, nullable=False),
     Column("time_in_force", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
+    Column("price", Int64),
     UniqueConstraint("run_id", "sequence"),
     one_of("side", "buy", "sell"),
     CheckConstraint("quantity > 0", name="quantity_positive"),
@@ -252,7 +253,7 @@ orders = Table(
 )
 Index("ix_orders_book_session", orders.c.book, orders.c.session)
 
-_STATES = ("approved", "sending", "accepted", "partially_filled", "filled", "cancelled", "expired", "rejected", "unknown")
+_STATES = ("approved", "sending", "accepted", "partially_filled", "filled", "cancelled", "expired", "rejected", "unknown", "replaced")
 
 order_events = Table(
     "order_events",

@@ -13,6 +13,7 @@ from grodt.errors import DataError
 from grodt.money import Micros
 from grodt.orders.attribution import Attribution
 from grodt.orders.order import Order, Side
+from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.approved import Approved
 
 #: Of a book that is one strategy.
@@ -23,7 +24,7 @@ def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Seq
     """SHA-256 (hex) of the canonical JSON of a basket: its cycle, then every field of every order in sending order, then its basis.
 
     Canonical: keys sorted, no blanks, ASCII. No clock, attempt or host enters it, so the same decision has the same hash for ever. A
-    basket that nobody is asked about has no basis, and no such key.
+    basket that nobody is asked about has no basis, and no such key; an order without a price has none.
     """
     content = {
         "book": book,
@@ -42,6 +43,7 @@ def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Seq
                 "order_type": order.order_type,
                 "time_in_force": order.time_in_force,
             }
+            | ({} if order.price is None else {"price": order.price})
             for order in orders
         ],
     } | ({"basis": basis} if basis else {})
@@ -96,7 +98,16 @@ class Basket:
         return self
 
 
-def build_basket(approved: Iterable[Approved], *, book: str, kind: str, session: date, run_id: str, slot: str = "") -> Basket:
+def build_basket(
+    approved: Iterable[Approved],
+    *,
+    book: str,
+    kind: str,
+    session: date,
+    run_id: str,
+    slot: str = "",
+    terms: OrderTerms = MARKET_AT_OPEN,
+) -> Basket:
     """The basket of what risk approved.
 
     Args:
@@ -106,11 +117,12 @@ def build_basket(approved: Iterable[Approved], *, book: str, kind: str, session:
         session: of the cycle.
         run_id: of the cycle.
         slot: of the cycle; "" at the end of a day.
+        terms: what the book's orders are at the end of a day.
 
     Raises:
         ValueError: a symbol is there twice, or two symbols come to one client order id.
     """
-    orders = sorted((Order.of(one, book, kind, session, slot) for one in approved), key=_sending_order)
+    orders = sorted((Order.of(one, book, kind, session, slot, terms) for one in approved), key=_sending_order)
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 from grodt.money import Micros
+from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.approved import Approved, ApprovedQuantity
 
 #: Alpaca's bound, the tightest of the venues we know.
@@ -55,7 +56,7 @@ def _id(book: str, kind: str, day: str, symbol: str, leg: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A market order for the next session's open, or one of a slot, for what is left of its session.
+    """An order as it is sent: by default a market order for the next session's open; one of a slot is for what is left of its session.
 
     Attributes:
         client_order_id: ours.
@@ -63,8 +64,8 @@ class Order:
         symbol: ticker.
         side, quantity: whole shares > 0.
         reference_price: price the decision was made at, in micros.
-        order_type: market.
-        time_in_force: opg (at the next open, or not at all; a paper account fills by its own terms), or day (from now to the close).
+        order_type, time_in_force: see `grodt.orders.terms`; of opg and market, a paper account fills by its own terms.
+        price: in micros; the limit of a limit order, the stop of a stop order, None for a market order.
     """
 
     client_order_id: str
@@ -76,9 +77,10 @@ class Order:
     reference_price: Micros
     order_type: str = "market"
     time_in_force: str = "opg"
+    price: Micros | None = None
 
     @classmethod
-    def of(cls, approved: Approved, book: str, kind: str, session: date, slot: str = "") -> "Order":
+    def of(cls, approved: Approved, book: str, kind: str, session: date, slot: str = "", terms: OrderTerms = MARKET_AT_OPEN) -> "Order":
         """The order for an approved quantity. There is no other way from a decision to an order.
 
         Args:
@@ -87,7 +89,13 @@ class Order:
             kind: of the cycle, `eod` or `intraday`.
             session: of the cycle.
             slot: of the cycle; "" at the end of a day.
+            terms: what the book's orders are at the end of a day. The price is the one that risk judged.
+
+        Raises:
+            ValueError: risk judged a price and the terms have none, or the other way round.
         """
+        if (terms.type == "market") != (approved.price is None):
+            raise ValueError(f"{approved.symbol}: a {terms.type} order was judged with price {approved.price}")
         return cls(
             client_order_id=client_order_id(book, kind, session, approved.symbol, slot=slot),
             book=book,
@@ -96,7 +104,9 @@ class Order:
             side=Side.BUY if approved.quantity > 0 else Side.SELL,
             quantity=ApprovedQuantity(abs(approved.quantity)),
             reference_price=approved.reference_price,
-            time_in_force="day" if slot else "opg",
+            order_type=terms.type,
+            time_in_force="day" if slot else terms.tif,
+            price=approved.price,
         )
 
     @classmethod
@@ -112,6 +122,7 @@ class Order:
         reference_price: int,
         order_type: str,
         time_in_force: str,
+        price: int | None = None,
     ) -> "Order":
         """An order as the ledger recorded it: for reading back what `of` once made, and for nothing else.
 
@@ -121,5 +132,14 @@ class Order:
         if quantity < 1:
             raise ValueError(f"order {client_order_id}: recorded quantity {quantity} is not above zero")
         return cls(
-            client_order_id, book, session, symbol, side, ApprovedQuantity(quantity), Micros(reference_price), order_type, time_in_force
+            client_order_id=client_order_id,
+            book=book,
+            session=session,
+            symbol=symbol,
+            side=side,
+            quantity=ApprovedQuantity(quantity),
+            reference_price=Micros(reference_price),
+            order_type=order_type,
+            time_in_force=time_in_force,
+            price=None if price is None else Micros(price),
         )

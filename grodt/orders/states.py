@@ -1,7 +1,8 @@
 """The life of an order: which state may follow which.
 
-`denied` is ours (a risk control), `rejected` is the venue's. Terminal states absorb, except that a late fill after a cancel is
-booked all the same.
+`denied` is ours (a risk control), `rejected` is the venue's. `replaced` is what a person did at the venue: another order, none of
+ours, stands in its place. Terminal states absorb, except that a late fill after a cancel, an expiry or a replacement is booked all the
+same.
 """
 
 from enum import StrEnum
@@ -19,6 +20,7 @@ class OrderState(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
+    REPLACED = "replaced"
 
 
 _S = OrderState
@@ -26,16 +28,17 @@ _NEXT: dict[OrderState, frozenset[OrderState]] = {
     _S.APPROVED: frozenset({_S.SENDING, _S.CANCELLED}),
     _S.SENDING: frozenset({_S.ACCEPTED, _S.REJECTED, _S.UNKNOWN, _S.CANCELLED}),
     _S.UNKNOWN: frozenset({_S.SENDING, _S.ACCEPTED, _S.REJECTED, _S.CANCELLED}),
-    _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED}),
-    _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED}),
+    _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED}),
+    _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REPLACED}),
     _S.CANCELLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
     _S.EXPIRED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
+    _S.REPLACED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
     _S.FILLED: frozenset(),
     _S.REJECTED: frozenset(),
 }
 
 #: States in which nothing more is expected of the broker.
-TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
+TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED})
 #: States in which the broker may hold the order.
 OPEN = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
 #: Sent, and no answer known: the broker may have the order or not.

@@ -73,6 +73,7 @@ def orders_frame(frames: Frames, course: Course) -> pl.DataFrame:
             "order_type": pl.repeat("market", len(row), eager=True, dtype=pl.String),
             "time_in_force": pl.repeat("opg", len(row), eager=True, dtype=pl.String),
             "reference_price": money(reference),
+            "order_price": money(reference, np.zeros(len(row), dtype=np.bool_)),
             "state": states[state],
             "filled_quantity": filled,
             "average_fill_price": money(average, filled > 0),

@@ -114,6 +114,7 @@ def orders_frame(book: str, orders: Sequence[LedgerOrder]) -> pl.DataFrame:
             "order_type": [o.order.order_type for o in orders],
             "time_in_force": [o.order.time_in_force for o in orders],
             "reference_price": [decimal(o.order.reference_price) for o in orders],
+            "order_price": [None if o.order.price is None else decimal(o.order.price) for o in orders],
             "state": [str(o.state) for o in orders],
             "filled_quantity": [o.filled_quantity for o in orders],
             "average_fill_price": [None if price is None else decimal(price) for price in mean],

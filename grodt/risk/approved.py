@@ -20,11 +20,13 @@ class Approved:
         symbol: ticker.
         quantity: whole shares to trade, > 0 to buy, < 0 to sell, never 0.
         reference_price: price it was checked at, in micros.
+        price: limit or stop that it was checked with (control 5), in micros; None for a market order.
     """
 
     symbol: str
     quantity: int
     reference_price: Micros
+    price: Micros | None = None
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -34,6 +36,6 @@ class Approved:
             raise ValueError(f"{self.symbol}: an approved quantity is never zero")
 
 
-def _approve(symbol: str, quantity: int, reference_price: Micros) -> Approved:
+def _approve(symbol: str, quantity: int, reference_price: Micros, price: Micros | None = None) -> Approved:
     """For `grodt.risk` alone; an import contract keeps others out."""
-    return Approved(symbol, quantity, reference_price, _SEAL)
+    return Approved(symbol, quantity, reference_price, price, _SEAL)

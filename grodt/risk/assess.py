@@ -83,12 +83,12 @@ class Assessment:
     def approved(self) -> tuple[Approved, ...]:
         """The approved orders, by symbol."""
         places = np.flatnonzero(self.quantity)
-        symbols = self.proposal.symbols
+        asked = self.proposal
+        priced = (asked.priced[places], asked.limit_price[places])
+        columns = (places, self.quantity[places], asked.price[places], *priced)
         return tuple(
-            _approve(symbols[place], quantity, Micros(price))
-            for place, quantity, price in zip(
-                places.tolist(), self.quantity[places].tolist(), self.proposal.price[places].tolist(), strict=True
-            )
+            _approve(asked.symbols[place], quantity, Micros(price), Micros(limit) if has_one else None)
+            for place, quantity, price, has_one, limit in zip(*(column.tolist() for column in columns), strict=True)
         )
 
 

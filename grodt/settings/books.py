@@ -41,6 +41,7 @@ from grodt.errors import ConfigError, NotFound
 from grodt.instruments import Instrument
 from grodt.money import Micros, micros
 from grodt.orders.approval import ApprovalRule
+from grodt.orders.terms import OrderTerms
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
 from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, IbBrokerConfig, require_hours_of_alpaca
@@ -226,6 +227,7 @@ class BookConfig(_Strict):
         intraday: when it decides within a session; None: it is decided at the session's end.
         signals: with their weights, of a book that is one strategy.
         strategies: of a book that is several.
+        order: what its orders are; market orders for the next open if not given.
         break_age_days: a break that is open for longer is overdue; None: none ever is.
     """
 
@@ -246,6 +248,7 @@ class BookConfig(_Strict):
     minute_quality: Annotated[MinuteThresholds, WrapValidator(as_written(MinuteThresholds))] = Field(
         default_factory=MinuteThresholds, validate_default=True
     )
+    order: Annotated[OrderTerms, WrapValidator(as_written(OrderTerms))] = Field(default_factory=OrderTerms)
     approval: ApprovalConfig = Field(default_factory=lambda: ApprovalConfig.model_validate("automatic"))
     break_age_days: Whole | None = Field(default=None, ge=1)
     schedule: ScheduleConfig
@@ -351,6 +354,8 @@ class BookConfig(_Strict):
             raise ValueError("universe.rules are judged at a session's close; name the symbols of an intraday book, or `listed`")
         needed = max(name.build().history for name in self.signals)
         terms = self.broker
+        if not self.order.is_default:
+            raise ValueError("orders of an intraday book are market orders; take the `order` section out")
         of_this_place(lambda: within.require_suits(self.exchange, terms.kind, self.construction, terms.carry_sessions, needed))
         return self
 
@@ -385,6 +390,18 @@ class BookConfig(_Strict):
         """
         if self.intraday is not None:
             raise ConfigError(f"book {self.name!r} decides within its sessions; {instead}")
+
+    def require_market_orders(self) -> None:
+        """Refuse a book with an `order` section, where orders are played as market orders for the open.
+
+        Raises:
+            ConfigError: it has one.
+        """
+        if not self.order.is_default:
+            raise ConfigError(
+                f"book {self.name!r} sends {self.order.type} {self.order.tif} orders, and replays know market orders for the open alone: "
+                "take its `order` section out to replay it, and mind that it then trades otherwise"
+            )
 
     @property
     def within(self) -> IntradayConfig:
@@ -483,11 +500,13 @@ class Books(_Strict):
         Without the schedule, the rule of approval and the age of breaks, which decide no order, and without the limits: those in
         force stand in the ledger, with who changed them and why, and a change of one makes no new strategy. A term of the broker that has
         its default is left out, so that a file without it has the hash it always had; so are `strategies` and an `intraday` section that
-        are not there, the name of a key and the address of a host.
+        are not there, an `order` section that says no more than the default, the name of a key and the address of a host.
         """
         book = self.book(name)
         within: dict[str, Any] = {"intraday": True if book.intraday is None else DECIDES_NOTHING_WITHIN}
         several: dict[str, Any] = {} if book.strategies else {"strategies": True}
+        if book.order.is_default:
+            within["order"] = True
         broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url", "host", "port", "client_id"})
         content = {
             "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING | within | several) | {"broker": broker},

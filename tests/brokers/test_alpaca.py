@@ -13,7 +13,7 @@ from grodt.brokers.alpaca import AlpacaBroker
 from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown
 from grodt.money import micros
 from grodt.orders.order import Side
-from grodt.orders.states import OrderState
+from grodt.orders.states import TERMINAL, OrderState
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.world import FRI, MON, THU, TUE, WED, market, order, usd
 from tests.fakes.alpaca_trading import FakeTrading, evening
@@ -129,7 +129,7 @@ class TestSubmit:
         assert len(account.orders) == 1
 
     def test_a_kind_of_order_that_is_not_sent_is_refused_here(self, account: FakeTrading, broker: AlpacaBroker) -> None:
-        assert broker.submit(replace(BUY, time_in_force="gtc"), MON).state is OrderState.REJECTED
+        assert broker.submit(replace(BUY, time_in_force="never"), MON).state is OrderState.REJECTED
         assert account.asked == []
 
 
@@ -140,7 +140,8 @@ class TestSubmit:
         *((status, "0", OrderState.ACCEPTED) for status in ("pending_cancel", "pending_replace", "pending_review", "stopped", "suspended")),
         *((status, "4", OrderState.PARTIALLY_FILLED) for status in ("partially_filled", "done_for_day", "calculated", "pending_cancel")),
         *((status, "10", OrderState.FILLED) for status in ("filled", "calculated", "done_for_day")),
-        *((status, "4", OrderState.CANCELLED) for status in ("canceled", "replaced")),
+        ("canceled", "4", OrderState.CANCELLED),
+        ("replaced", "4", OrderState.REPLACED),
         ("expired", "0", OrderState.EXPIRED),
         ("rejected", "0", OrderState.REJECTED),
     ],
@@ -152,7 +153,7 @@ def test_every_state_of_alpacas_is_one_of_ours(
     found = broker.find("c")
     assert found is not None
     assert (found.state, found.filled_quantity) == (state, int(filled))
-    assert bool(found.reason) == (state in (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED))
+    assert bool(found.reason) == (state in TERMINAL - {OrderState.FILLED})
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_an_order_that_was_replaced_is_over_and_its_successor_is_not_ours(accoun
     new = account.replace(BUY.client_order_id, 11)
     found = broker.find(BUY.client_order_id)
     assert found is not None
-    assert (found.state, found.reason) == (OrderState.CANCELLED, f"replaced at Alpaca by order {new['id']}")
+    assert (found.state, found.reason) == (OrderState.REPLACED, f"replaced at Alpaca by order {new['id']}")
     assert [each.client_order_id for each in broker.open_orders()] == [new["client_order_id"]]
 
 

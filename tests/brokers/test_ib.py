@@ -61,7 +61,7 @@ def test_what_is_refused_is_rejected_in_the_brokers_words(account: FakeIb, broke
     account.refuses = lambda _: "Error 201: Order rejected - reason: no trading permissions"
     answer = broker.submit(BUY, MON)
     assert (answer.state, answer.reason) == (OrderState.REJECTED, "Error 201: Order rejected - reason: no trading permissions")
-    assert broker.submit(replace(BUY, time_in_force="gtc"), MON).state is OrderState.REJECTED
+    assert broker.submit(replace(BUY, time_in_force="never"), MON).state is OrderState.REJECTED
 
 
 def test_without_a_gateway_a_send_is_unknown_and_a_question_fails_and_the_next_connects_again(account: FakeIb, broker: IbBroker) -> None:

@@ -223,8 +223,9 @@ def test_an_order_for_an_open_that_has_passed_is_refused(broker: PaperBroker) ->
         ({"quantity": 0}, "above zero"),
         ({"symbol": ""}, "not empty"),
         ({"reference_price": 0}, "above zero"),
-        ({"order_type": "limit"}, "not taken"),
-        ({"time_in_force": "gtc"}, "not taken"),
+        ({"order_type": "limit"}, "has price None"),
+        ({"time_in_force": "never"}, "not known"),
+        ({"order_type": "stop", "price": usd("99")}, "a stop order may be day or gtc, not opg"),
     ],
 )
 def test_a_malformed_order_is_refused_without_a_trace(broker: PaperBroker, change: dict[str, object], reason: str) -> None:

@@ -38,7 +38,11 @@ def test_a_venue_that_never_closes_takes_it_during_the_next_session() -> None:
 
 
 def test_what_the_table_does_not_name_has_no_window() -> None:
-    assert PAPER.window(XNYS, FRI, "gtc") is None
+    assert PAPER.window(XNYS, FRI, "ioc") is None
+
+
+def test_what_works_in_the_next_session_is_sent_before_it_begins() -> None:
+    assert {PAPER.window(XNYS, FRI, each) for each in ("cls", "day", "gtc")} == {PAPER.window(XNYS, FRI, "opg")}
 
 
 def test_a_simulated_broker_judges_by_the_session_and_a_real_one_by_the_wall() -> None:

@@ -38,8 +38,14 @@ def market(
     at_close: Mapping[str, str] | None = None,
     volume: Mapping[str, float] | None = None,
     figures: Mapping[str, tuple[float, float]] | None = None,
+    ranges: Mapping[str, tuple[str, str]] | None = None,
 ) -> SessionMarket:
-    """A session: open prices; previous closes and closes where they are not the same; volume and figures that no order here exhausts."""
+    """A session: open prices; previous closes and closes where they are not the same; volume and figures that no order here exhausts.
+
+    `ranges` are lows and highs, where the session went further than its open and close.
+    """
+    low, high = ({symbol: ends[at] for symbol, ends in (ranges or {}).items()} for at in (0, 1))
+    ended = {**opens, **(at_close or {})}
     return SessionMarket(
         session=session,
         nights=nights,
@@ -51,6 +57,8 @@ def market(
         close={symbol: micros(price) for symbol, price in (at_close or opens).items()},
         volume=dict.fromkeys(opens, 1e9) if volume is None else volume,
         figures={symbol: TradingFigures(*pair) for symbol, pair in (figures or dict.fromkeys(opens, (1e9, 0.02))).items()},
+        high={symbol: micros(high.get(symbol, max(opens[symbol], ended[symbol], key=micros))) for symbol in opens},
+        low={symbol: micros(low.get(symbol, min(opens[symbol], ended[symbol], key=micros))) for symbol in opens},
     )
 
 

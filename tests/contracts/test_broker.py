@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,11 +15,11 @@ from grodt.brokers.ib import IbBroker
 from grodt.brokers.ib_settings import IbAccount
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
-from grodt.orders.order import Side
+from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
 from tests.brokers.alpaca_desk import opened_at
-from tests.brokers.world import BOOK, MON, THU, TUE, WED, market, order, usd
+from tests.brokers.world import BOOK, MON, THU, TUE, WED, instant, market, order, usd
 from tests.fakes.alpaca_trading import FakeTrading, evening
 from tests.fakes.ib import ACCOUNT, FakeIb
 
@@ -230,4 +232,93 @@ def test_what_does_not_fill_in_time_expires(parting: Venue) -> None:
     assert found is not None
     assert (found.state, found.filled_quantity) == (OrderState.EXPIRED, 200)
     assert found.reason
+    assert broker.open_orders() == ()
+
+
+#: A session that opens at 100, goes down to 95 and up to 106, and closes at 103.
+SWING = market(TUE, {"AAPL": "100"}, at_close={"AAPL": "103"}, ranges={"AAPL": ("95", "106")})
+_BUYS = {
+    "market on close": ("market", "cls", None, "103"),
+    "market in the session": ("market", "day", None, "100"),
+    "limit at the open or better": ("limit", "opg", "100.5", "100"),
+    "limit that the open is beyond": ("limit", "opg", "99.5", None),
+    "limit that the close is at": ("limit", "cls", "103", "103"),
+    "limit that the close is beyond": ("limit", "cls", "102.99", None),
+    "limit that the session trades through": ("limit", "day", "95.01", "95.01"),
+    "limit that the session only touches": ("limit", "day", "95", None),
+    "stop that the open is beyond": ("stop", "day", "99", "100"),
+    "stop that the session reaches": ("stop", "day", "106", "106"),
+    "stop that it does not reach": ("stop", "day", "106.01", None),
+}
+_SELLS = {
+    "limit at the open or better": ("limit", "opg", "99.5", "100"),
+    "limit that the session trades through": ("limit", "gtc", "105.99", "105.99"),
+    "limit that the session only touches": ("limit", "day", "106", None),
+    "stop that the session reaches": ("stop", "gtc", "95", "95"),
+    "stop that it does not reach": ("stop", "day", "94.99", None),
+}
+
+
+def _typed(quantity: int, session: date, kind: tuple[str, str, str | None]) -> Order:
+    name, tif, price = kind
+    return replace(order("AAPL", quantity, session), order_type=name, time_in_force=tif, price=None if price is None else usd(price))
+
+
+def _checked(venue: Venue, sent: Order, price: str | None) -> None:
+    """What the session did to the order."""
+    broker, _ = venue
+    found = broker.find(sent.client_order_id)
+    assert found is not None
+    fills = [fill for fill in broker.fills(sent.session) if fill.client_order_id == sent.client_order_id]
+    if price is None:
+        assert (fills, found.filled_quantity) == ([], 0)
+        assert found.state in (OrderState.EXPIRED, OrderState.CANCELLED)
+        return
+    assert [(fill.quantity, found.state) for fill in fills] == [(sent.quantity, OrderState.FILLED)]
+    # The account of a venue with costs pays them in the price, and a limit is never passed.
+    assert abs(fills[0].price - usd(price)) <= usd(price) // 1000
+    if sent.order_type == "limit" and sent.price is not None:
+        assert fills[0].price <= sent.price if sent.side is Side.BUY else fills[0].price >= sent.price
+
+
+@pytest.mark.parametrize(("kind", "tif", "price", "fills_at"), _BUYS.values(), ids=_BUYS)
+def test_a_buy_of_each_kind_fills_where_its_rule_says(venue: Venue, kind: str, tif: str, price: str | None, fills_at: str | None) -> None:
+    broker, advance = venue
+    sent = _typed(10, MON, (kind, tif, price))
+    taken = broker.submit(sent, MON)
+    assert taken.state is OrderState.ACCEPTED
+    assert broker.submit(sent, MON) == taken
+    advance(SWING)
+    _checked(venue, sent, fills_at)
+
+
+@pytest.mark.parametrize(("kind", "tif", "price", "fills_at"), _SELLS.values(), ids=_SELLS)
+def test_a_sell_of_each_kind_fills_where_its_rule_says(venue: Venue, kind: str, tif: str, price: str | None, fills_at: str | None) -> None:
+    broker, advance = venue
+    broker.submit(order("AAPL", 10), MON)
+    advance(market(TUE, {"AAPL": "100"}))
+    sent = _typed(-10, TUE, (kind, tif, price))
+    assert broker.submit(sent, TUE).state is OrderState.ACCEPTED
+    advance(replace(SWING, session=WED, opens_at=instant(WED, 14), closes_at=instant(WED, 21)))
+    _checked(venue, sent, fills_at)
+
+
+def test_another_price_under_a_known_id_is_another_order(venue: Venue) -> None:
+    broker, _ = venue
+    broker.submit(_typed(10, MON, ("limit", "day", "99")), MON)
+    refused = broker.submit(_typed(10, MON, ("limit", "day", "99.01")), MON)
+    assert (refused.state, refused.reason) == (OrderState.REJECTED, "client_order_id must be unique")
+
+
+def test_a_good_till_cancelled_order_goes_on_until_it_fills_or_is_cancelled(venue: Venue) -> None:
+    broker, advance = venue
+    low, lower = _typed(10, MON, ("limit", "gtc", "90")), replace(_typed(5, MON, ("limit", "gtc", "80")), client_order_id="lower")
+    broker.submit(low, MON)
+    broker.submit(lower, MON)
+    advance(market(TUE, {"AAPL": "100"}))
+    assert {each.client_order_id for each in broker.open_orders()} == {low.client_order_id, "lower"}
+    advance(market(WED, {"AAPL": "89"}))
+    broker.cancel("lower")
+    advance(market(THU, {"AAPL": "70"}))
+    assert broker.positions() == {"AAPL": 10}
     assert broker.open_orders() == ()

@@ -20,6 +20,7 @@ from grodt.ledger.orders import transition
 from grodt.ledger.runs import Run, close_run
 from grodt.money import Micros, micros, micros_from_float
 from grodt.orders.states import OrderState
+from grodt.orders.terms import OrderTerms
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.panel import Panel
 from grodt.targets.construction import Construction
@@ -308,6 +309,9 @@ def test_a_proposal_asks_for_what_is_missing_after_holdings_and_open_orders():
     assert (asked.equity, asked.buying_power) == (micros(100_000), micros(90_000))
     assert (asked.bars_expected, asked.bars_present, asked.last_session_fresh) == (3, 2, True)
     assert (asked.book, asked.session, asked.run_id, asked.symbols) == (BOOK, MON, "run", book.symbols)
+    terms = OrderTerms("limit", Decimal(20), "day")
+    limited = propose(BOOK, MON, "run", closes_of(panel), forecasts, targets, book, volume, Completeness(MON, 3, 2), terms=terms)
+    assert (limited.priced.tolist(), limited.limit_price.tolist()) == ([True, False, False], [micros("100.2"), 0, 0])
 
 
 @given(closes(longest=20))

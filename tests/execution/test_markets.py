@@ -61,7 +61,16 @@ def test_volume_and_close_are_read_of_what_is_ordered(stocked: tuple[Lake, Snaps
     assert [market.close for market in markets] == [{"B": micros(20)}, {"B": micros(21)}, {}]
     assert [market.close for market in _markets(stocked, FillTerms(fill_at="close"), ["B"])] == [market.close for market in markets]
     plain = list(read_markets(*stocked, SOURCE, XNYS, start=TUE, end=THU))
-    assert [replace(market, volume={}, close={}) for market in markets] == plain
+    assert [replace(market, volume={}, high={}, low={}, close={}) for market in markets] == plain
+
+
+def test_the_whole_bar_is_read_where_an_open_order_works_by_it(stocked: tuple[Lake, Snapshot]) -> None:
+    place = {"start": TUE, "end": TUE, "terms": FillTerms(), "ordered": lambda: ["B"], "held": list}
+    (found,) = markets_to_settle(*stocked, SOURCE, XNYS, by_bars=lambda: True, **place)  # type: ignore[arg-type]
+    (plain,) = markets_to_settle(*stocked, SOURCE, XNYS, by_bars=lambda: False, **place)  # type: ignore[arg-type]
+    assert (set(found.high), set(found.low), set(found.close)) == ({"B"}, {"B"}, {"B"})
+    assert found.low["B"] <= found.close["B"] <= found.high["B"]
+    assert (plain.high, plain.low, plain.close) == ({}, {}, {})
 
 
 def test_figures_are_of_the_sessions_before(stocked: tuple[Lake, Snapshot]) -> None:

@@ -375,12 +375,12 @@ def test_a_window_that_ends_while_a_basket_is_sent_refuses_the_rest(desk: Desk, 
 
 
 def test_an_order_type_without_a_window_is_never_sent(desk: Desk, run: Run) -> None:
-    basket = make_basket(run, [replace(order("AAPL", 10), time_in_force="day")])
+    basket = make_basket(run, [replace(order("AAPL", 10), time_in_force="fok")])
     with desk.ledger.write() as tx:
         record_basket(tx, basket, run.run_id, desk.now())
         approve_basket(tx, basket.hash, "automatic", desk.now())
     assert desk.send(run) == Sent(orders=1, cancelled=1)
-    assert "'day' has no window in which it may be sent (control 27)" in _reason(desk, basket.orders[0].client_order_id)
+    assert "'fok' has no window in which it may be sent (control 27)" in _reason(desk, basket.orders[0].client_order_id)
 
 
 def test_a_simulated_broker_takes_late_what_it_fills_in_the_past(desk: Desk, run: Run) -> None:

@@ -17,9 +17,9 @@ from threading import RLock
 from typing import Any
 
 from grodt.bars.market import SessionMarket
-from grodt.money import decimal
 from tests.fakes.alpaca import NEW_YORK, FakeAlpacaHost
 from tests.fakes.http import as_json
+from tests.fakes.matching import trades_at
 
 Answer = tuple[int, Any]
 #: Any other state is that of an open order, as the parameter `status=open` understands it.
@@ -64,14 +64,14 @@ class FakeTrading(FakeAlpacaHost):
     # the session
 
     def play(self, market: SessionMarket) -> None:
-        """Fill what was ordered for this session's open, and let the evening come."""
+        """Fill what trades in this session, and let the evening come."""
         with self._book:
             self.now = market.opens_at
             for order in [each for each in self.orders if _is_open(each)]:
-                taken = self.takes(order) if order["symbol"] in market.open else Decimal(0)
-                for part in _parts(taken, self.parts):
-                    self.fill(order["client_order_id"], part, decimal(market.open[order["symbol"]]))
-                if _is_open(order):
+                price = _price(market, order)
+                for part in _parts(Decimal(0) if price is None else self.takes(order), self.parts):
+                    self.fill(order["client_order_id"], part, price or 0)
+                if _is_open(order) and order["time_in_force"] != "gtc":
                     order["status"] = "expired"
             self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
 
@@ -233,6 +233,13 @@ class FakeTrading(FakeAlpacaHost):
             return 400, {"code": 40010000, "message": "qty or notional is required, and not both"}
         if told["symbol"] in self.unlisted:
             return 422, {"code": 42210000, "message": f'asset "{told["symbol"]}" not found'}
+        carried = {"market": None, "limit": "limit_price", "stop": "stop_price"}.get(told["type"], "trail_price")
+        if {"limit_price", "stop_price"} & told.keys() != ({carried} if carried else set()):
+            return 422, {"code": 40010001, "message": f"{told['type']} orders require {carried}, and no other price"}
+        if told["type"] == "stop" and told["time_in_force"] not in ("day", "gtc"):
+            return 422, {"code": 40010001, "message": "invalid order type for time_in_force"}
+        if "stop_price" in told and Decimal(told["stop_price"]) * 100 % 1:
+            return 422, {"code": 42210000, "message": "sub-penny increment does not fulfill minimum pricing criteria"}
         if "limit_price" in told and Decimal(told["limit_price"]) * 100 % 1:
             return 422, {"code": 42210000, "message": "sub-penny increment does not fulfill minimum pricing criteria"}
         fractional = told.get("notional") is not None or Decimal(told["qty"]) % 1 != 0
@@ -264,6 +271,12 @@ class FakeTrading(FakeAlpacaHost):
         if not buys and quantity > available and quantity * price * SHORT_MARGIN > free:
             return 403, {"code": 40310000, "message": "insufficient buying power", "buying_power": str(free)}
         return None
+
+
+def _price(market: SessionMarket, order: dict[str, Any]) -> Decimal | None:
+    limit, stop = (None if order.get(name) is None else Decimal(order[name]) for name in ("limit_price", "stop_price"))
+    buys, kind, tif = order["side"] == "buy", order["type"], order["time_in_force"]
+    return trades_at(market, order["symbol"], buys=buys, kind=kind, tif=tif, limit=limit, stop=stop)
 
 
 def _is_open(order: dict[str, Any]) -> bool:

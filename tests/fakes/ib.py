@@ -14,8 +14,8 @@ import ib_async
 from ib_async import AccountValue, CommissionReport, Contract, Execution, Fill, Order, OrderStatus, Position, Stock, Trade, TradeLogEntry
 
 from grodt.bars.market import SessionMarket
-from grodt.money import decimal
 from tests.fakes.alpaca import NEW_YORK
+from tests.fakes.matching import trades_at
 
 ACCOUNT = "DU1234567"
 
@@ -49,13 +49,13 @@ class FakeIb:
         return cast("ib_async.IB", _Client(self))
 
     def play(self, market: SessionMarket) -> None:
-        """Fill what was ordered for the session's open; the rest is cancelled. Let the evening come."""
+        """Fill what trades in the session; the rest is cancelled unless it is good till then. Let the evening come."""
         self.now = market.opens_at
         for trade in list(self.open):
-            symbol = trade.contract.symbol
-            if symbol in market.open:
-                self.fill(trade, trade.order.totalQuantity, float(decimal(market.open[symbol])))
-            else:
+            price = _price(market, trade)
+            if price is not None:
+                self.fill(trade, trade.order.totalQuantity, float(price))
+            elif trade.order.tif != "GTC":
                 self.end(trade, "Cancelled", "Order Canceled - reason: not filled at the opening")
         self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
 
@@ -85,6 +85,8 @@ class FakeIb:
             action=order.action,
             orderType=order.orderType,
             tif=order.tif,
+            lmtPrice=order.lmtPrice,
+            auxPrice=order.auxPrice,
             filledQuantity=filled,
         )
         log = [TradeLogEntry(self.now, status, words)] if words else []
@@ -104,6 +106,15 @@ class FakeIb:
         self.open.append(trade)
         trade.orderStatus.status = "PendingSubmit" if self.mute else "PreSubmitted"
         return trade
+
+
+def _price(market: SessionMarket, trade: Trade) -> Decimal | None:
+    order = trade.order
+    kind, tif = {"MOC": ("market", "cls"), "LOC": ("limit", "cls")}.get(order.orderType, ("", order.tif.lower() or "day"))
+    kind = kind or {"MKT": "market", "LMT": "limit", "STP": "stop", "": "market"}[order.orderType]
+    limit = Decimal(repr(order.lmtPrice)) if kind == "limit" else None
+    stop = Decimal(repr(order.auxPrice)) if kind == "stop" else None
+    return trades_at(market, trade.contract.symbol, buys=order.action == "BUY", kind=kind, tif=tif, limit=limit, stop=stop)
 
 
 class _Client:

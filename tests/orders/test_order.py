@@ -78,11 +78,11 @@ def steps() -> set[tuple[OrderState, OrderState]]:
     return allowed
 
 
-def test_terminal_states_absorb_all_but_a_late_fill_after_a_cancel_or_expiry() -> None:
+def test_terminal_states_absorb_all_but_a_late_fill() -> None:
     late = {OrderState.PARTIALLY_FILLED, OrderState.FILLED}
     for old, new in steps():
         if old in TERMINAL:
-            assert old in {OrderState.CANCELLED, OrderState.EXPIRED}
+            assert old in {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED}
             assert new in late
 
 

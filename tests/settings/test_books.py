@@ -11,6 +11,7 @@ from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.money import micros
 from grodt.orders.approval import AUTOMATIC, ApprovalRule
+from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.sessions import Calendar
 from grodt.settings.books import FilesConfig, HistoryConfig, SimulatedConfig, UniverseConfig, load_books
 from grodt.signals.ewma_crossover import EwmaCrossover
@@ -491,3 +492,30 @@ def test_a_term_that_is_written_out_at_its_default_changes_no_hash(tmp_path):
         for terms in ({}, written, written | {"impact": 0.1})
     )
     assert plain == same != other
+
+
+def test_what_a_book_s_orders_are(tmp_path):
+    plain = load_books(None)
+    assert plain.book("demo").order == MARKET_AT_OPEN
+    books = load(tmp_path, edited({"books.demo.order": {"type": "limit", "offset_bps": 20.5, "tif": "day"}}))
+    assert books.book("demo").order == OrderTerms("limit", Decimal("20.5"), "day")
+    assert books.config_hash("demo") != plain.config_hash("demo")
+    said = load(tmp_path, edited({"books.demo.order": {"type": "market", "tif": "opg"}}))
+    assert said.config_hash("demo") == plain.config_hash("demo")
+    plain.book("demo").require_market_orders()
+    with pytest.raises(ConfigError, match="book 'demo' sends limit day orders, and replays know market orders for the open alone"):
+        books.book("demo").require_market_orders()
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"type": "stop", "offset_bps": 20}, "order.tif is 'opg'; of a stop order of a book it must be day, gtc"),
+        ({"type": "limit"}, "they need it"),
+        ({"type": "limit", "offset_bps": True, "tif": "day"}, "offset_bps"),
+        ({"type": "market", "price": 1}, "price"),
+        ({"type": "iceberg"}, "iceberg"),
+    ],
+)
+def test_an_order_section_that_makes_no_sense_is_named(tmp_path, written, said):
+    assert said in mistake(tmp_path, edited({"books.demo.order": written}))
