@@ -35,6 +35,7 @@ class Orders:
     answers: list[Answered]
     overrides: Overrides
     alive: BoolArray = field(init=False)
+    _reduces: BoolArray | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.alive = np.ones(len(self.places), dtype=np.bool_)
@@ -48,6 +49,9 @@ class Orders:
         answer = self.overrides.answer(evaluation, places)
         self.answers.append(answer)
         left, alive = evaluation.quantity, answer.passed
+        if alive.all():
+            return  # what passes keeps its size
+        self._reduces = None
         if left is not None:
             before = self.quantity if which is None else self.quantity[which]
             left = left if answer.lifted is None else np.where(answer.lifted, before, left)
@@ -64,9 +68,11 @@ class Orders:
     @property
     def reduces(self) -> BoolArray:
         """Whether an order brings what is held, its open orders on the same side done, towards zero and not past it."""
-        long = (self.quantity < 0) & (self.low > 0) & (self.low + self.quantity >= 0)
-        short = (self.quantity > 0) & (self.high < 0) & (self.high + self.quantity <= 0)
-        return np.asarray(long | short)
+        if self._reduces is None:  # asked again and again of the same sizes
+            long = (self.quantity < 0) & (self.low > 0) & (self.low + self.quantity >= 0)
+            short = (self.quantity > 0) & (self.high < 0) & (self.high + self.quantity <= 0)
+            self._reduces = long | short
+        return self._reduces
 
 
 def ask_each(orders: Orders, asked: Proposal, limits: Limits, *, reduce_only: bool, new: bool) -> None:

@@ -79,11 +79,13 @@ class Overrides:
             given: every override that was handed over.
             symbols: of the proposal, ascending.
         """
-        self._symbols = symbols
+        self._symbols, self._given = symbols, given
+        self._standing: list[Override] = []
+        if not given:
+            return  # as nearly always
         liftable = [each.control in (OF_ORDERS if each.symbol else OF_ORDERS | OF_SHARED | OF_BOOK) for each in given]
         self._misses = np.where(liftable, _conditions(given).value, 1.0)
         self._standing = [each for each, misses in zip(given, self._misses, strict=True) if misses == 0]
-        self._given = given
 
     def lifts_of_book(self, control: int) -> bool:
         """Whether a control is lifted for the whole book."""
@@ -97,7 +99,7 @@ class Overrides:
             places: (n,) whom it was about, in the proposal's symbols; None for basket or book.
         """
         number = evaluation.control.number
-        mine = [each for each in self._standing if each.control == number]
+        mine = [each for each in self._standing if each.control == number] if self._standing else None
         if not mine or evaluation.passed.all() or (number in OF_BOOK and places is not None):
             return Answered(evaluation, places)
         # What could not be computed is not lifted.

@@ -3,7 +3,7 @@
 All orders are added up at once; only from the first that does not fit are they taken one at a time.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -151,9 +151,6 @@ def _one_at_a_time(amounts: _Amounts, found: Taken, start: int) -> Taken:
     """The same from the first order that does not fit."""
     queue, room = amounts.queue, amounts.room
     gone = found.taken[:start]
-    quantity, taken = found.quantity.tolist(), found.taken.tolist()
-    spent, gross, net = found.spent.tolist(), found.gross.tolist(), found.net.tolist()
-    net_before, in_group = found.net_before.tolist(), found.in_group.tolist()
     now_spent, now_gross = room.spent + _sum(amounts.buy[:start][gone]), room.gross + _sum(amounts.change[:start][gone])
     moved = _sum(amounts.signed[:start][gone])
     now_low, now_high = room.net_low + moved, room.net_high + moved
@@ -162,6 +159,12 @@ def _one_at_a_time(amounts: _Amounts, found: Taken, start: int) -> Taken:
         for place, change in zip(queue.group[:start][gone].tolist(), amounts.change[:start][gone].tolist(), strict=True):
             groups[place] += change
     spendable, most_gross, most_net = room.spendable, room.most_gross, room.most_net
+    if start == len(queue.alive):
+        left = Room(now_spent, spendable, now_gross, most_gross, now_low, now_high, most_net, tuple(groups), caps)
+        return replace(found, left=left)
+    quantity, taken = found.quantity.tolist(), found.taken.tolist()
+    spent, gross, net = found.spent.tolist(), found.gross.tolist(), found.net.tolist()
+    net_before, in_group = found.net_before.tolist(), found.in_group.tolist()
     alive, group_of, own_of = queue.alive.tolist(), queue.group.tolist(), amounts.own.tolist()
     buy_of, change_of, signed_of = amounts.buy.tolist(), amounts.change.tolist(), amounts.signed.tolist()
     for i in range(start, len(alive)):

@@ -78,5 +78,7 @@ def at_most(control: Control, count: int, most: float) -> Evaluation:
 
 def none_marked(control: Control, *marks: BoolArray) -> Evaluation:
     """Marks that must not be set. value: how many are; limit: 0."""
-    value = np.sum(marks, axis=0, dtype=np.float64)
+    value = marks[0].astype(np.float64)
+    for each in marks[1:]:
+        value += each
     return Evaluation(control, value, np.zeros_like(value), value == 0)

@@ -39,6 +39,8 @@ def allowed_below(quantity: IntArray, *, low: IntArray, high: IntArray, cap: Int
     """
     buys = quantity > 0
     base = np.where(buys, high, low)
+    if (np.abs(base + quantity) <= cap).all():
+        return quantity
     after = np.where(buys, np.minimum(base + quantity, np.maximum(cap, base)), np.maximum(base + quantity, np.minimum(-cap, base)))
     clipped = after - base
     size = np.abs(clipped)
