@@ -174,7 +174,10 @@ class Parts(DataParts):
 
 def parts(book: str, session: date, slot: Slot | None = None) -> Parts:
     """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
-    real = _real(books().book(book))
+    config = books().book(book)
+    if slot is None:
+        config.require_end_of_day(f"`grodt intraday --book {book}` runs it")
+    real = _real(config)
     data = data_parts(book, session, slot)
     if real is not None:
         broker, hours = real

@@ -1,0 +1,103 @@
+"""What a slot decides with stops; the numbers are worked by hand."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grodt.execution.decision import Closes
+from grodt.execution.slot_decision import Entry, SlotBasis, decide_slot
+from grodt.execution.slot_market import LastPrices
+from grodt.money import micros
+from grodt.signals.panel import Panel
+from grodt.slots import Slot
+from grodt.targets.stops import StopRule
+from tests.execution.test_decision import CONSTRUCTION, forecasts_of, state_of
+from tests.signals.worlds import tickers
+
+SESSION = date(2026, 11, 25)
+OPEN = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
+AT = OPEN + timedelta(minutes=5 * 20)
+SLOT = Slot(SESSION, "1110", "trade", AT, AT + timedelta(minutes=30), AT + timedelta(minutes=5))
+#: 200 USD of 100,000 at stake, 2 ATR away.
+RULE = StopRule(risk_per_trade=0.002, atr_multiple=2, weight_cap=0.5, gross_cap=2.0)
+
+
+def basis(
+    count: int, *, lows: dict[int, dict[int, float]] | None = None, entries: dict[str, Entry] | None = None, slot: Slot = SLOT
+) -> SlotBasis:
+    """Twenty bars of five minutes at 10, each from 9.9 to 10.1 so that the average true range is 0.2; `lows` by symbol and bar."""
+    shape = (20, count)
+    close, high, low = np.full(shape, 10.0), np.full(shape, 10.1), np.full(shape, 9.9)
+    for symbol, of in (lows or {}).items():
+        for row, price in of.items():
+            low[row, symbol] = price
+    ends = np.array([np.datetime64(OPEN.replace(tzinfo=None) + timedelta(minutes=5 * (row + 1)), "us") for row in range(20)])
+    panel = Panel((SESSION,) * 20, tickers(count), close, np.zeros(shape), {"high": high, "low": low}, ends=ends, rows_per_year=252.0 * 78)
+    return SlotBasis(slot, panel, entries or {}, RULE)
+
+
+def closes(count: int, **changed: Any) -> Closes:
+    found = Closes(np.full(count, 10.0), np.full(count, micros(10), dtype=np.int64), np.zeros(count, dtype=np.int64), np.zeros((20, count)))
+    return replace(found, **{name: np.array(value) for name, value in changed.items()})
+
+
+def entry(quantity: int, bars: int) -> Entry:
+    """A trade decided at the end of so many bars, at 10."""
+    return Entry(OPEN + timedelta(minutes=5 * bars), quantity, micros(10))
+
+
+def test_an_entry_loses_its_share_of_equity_at_the_stop() -> None:
+    found = decide_slot(closes(2), forecasts_of([1.0, 0.0]), state_of(2), CONSTRUCTION, basis(2))
+    assert found.targets.quantity.tolist() == [500, 0]  # 200 USD / (2 · 0.20)
+    assert found.targets.weight.tolist() == [0.05, 0.0]
+
+
+def test_a_trade_is_held_at_what_it_was_entered_for_until_its_stop_is_touched_after_the_entry() -> None:
+    # the stop is 10 − 2 · 0.2 = 9.6; the bar before the entry that went there counts for nothing
+    held = state_of(3, position=[400, 500, 500])
+    rests = basis(
+        3,
+        lows={0: {17: 9.61}, 1: {18: 9.6}, 2: {15: 9.0}},
+        entries=dict(zip(tickers(3), [entry(500, 16), entry(500, 16), entry(500, 20)], strict=True)),
+    )
+    found = decide_slot(closes(3), forecasts_of([0.3, 0.3, 0.3]), held, CONSTRUCTION, rests)
+    assert found.targets.quantity.tolist() == [500, 0, 500]  # the first still wants the 100 that did not fill
+    assert found.stopped == (tickers(3)[1],)
+
+
+def test_a_trade_is_given_up_where_the_forecast_turns_and_the_other_side_waits() -> None:
+    held = state_of(3, position=[500, 500, 500], shortable=[True, True, True])
+    entries = {symbol: entry(500, 16) for symbol in tickers(3)}
+    shorts = replace(CONSTRUCTION, long_only=False)
+    found = decide_slot(closes(3), forecasts_of([-1.0, 0.0, float("nan")]), held, shorts, basis(3, entries=entries))
+    assert found.targets.quantity.tolist() == [0, 0, 0]
+    flat = decide_slot(closes(3), forecasts_of([-1.0, 0.0, float("nan")]), state_of(3, shortable=[True] * 3), shorts, basis(3))
+    assert flat.targets.quantity.tolist() == [-500, 0, 0]
+
+
+def test_what_has_not_traded_within_the_slot_is_kept_and_not_entered() -> None:
+    found = decide_slot(closes(2, age=[1, 1]), forecasts_of([1.0, -1.0]), state_of(2, position=[0, 300]), CONSTRUCTION, basis(2))
+    assert found.targets.quantity.tolist() == [0, 300]
+
+
+def test_by_the_time_to_be_flat_nothing_is_wanted() -> None:
+    slot = replace(SLOT, role="flat")
+    found = decide_slot(closes(2), forecasts_of([1.0, 1.0]), state_of(2, position=[100, 0]), CONSTRUCTION, basis(2, slot=slot))
+    assert found.targets.quantity.tolist() == [0, 0]
+
+
+def test_a_volatility_target_is_per_year_whatever_the_bars() -> None:
+    """Returns of ±0.1 % a bar of five minutes are 0.1 % · √(252 · 78) = 14 % a year."""
+    returns = np.where(np.arange(20) % 2, 0.001, -0.001)[:, None]
+    found = closes(1, returns=returns)
+    target = replace(CONSTRUCTION, volatility_target=0.014, weight_cap=0.9)
+    decided = decide_slot(found, forecasts_of([1.0]), state_of(1), target, replace(basis(1), stops=None))
+    assert decided.targets.weight[0] == pytest.approx(0.1, rel=0.01)
+
+
+def test_the_last_prices_of_what_is_held_mark_it() -> None:
+    prices = LastPrices(("A", "B"), np.array([10.0, np.nan]), np.array([micros(10), 0]), np.array([0, -1]), (SESSION, None))
+    assert {symbol: (close.session, close.price) for symbol, close in prices.closes({"A", "B"}).items()} == {"A": (SESSION, micros(10))}
