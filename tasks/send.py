@@ -1,4 +1,4 @@
-"""send: one order at a time, its intent committed first."""
+"""send: one order after the other, their intents committed first."""
 
 from grodt.execution.send import send
 from grodt.execution.windows import Windows

@@ -43,6 +43,9 @@ class PaperBroker:
     Corporate actions and the cost of borrowed shares follow the ledger's rules on the broker's own positions; `advance` says how.
     """
 
+    #: Orders that may be marked as being sent before the first of them is submitted; see `TakesGroups`.
+    group = 100
+
     def __init__(
         self,
         path: Path,
@@ -99,6 +102,20 @@ class PaperBroker:
                 return self._take(connection, order, session)
         except BrokerUnavailable as error:  # the commit itself may have failed after it took effect
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: no definite answer: {error}") from error
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """See `TakesGroups.together`. One sync of the file for all of them."""
+        with self._lock:
+            with translated(self._path):
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                yield
+            finally:
+                with translated(self._path):
+                    self._connection.execute("PRAGMA synchronous = FULL")
+                    with immediate(self._connection):  # a commit that syncs, and with it those before
+                        self._connection.execute("UPDATE account SET reserved = reserved")
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """See `Broker.find`."""

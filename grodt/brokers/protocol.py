@@ -1,10 +1,11 @@
 """What GRODT asks of a broker. One contract suite runs against every implementation."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from grodt.money import Micros
 from grodt.orders.fill import Fill
@@ -89,4 +90,29 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """Give back what it holds open."""
+        ...
+
+
+@runtime_checkable
+class TakesGroups(Protocol):
+    """What a broker has beside `Broker` where the intents of several orders may be committed before the first of them is sent.
+
+    That is for a venue that answers at once and can be asked about every order of a group at no cost, as a simulated one; orders to any
+    other go out one by one.
+
+    Attributes:
+        group: so many at most.
+    """
+
+    group: int
+
+    def together(self) -> AbstractContextManager[None]:
+        """Submit the orders of a group within.
+
+        Each is at the broker when its `submit` returns, and outlives this process; that it outlives a power failure is certain when
+        this is left, and no answer may be relied on before.
+
+        Raises:
+            BrokerUnavailable: when it is left, that is not certain; look all of them up.
+        """
         ...

@@ -7,7 +7,8 @@ from datetime import datetime
 from grodt.brokers.protocol import Broker
 from grodt.execution.outcome import is_same, look_up, record_answer
 from grodt.ledger.leases import Lease
-from grodt.ledger.orders import orders_of, transition
+from grodt.ledger.order_life import transition
+from grodt.ledger.orders import orders_of
 from grodt.ledger.runs import Run, close_run
 from grodt.ledger.unit import Ledger
 from grodt.orders.states import IN_FLIGHT, OrderState

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from grodt.ledger.halts import LOSS, Halt, halt
-from grodt.ledger.orders import find_order
+from grodt.ledger.orders import filled_of
 from grodt.ledger.unit import Read, Write
 from grodt.orders.order import Order
 from grodt.risk.assess import Assessment
@@ -61,14 +61,16 @@ def latch(tx: Write, book: str, reason: str, now: datetime) -> Halt:
     )
 
 
-def children_of(tx: Read, order: Order) -> Evaluation:
-    """Control 19 of an order that is about to be sent: what it has filled, and all of it open once more, against what was ordered.
+def children_of(tx: Read, orders: Sequence[Order]) -> Evaluation:
+    """Control 19 of orders that are about to be sent: what each has filled, and all of it open once more, against what was ordered.
 
     Raises:
         ValueError: the ledger has no such order.
     """
-    found = find_order(tx, order.client_order_id)
-    if found is None:
-        raise ValueError(f"there is no order {order.client_order_id}")
-    filled = max(found.filled_quantity, found.booked_quantity)
-    return parent_quantity(np.array([filled]), np.array([order.quantity]), np.array([found.order.quantity]))
+    keys = [order.client_order_id for order in orders]
+    found = filled_of(tx, keys)
+    lacking = next((key for key in keys if key not in found), None)
+    if lacking is not None:
+        raise ValueError(f"there is no order {lacking}")
+    columns = ([found[key][1] for key in keys], [order.quantity for order in orders], [found[key][0] for key in keys])
+    return parent_quantity(*(np.array(each, dtype=np.int64) for each in columns))

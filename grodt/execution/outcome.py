@@ -5,7 +5,7 @@ from datetime import datetime
 
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.ledger.halts import halt
-from grodt.ledger.orders import transition
+from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.unit import Write
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
@@ -40,23 +40,21 @@ def is_same(order: Order, answer: BrokerOrder) -> bool:
     )
 
 
-def record_answer(tx: Write, order: Order, answer: BrokerOrder, run_id: str, now: datetime) -> None:
-    """Write the answer to a send: refused, or accepted. What has happened to it since is for `settle`, with its fills.
+def record_answers(tx: Write, answers: Iterable[tuple[Order, BrokerOrder]], run_id: str, now: datetime) -> None:
+    """Write the answers to sends: refused, or accepted. What has happened to an order since is for `settle`, with its fills.
 
     An answer that cannot be read says that the broker has the order, and halts its symbol.
     """
-    state = OrderState.REJECTED if answer.state is OrderState.REJECTED else OrderState.ACCEPTED
-    transition(
-        tx,
-        order.client_order_id,
-        state,
-        run_id=run_id,
-        now=now,
-        venue_order_id=answer.venue_order_id,
-        reason=answer.reason if state is OrderState.REJECTED else "",
-    )
-    if answer.state is OrderState.UNKNOWN:
-        halt_unread(tx, order.book, order.symbol, answer.reason, now)
+    told = list(answers)
+    transitions(tx, [_move(order, answer) for order, answer in told], run_id=run_id, now=now)
+    for order, answer in told:
+        if answer.state is OrderState.UNKNOWN:
+            halt_unread(tx, order.book, order.symbol, answer.reason, now)
+
+
+def record_answer(tx: Write, order: Order, answer: BrokerOrder, run_id: str, now: datetime) -> None:
+    """Write one answer; see `record_answers`."""
+    record_answers(tx, [(order, answer)], run_id, now)
 
 
 def halt_unread(tx: Write, book: str, symbol: str, told: str, now: datetime) -> None:
@@ -78,6 +76,12 @@ def halt_unknown(tx: Write, book: str, symbol: str, reason: str, now: datetime) 
         author="execution",
         now=now,
     )
+
+
+def _move(order: Order, answer: BrokerOrder) -> Move:
+    if answer.state is OrderState.REJECTED:
+        return Move(order.client_order_id, OrderState.REJECTED, answer.venue_order_id, answer.reason)
+    return Move(order.client_order_id, OrderState.ACCEPTED, answer.venue_order_id)
 
 
 def _find(broker: Broker, client_order_ids: list[str]) -> dict[str, BrokerOrder]:

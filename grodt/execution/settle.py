@@ -19,12 +19,13 @@ from grodt.execution.breaching import halt_book
 from grodt.execution.outcome import halt_unread, is_same, record_answer
 from grodt.execution.slipping import Slippage, Slipped
 from grodt.ledger.actions import applied, apply_actions, charge_borrowing
-from grodt.ledger.fills import Overfilled, fills_since, record_fill
+from grodt.ledger.fills import Overfilled, fills_since, record_fills
 from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import LedgerOrder, find_order, orders_in, transition
+from grodt.ledger.order_life import Move, transition, transitions
+from grodt.ledger.orders import LedgerOrder, find_orders, orders_in
 from grodt.ledger.postings import record_settlement, settled
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Write
@@ -235,24 +236,31 @@ class _Settling:
         self.result.adopted += 1
 
     def _fill(self, tx: Write, fills: Iterable[Fill], ours: Mapping[str, LedgerOrder], slippage: Slippage, now: datetime) -> None:
-        for fill in fills:
-            order = ours.get(fill.client_order_id) or find_order(tx, fill.client_order_id)
-            if order is None:
+        told = tuple(fills)
+        others = find_orders(tx, {fill.client_order_id for fill in told if fill.client_order_id not in ours})
+        orders = {fill.client_order_id: ours.get(fill.client_order_id) or others.get(fill.client_order_id) for fill in told}
+        readable = []
+        for fill in told:
+            if orders[fill.client_order_id] is None:
                 self.foreign.add(fill.execution_id)  # it is told again in the next session
                 self.result.foreign = len(self.foreign)
             elif fill.unreadable:
                 halt_unread(tx, self.run.book, fill.symbol, fill.unreadable, now)
-            elif record_fill(tx, fill, self.run.book, self.run.run_id, now):
-                self.result.fills += 1
-                slippage.booked(fill, order.order)
+            else:
+                readable.append(fill)
+        booked = record_fills(tx, readable, self.run.book, self.run.run_id, now)
+        self.result.fills += len(booked)
+        slippage.booked([(fill, order.order) for fill in booked if (order := orders[fill.client_order_id]) is not None])
 
     def _end(self, tx: Write, theirs: Mapping[str, BrokerOrder], now: datetime) -> None:
         """Close orders that are over, once all their fills are booked."""
+        over = []
         for each in orders_in(tx, self.run.book, OPEN):
             order = theirs.get(each.order.client_order_id)
             if order is not None and order.state in _ENDED and each.booked_quantity >= order.filled_quantity:
-                transition(tx, order.client_order_id, order.state, run_id=self.run.run_id, now=now, reason=order.reason)
-                self.result.ended += 1
+                over.append(Move(order.client_order_id, order.state, reason=order.reason))
+        transitions(tx, over, run_id=self.run.run_id, now=now)
+        self.result.ended += len(over)
 
 
 def _stopped(book: str, halted: Halt) -> str:

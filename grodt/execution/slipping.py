@@ -48,26 +48,27 @@ class Slippage:
         self._booked: list[tuple[str, int, int]] = []
         prices = latest_prices(tx, book, limits.slippages_in_a_row, last_armed(tx, book))
         self._row = 0
-        for price, reference in reversed(prices):
-            self._row = 0 if self._ask([price], [reference]).passed[0] else self._row + 1
+        for passed in self._ask(*zip(*prices[::-1], strict=True)).passed if prices else ():
+            self._row = 0 if passed else self._row + 1
 
     @property
     def any(self) -> bool:
         """Whether it was asked of a fill."""
         return bool(self._booked)
 
-    def booked(self, fill: Fill, order: Order) -> None:
-        """Ask about a fill that was booked."""
-        self._booked.append((fill.symbol, fill.price, order.reference_price))
-        answer = self._ask([fill.price], [order.reference_price])
-        if answer.passed[0]:
-            self._row = 0
-            return
-        self._row += 1
-        found = Slipped(fill, why(answer))
-        self.slipped.append(found)
-        if self._row >= self._limits.slippages_in_a_row and self._halting is None:
-            self._halting = (found, self._row)
+    def booked(self, fills: Sequence[tuple[Fill, Order]]) -> None:
+        """Ask about fills that were booked, in that order."""
+        self._booked += [(fill.symbol, fill.price, order.reference_price) for fill, order in fills]
+        answer = self._ask([fill.price for fill, _ in fills], [order.reference_price for _, order in fills])
+        for place, (fill, _) in enumerate(fills):
+            if answer.passed[place]:
+                self._row = 0
+                continue
+            self._row += 1
+            found = Slipped(fill, why(answer, place))
+            self.slipped.append(found)
+            if self._row >= self._limits.slippages_in_a_row and self._halting is None:
+                self._halting = (found, self._row)
 
     def halt(self, tx: Write, now: datetime) -> Halt | None:
         """Halt the book if too many in a row were beyond the limit."""
@@ -93,4 +94,4 @@ class Slippage:
             yield Check.of(asked, scope="order", symbol=symbol, at=at)
 
     def _ask(self, prices: Sequence[int], references: Sequence[int]) -> Evaluation:
-        return slippage(np.array(prices), np.array(references), self._limits.slippage)
+        return slippage(np.array(prices, dtype=np.int64), np.array(references, dtype=np.int64), self._limits.slippage)

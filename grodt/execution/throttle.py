@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from grodt.ledger.halts import last_armed
-from grodt.ledger.orders import rejects_in_a_row, sendings
+from grodt.ledger.orders import rejects_in_a_row
 from grodt.ledger.runs import Run
+from grodt.ledger.sent import sendings
 from grodt.ledger.unit import Read
 from grodt.risk.controls import MESSAGE_WINDOW_SECONDS, Evaluation, consecutive_rejects, messages
 from grodt.risk.limits import Limits
@@ -32,6 +33,7 @@ class Throttle:
         self._recent = deque(sent)
         self._total = len(self._recent)
         self._rejects = rejects
+        self._asked: tuple[int, Evaluation] | None = None
 
     @classmethod
     def of_run(cls, tx: Read, run: Run, limits: Limits) -> "Throttle":
@@ -44,13 +46,21 @@ class Throttle:
         self._recent.append(now)
         self._total += 1
 
+    def taken_back(self, count: int) -> None:
+        """The last so many did not go out after all."""
+        for _ in range(min(count, len(self._recent))):
+            self._recent.pop()
+        self._total -= count
+
     def answered(self, *, rejected: bool) -> None:
         """The broker's answer to one."""
         self._rejects = self._rejects + 1 if rejected else 0
 
     def rejects(self) -> Evaluation:
         """Control 22 of what the broker has answered."""
-        return consecutive_rejects(self._rejects, self._limits.rejects_in_a_row)
+        if self._asked is None or self._asked[0] != self._rejects:
+            self._asked = (self._rejects, consecutive_rejects(self._rejects, self._limits.rejects_in_a_row))
+        return self._asked[1]
 
     def messages(self, now: datetime) -> Evaluation:
         """Control 20 of one message more."""

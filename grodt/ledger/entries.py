@@ -112,6 +112,13 @@ class Holding:
     quantity: int
     cost: Micros
 
+    def after(self, entry: Entry, symbol: str) -> "Holding":
+        """What an entry makes of it."""
+        moved = {
+            account: sum(p.amount for p in entry.postings if (p.account, p.symbol) == (account, symbol)) for account in ("position", "cost")
+        }
+        return Holding(self.quantity + moved["position"], Micros(self.cost + moved["cost"]))
+
 
 FLAT = Holding(0, Micros(0))
 

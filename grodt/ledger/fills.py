@@ -1,14 +1,17 @@
 """Fills: facts from the broker, each booked once, by its execution id."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import batched
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select
 
 from grodt.errors import DataError
-from grodt.ledger.orders import LedgerOrder, append_event, find_order, transition
-from grodt.ledger.postings import fill_entry, holding, post
+from grodt.ledger.order_life import Event, append_events
+from grodt.ledger.orders import LedgerOrder, find_orders
+from grodt.ledger.postings import FLAT, fill_entry, holdings_of, post_all
 from grodt.ledger.tables import fills, orders
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
@@ -23,9 +26,11 @@ _UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
 _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED)
 
 # Statements that run once per fill are built once: building one costs more than running it.
-_NEXT_NUMBER = select(func.coalesce(func.max(fills.c.number), 0) + 1).where(fills.c.book == bindparam("of_book"))
-_ADD_FILL = insert(fills).values(number=_NEXT_NUMBER.scalar_subquery())
-_SAME = select(fills).where(fills.c.execution_id == bindparam("execution_id"))
+_LAST_NUMBER = select(func.coalesce(func.max(fills.c.number), 0)).where(fills.c.book == bindparam("of_book"))
+_ADD_FILLS = insert(fills)
+_SAME = select(fills).where(fills.c.execution_id.in_(bindparam("execution_ids", expanding=True)))
+#: Fills asked for in one statement.
+_AT_ONCE = 5_000
 
 
 class Overfilled(DataError):
@@ -49,45 +54,49 @@ class BookedFill:
 
 
 def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) -> bool:
-    """Book a fill: the fact, its postings at average cost, and the order's progress.
+    """Book one fill; see `record_fills`. False if it is booked already."""
+    return bool(record_fills(tx, [fill], book, run_id, now))
+
+
+def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: datetime) -> tuple[Fill, ...]:
+    """Book fills, one after the other: the fact, its postings at average cost, and the order's progress.
 
     Fills may come twice, late and in any order.
 
     Returns:
-        False if it is booked already.
+        Those that were not booked already.
 
     Raises:
-        DataError: the execution id is known with other content, we sent no such order, the fill does not match it, or the order
-            would be overfilled.
+        DataError: an execution id is known with other content, we sent no such order, a fill does not match it, or the order
+            would be overfilled; none of them is booked.
     """
-    if _is_known(tx, fill, book):
-        return False
-    order = _order_of(tx, fill, book)
-    notional = fill.quantity * fill.price
-    if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
-        raise DataError(f"{_named(fill, book)}: value {notional} micros is not positive or leaves 64 bits; {_NEXT}")
-    post(tx, fill_entry(fill, book, holding(tx, book, fill.symbol)), run_id, now)
-    tx.connection.execute(
-        _ADD_FILL,
-        {
-            "execution_id": fill.execution_id,
-            "of_book": book,
-            "book": book,
-            "client_order_id": fill.client_order_id,
-            "symbol": fill.symbol,
-            "side": fill.side.value,
-            "quantity": fill.quantity,
-            "price": fill.price,
-            "notional": notional,
-            "commission": fill.commission,
-            "session": fill.session,
-            "filled_at": fill.filled_at,
-            "run_id": run_id,
-            "recorded_at": now,
-        },
-    )
-    _advance(tx, order, order.booked_quantity + fill.quantity, run_id, now)
-    return True
+    known = _known(tx, [fill.execution_id for fill in told])
+    new = {fill.execution_id: fill for fill in reversed(told) if fill.execution_id not in known}
+    for fill in told:
+        _require_same(fill, book, known.get(fill.execution_id, (new.get(fill.execution_id), book)))
+    booked = tuple(dict.fromkeys(fill for fill in told if fill.execution_id in new))
+    if not booked:
+        return ()
+    progress = find_orders(tx, {fill.client_order_id for fill in booked})
+    held = holdings_of(tx, book, {fill.symbol for fill in booked})
+    number: int = tx.connection.execute(_LAST_NUMBER, {"of_book": book}).scalar_one()
+    rows, made = [], []
+    events: list[Event] = []
+    for fill in booked:
+        order = _order_of(progress, fill, book)
+        notional = fill.quantity * fill.price
+        if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
+            raise DataError(f"{_named(fill, book)}: value {notional} micros is not positive or leaves 64 bits; {_NEXT}")
+        entry = fill_entry(fill, book, held.get(fill.symbol, FLAT))
+        held[fill.symbol] = held.get(fill.symbol, FLAT).after(entry, fill.symbol)
+        made.append(entry)
+        number += 1
+        rows.append(_row(fill, book, number, notional, run_id, now))
+        progress[fill.client_order_id] = _advanced(order, fill, notional, events)
+    post_all(tx, made, run_id, now)
+    tx.connection.execute(_ADD_FILLS, rows)
+    append_events(tx, events, run_id=run_id, now=now)
+    return booked
 
 
 def fills_since(tx: Read, book: str, session: date) -> dict[str, Fill]:
@@ -142,42 +151,70 @@ def _named(fill: Fill, book: str) -> str:
     return f"fill {fill.execution_id} of order {fill.client_order_id} ({fill.symbol}, book {book}, {fill.session})"
 
 
-def _is_known(tx: Read, fill: Fill, book: str) -> bool:
-    row = tx.connection.execute(_SAME, {"execution_id": fill.execution_id}).first()
-    if row is not None and (_fill(row) != fill or row.book != book):
-        raise DataError(f"{_named(fill, book)} was reported before with other content: {_fill(row)} of book {row.book}; {_NEXT}")
-    return row is not None
+def _known(tx: Read, execution_ids: Sequence[str]) -> dict[str, tuple[Fill, str]]:
+    """Those of the fills that are booked, each with its book."""
+    rows = (row for some in batched(execution_ids, _AT_ONCE) for row in tx.connection.execute(_SAME, {"execution_ids": some}))
+    return {row.execution_id: (_fill(row), row.book) for row in rows}
 
 
-def _order_of(tx: Read, fill: Fill, book: str) -> LedgerOrder:
-    found = find_order(tx, fill.client_order_id)
-    if found is None:
+def _require_same(fill: Fill, book: str, before: tuple[Fill | None, str]) -> None:
+    if before != (fill, book):
+        raise DataError(f"{_named(fill, book)} was reported before with other content: {before[0]} of book {before[1]}; {_NEXT}")
+
+
+def _order_of(found: Mapping[str, LedgerOrder], fill: Fill, book: str) -> LedgerOrder:
+    order = found.get(fill.client_order_id)
+    if order is None:
         raise DataError(f"{_named(fill, book)}: we never sent that order; {_NEXT}")
-    ours = (found.order.book, found.order.symbol, found.order.side)
+    ours = (order.order.book, order.order.symbol, order.order.side)
     if ours != (book, fill.symbol, fill.side):
         raise DataError(
             f"{_named(fill, book)}: {fill.side} {fill.symbol} is not the order's {ours[2]} {ours[1]} of book {ours[0]}; {_NEXT}"
         )
-    if found.state in (OrderState.APPROVED, OrderState.REJECTED):
-        raise DataError(f"{_named(fill, book)}: the order is {found.state} and cannot have filled; {_NEXT}")
-    filled, ordered = found.booked_quantity + fill.quantity, found.order.quantity
+    if order.state in (OrderState.APPROVED, OrderState.REJECTED):
+        raise DataError(f"{_named(fill, book)}: the order is {order.state} and cannot have filled; {_NEXT}")
+    filled, ordered = order.booked_quantity + fill.quantity, order.order.quantity
     if filled > ordered:
         message = f"{_named(fill, book)}: {fill.quantity} shares more would make {filled} filled of {ordered} ordered; {_NEXT}"
         raise Overfilled(message, fill.symbol, filled, ordered)
-    return found
+    return order
 
 
-def _advance(tx: Write, order: LedgerOrder, booked: int, run_id: str, now: datetime) -> None:
-    """Move the order on. Its filled quantity may be ahead of the fills we have, where the broker told it first."""
+def _advanced(order: LedgerOrder, fill: Fill, notional: int, events: list[Event]) -> LedgerOrder:
+    """The order after the fill; adds its events. Its filled quantity may be ahead of our fills, where the broker told it first."""
+    booked = order.booked_quantity + fill.quantity
     filled = max(booked, order.filled_quantity)
+    key, venue_order_id = order.order.client_order_id, order.venue_order_id
     if order.state in _UNANSWERED:
-        transition(tx, order.order.client_order_id, OrderState.ACCEPTED, run_id=run_id, now=now, reason="a fill proves it")
+        events.append(Event(key, OrderState.ACCEPTED, order.filled_quantity, venue_order_id, "a fill proves it"))
     state = OrderState.PARTIALLY_FILLED
     if filled == order.order.quantity:
         state = OrderState.FILLED
     elif order.state in _STAYS:
         state = order.state
-    append_event(tx, order, state, filled, run_id=run_id, now=now, reason=order.reason if state is order.state else "")
+    reason = order.reason if state is order.state else ""
+    events.append(Event(key, state, filled, venue_order_id, reason))
+    value = Micros(order.booked_notional + notional)
+    return replace(order, state=state, filled_quantity=filled, reason=reason, booked_quantity=booked, booked_notional=value)
+
+
+def _row(fill: Fill, book: str, number: int, notional: int, run_id: str, now: datetime) -> dict[str, Any]:
+    return {
+        "execution_id": fill.execution_id,
+        "number": number,
+        "book": book,
+        "client_order_id": fill.client_order_id,
+        "symbol": fill.symbol,
+        "side": fill.side.value,
+        "quantity": fill.quantity,
+        "price": fill.price,
+        "notional": notional,
+        "commission": fill.commission,
+        "session": fill.session,
+        "filled_at": fill.filled_at,
+        "run_id": run_id,
+        "recorded_at": now,
+    }
 
 
 def _fills(tx: Read, *where: ColumnElement[bool]) -> tuple[BookedFill, ...]:

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import batched
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select
 
 from grodt.errors import ConfigError
 from grodt.ledger.strategies import record_attribution
@@ -16,10 +17,11 @@ from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros, divide_half_even
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order, Side
-from grodt.orders.states import OrderState, require_transition
+from grodt.orders.states import OrderState
 
 # Statements that run once per order are built once: building one costs more than running it.
 _OF_ORDER = fills.c.client_order_id == orders.c.client_order_id
+_BOOKED = select(func.sum(fills.c.quantity)).where(_OF_ORDER).scalar_subquery()
 _ORDERS: Select[Any] = (
     select(
         orders,
@@ -28,16 +30,21 @@ _ORDERS: Select[Any] = (
         order_status.c.filled_quantity,
         order_status.c.venue_order_id,
         order_status.c.reason,
-        select(func.sum(fills.c.quantity)).where(_OF_ORDER).scalar_subquery().label("booked_quantity"),
+        _BOOKED.label("booked_quantity"),
         select(func.sum(fills.c.notional)).where(_OF_ORDER).scalar_subquery().label("booked_notional"),
     )
     .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
     .join(baskets, baskets.c.run_id == orders.c.run_id)
     .order_by(orders.c.session, orders.c.run_id, orders.c.sequence)
 )
+#: Orders asked for in one statement.
+_AT_ONCE = 5_000
+_FILLED = (
+    select(orders.c.client_order_id, orders.c.quantity, order_status.c.filled_quantity, func.coalesce(_BOOKED, 0))
+    .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
+    .where(orders.c.client_order_id.in_(bindparam("keys", expanding=True)))
+)
 _ORDER = _ORDERS.where(orders.c.client_order_id == bindparam("key"))
-_ADD_EVENT = insert(order_events)
-_SET_STATUS = update(order_status).where(order_status.c.client_order_id == bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +234,21 @@ def orders_in(tx: Read, book: str, states: Iterable[OrderState]) -> tuple[Ledger
     return _orders(tx, order_status.c.book == book, order_status.c.state.in_([state.value for state in states]))
 
 
+def find_orders(tx: Read, client_order_ids: Iterable[str]) -> dict[str, LedgerOrder]:
+    """Those of the orders that there are, by our id."""
+    found: dict[str, LedgerOrder] = {}
+    for some in batched(sorted(client_order_ids), _AT_ONCE):
+        found |= {each.order.client_order_id: each for each in _orders(tx, orders.c.client_order_id.in_(some))}
+    return found
+
+
+def filled_of(tx: Read, client_order_ids: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Shares ordered of each order, and shares filled: as told by the broker or as booked, whichever is more."""
+    asked = batched(sorted(client_order_ids), _AT_ONCE)
+    rows = (row for some in asked for row in tx.connection.execute(_FILLED, {"keys": some}))
+    return {key: (quantity, max(filled, booked)) for key, quantity, filled, booked in rows}
+
+
 def find_order(tx: Read, client_order_id: str) -> LedgerOrder | None:
     """The order with our id."""
     row = tx.connection.execute(_ORDER, {"key": client_order_id}).first()
@@ -238,74 +260,6 @@ def events_of(tx: Read, client_order_id: str) -> tuple[OrderEvent, ...]:
     query = select(order_events).where(order_events.c.client_order_id == client_order_id).order_by(order_events.c.event_id)
     rows = tx.connection.execute(query)
     return tuple(OrderEvent(OrderState(row.state), row.filled_quantity, row.reason, row.run_id, row.recorded_at) for row in rows)
-
-
-def transition(
-    tx: Write,
-    client_order_id: str,
-    new: OrderState,
-    *,
-    run_id: str,
-    now: datetime,
-    venue_order_id: str = "",
-    reason: str = "",
-    filled_quantity: int | None = None,
-) -> None:
-    """Move an order on. Repeating the state and filled quantity it has changes nothing.
-
-    Args:
-        tx: the transaction.
-        client_order_id: the order.
-        new: the state it reaches.
-        run_id: the run that learned it.
-        now: when it is recorded.
-        venue_order_id: "" keeps the one we have.
-        reason: words that come with the state.
-        filled_quantity: shares filled so far; None: all of them for `filled`, else as before.
-
-    Raises:
-        ValueError: there is no such order, `new` may not follow its state, or the filled quantity shrinks, exceeds the
-            order or does not fit the state.
-    """
-    found = find_order(tx, client_order_id)
-    if found is None:
-        raise ValueError(f"there is no order {client_order_id}")
-    quantity = found.order.quantity
-    if filled_quantity is None:
-        filled_quantity = quantity if new is OrderState.FILLED else found.filled_quantity
-    if (new, filled_quantity) == (found.state, found.filled_quantity):
-        return
-    require_transition(client_order_id, found.state, new)
-    if not found.filled_quantity <= filled_quantity <= quantity:
-        raise ValueError(
-            f"order {client_order_id}: filled quantity {filled_quantity} is not between the {found.filled_quantity} filled before "
-            f"and the {quantity} ordered"
-        )
-    _require_fits(client_order_id, new, filled_quantity, quantity)
-    append_event(tx, found, new, filled_quantity, run_id=run_id, now=now, venue_order_id=venue_order_id, reason=reason)
-
-
-def append_event(
-    tx: Write,
-    order: LedgerOrder,
-    state: OrderState,
-    filled_quantity: int,
-    *,
-    run_id: str,
-    now: datetime,
-    venue_order_id: str = "",
-    reason: str = "",
-) -> None:
-    """Write an event whose legality the caller has seen to. For this room alone."""
-    what: dict[str, Any] = {
-        "state": state.value,
-        "filled_quantity": filled_quantity,
-        "venue_order_id": venue_order_id or order.venue_order_id,
-        "reason": reason,
-    }
-    key = order.order.client_order_id
-    tx.connection.execute(_ADD_EVENT, {"client_order_id": key, "run_id": run_id, "recorded_at": now, **what})
-    tx.connection.execute(_SET_STATUS, {"key": key, **what})
 
 
 def touched_sessions(tx: Read, book: str, run_id: str) -> set[date]:
@@ -325,13 +279,6 @@ def traded_cycles(tx: Read, book: str, since: datetime | None = None) -> int:
     return int(tx.connection.execute(query if since is None else query.where(baskets.c.recorded_at > since)).scalar_one())
 
 
-def sendings(tx: Read, run_id: str, since: datetime | None = None) -> tuple[datetime, ...]:
-    """When each order of a run was marked as being sent, each time it was, of those after an instant; oldest first."""
-    query = select(order_events.c.recorded_at).where(order_events.c.run_id == run_id, order_events.c.state == OrderState.SENDING.value)
-    after = query if since is None else query.where(order_events.c.recorded_at > since)
-    return tuple(tx.connection.execute(after.order_by(order_events.c.event_id)).scalars())
-
-
 def rejects_in_a_row(tx: Read, run_id: str, since: datetime | None = None) -> int:
     """How many of a run's orders the broker rejected with none accepted after them, of those after an instant."""
     query = (
@@ -349,16 +296,6 @@ def count_by_state(tx: Read, book: str) -> dict[OrderState, int]:
     """How many of a book's orders are in each state; states with none are absent."""
     query = select(order_status.c.state, func.count()).where(order_status.c.book == book).group_by(order_status.c.state)
     return {OrderState(state): count for state, count in tx.connection.execute(query)}
-
-
-def _require_fits(client_order_id: str, state: OrderState, filled: int, quantity: int) -> None:
-    fits = {
-        OrderState.FILLED: filled == quantity,
-        OrderState.PARTIALLY_FILLED: 0 < filled < quantity,
-        OrderState.REJECTED: filled == 0,
-    }.get(state, True)
-    if not fits:
-        raise ValueError(f"order {client_order_id}: {filled} of {quantity} shares filled does not fit state {state}")
 
 
 def _orders(tx: Read, *where: ColumnElement[bool]) -> tuple[LedgerOrder, ...]:

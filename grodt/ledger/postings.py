@@ -1,7 +1,9 @@
 """Balances: posting entries, and what the accounts come to. Nothing edits a balance; each is a sum over postings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from itertools import batched
+from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select
 
@@ -49,7 +51,9 @@ __all__ = [
     "fill_entry",
     "holding",
     "holdings",
+    "holdings_of",
     "post",
+    "post_all",
     "realised",
     "receivable",
     "record_settlement",
@@ -59,19 +63,21 @@ __all__ = [
 ]
 
 # Statements that run once per fill are built once: building one costs more than running it.
-_DIGEST = select(entries.c.digest).where(entries.c.entry_id == bindparam("entry_id"))
-_ADD_ENTRY = insert(entries)
+_DIGESTS = select(entries.c.entry_id, entries.c.digest).where(entries.c.entry_id.in_(bindparam("entry_ids", expanding=True)))
+_ADD_ENTRIES = insert(entries)
 _ADD_POSTINGS = insert(postings)
-_HOLDING = (
-    select(postings.c.account, func.sum(postings.c.amount))
+_HOLDINGS = (
+    select(postings.c.symbol, postings.c.account, func.sum(postings.c.amount))
     .where(
         postings.c.book == bindparam("book"),
         postings.c.account.in_(["position", "cost"]),
         postings.c.asset.in_([SHARES, CURRENCY]),
-        postings.c.symbol == bindparam("symbol"),
+        postings.c.symbol.in_(bindparam("symbols", expanding=True)),
     )
-    .group_by(postings.c.account)
+    .group_by(postings.c.symbol, postings.c.account)
 )
+#: Entries, or symbols, asked for in one statement.
+_AT_ONCE = 5_000
 
 
 def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
@@ -83,44 +89,30 @@ def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
     Raises:
         DataError: an entry of that id is booked with other content.
     """
-    digest = entry.digest
-    known = tx.connection.execute(_DIGEST, {"entry_id": entry.entry_id}).scalar_one_or_none()
-    if known == digest:
-        return False
-    if known is not None:
-        raise DataError(
-            f"entry {entry.entry_id} of book {entry.book} is booked with other content; the event was reported twice and differently: "
-            "compare `grodt positions` and `grodt orders` with the broker's statement, then run the cycle again"
-        )
-    tx.connection.execute(
-        _ADD_ENTRY,
-        {
-            "entry_id": entry.entry_id,
-            "kind": entry.kind,
-            "book": entry.book,
-            "session": entry.session,
-            "memo": entry.memo,
-            "digest": digest,
-            "run_id": run_id,
-            "recorded_at": now,
-        },
-    )
-    tx.connection.execute(
-        _ADD_POSTINGS,
-        [
-            {
-                "entry_id": entry.entry_id,
-                "line": line,
-                "book": entry.book,
-                "account": posting.account,
-                "asset": posting.asset,
-                "symbol": posting.symbol,
-                "amount": posting.amount,
-            }
-            for line, posting in enumerate(entry.postings)
-        ],
-    )
-    return True
+    return bool(post_all(tx, [entry], run_id, now))
+
+
+def post_all(tx: Write, made: Sequence[Entry], run_id: str, now: datetime) -> tuple[Entry, ...]:
+    """Book entries of different ids; returns those that were not booked already.
+
+    Raises:
+        DataError: one of them is booked with other content; none was booked.
+    """
+    known: dict[str, str] = {}
+    for some in batched(made, _AT_ONCE):
+        known |= tx.connection.execute(_DIGESTS, {"entry_ids": [entry.entry_id for entry in some]}).tuples().all()
+    digests = [entry.digest for entry in made]
+    for entry, digest in zip(made, digests, strict=True):
+        if known.get(entry.entry_id, digest) != digest:
+            raise DataError(
+                f"entry {entry.entry_id} of book {entry.book} is booked with other content; the event was reported twice and differently: "
+                "compare `grodt positions` and `grodt orders` with the broker's statement, then run the cycle again"
+            )
+    new = [(entry, digest) for entry, digest in zip(made, digests, strict=True) if entry.entry_id not in known]
+    if new:
+        tx.connection.execute(_ADD_ENTRIES, [_row(entry, digest, run_id, now) for entry, digest in new])
+        tx.connection.execute(_ADD_POSTINGS, [row for entry, _ in new for row in _lines(entry)])
+    return tuple(entry for entry, _ in new)
 
 
 def balances(tx: Read, book: str, accounts: Iterable[Account] | None = None) -> dict[tuple[str, str, str], int]:
@@ -145,8 +137,16 @@ def holdings(tx: Read, book: str) -> dict[str, Holding]:
 
 def holding(tx: Read, book: str, symbol: str) -> Holding:
     """The position in one symbol, flat where there is none."""
-    sums = dict(tx.connection.execute(_HOLDING, {"book": book, "symbol": symbol}).tuples().all())
-    return Holding(sums.get("position", 0), Micros(sums.get("cost", 0)))
+    return holdings_of(tx, book, [symbol]).get(symbol, FLAT)
+
+
+def holdings_of(tx: Read, book: str, symbols: Iterable[str]) -> dict[str, Holding]:
+    """The positions in some symbols; those never held are absent."""
+    found: dict[str, dict[str, int]] = {}
+    for some in batched(sorted(symbols), _AT_ONCE):
+        for symbol, account, amount in tx.connection.execute(_HOLDINGS, {"book": book, "symbols": some}):
+            found.setdefault(symbol, {})[account] = amount
+    return {symbol: Holding(sums.get("position", 0), Micros(sums.get("cost", 0))) for symbol, sums in found.items()}
 
 
 def cash(tx: Read, book: str) -> Micros:
@@ -238,6 +238,32 @@ def record_settlement(tx: Write, book: str, session: date, run_id: str, now: dat
     if latest is not None and latest > session:
         raise ValueError(f"book {book}: session {session} cannot be settled after {latest}")
     tx.connection.execute(insert(settlements).values(book=book, session=session, run_id=run_id, recorded_at=now))
+
+
+def _row(entry: Entry, digest: str, run_id: str, now: datetime) -> dict[str, Any]:
+    return {
+        "entry_id": entry.entry_id,
+        "kind": entry.kind,
+        "book": entry.book,
+        "session": entry.session,
+        "memo": entry.memo,
+        "digest": digest,
+        "run_id": run_id,
+        "recorded_at": now,
+    }
+
+
+def _lines(entry: Entry) -> Iterator[dict[str, Any]]:
+    for line, posting in enumerate(entry.postings):
+        yield {
+            "entry_id": entry.entry_id,
+            "line": line,
+            "book": entry.book,
+            "account": posting.account,
+            "asset": posting.asset,
+            "symbol": posting.symbol,
+            "amount": posting.amount,
+        }
 
 
 def _total(tx: Read, book: str, account: Account) -> Micros:

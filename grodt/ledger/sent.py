@@ -27,8 +27,24 @@ class Message:
 
 
 def messages_of(tx: Read, run_id: str) -> tuple[Message, ...]:
-    """The messages of a run, oldest first; with answers about orders of earlier runs that it learned of."""
+    """The messages of a run, oldest first; with answers about orders of earlier runs that it learned of.
+
+    One that was marked as being sent and taken back has not gone out.
+    """
     table = order_events.c
-    states = [each.value for each in (OrderState.SENDING, *_ANSWERS)]
+    states = [each.value for each in (OrderState.APPROVED, OrderState.SENDING, *_ANSWERS)]
     query = select(table.client_order_id, table.state, table.recorded_at).where(table.run_id == run_id, table.state.in_(states))
-    return tuple(Message(key, OrderState(state), at) for key, state, at in tx.connection.execute(query.order_by(table.event_id)))
+    found: dict[int, Message] = {}
+    marked: dict[str, int] = {}
+    for place, (key, state, at) in enumerate(tx.connection.execute(query.order_by(table.event_id))):
+        if state != OrderState.APPROVED.value:
+            found[place] = Message(key, OrderState(state), at)
+            marked[key] = place
+        elif key in marked:
+            del found[marked.pop(key)]
+    return tuple(found.values())
+
+
+def sendings(tx: Read, run_id: str, since: datetime | None = None) -> tuple[datetime, ...]:
+    """When each order of a run went out, each time it did, of those after an instant; oldest first."""
+    return tuple(each.at for each in messages_of(tx, run_id) if each.sent and (since is None or each.at > since))

@@ -26,7 +26,7 @@ class OrderState(StrEnum):
 _S = OrderState
 _NEXT: dict[OrderState, frozenset[OrderState]] = {
     _S.APPROVED: frozenset({_S.SENDING, _S.CANCELLED}),
-    _S.SENDING: frozenset({_S.ACCEPTED, _S.REJECTED, _S.UNKNOWN, _S.CANCELLED}),
+    _S.SENDING: frozenset({_S.APPROVED, _S.ACCEPTED, _S.REJECTED, _S.UNKNOWN, _S.CANCELLED}),  # approved: taken back, never sent
     _S.UNKNOWN: frozenset({_S.SENDING, _S.ACCEPTED, _S.REJECTED, _S.CANCELLED}),
     _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED}),
     _S.PARTIALLY_FILLED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REPLACED}),

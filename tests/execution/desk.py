@@ -67,6 +67,7 @@ class FusedLedger:
         self._inner = inner
         self._fuse = fuse
         self.read = inner.read
+        self.state = inner.state
 
     @contextmanager
     def write(self, lease: Lease | None = None) -> Iterator[Write]:
@@ -148,6 +149,22 @@ class FaultyBroker:
             raise BrokerUnavailable("no answer; try again later")
 
 
+class GroupedBroker(FaultyBroker):
+    """The same, of a broker that takes orders in groups."""
+
+    def __init__(self, inner: PaperBroker, fuse: Fuse, group: int) -> None:
+        super().__init__(inner, fuse)
+        self._grouping = inner
+        self.group = group
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        self._fuse("before a group")
+        with self._grouping.together():
+            yield
+        self._fuse("after a group")
+
+
 def make_basket(run: Run, orders: Iterable[Order]) -> Basket:
     """A basket of orders made by hand, in sending order."""
     ordered = tuple(sorted(orders, key=lambda each: (each.side is Side.BUY, -each.quantity * each.reference_price, each.symbol)))
@@ -159,7 +176,14 @@ class Desk:
     """One book: its ledger and broker, and the steps of its cycles. Every step may be repeated."""
 
     def __init__(
-        self, folder: Path, *, template: Path | None = None, fuse: Fuse | None = None, cash: Micros = CASH, terms: FillTerms = TERMS
+        self,
+        folder: Path,
+        *,
+        template: Path | None = None,
+        fuse: Fuse | None = None,
+        cash: Micros = CASH,
+        terms: FillTerms = TERMS,
+        group: int = 1,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
@@ -175,7 +199,7 @@ class Desk:
         self.windows = WINDOWS
         self.file = limits(slippage=0.9, slippages_in_a_row=10**6)
         self.paper = PaperBroker(folder / "paper.db", BOOK, cash, terms, allow_short=True)
-        self.broker = FaultyBroker(self.paper, self.fuse)
+        self.broker = FaultyBroker(self.paper, self.fuse) if group == 1 else GroupedBroker(self.paper, self.fuse, group)
         with self.real_ledger.write() as tx:
             post(tx, deposit_entry(BOOK, cash, "USD", MON - timedelta(days=3)), "start", _EPOCH)
 

@@ -16,7 +16,7 @@ from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.halts import halt
 from grodt.ledger.marks import Mark
-from grodt.ledger.orders import transition
+from grodt.ledger.order_life import transition
 from grodt.ledger.runs import Run, close_run
 from grodt.money import Micros, micros, micros_from_float
 from grodt.orders.states import OrderState

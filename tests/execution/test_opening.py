@@ -14,7 +14,8 @@ from grodt.errors import BrokerUnavailable, ConfigError, HaltActive, LeaseHeld, 
 from grodt.execution.opening import LEASE_TTL, Opened, Opening, open_cycle
 from grodt.ledger.halts import HaltScope, halt
 from grodt.ledger.leases import holder_of, release
-from grodt.ledger.orders import approve_basket, orders_of, record_basket, transition
+from grodt.ledger.order_life import transition
+from grodt.ledger.orders import approve_basket, orders_of, record_basket
 from grodt.ledger.postings import cash, deposits, record_settlement
 from grodt.ledger.runs import attempts_of, close_run, find_run
 from grodt.ledger.unit import Ledger, Read, Write

@@ -1,7 +1,9 @@
 """Sending: once each, in order, with the intent committed first, and nothing after a halt."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -27,7 +29,16 @@ from tests.execution.desk import WINDOWS, Desk, make_basket
 from tests.ledger.people import rearmed
 from tests.risk.proposals import limits
 
+_ONE_BY_ONE = pytest.mark.parametrize("desk", [1], ids=["one by one"], indirect=True)
 _APPROVED, _ACCEPTED, _CANCELLED, _UNKNOWN = OrderState.APPROVED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.UNKNOWN
+
+
+@pytest.fixture(params=[1, 3], ids=["one by one", "in groups"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> Iterator[Desk]:
+    """What holds of orders that go out one by one holds of groups."""
+    opened = Desk(tmp_path / "desk", template=template, group=request.param)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -76,6 +87,7 @@ def test_an_answer_that_cannot_be_read_is_an_order_at_the_broker_and_halts_its_s
         assert [(each.symbol, each.reason) for each in active(tx, BOOK, desk.now())] == [("AAPL", "not understood: status 'limbo'")]
 
 
+@_ONE_BY_ONE
 def test_there_is_one_commit_before_each_send_and_one_after(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 10, "IBM": 20})
     desk.fuse.steps.clear()
@@ -357,6 +369,7 @@ def test_outside_its_window_an_order_is_cancelled_with_the_reason_and_the_next_i
     assert desk.send(run) == Sent(orders=2, already=2)
 
 
+@_ONE_BY_ONE
 def test_a_window_that_ends_while_a_basket_is_sent_refuses_the_rest(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 10, "IBM": 20})
     instants = iter([datetime(2026, 3, 3, 14, 27, 59, tzinfo=UTC), *[datetime(2026, 3, 3, 14, 28, tzinfo=UTC)] * 5])

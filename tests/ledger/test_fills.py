@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from grodt.errors import DataError
 from grodt.ledger.fills import booked_fills, fill_sessions, fills_in, fills_of, fills_since, record_fill
-from grodt.ledger.orders import find_order, record_basket, transition
+from grodt.ledger.order_life import transition
+from grodt.ledger.orders import find_order, record_basket
 from grodt.ledger.postings import Holding, cash, commission_total, holdings, realised
 from grodt.ledger.unit import Ledger, Write
 from grodt.money import Micros, micros

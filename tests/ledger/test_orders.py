@@ -6,6 +6,7 @@ import pytest
 
 from grodt.errors import ConfigError
 from grodt.ledger.fills import record_fill
+from grodt.ledger.order_life import transition
 from grodt.ledger.orders import (
     approvals_of,
     approve_basket,
@@ -17,7 +18,6 @@ from grodt.ledger.orders import (
     orders_of,
     record_basket,
     touched_sessions,
-    transition,
 )
 from grodt.ledger.unit import Write
 from grodt.money import micros

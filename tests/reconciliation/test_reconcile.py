@@ -10,7 +10,7 @@ import pytest
 from grodt.errors import BrokerUnavailable, DataError, HaltActive, ReconciliationBreak
 from grodt.ledger.breaks import Break, open_breaks
 from grodt.ledger.halts import active
-from grodt.ledger.orders import transition
+from grodt.ledger.order_life import transition
 from grodt.ledger.runs import Run
 from grodt.orders.states import OrderState
 from grodt.reconciliation import Reconciled

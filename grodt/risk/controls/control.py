@@ -48,6 +48,12 @@ class Evaluation:
     passed: BoolArray
     quantity: IntArray | None = None
 
+    def at(self, place: int) -> "Evaluation":
+        """The answer for one of them."""
+        only = slice(place, place + 1)
+        quantity = None if self.quantity is None else self.quantity[only]
+        return Evaluation(self.control, self.value[only], self.limit[only], self.passed[only], quantity)
+
 
 def why(failed: Evaluation, at: int = 0) -> str:
     """Control, value and limit of one failed answer, in words: the reason of the halt that it makes."""

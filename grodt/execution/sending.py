@@ -1,0 +1,311 @@
+"""One call of `send`: orders go out in groups, whose intents are committed together, in one transaction that also read the halts.
+
+A group is one order, but at a broker that takes more (`TakesGroups`). Then the answers to a group and the intents of the next are one
+commit. Between two orders of a group nothing is written, but it is asked whether anybody has committed anything to the ledger since; if so,
+lease and halts are read again, and what must not go out any more is taken back: marked as approved again, for it never left.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from typing import NoReturn
+
+from grodt.brokers.protocol import Broker, BrokerOrder, TakesGroups
+from grodt.errors import HaltActive, OrderOutcomeUnknown, ReconciliationBreak
+from grodt.execution.breaching import children_of, halt_on_breach
+from grodt.execution.outcome import halt_unknown, is_same, look_up, record_answers
+from grodt.execution.sending_checks import checks_of_sending
+from grodt.execution.stopping import stopping
+from grodt.execution.throttle import Throttle
+from grodt.execution.windows import Windows
+from grodt.ledger.halts import Halt, active
+from grodt.ledger.later_checks import BASKET, record_later
+from grodt.ledger.leases import Lease, require_current
+from grodt.ledger.order_life import Move, transitions
+from grodt.ledger.runs import Run
+from grodt.ledger.unit import Ledger, Write
+from grodt.orders.basket import Basket
+from grodt.orders.order import Order
+from grodt.orders.states import OrderState
+from grodt.risk.check import Check
+from grodt.risk.controls import Evaluation
+
+#: Sends of one order in one call: the first, and one more after a confirmed "never had it".
+SENDS = 2
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of a basket's orders in one call of `send`.
+
+    Attributes:
+        orders: in the basket.
+        accepted, rejected: by the broker, those found by look-up included.
+        adopted: of these, the ones whose answer was lost and that were found by look-up.
+        cancelled: not sent because a halt of their symbol, their side or of all but reductions holds, or outside the window of their type.
+        already: sent by an earlier call.
+    """
+
+    orders: int
+    accepted: int = 0
+    rejected: int = 0
+    adopted: int = 0
+    cancelled: int = 0
+    already: int = 0
+
+
+@dataclass(slots=True)
+class _Marked:
+    """What one transaction made of the orders it looked at."""
+
+    going: list[Order] = field(default_factory=list)
+    looked_at: int = 0
+    stopped_by: tuple[Halt, ...] = ()
+    stopped: Order | None = None
+
+
+@dataclass(slots=True)
+class Sending:
+    """Its parts, its tally, and what the next commit will record: answers, and orders that are taken back."""
+
+    ledger: Ledger
+    lease: Lease | None
+    broker: Broker
+    run: Run
+    decided_at: datetime
+    throttle: Throttle
+    windows: Windows
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    sent: Sent
+    dealt_with: Callable[[], None]
+    answers: list[tuple[Order, BrokerOrder]] = field(default_factory=list)
+    back: list[Order] = field(default_factory=list)
+    seen: str = ""
+    disturbed: bool = False
+
+    def adopt(self, orders: Sequence[Order]) -> frozenset[str]:
+        """Look up orders that a call before this one sent without hearing the answer; returns the ids of those found."""
+        found = look_up(self.broker, [order.client_order_id for order in orders], self.sleep)
+        for order in orders:
+            if order.client_order_id in found:
+                self._take(order, found[order.client_order_id], adopted=True)
+                self.record()
+        return frozenset(found)
+
+    def send(self, orders: Sequence[Order]) -> None:
+        """Send orders and learn their answers; the next commit records the last of these."""
+        pending = deque(orders)
+        size, together = _groups(self.broker)
+        while pending:
+            going = self._intend(pending, size)
+            called, error = self._call(going, together)
+            self.back = going[called + (error is not None) :]
+            pending.extendleft(reversed(self.back))
+            if error is not None:
+                self._learn(going[called], error)
+
+    def record(self, done: Basket | None = None) -> None:
+        """Commit the last answers, and the halt that control 22 makes of them; with them, what controls said of a basket that is done."""
+        now = self.now()
+        with self.ledger.write(self.lease) as tx:
+            self._write(tx, now)
+            breach = self.throttle.rejects()
+            if self.answers and not breach.passed[0]:
+                self._breached(tx, breach, None, now)
+            if done is not None:
+                record_later(tx, self.run, BASKET, checks_of_sending(tx, self.run, done, self.throttle, self.windows), now)
+        self._written()
+
+    def _breached(self, tx: Write, breach: Evaluation, order: Order | None, now: datetime) -> Halt:
+        """Halt the book by a control, with the row of what it said."""
+        scope, symbol = breach.control.scope, order.symbol if order is not None and breach.control.scope == "order" else ""
+        record_later(tx, self.run, BASKET, [Check.of(breach, scope=scope, symbol=symbol)], now)
+        return halt_on_breach(tx, self.run.book, breach, now)
+
+    def _intend(self, pending: deque[Order], size: int) -> list[Order]:
+        """Commit what is known, and the intents to send the next orders, which leave the queue; so do those that are cancelled instead."""
+        now = self.now()
+        with self.ledger.write(self.lease) as tx:
+            self._write(tx, now)
+            halts = active(tx, self.run.book, now)
+            marked = self._mark(tx, list(islice(pending, size)), halts, now)
+        self._written()
+        for _ in range(marked.looked_at):
+            pending.popleft()
+        if marked.stopped is not None:
+            raise HaltActive(
+                f"book {self.run.book} is halted, so {marked.stopped.client_order_id} and what follows it in run {self.run.run_id} was not "
+                f"sent: {'; '.join(map(str, marked.stopped_by))}. `grodt rearm` when it may trade again, then run the cycle again"
+            )
+        for _ in range(marked.looked_at - len(marked.going)):
+            self.sent.cancelled += 1
+            self.dealt_with()
+        if len(marked.going) > 1:
+            self.seen = self.ledger.state()  # from here on others' commits count; what came between ours and here is read
+            with self.ledger.read() as tx:
+                self.disturbed = active(tx, self.run.book, now) != halts
+        return marked.going
+
+    def _mark(self, tx: Write, orders: Sequence[Order], halts: tuple[Halt, ...], now: datetime) -> _Marked:
+        """Mark orders as being sent, or cancelled, up to the first that a halt or a control stops."""
+        marked = _Marked()
+        children = children_of(tx, orders)
+        open_now: dict[tuple[date, str], bool] = {}
+        moves: list[Move] = []
+        for place, order in enumerate(orders):
+            if halts:  # what they stop depends on what is in flight
+                self._move(tx, moves, now)
+            stops = stopping(tx, order, halts, self.decided_at)
+            breach = self._breach(children.at(place), now)
+            if breach is not None and not any(map(_stops_the_rest, stops)):
+                if marked.going:
+                    break  # nothing goes out after a halt: what was let out before goes first, and this is asked again
+                stops = (self._breached(tx, breach, order, now),)
+            whole = tuple(each for each in stops if _stops_the_rest(each))
+            if whole:
+                if not marked.going:
+                    marked.stopped, marked.stopped_by = order, whole
+                break
+            marked.looked_at += 1
+            kind = (order.session, order.time_in_force)
+            if kind not in open_now:
+                open_now[kind] = self.windows.refusal(order, now) is None
+            if stops:
+                moves.append(Move(order.client_order_id, OrderState.CANCELLED, reason=f"not sent: {stops[0]}"))
+            elif not open_now[kind] and (refused := self.windows.refusal(order, now)) is not None:
+                moves.append(Move(order.client_order_id, OrderState.CANCELLED, reason=refused.reason))
+                record_later(tx, self.run, BASKET, [refused], now)
+            else:
+                self.throttle.sent(now)
+                moves.append(Move(order.client_order_id, OrderState.SENDING))
+                marked.going.append(order)
+        self._move(tx, moves, now)
+        return marked
+
+    def _breach(self, children: Evaluation, now: datetime) -> Evaluation | None:
+        """The first of controls 22, 20 and 19 that does not let the order out; None where all do."""
+        return next((each for each in (self.throttle.rejects(), self.throttle.messages(now), children) if not each.passed[0]), None)
+
+    def _call(self, going: Sequence[Order], together: Callable[[], AbstractContextManager[None]]) -> tuple[int, Exception | None]:
+        """Send a group, as long as it may go on.
+
+        Returns:
+            How many were sent and answered, and what is wrong with the answer to the next one; None where it was not sent.
+        """
+        if not going:
+            return 0, None
+        with together():
+            for place, order in enumerate(going):
+                if place and not self._still(order):
+                    return place, None
+                try:
+                    answer = self.broker.submit(order, order.session)
+                except OrderOutcomeUnknown as error:
+                    return place, error
+                if (other := self._other(order, answer)) is not None:
+                    return place, other
+                self._take(order, answer)
+        return len(going), None
+
+    def _still(self, order: Order) -> bool:
+        """Whether the order may go out after others of its group: by control 22, and by the lease and the halts that are committed."""
+        if not self.throttle.rejects().passed[0]:
+            return False
+        self.disturbed |= self.ledger.state() != self.seen
+        if not self.disturbed:
+            return True
+        with self.ledger.read() as tx:
+            if self.lease is not None:
+                require_current(tx, self.lease)
+            return not stopping(tx, order, active(tx, self.run.book, self.now()), self.decided_at)
+
+    def _learn(self, order: Order, error: Exception) -> None:
+        """Find out what became of an order that got no answer, or another's; send it once more where the broker never had it.
+
+        Raises:
+            OrderOutcomeUnknown, ReconciliationBreak: what became of it is not known; its symbol is halted.
+            BrokerUnavailable: a look-up got no answer.
+            HaltActive: it may not be sent again.
+        """
+        for sends in range(1, SENDS + 1):
+            if isinstance(error, ReconciliationBreak):
+                self._refuse(order, error)
+            self._unknown(order, str(error))
+            found = look_up(self.broker, [order.client_order_id], self.sleep)
+            if order.client_order_id in found:
+                self._take(order, found[order.client_order_id], adopted=True)
+                return
+            if sends == SENDS:
+                break
+            _, again = self._call(self._intend(deque([order]), 1), nullcontext)
+            if again is None:
+                return
+            error = again
+        raise OrderOutcomeUnknown(
+            f"order {order.client_order_id} ({order.side} {order.quantity} {order.symbol}): {SENDS} sends got no answer and the broker "
+            f"does not find it; {order.symbol} is halted. {self._halt(order, 'order of unknown outcome')}"
+        )
+
+    def _other(self, order: Order, answer: BrokerOrder) -> ReconciliationBreak | None:
+        """That the broker has another order under our id."""
+        if answer.state is OrderState.REJECTED or is_same(order, answer):
+            return None
+        return ReconciliationBreak(
+            f"order {order.client_order_id}: we sent {order.side} {order.quantity} {order.symbol}, the broker has {answer.side} "
+            f"{answer.quantity} {answer.symbol} as {answer.venue_order_id}."
+        )
+
+    def _refuse(self, order: Order, other: ReconciliationBreak) -> NoReturn:
+        self._unknown(order, "the broker has another order under this id")
+        raise ReconciliationBreak(f"{other} {self._halt(order, 'another order under our id')}")
+
+    def _take(self, order: Order, answer: BrokerOrder, *, adopted: bool = False) -> None:
+        if (other := self._other(order, answer)) is not None:
+            self._refuse(order, other)
+        self.answers.append((order, answer))
+        self.throttle.answered(rejected=answer.state is OrderState.REJECTED)
+        self.sent.adopted += adopted
+        if answer.state is OrderState.REJECTED:
+            self.sent.rejected += 1
+        else:
+            self.sent.accepted += 1
+        self.dealt_with()
+
+    def _unknown(self, order: Order, reason: str) -> None:
+        """Commit what is known, and that of this order nothing is."""
+        now = self.now()
+        with self.ledger.write(self.lease) as tx:
+            self._write(tx, now)
+            self._move(tx, [Move(order.client_order_id, OrderState.UNKNOWN, reason=reason)], now)
+        self._written()
+
+    def _write(self, tx: Write, now: datetime) -> None:
+        record_answers(tx, self.answers, self.run.run_id, now)
+        self._move(tx, [Move(order.client_order_id, OrderState.APPROVED, reason="taken back: not sent") for order in self.back], now)
+
+    def _written(self) -> None:
+        self.throttle.taken_back(len(self.back))
+        self.answers, self.back = [], []
+
+    def _move(self, tx: Write, moves: list[Move], now: datetime) -> None:
+        transitions(tx, moves, run_id=self.run.run_id, now=now)
+        moves.clear()
+
+    def _halt(self, order: Order, reason: str) -> str:
+        """Halt the order's symbol; returns the operator's next step."""
+        with self.ledger.write(self.lease) as tx:
+            halt_unknown(tx, self.run.book, order.symbol, reason, self.now())
+        return f"Look it up at the broker, then `grodt rearm --book {self.run.book} --reason WHY` and run the cycle again."
+
+
+def _stops_the_rest(each: Halt) -> bool:
+    """Whether nothing more of the basket goes out, rather than this order alone. A strategy's halt that stops one is younger than it."""
+    return each.whole or each.scope == "strategy"
+
+
+def _groups(broker: Broker) -> tuple[int, Callable[[], AbstractContextManager[None]]]:
+    return (broker.group, broker.together) if isinstance(broker, TakesGroups) else (1, nullcontext)

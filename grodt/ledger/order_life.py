@@ -1,0 +1,151 @@
+"""The life of orders: states that follow each other, one event each; of one order or of many in one go."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from grodt.ledger.tables import order_events, order_status, orders
+from grodt.ledger.transaction import Read, Write
+from grodt.orders.states import OrderState, require_transition
+
+#: Orders asked for in one statement.
+_AT_ONCE = 5_000
+
+# Statements that run once per order are built once: building one costs more than running it.
+_STANDS = (
+    select(
+        orders.c.client_order_id,
+        orders.c.quantity,
+        order_status.c.state,
+        order_status.c.filled_quantity,
+        order_status.c.venue_order_id,
+    )
+    .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
+    .where(orders.c.client_order_id.in_(bindparam("keys", expanding=True)))
+)
+_ADD_EVENTS = insert(order_events)
+_SET_STATUS = update(order_status).where(order_status.c.client_order_id == bindparam("key"))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A state that an order reaches.
+
+    Attributes:
+        client_order_id: the order.
+        state: reached.
+        venue_order_id: "" keeps the one we have.
+        reason: words that come with the state.
+        filled_quantity: shares filled so far; None: all of them for `filled`, else as before.
+    """
+
+    client_order_id: str
+    state: OrderState
+    venue_order_id: str = ""
+    reason: str = ""
+    filled_quantity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A state with everything that is written of it."""
+
+    client_order_id: str
+    state: OrderState
+    filled_quantity: int
+    venue_order_id: str
+    reason: str
+
+
+def transition(
+    tx: Write,
+    client_order_id: str,
+    new: OrderState,
+    *,
+    run_id: str,
+    now: datetime,
+    venue_order_id: str = "",
+    reason: str = "",
+    filled_quantity: int | None = None,
+) -> None:
+    """Move one order on; see `transitions`."""
+    transitions(tx, [Move(client_order_id, new, venue_order_id, reason, filled_quantity)], run_id=run_id, now=now)
+
+
+def transitions(tx: Write, moves: Sequence[Move], *, run_id: str, now: datetime) -> None:
+    """Move orders on, in their order. Repeating the state and filled quantity that an order has changes nothing.
+
+    Args:
+        tx: the transaction.
+        moves: where to.
+        run_id: the run that learned it.
+        now: when it is recorded.
+
+    Raises:
+        ValueError: there is no such order, the state may not follow the one it has, or the filled quantity shrinks, exceeds the
+            order or does not fit the state; nothing was written.
+    """
+    stand = _stand(tx, {move.client_order_id for move in moves})
+    events = []
+    for move in moves:
+        if move.client_order_id not in stand:
+            raise ValueError(f"there is no order {move.client_order_id}")
+        quantity, state, filled, venue_order_id = stand[move.client_order_id]
+        after = move.filled_quantity
+        if after is None:
+            after = quantity if move.state is OrderState.FILLED else filled
+        if (move.state, after) == (state, filled):
+            continue
+        require_transition(move.client_order_id, state, move.state)
+        if not filled <= after <= quantity:
+            raise ValueError(
+                f"order {move.client_order_id}: filled quantity {after} is not between the {filled} filled before "
+                f"and the {quantity} ordered"
+            )
+        _require_fits(move.client_order_id, move.state, after, quantity)
+        event = Event(move.client_order_id, move.state, after, move.venue_order_id or venue_order_id, move.reason)
+        stand[move.client_order_id] = (quantity, event.state, after, event.venue_order_id)
+        events.append(event)
+    append_events(tx, events, run_id=run_id, now=now)
+
+
+def append_events(tx: Write, events: Sequence[Event], *, run_id: str, now: datetime) -> None:
+    """Write events whose legality the caller has seen to, in their order. For this room alone."""
+    if not events:
+        return
+    rows = [_row(event) | {"client_order_id": event.client_order_id, "run_id": run_id, "recorded_at": now} for event in events]
+    last = {event.client_order_id: event for event in events}
+    tx.connection.execute(_ADD_EVENTS, rows)
+    tx.connection.execute(_SET_STATUS, [_row(event) | {"key": key} for key, event in last.items()])
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "state": event.state.value,
+        "filled_quantity": event.filled_quantity,
+        "venue_order_id": event.venue_order_id,
+        "reason": event.reason,
+    }
+
+
+def _stand(tx: Read, keys: Iterable[str]) -> dict[str, tuple[int, OrderState, int, str]]:
+    """Quantity, state, filled quantity and the broker's id of each order."""
+    found: dict[str, tuple[int, OrderState, int, str]] = {}
+    for some in batched(sorted(keys), _AT_ONCE):
+        for key, quantity, state, filled, venue_order_id in tx.connection.execute(_STANDS, {"keys": some}):
+            found[key] = (quantity, OrderState(state), filled, venue_order_id)
+    return found
+
+
+def _require_fits(client_order_id: str, state: OrderState, filled: int, quantity: int) -> None:
+    fits: Mapping[OrderState, bool] = {
+        OrderState.FILLED: filled == quantity,
+        OrderState.PARTIALLY_FILLED: 0 < filled < quantity,
+        OrderState.REJECTED: filled == 0,
+    }
+    if not fits.get(state, True):
+        raise ValueError(f"order {client_order_id}: {filled} of {quantity} shares filled does not fit state {state}")
