@@ -21,7 +21,7 @@ TERMS = FillTerms(participation=Decimal("0.1"))
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[PaperBroker]:
-    with PaperBroker(tmp_path / "paper.db", BOOK, usd("100000"), TERMS) as opened:
+    with PaperBroker(tmp_path / "paper.db", BOOK, usd("100000"), TERMS, intraday=True) as opened:
         yield opened
 
 
