@@ -1,6 +1,7 @@
 """Serving the desk: its parts put together, over workers of granian."""
 
 import os
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from tasks.wiring import books
 WORKERS = 2
 #: Of a worker; each may hold one connection that reads the ledger.
 _THREADS = 4
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -64,11 +66,14 @@ class Serving:
         return f"http{'s' if self.certificate is not None else ''}://{host}:{self.port}"
 
     def require_safe(self) -> None:
-        """Refuse to send passwords over a network as they are.
+        """Refuse to send passwords over a network as they are, or to open the API to whatever page asks.
 
         Raises:
-            ConfigError: it would be reached from elsewhere without TLS, or half of what TLS needs is missing.
+            ConfigError: it would be reached from elsewhere without TLS, half of what TLS needs is missing, or an origin is none.
         """
+        for each in self.origins:
+            if _ORIGIN.fullmatch(each) is None:
+                raise ConfigError(f"--origin {each!r} is no origin of one site; write it as https://blotter.example")
         if (self.certificate is None) != (self.key is None):
             raise ConfigError("TLS needs both --certificate and --key")
         if self.host not in _LOOPBACK and not self.https:

@@ -7,7 +7,7 @@ from typing import Any
 
 from grodt.desk.callers import Caller, acting
 from grodt.desk.parts import Cancelled, Parts
-from grodt.errors import NotFound
+from grodt.errors import GrodtError, NotFound
 from grodt.ledger.acts import Acted, act
 from grodt.ledger.halts import Halt, HaltScope, HaltSide, halt
 from grodt.ledger.rearming import Rearmed, rearm, rearm_one
@@ -50,6 +50,14 @@ class HaltWanted:
         if self.book is None:
             return "all"
         return "symbol" if self.symbol else "strategy" if self.strategy else "book"
+
+
+@dataclass(frozen=True, slots=True)
+class NothingAsked:
+    """No broker could be asked to cancel, and why."""
+
+    failed: tuple[GrodtError, ...]
+    told: tuple[str, ...] = ()
 
 
 def decide(desk: Parts, caller: Caller, request_id: str, verdict: Verdict, reason: str) -> tuple[Acted, str]:
@@ -100,7 +108,11 @@ def stop(desk: Parts, caller: Caller, wanted: HaltWanted) -> tuple[Halt, Cancell
             expires_at=_expiry(now, wanted.minutes),
         )
     _log.warning("halted", by=caller.name, halt=made.halt_id, where=made.where, side=made.side, kind=made.kind, reason=reason)
-    return made, desk.cancel(made)
+    try:
+        return made, desk.cancel(made)
+    except GrodtError as error:  # the halt holds all the same, and whoever made it must hear both
+        _log.error("no broker was asked to cancel", halt=made.halt_id, why=str(error))
+        return made, NothingAsked((error,))
 
 
 def end(desk: Parts, caller: Caller, halt_id: int | None, book: str, reason: str) -> Rearmed:

@@ -55,6 +55,4 @@ def _guarded(response: Response) -> Response:
     headers["Content-Security-Policy"] = _POLICY
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers.setdefault("Cache-Control", "no-store")
-    if request.is_secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000"
     return response

@@ -13,7 +13,7 @@ from grodt.desk.callers import Caller, TooMany, log_in, log_out
 from grodt.desk.forms import HaltForm, RearmForm, WordForm
 from grodt.desk.parts import parts
 from grodt.desk.remote import address
-from grodt.desk.shown import FILTERS, book_bars, position_bars, use, used_of
+from grodt.desk.shown import FILTERS, book_bars, position_bars, subject, use, used_of
 from grodt.desk.tokens import TokenRefused
 from grodt.errors import ConfigError, GrodtError
 from grodt.execution.changes import Changes
@@ -154,8 +154,11 @@ def _request(caller: Caller, request_id: str, *, told: str, woken: bool = False)
         state = found.state(now)
         refusal = kind_of(found).refusal(tx, found) if state == "waiting" else ""
     changes = Changes.read(found.subject["changes"]) if found.kind == basket_requests.KIND else None
+    tables, facts = subject(found.subject) if changes is None else ([], {})
     return _shown(
         "request.html",
+        tables=tables,
+        facts=facts,
         each=found,
         what=kind_of(found).what(found),
         state_of=state,

@@ -1,6 +1,6 @@
 """How pages write figures and draw bars. Amounts are micros, as in the ledger and in what people are shown."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -108,6 +108,14 @@ def position_bars(changes: Changes) -> list[tuple[PositionChange, Bar]]:
     return list(zip(changes.positions, bars, strict=True))
 
 
+def subject(content: Mapping[str, Any]) -> tuple[list[list[dict[str, str]]], dict[str, str]]:
+    """What a request is about that has no page of its own: its tables, and its other facts by name."""
+    tables = [value for value in content.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    facts = {name: value for name, value in content.items() if value not in tables}
+    shown = [[{name: _cell(cell) for name, cell in row.items()} for row in rows] for rows in tables]
+    return shown, {name: ", ".join(map(_cell, value)) if isinstance(value, list) else _cell(value) for name, value in facts.items()}
+
+
 def use(used: float | None) -> Use | None:
     """The bar of a limit; None where nothing is known of its use."""
     if used is None:
@@ -140,6 +148,10 @@ def _bars(pairs: Sequence[tuple[float, float]], at_least: float = 0) -> list[Bar
         return round(min(zero, end), 3), round(abs(end - zero), 3)
 
     return [Bar(round(zero, 3), part(now), part(after)) for now, after in pairs]
+
+
+def _cell(value: object) -> str:
+    return _NONE if value is None else figure(value) if isinstance(value, float) else str(value)
 
 
 def _signs(text: str) -> str:

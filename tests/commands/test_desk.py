@@ -97,12 +97,13 @@ def _answered(url: str, process: subprocess.Popen[str]) -> object:
     [
         (Serving("0.0.0.0", 4210), "on 0.0.0.0 passwords would travel as they are"),
         (Serving("127.0.0.1", 4210, certificate=Path("a.pem")), "TLS needs both --certificate and --key"),
+        *((Serving("127.0.0.1", 4210, origins=(each,)), "is no origin of one site") for each in ("*", "https://.*", "https://a/b", "a")),
     ],
 )
-def test_it_never_sends_passwords_as_they_are_over_a_network(serving: Serving, message: str) -> None:
+def test_it_never_sends_passwords_as_they_are_nor_answers_any_page(serving: Serving, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         serving.require_safe()
-    replace(serving, proxies=1, certificate=None).require_safe()
+    replace(serving, proxies=1, certificate=None, origins=("https://blotter.example",)).require_safe()
 
 
 def test_what_it_cannot_be_served_without_is_named(grodt: Command, empty: Home, client: tuple[Home, FlaskClient]) -> None:

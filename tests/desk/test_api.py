@@ -10,6 +10,7 @@ from grodt.desk.api import api
 from grodt.desk.attempts import MOST_OF_ADDRESS, MOST_OF_NAME, WINDOW
 from grodt.desk.callers import acting, caller_of
 from grodt.desk.tokens import TokenRefused
+from grodt.errors import ConfigError
 from grodt.ledger.acts import act
 from grodt.ledger.basket_requests import ask_for_basket
 from grodt.ledger.runs import find_run, pin_limits
@@ -183,6 +184,12 @@ class TestHalts:
         assert (made.status_code, made.get_json()["failed"]) == (201, ["the broker of demo did not answer"])
         assert world.rows("SELECT count(*) FROM halts WHERE ended_at IS NULL") == [(1,)]
 
+    def test_a_halt_of_a_book_that_has_run_stands_although_the_books_file_is_wrong(self, world: World) -> None:
+        world.books_fail = ConfigError("books.yaml is no YAML")
+        made = world.ask("tom", "POST", "/api/v1/halts", json={"book": BOOK, "reason": "r"})
+        assert (made.status_code, made.get_json()["failed"]) == (201, ["books.yaml is no YAML"])
+        assert world.rows("SELECT count(*) FROM halts WHERE ended_at IS NULL") == [(1,)]
+
     def test_a_kill_takes_a_second_person(self, world: World) -> None:
         number = world.ask("tom", "POST", "/api/v1/halts", json={"all_books": True, "reason": "r"}).get_json()["halt"]["halt_id"]
         asked = world.ask("tom", "POST", "/api/v1/rearm", json={"all_books": True, "reason": "mended"}).get_json()
@@ -280,7 +287,7 @@ class TestHttp:
             assert (answer.status_code, answer.mimetype, answer.get_json()["status"]) == (status, "application/problem+json", status)
 
     def test_a_fault_of_ours_tells_nothing_of_it(self, world: World) -> None:
-        world.books_fail = True
+        world.books_fail = ZeroDivisionError()
         answer = world.ask("vic", "GET", "/api/v1/status")
         assert (answer.status_code, answer.get_json()["detail"]) == (500, "a fault of the desk; its log has more")
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from grodt.desk.shown import amount, book_bars, left, percent, position_bars, signed, usd, use, used_of
+from grodt.desk.shown import amount, book_bars, left, percent, position_bars, signed, subject, usd, use, used_of
 from grodt.execution.changes import PositionChange
 from tests.desk.world import CHANGES
 from tests.ledger.world import NOW
@@ -57,3 +57,9 @@ def test_the_bar_of_a_limit_ends_at_the_limit_and_says_how_far_beyond() -> None:
     assert near is not None
     assert over is not None
     assert (near.how, near.words, over.length, over.words, over.how, none) == ("near", "95%", 100, "120%", "over", None)
+
+
+def test_what_a_request_is_about_is_tables_and_facts() -> None:
+    asked = {"halts": [1, 2], "changes": [{"name": "turnover", "from": None, "to": 0.5}], "control": 9, "symbol": ""}
+    rows = [{"name": "turnover", "from": "–", "to": "0.5"}]
+    assert subject(asked) == ([rows], {"halts": "1, 2", "control": "9", "symbol": ""})

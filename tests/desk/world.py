@@ -73,7 +73,7 @@ class World:
     woken: list[Request] = field(default_factory=list)
     broker: Told = field(default_factory=Told)
     waits: str = ""
-    books_fail: bool = False
+    books_fail: Exception | None = None
     https: bool = False
     app: Flask = field(init=False)
 
@@ -131,12 +131,13 @@ class World:
         self.broker = Told((), (BrokerUnavailable("the broker of demo did not answer"),))
 
     def _books(self) -> Books:
-        if self.books_fail:
-            raise ZeroDivisionError
+        if self.books_fail is not None:
+            raise self.books_fail
         return load_books(None)
 
     def _cancel(self, made: Halt) -> Cancelled:
         self.cancelled.append(made)
+        self._books()
         return self.broker
 
     def _wake(self, request: Request) -> str:
