@@ -62,7 +62,6 @@ def asked_range(name: str | None, start: date, end: date) -> tuple[str, tuple[da
     book = chosen_book(name)
     config = books(where).book(book)
     config.require_end_of_day("a replay goes from close to close, and cannot take it through history; replay a book of ends of days")
-    config.require_one_strategy("a replay has one strategy")
     config.require_market_orders()
     calendar = config.exchange
     if start > end:
@@ -112,6 +111,7 @@ def _run(
             plan=Plan(asked.book, config.capital_micros, config.construction, asked.limits.limits, config.broker.terms()),
             evidence=evidence,
             risk_free=risk_free,
+            strategies=config.several(),
         ),
         parts.universe,
         out=asked.out,

@@ -28,7 +28,7 @@ from grodt.research.writing import OUT_OF_SAMPLE, replacing, require_folder, wri
 from grodt.settings.books import BookConfig
 from grodt.settings.varied import parse_vary, varied
 from tasks.environment import environment
-from tasks.wiring import DataParts, data_parts
+from tasks.wiring import DataParts, books, data_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ def ask_runs(
     require_workers(workers)
     where = environment()
     book = chosen_book(name)
+    books(where).book(book).require_one_strategy("what is swept or walked forward is one")
     configs = varied(where.books_file, book, axes, drawn, limits=limits_at_home(book).limits)
     _, sessions = asked_range(book, start, end)
     folder = where.reports / book / "research" / f"{kind}_{sessions[0]}_{sessions[-1]}" if out is None else out

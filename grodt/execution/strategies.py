@@ -17,7 +17,7 @@ from grodt.orders.attribution import Wanted
 from grodt.orders.order import Side
 from grodt.orders.shares import apportion
 from grodt.orders.states import IN_FLIGHT, OPEN
-from grodt.signals.forecasts import Forecasts, combine
+from grodt.signals.forecasts import ForecastHistory, Forecasts, combine
 from grodt.targets.quantities import Targets
 from grodt.targets.strategies import Strategy, Wish, net_targets
 
@@ -133,8 +133,8 @@ def decide_strategies(
     return StrategyTargets(net, quantity)
 
 
-def merged(strategies: Sequence[Strategy], forecasts: Sequence[Forecasts]) -> Forecasts:
-    """Forecasts of all strategies as the book's: signals by strategy and name, combined by the strategies' shares."""
+def merged[F: (Forecasts, ForecastHistory)](strategies: Sequence[Strategy], forecasts: Sequence[F]) -> F:
+    """Forecasts of all strategies, of one session or of many, as the book's: signals by strategy and name, combined by their shares."""
     names = tuple(f"{strategy.name}.{name}" for strategy, each in zip(strategies, forecasts, strict=True) for name in each.signals)
     stacked: dict[str, Any] = {name: np.concatenate([getattr(each, name) for each in forecasts]) for name in ("value", "forecast")}
     combined = combine([each.combined for each in forecasts], [strategy.share for strategy in strategies])

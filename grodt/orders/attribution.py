@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from grodt.orders.order import Order, Side
+from grodt.orders.order import Order
 from grodt.orders.shares import apportion, crossed
 
 
@@ -47,31 +47,48 @@ class Wanted:
     quantity: NDArray[np.int64]
     crossable: NDArray[np.bool_]
 
-    def attributed(
-        self, orders: Sequence[Order], symbols: Sequence[str], approved: NDArray[np.int64], price: NDArray[np.int64]
-    ) -> Attribution:
-        """Whose those orders are.
+    def parts(self, approved: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What each strategy trades with the others, and what it has of the orders: signed shares, (S, N) each.
 
         What both sides want, strategies trade with each other at the close; what is left is of one side, and the order's. Where risk
         approves less than was asked for, each has its part of that. Where it approves nothing of it, there is no cross either.
 
         Args:
-            orders: at most one of a symbol.
+            approved: signed shares that risk approved, of the sign that was asked for and no more, (N,).
+        """
+        cross, own = np.zeros_like(self.quantity), np.zeros_like(self.quantity)
+        for at in np.flatnonzero(self.quantity.any(axis=0)).tolist():
+            wanted, ordered = self.quantity[:, at].tolist(), int(approved[at])
+            if self.crossable[at] and (ordered or not sum(wanted)):
+                cross[:, at] = crossed(wanted)
+            if ordered:
+                sign = 1 if ordered > 0 else -1
+                rest = [max(sign * (want - each), 0) for want, each in zip(wanted, cross[:, at].tolist(), strict=True)]
+                own[:, at] = [sign * part for part in apportion(abs(ordered), rest)]
+        return cross, own
+
+    def attributed(
+        self, orders: Sequence[Order], symbols: Sequence[str], approved: NDArray[np.int64], price: NDArray[np.int64]
+    ) -> Attribution:
+        """Whose orders are.
+
+        Args:
+            orders: of what was approved, one of each symbol.
             symbols: (N).
-            approved: signed shares that risk approved, (N,).
+            approved: see `parts`.
             price: the closes, micros, (N,).
         """
-        of_symbol = {order.symbol: order for order in orders}
-        shares: dict[str, dict[str, int]] = {}
-        crosses: list[Cross] = []
-        for at in np.flatnonzero(self.quantity.any(axis=0)).tolist():
-            wanted = self.quantity[:, at].tolist()
-            asked, order = sum(wanted), of_symbol.get(symbols[at])
-            cross = crossed(wanted) if self.crossable[at] and (asked == 0 or approved[at] != 0) else (0,) * len(wanted)
-            crosses += [Cross(symbols[at], who, each, int(price[at])) for who, each in zip(self.strategies, cross, strict=True) if each]
-            if order is not None:
-                sign = 1 if order.side is Side.BUY else -1
-                rest = [max(sign * (want - each), 0) for want, each in zip(wanted, cross, strict=True)]
-                parts = zip(self.strategies, apportion(order.quantity, rest), strict=True)
-                shares[order.client_order_id] = {who: part for who, part in parts if part}
-        return Attribution(shares, tuple(crosses))
+        cross, own = self.parts(approved)
+        place = {symbol: at for at, symbol in enumerate(symbols)}
+        shares = {
+            order.client_order_id: {
+                who: abs(part) for who, part in zip(self.strategies, own[:, place[order.symbol]].tolist(), strict=True) if part
+            }
+            for order in orders
+        }
+        return Attribution(
+            shares,
+            tuple(
+                Cross(symbols[at], self.strategies[who], int(cross[who, at]), int(price[at])) for at, who in np.argwhere(cross.T).tolist()
+            ),
+        )

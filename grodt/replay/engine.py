@@ -9,14 +9,16 @@ Where nobody looks on and no evidence is asked for, everyday sessions are passed
 `grodt.replay.everyday` says what such a session is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from grodt.replay.certain import Reach
 from grodt.replay.course import KIND, Course, Decision, Halted, Plan, Recorder
 from grodt.replay.going import Going
 from grodt.replay.history import History
 from grodt.replay.passing import Passing
+from grodt.replay.strategies import Strategies
 from grodt.signals.forecasts import ForecastHistory
+from grodt.targets.strategies import Strategy
 
 #: Sessions between two words of progress.
 _TOLD = 50
@@ -32,6 +34,7 @@ def replay(
     changes: Mapping[int, Plan] | None = None,
     recorder: Recorder | None = None,
     evidence: bool = False,
+    strategies: Sequence[tuple[Strategy, ForecastHistory]] = (),
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Course:
     """Take a book through the sessions of a history.
@@ -44,6 +47,8 @@ def replay(
             before that session's cycle: what it holds, owes and has ordered goes on, and the configuration counts as new (control 33).
         recorder: keeps what tables are made of.
         evidence: whether every control's answer is wanted; without it, a basket that passes them at a glance is not asked one by one.
+        strategies: of a book of several, with the forecasts of each; `forecasts` are then those of all together, and every session is
+            gone through by itself.
         progress: told (sessions done, sessions) now and then.
 
     Raises:
@@ -53,9 +58,11 @@ def replay(
     shape = (len(history.sessions), len(history.panel.symbols))
     if forecasts.combined.shape != shape or forecasts.symbols != history.panel.symbols:
         raise ValueError(f"forecasts are of shape {forecasts.combined.shape}; they must be of the history's sessions and columns, {shape}")
-    going = Going(history, forecasts, plan, recorder, evidence)
+    columns = {label: column for column, label in enumerate(history.panel.symbols)}
+    several = Strategies([each for each, _ in strategies], [own for _, own in strategies], columns) if strategies else None
+    going = Going(history, forecasts, plan, recorder, evidence, several)
     changes = changes or {}
-    passing = None if recorder is not None or evidence else Passing(going, sorted(changes))
+    passing = None if recorder is not None or evidence or strategies else Passing(going, sorted(changes))
     row = told = 0
     while row < shape[0]:
         if row in changes:

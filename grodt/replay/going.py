@@ -9,10 +9,12 @@ from grodt.bars.quality import Completeness
 from grodt.brokers.fills import fill_session
 from grodt.errors import DataError
 from grodt.execution.decision import BookState, Closes, decide_targets, propose
+from grodt.orders.attribution import Wanted
 from grodt.orders.borrowing import borrow_cost
 from grodt.replay.account import Account
 from grodt.replay.course import KIND, Course, Decision, Halted, Plan, Recorder
 from grodt.replay.history import History, IntArray
+from grodt.replay.strategies import Strategies
 from grodt.replay.working import Batch, Filled, Reached
 from grodt.risk.assess import assess
 from grodt.risk.glance import approved_at_a_glance
@@ -23,13 +25,22 @@ from grodt.targets.rebalancing import rebalances
 class Going:
     """A replay on its way."""
 
-    def __init__(self, history: History, forecasts: ForecastHistory, plan: Plan, recorder: Recorder | None, evidence: bool) -> None:
+    def __init__(
+        self,
+        history: History,
+        forecasts: ForecastHistory,
+        plan: Plan,
+        recorder: Recorder | None,
+        evidence: bool,
+        strategies: Strategies | None = None,
+    ) -> None:
         count, width = len(history.sessions), len(history.panel.symbols)
 
         def zeros() -> IntArray:
             return np.zeros(count, dtype=np.int64)
 
         self.history, self.forecasts, self.plan, self.recorder, self.evidence = history, forecasts, plan, recorder, evidence
+        self.strategies = strategies
         self.account = Account(np.zeros(width, dtype=np.int64), int(plan.capital))
         self.course = Course(
             plan,
@@ -241,8 +252,13 @@ class Going:
         closes = Closes(self.price, self.micros, self.age, history.panel.log_return[:known])
         forecasts = self.forecasts.at(row)
         session = history.sessions[row]
-        due = rebalances(plan.construction.rebalance, session, self.decided)
-        targets = decide_targets(closes, forecasts, state, plan.construction, rebalances=due)
+        wanted: Wanted | None = None
+        if self.strategies is None:
+            due = rebalances(plan.construction.rebalance, session, self.decided)
+            targets = decide_targets(closes, forecasts, state, plan.construction, rebalances=due)
+        else:
+            self.strategies.bring_forward(self.course)
+            targets, wanted = self.strategies.decide(row, session, self.decided, state, closes, self.orders.live)
         expected = int(np.count_nonzero(candidates.listed))
         present = expected if self.age is self.nothing else int(np.count_nonzero(candidates.listed & (self.age == 0)))
         completeness = Completeness(session, expected, present)
@@ -259,6 +275,8 @@ class Going:
                 approved = assessment.quantity
             self.unchanged += 1
             self.decided = session
+            if self.strategies is not None and wanted is not None:
+                self.strategies.approved(row, wanted, self.nothing if approved is None else approved)
             if approved is not None and approved.any():
                 self.traded_before += 1
                 self.traded_since_armed += 1

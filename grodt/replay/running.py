@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grodt.errors import DataError
+from grodt.execution.strategies import merged
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
 from grodt.replay.attribution import Attribution, index_changes, index_of
@@ -28,6 +29,7 @@ from grodt.signals.forecasts import ForecastHistory, Signal, fields_of, forecast
 from grodt.signals.gating import GateHistory, Gating, name_of
 from grodt.signals.panel import FloatArray
 from grodt.signals.warm_up import require_history
+from grodt.targets.strategies import Strategy
 from grodt.targets.universe import UniverseRules
 
 INDEX = "equal-weighted universe"
@@ -50,6 +52,7 @@ class Request:
         plan: the book.
         evidence: whether every control's answer is kept.
         risk_free: rate per year, for statistics.
+        strategies: with their signals, of a book of several; `specs` are then those of all.
     """
 
     source: str
@@ -61,6 +64,14 @@ class Request:
     plan: Plan
     evidence: bool = True
     risk_free: float = 0.0
+    strategies: tuple[tuple[Strategy, tuple[tuple[Signal, float], ...]], ...] = ()
+
+    @property
+    def weights(self) -> list[float]:
+        """Of each signal in the combined forecast of the book."""
+        if not self.strategies:
+            return [weight for _, weight in self.specs]
+        return [each.share * weight / sum(own for _, own in specs) for each, specs in self.strategies for _, weight in specs]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,17 +168,27 @@ def run(
     """
     history = read(lake, snapshot, calendar, request, universe, progress)
     progress("computing signals")
-    forecasts = forecasts_of(history, request.specs, keep=True, gating=request.gating)
+    own = [forecasts_of(history, specs, keep=True) for _, specs in request.strategies]
+    named = [strategy for strategy, _ in request.strategies]
+    forecasts = merged(named, own) if own else forecasts_of(history, request.specs, keep=True, gating=request.gating)
     part = out.with_name(f"{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     judging = None if request.rules is None else Judging(history, request.rules)
     tables = Tables(part, history, request.plan.book, identity, judging)
-    attribution = Attribution(history, forecasts, [weight for _, weight in request.specs])
+    attribution = Attribution(history, forecasts, request.weights)
 
     def tell(done: int, total: int) -> None:
         progress(f"replayed {done:,} of {total:,} sessions, to {history.sessions[max(done - 1, 0)]}")
 
-    course = replay(history, forecasts, request.plan, recorder=_Both(tables, attribution), evidence=request.evidence, progress=tell)
+    course = replay(
+        history,
+        forecasts,
+        request.plan,
+        recorder=_Both(tables, attribution),
+        evidence=request.evidence,
+        strategies=[*zip(named, own, strict=True)],
+        progress=tell,
+    )
     progress("writing tables and tear sheet")
     tables.finish(course)
     actions = lake.read("corporate_actions", snapshot, source=request.source, end=request.end)

@@ -22,7 +22,8 @@ _BOTH = f"    strategies:\n      - {_TREND % 0.6}\n      - {_REVERSION}\n"
 _DAYS = (TUE, WED, FRI, NEXT_MON, NEXT_TUE)
 
 
-def _home(folder: Path, strategies: str = _BOTH) -> Home:
+def home_of(folder: Path, strategies: str = _BOTH) -> Home:
+    """A home for a book of those strategies in the small world."""
     home = small_home(folder)
     written = home.books
     assert written is not None
@@ -35,7 +36,7 @@ def _home(folder: Path, strategies: str = _BOTH) -> Home:
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two strategies that have run from Tuesday to the Tuesday after, through a split and a delisting."""
-    home = _home(tmp_path_factory.mktemp("two"))
+    home = home_of(tmp_path_factory.mktemp("two"))
     home.run(*_DAYS)
     return home
 
@@ -49,7 +50,8 @@ def _ledger(home: Home) -> Ledger:
     return Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")
 
 
-def _wrong(home: Home) -> list[str]:
+def wrong(home: Home) -> list[str]:
+    """Where what strategies hold does not add up to the book."""
     ledger = _ledger(home)
     with ledger.read() as tx:
         found = [*check_strategies(tx, None)[1]]
@@ -58,7 +60,7 @@ def _wrong(home: Home) -> list[str]:
 
 
 def test_orders_are_one_of_a_symbol_and_shared_out_and_what_strategies_hold_adds_up(two: Home) -> None:
-    assert _wrong(two) == []
+    assert wrong(two) == []
     orders = two.sql("SELECT count(*), count(DISTINCT session || symbol) FROM orders")
     assert orders[0][0] == orders[0][1] > 6
     assert two.sql("SELECT count(*) FROM orders WHERE client_order_id NOT IN (SELECT client_order_id FROM order_shares)") == [(0,)]
@@ -92,7 +94,7 @@ def test_signals_are_exported_by_strategy_and_targets_are_the_book_s(two: Home) 
 
 
 def test_interrupted_where_orders_are_made_sent_and_reported_it_ends_the_same(two: Home, tmp_path: Path) -> None:
-    home = _home(tmp_path)
+    home = home_of(tmp_path)
     for session in _DAYS:
         for stage in ("approve", "send", "report") if session in (TUE, FRI) else ():
             with pytest.raises(Stop):
@@ -110,7 +112,7 @@ def _orders(home: Home) -> list[tuple[Any, ...]]:
 
 
 def test_one_strategy_with_all_of_the_capital_orders_what_the_book_alone_orders(tmp_path: Path) -> None:
-    alone, one = small_home(tmp_path / "alone"), _home(tmp_path / "one", f"    strategies:\n      - {_TREND % '1.0'}\n")
+    alone, one = small_home(tmp_path / "alone"), home_of(tmp_path / "one", f"    strategies:\n      - {_TREND % '1.0'}\n")
     for home in (alone, one):
         home.run(TUE, WED)
     assert _orders(one) == _orders(alone)
@@ -123,7 +125,7 @@ def test_a_book_that_becomes_several_hands_what_it_holds_to_them(tmp_path: Path)
     assert home.books is not None
     home.books.write_text(home.books.read_text().replace(_SIGNALS, f"    strategies:\n      - {_TREND % '1.0'}\n"))
     home.run(WED, FRI)
-    assert _wrong(home) == []
+    assert wrong(home) == []
     moved = home.sql("SELECT strategy, sum(quantity) > 0 FROM crosses GROUP BY strategy ORDER BY strategy")
     assert moved == [("small", 0), ("trend", 1)]
     ledger = _ledger(home)

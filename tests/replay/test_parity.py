@@ -10,6 +10,7 @@ import pytest
 
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
+from tests.cycles import test_strategies
 from tests.cycles import test_symbol_changes as symbol_changes
 from tests.cycles.driver import Home
 from tests.cycles.small_world import LIMITS, NEXT_TUE, SYMBOLS, WEEK, books_text, small_home
@@ -174,3 +175,18 @@ def test_a_book_that_lost_too_much_only_reduces_and_is_measured_anew_once_it_is_
     ]
     assert table(tmp_path / "out", "equity")["drawdown"].to_list()[-1] < -0.045
     assert home.sql("SELECT count(*) FROM halts WHERE control = 28") == [(1,)]
+
+
+def test_a_book_of_several_strategies(tmp_path: Path) -> None:
+    """Through a split and a delisting, with orders that fill in parts while new ones are decided."""
+    home = test_strategies.home_of(tmp_path)
+    assert home.books is not None
+    text = home.books.read_text()
+    assert "commission_bps: 1}" in text
+    home.books.write_text(text.replace("commission_bps: 1}", "commission_bps: 1, participation: 0.04, carry_sessions: 2}"))
+    home.run(*WEEK)
+    replayed(home, WEEK, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    assert home.sql("SELECT count(*) FROM crosses")[0][0] > 0
+    assert table(tmp_path / "out", "fills")["execution_id"].str.ends_with("-2").any()
+    assert test_strategies.wrong(home) == []
