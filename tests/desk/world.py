@@ -1,7 +1,7 @@
 """The desk over a ledger in which a basket waits for people, without a server and without Prefect."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from grodt.ledger.requests import Request
 from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger
 from grodt.ledger.users import Role, add_user
+from grodt.money import micros
 from grodt.settings.books import Books, load_books
 from tests.ledger.world import BOOK, MINUTE, NOW, basket, order, started
 
@@ -154,7 +155,7 @@ def fill(ledger: Ledger, *, people: int = 2) -> str:
         limits_in_force(tx, BOOK, load_books(None).books[BOOK].limits)
         run = started(tx)
         pin_limits(tx, run.run_id, 1)
-        made = basket([order()], run.run_id)
+        made = basket([replace(order(), order_type="limit", time_in_force="day", price=micros("94.10"))], run.run_id)
         asked = ask_for_basket(tx, made, run=run, changes=CHANGES.plain(), people=people, now=NOW, expires_at=UNTIL)
         assert asked is not None
         return asked.request_id
