@@ -1,12 +1,12 @@
 """Puts the parts of a cycle together. The only reader of settings."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,11 +24,12 @@ from grodt.bars.source import BarSource
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
-from grodt.brokers.windows import ALPACA, IB, PAPER, SendingHours
+from grodt.brokers.windows import ALPACA, CCXT, IB, PAPER, SendingHours
 from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.limits import InForce, limits_in_force
 from grodt.ledger.manifest import LedgerManifest
+from grodt.ledger.orders import order_symbols
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
 from grodt.settings.books import (
@@ -42,7 +43,7 @@ from grodt.settings.books import (
     YahooConfig,
     load_books,
 )
-from grodt.settings.brokers import AlpacaBrokerConfig, IbBrokerConfig, PaperConfig
+from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig, PaperConfig
 from grodt.settings.environment import Environment
 from grodt.slots import Slot
 from grodt.telemetry.logs import get_logger
@@ -222,8 +223,27 @@ def _real(config: BookConfig) -> tuple[Broker, SendingHours] | None:
             from grodt.brokers.ib import IbBroker, client_class
 
             return IbBroker(config.name, gateway, config.exchange, client=client_class(config.name)), IB
+        case CcxtBrokerConfig() as venue:
+            from grodt.brokers.ccxt import CcxtBroker
+            from grodt.brokers.ccxt import client_class as ccxt_client
+
+            key = credentials(venue.key_name, venue.variables, owner=f"broker of book {config.name!r}")
+            made = ccxt_client(config.name, venue, key)
+            where = environment()
+            ours, now, hidden = partial(_order_symbols, where, config.name), clock(where), key.hidden_in
+            return CcxtBroker(config.name, venue, config.exchange, client=made, ours=ours, now=now, hidden_in=hidden), CCXT
         case PaperConfig():
             return None
+
+
+def _order_symbols(where: Environment, book: str) -> Mapping[str, str]:
+    """What the ledger knows of a book's orders, over a connection of its own: a broker is asked outside of any transaction."""
+    ledger = Ledger.open(where.ledger_url)
+    try:
+        with ledger.read() as tx:
+            return order_symbols(tx, book)
+    finally:
+        ledger.close()
 
 
 def _paper(where: Environment, config: BookConfig) -> PaperBroker:

@@ -82,3 +82,5 @@ PAPER = SendingHours(simulated=True)
 ALPACA = SendingHours(from_time=time(19))
 #: Interactive Brokers takes `opg` as soon as the session before is over.
 IB = SendingHours()
+#: A crypto venue takes orders at any time.
+CCXT = SendingHours()

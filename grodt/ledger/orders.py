@@ -229,6 +229,12 @@ def orders_decided(tx: Read, book: str, session: date) -> tuple[LedgerOrder, ...
     return _orders(tx, orders.c.book == book, orders.c.session == session)
 
 
+def order_symbols(tx: Read, book: str) -> dict[str, str]:
+    """The symbol of every order of a book, by our id."""
+    query = select(orders.c.client_order_id, orders.c.symbol).where(orders.c.book == book)
+    return dict(tx.connection.execute(query).tuples().all())
+
+
 def orders_in(tx: Read, book: str, states: Iterable[OrderState]) -> tuple[LedgerOrder, ...]:
     """A book's orders that are in one of the states, earliest session first."""
     return _orders(tx, order_status.c.book == book, order_status.c.state.in_([state.value for state in states]))

@@ -44,7 +44,14 @@ from grodt.orders.approval import ApprovalRule
 from grodt.orders.terms import OrderTerms
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
-from grodt.settings.brokers import AlpacaBrokerConfig, BrokerConfig, IbBrokerConfig, require_hours_of_alpaca
+from grodt.settings.brokers import (
+    AlpacaBrokerConfig,
+    BrokerConfig,
+    CcxtBrokerConfig,
+    IbBrokerConfig,
+    require_hours_of_alpaca,
+    require_suits_crypto,
+)
 from grodt.settings.fields import Cron, Day, Exact, Name, Whole, as_written, of_this_place
 from grodt.settings.intraday import DECIDES_NOTHING as DECIDES_NOTHING_WITHIN
 from grodt.settings.intraday import IntradayConfig
@@ -319,6 +326,9 @@ class BookConfig(_Strict):
     def _suits_its_broker(self) -> Self:
         if isinstance(self.broker, AlpacaBrokerConfig):
             of_this_place(lambda: require_hours_of_alpaca(self.exchange, self.schedule.cron))
+        if isinstance(self.broker, CcxtBrokerConfig):
+            suits = {"long_only": self.construction.long_only}
+            of_this_place(lambda: require_suits_crypto(self.exchange, self.order, **suits))
         return self
 
     @model_validator(mode="after")
@@ -477,6 +487,9 @@ class Books(_Strict):
                     place, which = (account.url, account.key), f"of Alpaca (key {account.key}); open one for each, and name its broker.key"
                 case IbBrokerConfig() as account:
                     place, which = ("ib", account.account), f"of Interactive Brokers ({account.account}); use one for each"
+                case CcxtBrokerConfig() as account:
+                    key = account.key_name
+                    place, which = (account.venue, key), f"of {account.venue} (key {key}); open one for each, and name its broker.key"
                 case _:
                     continue
             owner = owners.setdefault(place, name)

@@ -8,10 +8,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grodt.brokers.alpaca_settings import AlpacaAccount
+from grodt.brokers.ccxt_settings import CcxtAccount
 from grodt.brokers.fills import FillAt, FillTerms
 from grodt.brokers.ib_settings import IbAccount
 from grodt.errors import ConfigError
 from grodt.money import micros
+from grodt.orders.terms import OrderTerms
 from grodt.sessions import Calendar
 from grodt.settings.cron import times_of
 from grodt.settings.fields import Exact, Whole, of_this_place
@@ -102,7 +104,35 @@ class IbBrokerConfig(BrokerTerms, IbAccount):
         return self
 
 
-BrokerConfig = Annotated[PaperConfig | AlpacaBrokerConfig | IbBrokerConfig, Field(discriminator="kind")]
+class CcxtBrokerConfig(BrokerTerms, CcxtAccount):
+    """An account at a crypto venue. Needs the extra `crypto`. The terms are for replays, and for what a basket is expected to cost."""
+
+    kind: Literal["ccxt"]
+
+    @model_validator(mode="after")
+    def _as_orders_are_sent(self) -> Self:
+        if self.fill_at != "open" or self.carry_sessions:
+            raise ValueError("orders are sent when the next day has begun; fill_at must be open and carry_sessions 0")
+        return self
+
+
+BrokerConfig = Annotated[PaperConfig | AlpacaBrokerConfig | IbBrokerConfig | CcxtBrokerConfig, Field(discriminator="kind")]
+
+
+def require_suits_crypto(calendar: Calendar, order: OrderTerms, *, long_only: bool) -> None:
+    """Refuse a book whose orders a crypto venue would not take.
+
+    Raises:
+        ConfigError: its calendar has nights, its orders are for an auction or a session, or it sells short.
+    """
+    if calendar.name != "24/7":
+        raise ConfigError(f"calendar {calendar.name} has sessions, and a crypto venue never closes; use 24/7")
+    if not order.is_default and (order.type, order.tif) != ("limit", "gtc"):
+        raise ConfigError(
+            f"order is {order.type} {order.tif}; a crypto venue has no auctions and no sessions: leave it out, or use limit gtc"
+        )
+    if not long_only:
+        raise ConfigError("construction.long_only is false, and what is not held cannot be sold at a crypto venue's spot markets")
 
 
 def require_hours_of_alpaca(calendar: Calendar, cron: str) -> None:

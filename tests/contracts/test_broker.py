@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from grodt.bars.market import SessionMarket
+from grodt.brokers.ccxt import CcxtBroker
+from grodt.brokers.ccxt_settings import CcxtAccount
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.ib import IbBroker
 from grodt.brokers.ib_settings import IbAccount
@@ -21,6 +23,7 @@ from grodt.sessions import Calendar
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.world import BOOK, MON, THU, TUE, WED, instant, market, order, usd
 from tests.fakes.alpaca_trading import FakeTrading, evening
+from tests.fakes.ccxt_account import FakeCcxtAccount
 from tests.fakes.ib import ACCOUNT, FakeIb
 
 Venue = tuple[Broker, Callable[[SessionMarket], None]]
@@ -52,6 +55,17 @@ def _ib(_folder: Path) -> Iterator[Venue]:
         broker.close()
 
 
+@contextmanager
+def _ccxt(_folder: Path) -> Iterator[Venue]:
+    account = FakeCcxtAccount(evening(MON))
+    told = CcxtAccount(venue="kraken", quote="USD")
+    broker = CcxtBroker(BOOK, told, Calendar("24/7"), client=account.client, ours=dict, now=lambda: account.now)
+    try:
+        yield broker, account.play
+    finally:
+        broker.close()
+
+
 def _paper_with_every_cost(folder: Path) -> AbstractContextManager[Venue]:
     terms = FillTerms(
         Decimal(5),
@@ -71,7 +85,9 @@ def _paper_in_parts(folder: Path) -> AbstractContextManager[Venue]:
     return _opened(folder, FillTerms(participation=Decimal("0.1"), carry_sessions=2))
 
 
-VENUES = {"alpaca": _alpaca, "ib": _ib, "paper": _paper, "paper with every cost": _paper_with_every_cost}
+VENUES = {"alpaca": _alpaca, "ccxt": _ccxt, "ib": _ib, "paper": _paper, "paper with every cost": _paper_with_every_cost}
+#: They know an open, a close and a session.
+VENUES_WITH_SESSIONS = {name: opened for name, opened in VENUES.items() if name != "ccxt"}
 #: They fill a tenth of a session's volume, and go on for two sessions more.
 VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
 
@@ -79,6 +95,12 @@ VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
 @pytest.fixture(params=sorted(VENUES))
 def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
     with VENUES[request.param](tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(params=sorted(VENUES_WITH_SESSIONS))
+def venue_with_sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
+    with VENUES_WITH_SESSIONS[request.param](tmp_path) as opened:
         yield opened
 
 
@@ -282,31 +304,35 @@ def _checked(venue: Venue, sent: Order, price: str | None) -> None:
 
 
 @pytest.mark.parametrize(("kind", "tif", "price", "fills_at"), _BUYS.values(), ids=_BUYS)
-def test_a_buy_of_each_kind_fills_where_its_rule_says(venue: Venue, kind: str, tif: str, price: str | None, fills_at: str | None) -> None:
-    broker, advance = venue
+def test_a_buy_of_each_kind_fills_where_its_rule_says(
+    venue_with_sessions: Venue, kind: str, tif: str, price: str | None, fills_at: str | None
+) -> None:
+    broker, advance = venue_with_sessions
     sent = _typed(10, MON, (kind, tif, price))
     taken = broker.submit(sent, MON)
     assert taken.state is OrderState.ACCEPTED
     assert broker.submit(sent, MON) == taken
     advance(SWING)
-    _checked(venue, sent, fills_at)
+    _checked(venue_with_sessions, sent, fills_at)
 
 
 @pytest.mark.parametrize(("kind", "tif", "price", "fills_at"), _SELLS.values(), ids=_SELLS)
-def test_a_sell_of_each_kind_fills_where_its_rule_says(venue: Venue, kind: str, tif: str, price: str | None, fills_at: str | None) -> None:
-    broker, advance = venue
+def test_a_sell_of_each_kind_fills_where_its_rule_says(
+    venue_with_sessions: Venue, kind: str, tif: str, price: str | None, fills_at: str | None
+) -> None:
+    broker, advance = venue_with_sessions
     broker.submit(order("AAPL", 10), MON)
     advance(market(TUE, {"AAPL": "100"}))
     sent = _typed(-10, TUE, (kind, tif, price))
     assert broker.submit(sent, TUE).state is OrderState.ACCEPTED
     advance(replace(SWING, session=WED, opens_at=instant(WED, 14), closes_at=instant(WED, 21)))
-    _checked(venue, sent, fills_at)
+    _checked(venue_with_sessions, sent, fills_at)
 
 
 def test_another_price_under_a_known_id_is_another_order(venue: Venue) -> None:
     broker, _ = venue
-    broker.submit(_typed(10, MON, ("limit", "day", "99")), MON)
-    refused = broker.submit(_typed(10, MON, ("limit", "day", "99.01")), MON)
+    broker.submit(_typed(10, MON, ("limit", "gtc", "99")), MON)
+    refused = broker.submit(_typed(10, MON, ("limit", "gtc", "99.01")), MON)
     assert (refused.state, refused.reason) == (OrderState.REJECTED, "client_order_id must be unique")
 
 

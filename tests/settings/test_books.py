@@ -519,3 +519,28 @@ def test_what_a_book_s_orders_are(tmp_path):
 )
 def test_an_order_section_that_makes_no_sense_is_named(tmp_path, written, said):
     assert said in mistake(tmp_path, edited({"books.demo.order": written}))
+
+
+CRYPTO = {"kind": "ccxt", "venue": "kraken", "quote": "USD", "slippage_bps": 10, "commission_bps": 40}
+
+
+def test_a_book_at_a_crypto_venue(tmp_path):
+    changes = {"books.demo.broker": CRYPTO, "books.demo.calendar": "24/7"}
+    broker = load(tmp_path, edited(changes)).book("demo").broker
+    assert (broker.account, broker.key_name) == ("sandbox", "kraken")
+    limits = {"books.demo.order": {"type": "limit", "offset_bps": 20, "tif": "gtc"}}
+    assert load(tmp_path, edited(changes | limits)).book("demo").order.type == "limit"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"books.demo.calendar": "XNYS"}, "a crypto venue never closes; use 24/7"),
+        ({"books.demo.order": {"type": "market", "tif": "cls"}}, "order is market cls; a crypto venue has no auctions"),
+        ({"books.demo.construction.long_only": False}, "what is not held cannot be sold"),
+        ({"books.demo.broker.fill_at": "close"}, "fill_at must be open"),
+        ({"books.demo.broker.account": "paper"}, "account"),
+    ],
+)
+def test_a_book_that_does_not_suit_a_crypto_venue_is_named(tmp_path, changes, said):
+    assert said in mistake(tmp_path, edited({"books.demo.broker": CRYPTO, "books.demo.calendar": "24/7"} | changes))

@@ -1,0 +1,137 @@
+"""Orders, trades and balances as ccxt tells them, all numbers as texts, and what they become. Pure functions.
+
+Venues take ids of their own shapes: 36 characters here, a UUID there. So what is sent is a UUID that is a function of our id, and what
+comes back is ours where it is the UUID of an id of ours.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import Any
+
+from grodt.brokers.protocol import BrokerOrder
+from grodt.errors import DataError
+from grodt.money import Micros, micros
+from grodt.orders.fill import Fill
+from grodt.orders.order import Order, Side
+from grodt.orders.states import OrderState
+
+_NAMES = uuid.UUID("6f0d2c1e-5a8b-5d1c-9a64-3b1f6f1f7a10")
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+_OVER = {"canceled": OrderState.CANCELLED, "expired": OrderState.EXPIRED, "rejected": OrderState.REJECTED}
+_MICRO = Decimal("0.000001")
+
+
+def venue_client_id(client_order_id: str) -> str:
+    """Our id as the venue has it."""
+    return str(uuid.uuid5(_NAMES, client_order_id))
+
+
+def kind_problem(order: Order) -> str:
+    """Why such an order is not sent to a crypto venue; "" where it is. One that never closes has no auctions and no sessions."""
+    kind = (order.order_type, order.time_in_force)
+    if kind == ("market", "opg") or (order.order_type == "limit" and order.time_in_force in ("gtc", "ioc", "fok")):
+        return ""
+    return (
+        f"{order.order_type} {order.time_in_force} orders are not sent to a crypto venue: it takes market orders, and limits that are gtc"
+    )
+
+
+def exact(told: Any) -> Decimal:
+    """The number that a text writes; nothing told is zero.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        number = Decimal(told or 0)
+    except (InvalidOperation, TypeError, ValueError):
+        raise DataError(f"{told!r} is no number") from None
+    if not number.is_finite():
+        raise DataError(f"{told!r} is no finite number")
+    return number
+
+
+def broker_order(told: Mapping[str, Any], client_order_id: str) -> BrokerOrder:
+    """An order as GRODT sees it; `unknown` where something of it is not known, or not whole."""
+    doubts: list[str] = []
+    side = _SIDES.get(told.get("side") or "")
+    if side is None:
+        doubts.append(f"side {told.get('side')!r}")
+    ordered, filled = exact(told.get("amount")), exact(told.get("filled"))
+    if ordered <= 0 or ordered % 1 or filled % 1 or not 0 <= filled <= ordered:
+        doubts.append(f"{filled} filled of {ordered}")
+    status = told.get("status")
+    state = _state(status, filled, ordered)
+    if state is OrderState.UNKNOWN:
+        doubts.append(f"status {status!r} with {filled} filled of {ordered}")
+    reason = f"{status} at the venue" if state in _OVER.values() else ""
+    if doubts:
+        state, reason = OrderState.UNKNOWN, f"the venue's order {told.get('id')} has {', '.join(doubts)}"
+    quantity, whole = max(1, int(ordered.to_integral_value(ROUND_CEILING))), max(0, int(filled.to_integral_value(ROUND_FLOOR)))
+    return BrokerOrder(client_order_id, str(told["id"]), str(told["symbol"]), side or Side.BUY, quantity, state, whole, reason)
+
+
+def _state(status: Any, filled: Decimal, ordered: Decimal) -> OrderState:
+    if status == "rejected" and filled:
+        return OrderState.UNKNOWN
+    if status in ("open", "closed") and filled == ordered > 0:
+        return OrderState.FILLED
+    if status == "open":
+        return OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED
+    if status == "closed":  # over, and not filled whole: what is left was cancelled
+        return OrderState.CANCELLED
+    return _OVER.get(status, OrderState.UNKNOWN)
+
+
+def is_of(told: Mapping[str, Any], order: Order) -> bool:
+    """Whether what the venue has under our id is this order."""
+    same = (told.get("symbol"), told.get("side"), told.get("type")) == (order.symbol, order.side.value, order.order_type)
+    price = None if order.price is None else Decimal(order.price).scaleb(-6)
+    return same and exact(told.get("amount")) == order.quantity and (price is None or exact(told.get("price")) == price)
+
+
+def broker_fill(told: Mapping[str, Any], client_order_id: str, session: date, quote: str) -> Fill:
+    """A trade as a fill. A fee in another currency than the quote moves what no fill of ours can, so such a fill is not readable."""
+    doubts: list[str] = []
+    side = _SIDES.get(told.get("side") or "")
+    if side is None:
+        doubts.append(f"side {told.get('side')!r}")
+    amount, fee = exact(told.get("amount")), told.get("fee") or {}
+    if amount <= 0 or amount % 1:
+        doubts.append(f"quantity {amount}")
+    cost = exact(fee.get("cost"))
+    if cost and fee.get("currency") != quote:
+        doubts.append(f"a fee of {cost} {fee.get('currency')}")
+    try:
+        price = micros(exact(told.get("price")))
+    except ValueError:
+        price = Micros(0)
+    if price <= 0:
+        doubts.append(f"price {told.get('price')}")
+    return Fill(
+        execution_id=f"{told['symbol']}:{told['id']}",
+        client_order_id=client_order_id,
+        symbol=str(told["symbol"]),
+        side=side or Side.BUY,
+        quantity=0 if doubts else int(amount),
+        price=Micros(0) if doubts else price,
+        commission=Micros(0) if doubts else micros(cost.quantize(_MICRO, ROUND_HALF_EVEN)),
+        session=session,
+        filled_at=datetime.fromtimestamp(int(told["timestamp"]) / 1000, UTC),
+        unreadable=f"the venue's trade {told['id']} has {', '.join(doubts)}" if doubts else "",
+    )
+
+
+def broker_positions(balance: Mapping[str, Any], symbols: Sequence[str], quote: str) -> dict[str, Decimal]:
+    """What is held by symbol, exactly. What has no market in the quote is none of the book's, and is named by itself."""
+    held = {str(coin): exact(amount) for coin, amount in (balance.get("total") or {}).items()}
+    known = set(symbols)
+    named = ((f"{coin}/{quote}", coin, amount) for coin, amount in held.items() if coin != quote and amount)
+    return dict(sorted((symbol if symbol in known else coin, amount) for symbol, coin, amount in named))
+
+
+def broker_cash(balance: Mapping[str, Any], quote: str) -> Micros:
+    """Cash in the quote currency; digits beyond a micro are rounded half-even."""
+    return micros(exact((balance.get("total") or {}).get(quote)).quantize(_MICRO, ROUND_HALF_EVEN))

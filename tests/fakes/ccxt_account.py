@@ -1,0 +1,156 @@
+"""An account at a crypto venue behind the methods of ccxt's client that the broker calls, with ccxt's own errors and shapes.
+
+As at many venues: a client id may be given twice; lists come in pages, oldest first, from an instant on; what is open and what is over
+are two lists; numbers are texts.
+"""
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import ccxt
+
+from grodt.bars.market import SessionMarket
+from tests.fakes.matching import trades_at
+
+QUOTE = "USD"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PAGE = 3
+
+
+class FakeCcxtAccount:
+    """The account, whatever clients it has.
+
+    Attributes:
+        before, after: raised by an order before and after it was taken.
+        down: what every question raises.
+        bare: whether an order is acknowledged with its id alone.
+        fee: of a trade, as ccxt tells it.
+        one_list: whether the venue has a list of all orders.
+        markets: names of what is traded.
+    """
+
+    def __init__(self, now: datetime, cash: str = "100000") -> None:
+        self.now = now
+        self.balance = {QUOTE: Decimal(cash)}
+        self.orders: list[dict[str, Any]] = []
+        self.trades: list[dict[str, Any]] = []
+        self.before: Exception | None = None
+        self.after: Exception | None = None
+        self.down: Exception | None = None
+        self.bare = False
+        self.one_list = False
+        self.fee: Callable[[Decimal], dict[str, str]] = lambda value: {"cost": str(value / 1000), "currency": QUOTE}
+        self.sent: list[dict[str, Any]] = []
+        self.clients = 0
+        self.markets: list[str] = []
+        self._numbers = itertools.count(1)
+
+    def client(self) -> "_Client":
+        """A client."""
+        self.clients += 1
+        return _Client(self)
+
+    def play(self, market: SessionMarket) -> None:
+        """Fill what trades in the session; what is not good till cancelled and does not is cancelled. Let the day after begin."""
+        self.now = market.opens_at
+        for order in [each for each in self.orders if each["status"] == "open"]:
+            symbol = order["symbol"]
+            limit = None if order["price"] is None else Decimal(order["price"])
+            tif = (order["timeInForce"] or ("GTC" if limit is not None else "IOC")).lower()
+            price = trades_at(market, symbol, buys=order["side"] == "buy", kind=order["type"], tif=tif, limit=limit)
+            if price is not None:
+                self.fill(order, Decimal(order["amount"]) - Decimal(order["filled"]), price)
+            elif tif != "gtc":
+                order["status"] = "canceled"
+        self.now = datetime.combine(market.session, market.closes_at.time(), UTC) + timedelta(hours=3)
+
+    def fill(self, order: dict[str, Any], amount: Decimal, price: Decimal, /, **changes: Any) -> None:
+        """A trade of an order, now."""
+        signed, fee = (amount if order["side"] == "buy" else -amount), self.fee(amount * price)
+        base = order["symbol"].partition("/")[0]
+        self.balance[base] = self.balance.get(base, Decimal(0)) + signed
+        self.balance[QUOTE] -= signed * price
+        if fee:
+            self.balance[fee["currency"]] -= Decimal(fee["cost"])
+        filled = Decimal(order["filled"]) + amount
+        order |= {"filled": str(filled), "status": "closed" if filled == Decimal(order["amount"]) else "open"}
+        told = {"id": f"t{len(self.trades)}", "order": order["id"], "symbol": order["symbol"], "side": order["side"], "amount": str(amount)}
+        self.trades.append(told | {"price": str(price), "fee": fee, "timestamp": self.milliseconds()} | changes)
+
+    def take(self, **told: Any) -> dict[str, Any]:
+        """An order arrives, whoever gave it."""
+        plain = {"symbol": "AAPL/USD", "type": "market", "side": "buy", "amount": "1", "price": None, "timeInForce": None}
+        order = plain | {"clientOrderId": None, "filled": "0", "status": "open"} | told
+        order |= {"id": f"o{next(self._numbers)}", "timestamp": self.milliseconds()}
+        self.orders.append(order)
+        return order
+
+    def milliseconds(self) -> int:
+        """Now, and no two events at one time."""
+        self.now += timedelta(milliseconds=1)
+        return (self.now - _EPOCH) // timedelta(milliseconds=1)
+
+
+class _Client:
+    def __init__(self, account: FakeCcxtAccount) -> None:
+        self._account = account
+        self.has = {"fetchOrders": account.one_list, "fetchCanceledOrders": False, "fetchOrder": True}
+
+    async def close(self) -> None:
+        pass
+
+    async def load_markets(self) -> dict[str, Any]:
+        self._require()
+        return {name: {} for name in self._account.markets}
+
+    async def create_order(self, symbol: str, kind: str, side: str, amount: Any, price: Any, params: dict[str, Any]) -> dict[str, Any]:
+        self._require()
+        account = self._account
+        account.sent.append({"symbol": symbol, "type": kind, "side": side, "amount": amount, "price": price} | params)
+        if account.before is not None:
+            raise account.before
+        told = {"symbol": symbol, "type": kind, "side": side, "amount": str(amount), "price": price}
+        order = account.take(**told, clientOrderId=params["clientOrderId"], timeInForce=params.get("timeInForce"))
+        if account.after is not None:
+            raise account.after
+        return {"id": order["id"]} if account.bare else dict(order)
+
+    async def fetch_orders(self, symbol: str, since: int) -> list[dict[str, Any]]:
+        return self._page(self._account.orders, symbol, since, lambda _: True)
+
+    async def fetch_closed_orders(self, symbol: str, since: int) -> list[dict[str, Any]]:
+        return self._page(self._account.orders, symbol, since, lambda order: order["status"] != "open")
+
+    async def fetch_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
+        self._require()
+        return [dict(each) for each in self._account.orders if each["status"] == "open" and symbol in (None, each["symbol"])]
+
+    async def fetch_order(self, venue_order_id: str, symbol: str) -> dict[str, Any]:
+        self._require()
+        return next(dict(each) for each in self._account.orders if (each["id"], each["symbol"]) == (venue_order_id, symbol))
+
+    async def fetch_my_trades(self, symbol: str, since: int) -> list[dict[str, Any]]:
+        return self._page(self._account.trades, symbol, since, lambda _: True)
+
+    async def fetch_balance(self) -> dict[str, Any]:
+        self._require()
+        return {"total": {name: str(amount) for name, amount in self._account.balance.items()}}
+
+    async def cancel_order(self, venue_order_id: str, symbol: str) -> None:
+        self._require()
+        for order in self._account.orders:
+            if (order["id"], order["symbol"], order["status"]) == (venue_order_id, symbol, "open"):
+                order["status"] = "canceled"
+                return
+        raise ccxt.OrderNotFound(venue_order_id)
+
+    def _page(self, rows: list[dict[str, Any]], symbol: str, since: int, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        self._require()
+        return [dict(row) for row in rows if row["symbol"] == symbol and row["timestamp"] >= since and wanted(row)][:PAGE]
+
+    def _require(self) -> None:
+        if self._account.down is not None:
+            raise self._account.down
