@@ -1,6 +1,6 @@
 """The tables of a replay that are known at its end: orders, fills, equity, runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -51,8 +51,8 @@ class Identity:
     closes_at: Callable[[date], datetime]
 
 
-def orders_frame(frames: Frames, course: Course) -> pl.DataFrame:
-    """Every order with the state it reached."""
+def orders_frame(frames: Frames, course: Course, ids: Sequence[str]) -> pl.DataFrame:
+    """Every order with the state it reached. `ids`: of all of them, from `Frames.order_ids`."""
     batches = course.orders.batches
     none = np.zeros(0, dtype=np.int64)
     row = np.concatenate([none, *(np.full(len(batch.columns), batch.row) for batch in batches)])
@@ -66,7 +66,7 @@ def orders_frame(frames: Frames, course: Course) -> pl.DataFrame:
     return frames.frame(
         row,
         {
-            "client_order_id": [each for batch in course.orders.batches for each in frames.order_ids(batch)],
+            "client_order_id": ids,
             "symbol": frames.tickers(row, column),
             "side": np.where(quantity > 0, "buy", "sell"),
             "quantity": np.abs(quantity),
@@ -105,16 +105,16 @@ def traded_frame(frames: Frames, course: Course) -> pl.DataFrame:
     )
 
 
-def fills_frame(frames: Frames, course: Course, identity: Identity) -> pl.DataFrame:
-    """Every fill."""
-    fills = course.orders.filled
-    ids: list[str] = []
+def fills_frame(frames: Frames, course: Course, identity: Identity, ids: Sequence[str]) -> pl.DataFrame:
+    """Every fill. `ids`: of all orders, from `Frames.order_ids`."""
+    fills, begin = course.orders.filled, 0
+    of_batch: dict[int, int] = {}  # where its orders begin
+    for batch in course.orders.batches:
+        of_batch[id(batch)], begin = begin, begin + len(batch.columns)
+    of_orders = [ids[of_batch[id(each.batch)] + place] for each in fills for place in each.places.tolist()]
     executions: dict[str, int] = {}
-    of_batch = {id(batch): frames.order_ids(batch) for batch in course.orders.batches}
-    for each in fills:
-        ids += [of_batch[id(each.batch)][place] for place in each.places.tolist()]
     numbered = []
-    for one in ids:
+    for one in of_orders:
         executions[one] = executions.get(one, 0) + 1
         numbered.append(f"{one}-{executions[one]}")
     at = identity.opens_at if course.plan.terms.fill_at == "open" else identity.closes_at
@@ -123,7 +123,7 @@ def fills_frame(frames: Frames, course: Course, identity: Identity) -> pl.DataFr
     row = np.concatenate([np.zeros(0, dtype=np.int64), *(np.full(len(each.places), each.row) for each in fills)])
     return traded_frame(frames, course).with_columns(
         pl.Series("execution_id", numbered, dtype=pl.String),
-        pl.Series("client_order_id", ids, dtype=pl.String),
+        pl.Series("client_order_id", of_orders, dtype=pl.String),
         stamps.gather(row).alias("filled_at"),
     )
 

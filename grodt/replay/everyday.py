@@ -156,7 +156,8 @@ class Everyday:
         rows = slice(begin - stretch.row, end - stretch.row)
         if not (stretch.sound or history.sound[begin:end].all()):
             before = stretch.close[part][held]
-            for at, place in np.argwhere(close < 1).tolist():  # session after session
+            lacking = (close < 1).nonzero()
+            for at, place in zip(*(each.tolist() for each in lacking), strict=True):  # session after session
                 close[at, place] = close[at - 1, place] if at else before[place]
             walked.whole[rows] = close.min(axis=1, initial=2) > 1
         value = close * shares.astype(np.float64)

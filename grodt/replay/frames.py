@@ -1,6 +1,6 @@
 """Frames of a replay: what every table of it shares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -61,11 +61,14 @@ class Frames:
             codes[own] = self.ticker_codes(candidates[number])[column[own]]
         return self.words.of(codes)
 
-    def order_ids(self, batch: Batch) -> list[str]:
-        """Our ids of a batch's orders."""
-        session = self.history.sessions[batch.row]
-        tickers = self.tickers(np.full(len(batch.columns), batch.row), batch.columns).to_list()
-        return [client_order_id(self.book, KIND, session, ticker) for ticker in tickers]
+    def order_ids(self, batches: Sequence[Batch]) -> list[str]:
+        """Our ids of the orders of batches, one batch after the other."""
+        if not batches:
+            return []
+        row = np.concatenate([np.full(len(batch.columns), batch.row) for batch in batches])
+        tickers = self.tickers(row, np.concatenate([batch.columns for batch in batches])).to_list()
+        sessions = self.history.sessions
+        return [client_order_id(self.book, KIND, sessions[at], ticker) for at, ticker in zip(row.tolist(), tickers, strict=True)]
 
 
 def write(folder: Path, table: str, year: int, frame: pl.DataFrame, book: str) -> int:

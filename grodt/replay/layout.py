@@ -203,7 +203,9 @@ class Layout:
         found[self._history.whole[row:end]] = np.count_nonzero(listed)
         (places,) = (found < 0).nonzero()
         if len(places):
-            found[places] = np.count_nonzero((self._history.close[row + places] > 0) & listed, axis=1)
+            barred = self._history.close[row + places] > 0
+            barred &= listed
+            found[places] = [np.count_nonzero(each) for each in barred]  # several times as fast as along an axis
         return found
 
 

@@ -128,9 +128,10 @@ class Tables:
     def finish(self, course: Course) -> None:
         """Write what is left, and the tables that are known at the end: orders, fills, equity, runs."""
         self._flush()
+        ids = self._frames.order_ids(course.orders.batches)
         for table, frame in (
-            ("orders", orders_frame(self._frames, course)),
-            ("fills", fills_frame(self._frames, course, self.identity)),
+            ("orders", orders_frame(self._frames, course, ids)),
+            ("fills", fills_frame(self._frames, course, self.identity, ids)),
             ("equity", equity_frame(self._frames, course)),
             ("runs", runs_frame(self._frames, course, self.identity, self._signals)),
         ):

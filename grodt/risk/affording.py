@@ -57,18 +57,19 @@ def too_dear(value: IntArray, left: int) -> IntArray:
         return turn[:0]
     if first:
         left -= int(spent[first - 1])
-    found = _fitting(np.negative(value[first:]).tolist(), left)
-    turn = turn[first:]
-    return np.delete(turn, found) if found else turn
+    refused = np.ones(len(value), dtype=np.bool_)
+    refused[:first] = False
+    refused[_fitting(np.negative(value[first:]).tolist(), left, first)] = False
+    return turn[refused]
 
 
-def _fitting(down: list[int], left: int) -> list[int]:
-    """Which of some values, by descending value and negated, fit when each takes what is left, one after the other."""
+def _fitting(down: list[int], left: int, first: int) -> list[int]:
+    """Which of some values, descending and negated, fit when each takes what is left, one after the other; `first`: place of the first."""
     found: list[int] = []
     at = bisect_left(down, -left)
     while at < len(down):  # the next one that fits by itself
         left += down[at]
-        found.append(at)
+        found.append(first + at)
         at = bisect_left(down, -left, lo=at + 1)
     return found
 
