@@ -25,6 +25,16 @@ def basket(filled: tuple[Path, str]) -> str:
     return filled[1]
 
 
+@pytest.fixture(scope="session")
+def still(filled: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp("still")
+    shutil.copy(filled[0], folder / "ledger.db")
+    ledger = open_ledger(folder)
+    yield World(folder, ledger)
+    ledger.close()
+
+
 @pytest.fixture
 def world(filled: tuple[Path, str], tmp_path: Path) -> Iterator[World]:
     shutil.copy(filled[0], tmp_path / "ledger.db")

@@ -29,16 +29,16 @@ def _path(path: str, basket: str) -> str:
 
 
 @pytest.mark.parametrize("each", [each for each in api.all if each.name not in _OPEN], ids=lambda each: each.name)
-def test_nothing_but_health_and_the_token_is_open(world: World, basket: str, each: Any) -> None:
-    answer = world.client().open(_path(each.path, basket), method=each.method, json={})
+def test_nothing_but_health_and_the_token_is_open(still: World, basket: str, each: Any) -> None:
+    answer = still.client().open(_path(each.path, basket), method=each.method, json={})
     assert (answer.status_code, answer.get_json()["title"]) == (401, "Unauthorized")
 
 
-def test_every_route_is_of_an_operation_that_says_who_may(world: World) -> None:
+def test_every_route_is_of_an_operation_that_says_who_may(still: World) -> None:
     described = {(each.path, each.method) for each in api.all}
     routes = {
         (rule.rule, method)
-        for rule in world.app.url_map.iter_rules()
+        for rule in still.app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if rule.rule.startswith("/api")
     }
@@ -72,21 +72,21 @@ _REFUSED = [(name, each) for each in api.all if each.role for name in ("vic", "t
 
 
 @pytest.mark.parametrize(("name", "each"), _REFUSED, ids=lambda each: getattr(each, "name", each))
-def test_who_may_less_than_it_takes_changes_nothing(world: World, basket: str, name: str, each: Any) -> None:
+def test_who_may_less_than_it_takes_changes_nothing(still: World, basket: str, name: str, each: Any) -> None:
     body = _WHY | ({"book": BOOK} if each.name in ("halt", "rearm") else {})
-    answer = world.ask(name, each.method, _path(each.path, basket), json=body)
+    answer = still.ask(name, each.method, _path(each.path, basket), json=body)
     assert answer.status_code == 403
     assert answer.get_json()["detail"] == f"{name} is {PEOPLE[name]}; this takes {'an' if each.role == 'approver' else 'a'} {each.role}"
-    assert (world.rows("SELECT * FROM decisions"), world.rows("SELECT * FROM halts"), world.cancelled) == ([], [], [])
+    assert (still.rows("SELECT * FROM decisions"), still.rows("SELECT * FROM halts"), still.cancelled) == ([], [], [])
 
 
-def test_what_waits_is_shown_with_all_that_it_would_change(world: World, basket: str) -> None:
-    (row,) = world.ask("vic", "GET", WAITING).get_json()
+def test_what_waits_is_shown_with_all_that_it_would_change(still: World, basket: str) -> None:
+    (row,) = still.ask("vic", "GET", WAITING).get_json()
     assert (row["request_id"], row["still_needed"], row["expires_at"]) == (basket, 2, UNTIL.isoformat())
     assert row["subject"]["changes"]["cost"] == CHANGES.cost
-    one = world.ask("vic", "GET", f"{WAITING}/{basket}").get_json()
+    one = still.ask("vic", "GET", f"{WAITING}/{basket}").get_json()
     assert one == row | {"state": "waiting"}
-    assert world.ask("vic", "GET", f"{WAITING}?book=none").get_json() == []
+    assert still.ask("vic", "GET", f"{WAITING}?book=none").get_json() == []
 
 
 def test_two_people_approve_in_their_own_names_and_the_run_is_woken_by_the_last(world: World, basket: str) -> None:
@@ -111,10 +111,10 @@ def test_whoever_approved_on_the_command_line_is_no_second_person_here(world: Wo
     assert world.ask("ann", "POST", f"{WAITING}/{basket}/approve", json=_WHY).status_code == 409
 
 
-def test_nobody_says_in_the_body_who_they_are(world: World, basket: str) -> None:
-    answer = world.ask("ann", "POST", f"{WAITING}/{basket}/approve", json=_WHY | {"person": "bob"})
+def test_nobody_says_in_the_body_who_they_are(still: World, basket: str) -> None:
+    answer = still.ask("ann", "POST", f"{WAITING}/{basket}/approve", json=_WHY | {"person": "bob"})
     assert answer.status_code == 422
-    assert world.rows("SELECT * FROM decisions") == []
+    assert still.rows("SELECT * FROM decisions") == []
 
 
 def test_one_rejects_and_nobody_can_approve_any_more(world: World, basket: str) -> None:
@@ -124,10 +124,10 @@ def test_one_rejects_and_nobody_can_approve_any_more(world: World, basket: str) 
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "  "}, {"reason": 1}, {"reason": "x" * 1001}, []])
-def test_a_word_needs_its_reason(world: World, basket: str, body: object) -> None:
+def test_a_word_needs_its_reason(still: World, basket: str, body: object) -> None:
     for verdict in ("approve", "reject"):
-        assert world.ask("ann", "POST", f"{WAITING}/{basket}/{verdict}", json=body).status_code == 422
-    assert world.rows("SELECT * FROM decisions") == []
+        assert still.ask("ann", "POST", f"{WAITING}/{basket}/{verdict}", json=body).status_code == 422
+    assert still.rows("SELECT * FROM decisions") == []
 
 
 def test_what_changed_since_it_was_looked_at_cannot_be_decided_by_its_old_hash(world: World, basket: str) -> None:
@@ -150,11 +150,11 @@ def test_what_has_expired_cannot_be_decided(world: World, basket: str) -> None:
     assert (late.status_code, "expired at" in late.get_json()["detail"]) == (409, True)
 
 
-def test_a_hash_must_be_whole_and_of_something(world: World, basket: str) -> None:
+def test_a_hash_must_be_whole_and_of_something(still: World, basket: str) -> None:
     for wrong in (basket[:12], basket.upper(), "0" * 64):
-        assert world.ask("ann", "POST", f"{WAITING}/{wrong}/approve", json=_WHY).status_code == 404
-    assert world.ask("vic", "GET", f"{WAITING}/{'0' * 64}").status_code == 404
-    assert world.rows("SELECT * FROM decisions") == []
+        assert still.ask("ann", "POST", f"{WAITING}/{wrong}/approve", json=_WHY).status_code == 404
+    assert still.ask("vic", "GET", f"{WAITING}/{'0' * 64}").status_code == 404
+    assert still.rows("SELECT * FROM decisions") == []
 
 
 def test_whoever_loses_their_role_after_they_were_let_in_does_not_act(world: World) -> None:
@@ -221,9 +221,9 @@ class TestHalts:
         ],
         ids=str,
     )
-    def test_what_is_no_halt_halts_nothing(self, world: World, body: dict[str, Any], status: int) -> None:
-        assert world.ask("tom", "POST", "/api/v1/halts", json=body).status_code == status
-        assert (world.rows("SELECT * FROM halts"), world.cancelled) == ([], [])
+    def test_what_is_no_halt_halts_nothing(self, still: World, body: dict[str, Any], status: int) -> None:
+        assert still.ask("tom", "POST", "/api/v1/halts", json=body).status_code == status
+        assert (still.rows("SELECT * FROM halts"), still.cancelled) == ([], [])
 
 
 class TestLogin:
@@ -250,6 +250,14 @@ class TestLogin:
             assert world.client().post("/api/token", json=body).status_code == 401
         assert world.client().post("/api/token", json={"name": "ann", "password": "correct horse battery"}).status_code == 429
 
+    def test_behind_a_proxy_its_header_says_from_where_and_nothing_before_it(self, world: World) -> None:
+        client = World(world.folder, world.ledger, proxies=1).client()
+        wrong, seen = {"name": "ann", "password": "p"}, "10.0.0.7"
+        told = [f"10.1.1.{number}, {seen}" for number in range(MOST_OF_NAME + 1)]
+        statuses = [client.post("/api/token", json=wrong, headers={"X-Forwarded-For": each}).status_code for each in told]
+        assert statuses[-1] == 429
+        assert client.post("/api/token", json=wrong, headers={"X-Forwarded-For": f"{seen}, 10.0.0.8"}).status_code == 401
+
     def test_a_header_does_not_say_from_where_somebody_asks(self, world: World) -> None:
         for number in range(MOST_OF_NAME):
             world.client().post("/api/token", json={"name": "ann", "password": "p"}, headers={"X-Forwarded-For": f"10.0.0.{number}"})
@@ -260,29 +268,29 @@ class TestLogin:
 
 
 class TestHttp:
-    def test_scripts_of_named_origins_alone_may_read_answers(self, world: World) -> None:
-        headers = {"Authorization": f"Bearer {world.token('vic')}"}
-        ours = world.client().get(WAITING, headers=headers | {"Origin": ORIGIN})
+    def test_scripts_of_named_origins_alone_may_read_answers(self, still: World) -> None:
+        headers = {"Authorization": f"Bearer {still.token('vic')}"}
+        ours = still.client().get(WAITING, headers=headers | {"Origin": ORIGIN})
         assert (ours.headers["Access-Control-Allow-Origin"], ours.headers.get("Access-Control-Allow-Credentials")) == (ORIGIN, None)
         for other in ("https://evil.example", f"{ORIGIN}.evil.example", "null", "http://blotter.example"):
-            assert "Access-Control-Allow-Origin" not in world.client().get(WAITING, headers=headers | {"Origin": other}).headers
+            assert "Access-Control-Allow-Origin" not in still.client().get(WAITING, headers=headers | {"Origin": other}).headers
         asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-        before = world.client().options(f"{WAITING}/x/approve", headers=asked)
+        before = still.client().options(f"{WAITING}/x/approve", headers=asked)
         assert (before.headers["Access-Control-Allow-Origin"], before.headers["Access-Control-Allow-Headers"]) == (ORIGIN, "authorization")
         assert (
-            "Access-Control-Allow-Origin" not in world.client().options(WAITING, headers=asked | {"Origin": "https://evil.example"}).headers
+            "Access-Control-Allow-Origin" not in still.client().options(WAITING, headers=asked | {"Origin": "https://evil.example"}).headers
         )
 
-    def test_what_goes_wrong_is_a_problem(self, world: World) -> None:
+    def test_what_goes_wrong_is_a_problem(self, still: World) -> None:
         for answer, status in (
-            (world.ask("vic", "GET", "/api/v1/nothing"), 404),
-            (world.ask("vic", "DELETE", WAITING), 405),
-            (world.ask("vic", "GET", f"{WAITING}?nonsense=1"), 422),
-            (world.ask("vic", "GET", "/api/v1/orders?session=yesterday"), 422),
-            (world.ask("vic", "GET", "/api/v1/positions?book=none"), 404),
-            (world.client().post("/api/token", data="name=ann"), 415),
-            (world.client().post("/api/token", data="{", content_type="application/json"), 422),
-            (world.client().post("/api/token", data="x" * 70_000, content_type="application/json"), 413),
+            (still.ask("vic", "GET", "/api/v1/nothing"), 404),
+            (still.ask("vic", "DELETE", WAITING), 405),
+            (still.ask("vic", "GET", f"{WAITING}?nonsense=1"), 422),
+            (still.ask("vic", "GET", "/api/v1/orders?session=yesterday"), 422),
+            (still.ask("vic", "GET", "/api/v1/positions?book=none"), 404),
+            (still.client().post("/api/token", data="name=ann"), 415),
+            (still.client().post("/api/token", data="{", content_type="application/json"), 422),
+            (still.client().post("/api/token", data="x" * 70_000, content_type="application/json"), 413),
         ):
             assert (answer.status_code, answer.mimetype, answer.get_json()["status"]) == (status, "application/problem+json", status)
 
@@ -291,8 +299,8 @@ class TestHttp:
         answer = world.ask("vic", "GET", "/api/v1/status")
         assert (answer.status_code, answer.get_json()["detail"]) == (500, "a fault of the desk; its log has more")
 
-    def test_nothing_is_kept_by_a_browser_or_shown_in_a_frame(self, world: World) -> None:
-        headers = world.ask("vic", "GET", WAITING).headers
+    def test_nothing_is_kept_by_a_browser_or_shown_in_a_frame(self, still: World) -> None:
+        headers = still.ask("vic", "GET", WAITING).headers
         assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
@@ -305,8 +313,8 @@ class TestHttp:
         (world.folder / "away.db").rename(world.folder / "ledger.db")
 
 
-def test_the_description_is_of_every_operation_and_refers_to_nothing_that_is_not_there(world: World) -> None:
-    found = world.ask("vic", "GET", "/api/v1/openapi.json").get_json()
+def test_the_description_is_of_every_operation_and_refers_to_nothing_that_is_not_there(still: World) -> None:
+    found = still.ask("vic", "GET", "/api/v1/openapi.json").get_json()
     assert sum(len(each) for each in found["paths"].values()) == len(api.all)
     text = TypeAdapter(dict[str, Any]).dump_json(found).decode()
     named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}

@@ -40,20 +40,20 @@ def _paths(world: World, basket: str) -> list[tuple[str, str]]:
     ]
 
 
-def test_whoever_is_not_logged_in_sees_the_login_alone_and_comes_back_from_it(world: World, basket: str) -> None:
-    paths = _paths(world, basket)
+def test_whoever_is_not_logged_in_sees_the_login_alone_and_comes_back_from_it(still: World, basket: str) -> None:
+    paths = _paths(still, basket)
     assert len(paths) == 8
     for path, method in paths:
-        answer = world.client().open(path, method=method, data={"reason": "r", "verdict": "approve"})
+        answer = still.client().open(path, method=method, data={"reason": "r", "verdict": "approve"})
         back = path if method == "GET" else "/"
         assert (answer.status_code, answer.location) == (303, f"/login?next={back}"), path
-    assert f'name="next" value="/waiting/{basket}"' in world.client().get(f"/login?next=/waiting/{basket}").text
-    assert world.rows("SELECT * FROM decisions") == []
+    assert f'name="next" value="/waiting/{basket}"' in still.client().get(f"/login?next=/waiting/{basket}").text
+    assert still.rows("SELECT * FROM decisions") == []
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example", "//evil.example", "/\\evil.example", "evil", "/a\nb", ""])
-def test_the_login_leads_nowhere_else(world: World, elsewhere: str) -> None:
-    answer = world.client().post("/login", data={"name": "ann", "password": PASSWORD, "next": elsewhere})
+def test_the_login_leads_nowhere_else(still: World, elsewhere: str) -> None:
+    answer = still.client().post("/login", data={"name": "ann", "password": PASSWORD, "next": elsewhere})
     assert answer.location == "/"
 
 
@@ -121,36 +121,36 @@ def test_two_people_see_what_a_basket_changes_and_approve_it(world: World, baske
     assert (late.status_code, "is approved already, by bob" in late.text) == (409, True)
 
 
-def test_a_form_needs_a_reason_and_a_verdict(world: World, basket: str) -> None:
-    ann, page = _browser(world, "ann"), f"/waiting/{basket}"
+def test_a_form_needs_a_reason_and_a_verdict(still: World, basket: str) -> None:
+    ann, page = _browser(still, "ann"), f"/waiting/{basket}"
     assert _send(ann, page, page, verdict="approve", reason=" ").status_code == 422
     assert _send(ann, page, page, verdict="perhaps", reason="r").status_code == 422
     assert _send(ann, page, page, verdict="approve", reason="r", person="bob").status_code == 422
-    assert world.rows("SELECT * FROM decisions") == []
+    assert still.rows("SELECT * FROM decisions") == []
 
 
-def test_who_may_not_decide_or_halt_sees_no_form_and_sends_none(world: World, basket: str) -> None:
-    tom, vic, page = _browser(world, "tom"), _browser(world, "vic"), f"/waiting/{basket}"
+def test_who_may_not_decide_or_halt_sees_no_form_and_sends_none(still: World, basket: str) -> None:
+    tom, vic, page = _browser(still, "tom"), _browser(still, "vic"), f"/waiting/{basket}"
     assert "tom is trader; an approver decides it." in tom.get(page).text
     assert _send(tom, page, page, verdict="approve", reason="r").status_code == 403
     assert 'action="/halts"' in tom.get("/halts").text
     assert 'action="/halts"' not in vic.get("/halts").text
     assert _send(vic, "/halts", "/halts", book=BOOK, reason="r").status_code == 403
-    assert (world.rows("SELECT * FROM decisions"), world.rows("SELECT * FROM halts")) == ([], [])
+    assert (still.rows("SELECT * FROM decisions"), still.rows("SELECT * FROM halts")) == ([], [])
 
 
 class TestForgedForms:
     @pytest.mark.parametrize("csrf", ["", "x", "é"])
-    def test_without_what_the_page_brought_nothing_is_done(self, world: World, basket: str, csrf: str) -> None:
-        answer = _browser(world, "ann").post(f"/waiting/{basket}", data={"csrf": csrf, "verdict": "approve", "reason": "r"})
+    def test_without_what_the_page_brought_nothing_is_done(self, still: World, basket: str, csrf: str) -> None:
+        answer = _browser(still, "ann").post(f"/waiting/{basket}", data={"csrf": csrf, "verdict": "approve", "reason": "r"})
         assert (answer.status_code, "load the page again" in answer.text) == (403, True)
-        assert world.rows("SELECT * FROM decisions") == []
+        assert still.rows("SELECT * FROM decisions") == []
 
-    def test_what_the_page_brought_somebody_else_is_no_good(self, world: World, basket: str) -> None:
+    def test_what_the_page_brought_somebody_else_is_no_good(self, still: World, basket: str) -> None:
         page = f"/waiting/{basket}"
-        csrf = _CSRF.search(_browser(world, "bob").get(page).text)
+        csrf = _CSRF.search(_browser(still, "bob").get(page).text)
         assert csrf is not None
-        assert _browser(world, "ann").post(page, data={"csrf": csrf[1], "verdict": "approve", "reason": "r"}).status_code == 403
+        assert _browser(still, "ann").post(page, data={"csrf": csrf[1], "verdict": "approve", "reason": "r"}).status_code == 403
 
     @pytest.mark.parametrize(
         "headers",
@@ -238,10 +238,10 @@ class TestHalts:
         [{"of": "symbol"}, {"name": "AAPL"}, {"book": "*", "of": "symbol", "name": "AAPL"}, {"reason": ""}, {"minutes": "x"}],
         ids=str,
     )
-    def test_what_is_no_halt_is_told_on_the_page(self, world: World, form: dict[str, str]) -> None:
-        answer = _send(_browser(world, "tom"), "/halts", "/halts", **({"book": BOOK, "reason": "r"} | form))
+    def test_what_is_no_halt_is_told_on_the_page(self, still: World, form: dict[str, str]) -> None:
+        answer = _send(_browser(still, "tom"), "/halts", "/halts", **({"book": BOOK, "reason": "r"} | form))
         assert (answer.status_code in (409, 422), 'role="alert"' in answer.text) == (True, True)
-        assert world.rows("SELECT * FROM halts") == []
+        assert still.rows("SELECT * FROM halts") == []
 
 
 def test_a_book_is_shown_and_one_that_is_not_there_is_not_found(world: World) -> None:

@@ -44,9 +44,9 @@ def _status(world: World, token: str) -> int:
     return world.with_token(token, "GET", PATH).status_code
 
 
-def test_one_that_we_made_opens_and_says_who_it_is_of(world: World) -> None:
-    assert _status(world, _made(world)) == 200
-    answer = world.client().post("/api/token", json={"name": "vic", "password": "correct horse battery"}).get_json()
+def test_one_that_we_made_opens_and_says_who_it_is_of(still: World) -> None:
+    assert _status(still, _made(still)) == 200
+    answer = still.client().post("/api/token", json={"name": "vic", "password": "correct horse battery"}).get_json()
     assert (answer["token_type"], answer["expires_in"], answer["name"], answer["role"]) == ("Bearer", 900, "vic", "viewer")
     content = jwt.decode(answer["access_token"], options={"verify_signature": False})
     assert set(content) == set(_CLAIMS)
@@ -71,8 +71,8 @@ _FORGED: dict[str, Callable[[World], str]] = {
 
 
 @pytest.mark.parametrize("forged", _FORGED.values(), ids=_FORGED)
-def test_one_that_is_forged_opens_nothing(world: World, forged: Callable[[World], str]) -> None:
-    answer = world.with_token(forged(world), "GET", PATH)
+def test_one_that_is_forged_opens_nothing(still: World, forged: Callable[[World], str]) -> None:
+    answer = still.with_token(forged(still), "GET", PATH)
     assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="grodt"'
 
@@ -100,8 +100,8 @@ def test_one_that_is_forged_opens_nothing(world: World, forged: Callable[[World]
     ],
     ids=str,
 )
-def test_one_with_claims_that_we_do_not_write_opens_nothing(world: World, changes: dict[str, Any]) -> None:
-    assert _status(world, _made(world, **changes)) == 401
+def test_one_with_claims_that_we_do_not_write_opens_nothing(still: World, changes: dict[str, Any]) -> None:
+    assert _status(still, _made(still, **changes)) == 401
 
 
 def test_one_ends_after_a_quarter_of_an_hour(world: World) -> None:

@@ -76,6 +76,7 @@ class World:
     waits: str = ""
     books_fail: Exception | None = None
     https: bool = False
+    proxies: int = 0
     app: Flask = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,6 +92,7 @@ class World:
             wake=self._wake,
             origins=(ORIGIN,),
             https=self.https,
+            proxies=self.proxies,
             version="0.1.0",
         )
         self.app = create_app(self.parts)
