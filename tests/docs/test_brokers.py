@@ -1,23 +1,36 @@
 """docs/brokers.md: its lines load, its table of states is the adapter's."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from grodt.brokers.alpaca_payloads import KNOWN_STATUSES
-from grodt.settings.brokers import AlpacaBrokerConfig, IbBrokerConfig
+from grodt.orders.terms import OrderTerms
+from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig
 from tests.settings.books_files import edited, load
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/brokers.md").read_text()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, PAGE_ON_ORDERS = (DOCS / "brokers.md").read_text(), (DOCS / "orders.md").read_text()
 
 
 def test_the_books_file_s_lines_load(tmp_path: Path) -> None:
-    alpaca, ib = (YAML(typ="safe", pure=True).load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+    written = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    alpaca, ib, crypto = (YAML(typ="safe", pure=True).load(text) for text in written)
     book = load(tmp_path, edited({"books.demo.broker": alpaca["broker"], "books.demo.schedule": alpaca["schedule"]})).book("demo")
     assert book.broker == AlpacaBrokerConfig(kind="alpaca", slippage_bps=2, commission_bps=0)
     book = load(tmp_path, edited({"books.demo.broker": ib["broker"]})).book("demo")
     assert book.broker == IbBrokerConfig(kind="ib", account="DU1234567", slippage_bps=2, commission_bps=0.5)
+    book = load(tmp_path, edited({f"books.demo.{name}": said for name, said in crypto.items()})).book("demo")
+    assert book.broker == CcxtBrokerConfig(kind="ccxt", venue="kraken", quote="USD", key="kraken", slippage_bps=10, commission_bps=40)
+    assert (book.calendar, book.order) == ("24/7", OrderTerms("limit", Decimal(50), "gtc"))
+
+
+def test_the_order_section_of_the_page_on_orders_loads(tmp_path: Path) -> None:
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE_ON_ORDERS, re.MULTILINE | re.DOTALL)
+    written = YAML(typ="safe", pure=True).load(text)["books"]["us"]["order"]
+    assert load(tmp_path, edited({"books.demo.order": written})).book("demo").order == OrderTerms("limit", Decimal(20), "day")
 
 
 def test_the_table_of_states_has_each_that_is_known() -> None:
