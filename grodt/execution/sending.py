@@ -147,6 +147,8 @@ class Sending:
         if len(marked.going) > 1:
             self.seen = self.ledger.state()  # from here on others' commits count; what came between ours and here is read
             with self.ledger.read() as tx:
+                if self.lease is not None:
+                    require_current(tx, self.lease)
                 self.disturbed = active(tx, self.run.book, now) != halts
         return marked.going
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from grodt.brokers.alpaca import AlpacaBroker
 from grodt.brokers.ib import IbBroker
 from grodt.brokers.protocol import TakesGroups
-from grodt.errors import HaltActive
-from grodt.execution import Sent
+from grodt.errors import HaltActive, LeaseHeld
+from grodt.execution import Sent, send
 from grodt.execution.throttle import Throttle
 from grodt.ledger.halts import halt
+from grodt.ledger.leases import acquire
 from grodt.ledger.orders import events_of, orders_of
 from grodt.ledger.runs import Run
 from grodt.ledger.sent import sendings
@@ -158,3 +160,21 @@ def test_a_reply_that_is_lost_within_a_group_takes_the_rest_of_it_back_until_it_
     with desk.real_ledger.read() as tx:
         lived = [event.state for event in events_of(tx, basket.orders[2].client_order_id)]
     assert lived == [OrderState.APPROVED, OrderState.SENDING, OrderState.APPROVED, OrderState.SENDING, OrderState.ACCEPTED]
+
+
+def test_a_lease_lost_right_after_the_intents_lets_nothing_out(desk: Desk, run: Run) -> None:
+    """Between the commit of the intents and the first look at others' commits is a moment too."""
+    desk.decide(run, WANTED)
+    with desk.real_ledger.write() as tx:
+        lease = acquire(tx, "book:demo", "first", desk.now(), timedelta(hours=1))
+    state = desk.real_ledger.state
+
+    def lost() -> str:
+        with desk.real_ledger.write() as tx:
+            acquire(tx, "book:demo", "second", desk.now(), timedelta(hours=1), lambda holder: False)
+        return state()
+
+    desk.ledger.state = lost  # type: ignore[method-assign]
+    with pytest.raises(LeaseHeld, match="taken over by second"):
+        send(desk.ledger, lease, desk.broker, run, file=limits(), windows=desk.windows, now=desk.now, sleep=desk.pauses.append)
+    assert desk.broker.sends == []
