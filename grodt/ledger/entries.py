@@ -165,7 +165,7 @@ def share_correction_entry(
     after = held.quantity + change
     if price is None and (held.quantity == 0 or held.quantity * after < 0):
         raise ConfigError(f"{symbol}: {held.quantity} shares would become {after}, whose cost is not known; say it with --price, a share")
-    added = (-held.cost if after == 0 else 0) if price is None else cost_added(held, change, price)
+    added = (-held.cost if after == 0 else 0) if price is None else cost_added(held.quantity, held.cost, change, price)
     paid = 0 if price is None else change * price
     lines = _lines(
         ("position", SHARES, symbol, change),
@@ -186,7 +186,7 @@ def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
         held: the symbol's position just before the fill.
     """
     signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
-    added = cost_added(held, signed, fill.price)
+    added = cost_added(held.quantity, held.cost, signed, fill.price)
     paid = signed * fill.price
     lines = _lines(
         ("position", SHARES, fill.symbol, signed),
@@ -200,17 +200,17 @@ def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
     return Entry(f"fill:{fill.execution_id}", "fill", book, fill.session, memo, lines)
 
 
-def cost_added(held: Holding, signed: int, price: int) -> int:
+def cost_added(held: int, cost: int, signed: int, price: int) -> int:
     """What a fill adds to a position's cost, micros: the price of what it opens, less the cost of what it closes.
 
     Args:
-        held: the position just before the fill.
+        held, cost: shares and their cost just before the fill, micros; both negative when short.
         signed: shares, < 0 sold.
         price: micros.
     """
-    closing = min(abs(signed), abs(held.quantity)) if signed * held.quantity < 0 else 0
+    closing = min(abs(signed), abs(held)) if signed * held < 0 else 0
     opening = signed + closing if signed < 0 else signed - closing
-    return opening * price - _share_of(held.cost, closing, abs(held.quantity))
+    return opening * price - _share_of(cost, closing, abs(held))
 
 
 def split_id(book: str, action: CorporateAction) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Text, insert, select, type_coerce
 
-from grodt.ledger.entries import CURRENCY
+from grodt.ledger.entries import CURRENCY, SHARES
 from grodt.ledger.postings import balances
 from grodt.ledger.strategy_book import StrategyBook, StrategyPosition
 from grodt.ledger.tables import entries, fills, orders, postings
@@ -101,23 +101,45 @@ def _not_whole(tx: Read, book: str) -> Iterator[str]:
 
 
 def _off(tx: Read, book: str, positions: Mapping[tuple[str, str], StrategyPosition]) -> Iterator[str]:
-    """Symbols in which strategies' shares, or what they paid for them, are not the book's."""
-    shares: dict[str, int] = {}
-    paid: dict[str, int] = {}
-    for (_, symbol), position in positions.items():
-        shares[symbol] = shares.get(symbol, 0) + position.quantity
-        paid[symbol] = paid.get(symbol, 0) + position.cost - position.realised
-        if position.cost - position.realised != position.cost_fifo - position.realised_fifo:
-            yield f"book {book} {symbol}: at average cost and first in first out, another sum was paid"
+    """Symbols in which strategies' shares, or what they paid for them, are not the book's.
+
+    What was earned stays under the old symbol when its cost goes to a new one, so money is compared over all symbols of one company.
+    """
     booked = balances(tx, book, ("position", "cost", "realised", "correction"))
-    symbols = sorted({symbol for _, _, symbol in booked if symbol} | set(shares))
+    of_company = _companies(tx, book)
+    symbols = sorted({symbol for _, _, symbol in booked if symbol} | {symbol for _, symbol in positions})
+    paid: dict[str, list[int]] = {}
     for symbol in symbols:
-        held = sum(amount for (account, _, of), amount in booked.items() if of == symbol and account == "position")
-        if held != shares.get(symbol, 0):
-            yield f"book {book} holds {held:,} {symbol}, and its strategies {shares.get(symbol, 0):,}"
-        net = sum(amount for (_, asset, of), amount in booked.items() if of == symbol and asset == CURRENCY)
-        if net != paid.get(symbol, 0):
-            yield f"book {book} paid {net:,} micros for {symbol}, less what it was paid, and its strategies {paid.get(symbol, 0):,}"
+        own = [position for (_, of), position in positions.items() if of == symbol]
+        held = booked.get(("position", SHARES, symbol), 0)
+        shares = sum(position.quantity for position in own)
+        if held != shares:
+            yield f"book {book} holds {held:,} {symbol}, and its strategies {shares:,}"
+        sums = paid.setdefault(of_company.get(symbol, symbol), [0, 0, 0])
+        sums[0] += sum(amount for (_, asset, of), amount in booked.items() if of == symbol and asset == CURRENCY)
+        sums[1] += sum(position.cost - position.realised for position in own)
+        sums[2] += sum(position.cost_fifo - position.realised_fifo for position in own)
+    for symbol, (net, average, first_in) in paid.items():
+        if not net == average == first_in:
+            yield (
+                f"book {book} paid {net:,} micros for {symbol}, less what it was paid, and its strategies {average:,} at average cost and "
+                f"{first_in:,} first in first out"
+            )
+
+
+def _companies(tx: Read, book: str) -> dict[str, str]:
+    """By symbol that a change of symbol left or came to, the first in the alphabet of all that it is connected with."""
+    query = (
+        select(entries.c.entry_id, postings.c.symbol)
+        .join(postings, postings.c.entry_id == entries.c.entry_id)
+        .where(entries.c.book == book, entries.c.kind == "symbol_change", postings.c.account == "position")
+        .order_by(entries.c.entry_id)
+    )
+    found: dict[str, set[str]] = {}
+    for _, rows in groupby(tx.connection.execute(query), key=lambda row: row.entry_id):
+        together = set[str]().union(*(found.get(row.symbol, {row.symbol}) for row in rows))
+        found |= dict.fromkeys(together, together)
+    return {symbol: min(together) for symbol, together in found.items()}
 
 
 def _strategies(tx: Read, book: str, without: str) -> StrategyBook:
@@ -131,7 +153,7 @@ def _strategies(tx: Read, book: str, without: str) -> StrategyBook:
             continue
         for kind, what in events:
             if kind == "fill":
-                _fill(found, what, shared.get(what.client_order_id) or {book: 0}, filled)
+                _fill(found, what, shared, filled)
             elif kind == "cross":
                 if what.run_id == without:
                     continue
@@ -146,7 +168,7 @@ def _events(tx: Read, book: str) -> list[tuple[Any, ...]]:
     at, session = type_coerce(fills.c.recorded_at, Text).label("at"), type_coerce(fills.c.session, Text).label("day")
     columns = (fills.c.client_order_id, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.commission)
     traded = tx.connection.execute(select(at, session, fills.c.number, *columns).where(fills.c.book == book))
-    found: list[tuple[Any, ...]] = [(row.at, row.day, _RANKS["fill"], (row.number, ""), "fill", row) for row in traded]
+    found: list[tuple[Any, ...]] = [(at, day, _RANKS["fill"], (number, ""), "fill", row) for at, day, number, *row in traded]
     moved = (
         select(type_coerce(entries.c.recorded_at, Text).label("at"), type_coerce(entries.c.session, Text).label("day"))
         .add_columns(entries.c.entry_id, entries.c.kind, postings.c.account, postings.c.symbol, postings.c.amount)
@@ -167,13 +189,17 @@ def _crosses(tx: Read, book: str) -> list[Any]:
     return list(tx.connection.execute(query.order_by(crosses.c.run_id, crosses.c.symbol, crosses.c.strategy)))
 
 
-def _fill(found: StrategyBook, row: Any, shares: Mapping[str, int], filled: dict[str, int]) -> None:
-    before = filled.get(row.client_order_id, 0)
-    filled[row.client_order_id] = before + row.quantity
-    whose = list(shares)
-    parts: Sequence[int] = filled_now(before, row.quantity, list(shares.values())) if any(shares.values()) else (row.quantity,)
-    sign = 1 if row.side == "buy" else -1
-    found.fill(row.symbol, {who: sign * part for who, part in zip(whose, parts, strict=True) if part}, row.price, row.commission)
+def _fill(found: StrategyBook, row: Any, shared: Mapping[str, Mapping[str, int]], filled: dict[str, int]) -> None:
+    key, symbol, side, quantity, price, commission = row
+    sign = 1 if side == "buy" else -1
+    shares = shared.get(key)
+    if shares is None:
+        found.fill(symbol, {found.default: sign * quantity}, price, commission)
+        return
+    before = filled.get(key, 0)
+    filled[key] = before + quantity
+    parts = filled_now(before, quantity, list(shares.values()))
+    found.fill(symbol, {who: sign * part for who, part in zip(shares, parts, strict=True) if part}, price, commission)
 
 
 def _act(found: StrategyBook, kind: str, lines: Sequence[Any]) -> None:

@@ -8,7 +8,7 @@ strategy's own: a book that is flat because one strategy bought what another sol
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grodt.ledger.entries import Holding, cost_added
+from grodt.ledger.entries import cost_added
 from grodt.money import Micros, divide_half_even
 from grodt.orders.shares import apportion
 
@@ -53,7 +53,7 @@ class StrategyPosition:
 
     def trade(self, signed: int, price: int) -> None:
         """Buy, or sell when below zero. What closes comes first."""
-        added = cost_added(Holding(self.quantity, Micros(self.cost)), signed, price)
+        added = cost_added(self.quantity, self.cost, signed, price)
         self.realised += added - signed * price
         self.cost += added
         self.quantity += signed
@@ -139,15 +139,18 @@ class StrategyBook:
 
     def position(self, strategy: str, symbol: str) -> StrategyPosition:
         """The position, made where there was none."""
-        return self._held.setdefault(symbol, {}).setdefault(strategy, StrategyPosition())
+        of_symbol = self._held.setdefault(symbol, {})
+        if strategy not in of_symbol:
+            of_symbol[strategy] = StrategyPosition()
+        return of_symbol[strategy]
 
     def fill(self, symbol: str, signed: Mapping[str, int], price: int, commission: int) -> None:
         """A fill with what each strategy has of it; commission in proportion."""
-        parts = apportion(abs(commission), [abs(each) for each in signed.values()])
+        parts = _shared(commission, [abs(each) for each in signed.values()])
         for (strategy, quantity), paid in zip(signed.items(), parts, strict=True):
             position = self.position(strategy, symbol)
             position.trade(quantity, price)
-            position.commission += paid if commission > 0 else -paid
+            position.commission += paid
 
     def split(self, symbol: str, change: int, cash: int, relieved: int) -> None:
         """A split: shares of all together change by `change`, and `relieved` of their cost goes for cash in lieu. Each has its part."""

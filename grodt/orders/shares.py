@@ -24,6 +24,8 @@ def apportion(total: int, weights: Sequence[int]) -> tuple[int, ...]:
         raise ValueError(f"{total} cannot be shared out in proportion to {list(weights)}")
     if not total:
         return (0,) * len(weights)
+    if total == whole or len(weights) == 1:  # as nearly every order fills
+        return tuple(weights) if total == whole else (total,)
     parts = [(2 * weight * total + whole - 1) // (2 * whole) for weight in weights]  # nearest, a half goes down
     left = total - sum(parts)
     while left > 0:

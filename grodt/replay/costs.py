@@ -43,7 +43,7 @@ class Costs:
         rows = zip(filled.columns.tolist(), filled.quantity.tolist(), filled.price.tolist(), strict=True)
         for column, quantity, price in rows:
             held = self._held(column)
-            self._set(column, Holding(held.quantity + quantity, Micros(held.cost + cost_added(held, quantity, price))))
+            self._set(column, Holding(held.quantity + quantity, Micros(held.cost + cost_added(held.quantity, held.cost, quantity, price))))
 
     def _held(self, column: int) -> Holding:
         return Holding(int(self.shares[column]), Micros(int(self.cost[column])))

@@ -13,6 +13,7 @@ from grodt.ledger.strategy_book import StrategyPosition
 from grodt.ledger.unit import Ledger, Write
 from grodt.money import micros
 from grodt.orders.attribution import Attribution, Cross
+from grodt.orders.order import Side
 from tests.ledger.by_hand import by_hand
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, fill, order, sent
 
@@ -65,6 +66,26 @@ def test_a_split_is_shared_out_and_comes_before_the_fills_of_its_session(tx: Wri
     run = sent(tx, [late], NEXT)
     record_fill(tx, fill(late, session=ex_date), BOOK, run.run_id, NOW + 2 * MINUTE)
     assert _shares(strategy_positions(tx, BOOK)) == {("demo", "AAPL"): 10, ("trend", "AAPL"): 105, ("value", "AAPL"): 45}
+    assert [*check_strategies(tx, BOOK)[1]] == []
+
+
+def test_what_was_earned_stays_under_the_old_symbol_and_it_all_adds_up(tx: Write) -> None:
+    """A sale at another price, of one strategy alone, makes costs of strategies other than the book's; then AAPL becomes APL."""
+    _traded(tx, 100)
+    sale = order(side=Side.SELL, session=NEXT, quantity=30)
+    run = sent(tx, [sale], NEXT)
+    record_attribution(tx, run.run_id, BOOK, NEXT, Attribution({sale.client_order_id: {"value": 20, "trend": 10}}), NOW)
+    record_fill(tx, fill(sale, price="101", session=NEXT), BOOK, run.run_id, NOW + 2 * MINUTE)
+    more = order(session=NEXT + timedelta(days=1), quantity=7)
+    run = sent(tx, [more], NEXT + timedelta(days=1))
+    record_attribution(tx, run.run_id, BOOK, NEXT, Attribution({more.client_order_id: {"value": 7}}), NOW)
+    record_fill(tx, fill(more, price="99.31", session=NEXT), BOOK, run.run_id, NOW + 3 * MINUTE)
+    ex_date = NEXT + timedelta(days=3)
+    change = CorporateAction("AAPL", ex_date, "symbol_change", new_symbol="APL")
+    apply_actions(tx, BOOK, SessionMarket(ex_date, 1, NOW, NOW, {}, {"AAPL": micros(94)}, (change,)), "run", NOW + 4 * MINUTE)
+    found = strategy_positions(tx, BOOK)
+    assert {key: each.quantity for key, each in found.items() if each.quantity} == {("trend", "APL"): 60, ("value", "APL"): 17}
+    assert found["value", "AAPL"].realised == 20 * micros(7)
     assert [*check_strategies(tx, BOOK)[1]] == []
 
 
