@@ -106,6 +106,12 @@ def slots_of(rule: SlotRule, calendar: Calendar, session: date) -> tuple[Slot, .
     return (*found, Slot(session, CLOSE, "close", closes_at, closes_at, tomorrow))
 
 
+def times_within(slot: Slot, count: int) -> tuple[datetime, ...]:
+    """So many instants at equal distances from the slot to the next one, whole minutes, the first its own; fewer in a short one."""
+    span = (slot.ends_at - slot.at) // _MINUTE
+    return tuple(dict.fromkeys(slot.at + place * span // count * _MINUTE for place in range(count)))
+
+
 def slot_named(rule: SlotRule, calendar: Calendar, session: date, name: str) -> Slot:
     """The slot of that name, written as 1030, 10:30 or close.
 

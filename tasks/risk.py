@@ -1,12 +1,15 @@
 """risk: every control, with evidence."""
 
-from grodt.execution.decision import IntArray, decide_targets, propose
+from grodt.execution.decision import BookState, IntArray, decide_targets, propose
 from grodt.execution.history import read_volume
 from grodt.execution.judging import Judged, judge
 from grodt.execution.slot_decision import decide_slot
 from grodt.execution.stopping import stops_of
 from grodt.ledger.runs import done_before
+from grodt.money import micros
+from grodt.orders.slicing import Slicing
 from grodt.signals.forecasts import without
+from grodt.slots import times_within
 from grodt.targets.quantities import Targets
 from grodt.targets.rebalancing import rebalances
 from tasks.cycle import Cycle
@@ -43,9 +46,18 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         now=parts.now(),
         wanted=wanted,
         terms=terms,
+        slicing=_slicing(cycle, state),
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged
+
+
+def _slicing(cycle: Cycle, state: BookState) -> Slicing | None:
+    """How large orders of this slot are sliced; not at all where the book is to be flat by its end."""
+    if cycle.slot is None or cycle.slot.role != "trade" or (slices := cycle.parts.config.within.slices) is None:
+        return None
+    lots = dict(zip(state.symbols, state.lot.tolist(), strict=True))
+    return Slicing(micros(slices.above), times_within(cycle.slot, slices.count), lots)
 
 
 def _wanted_without(cycle: Cycle, opinion: Opinion, targets: Targets, halted: frozenset[str]) -> IntArray:

@@ -134,7 +134,8 @@ def _bars(cycle: Cycle, session: date) -> Sequence[SessionMarket]:
     ordered = {order.symbol for order in parts.broker.open_orders()}
     slots = slots_of(parts.config.within.rule(), parts.calendar, session)
     place = (parts.lake, cycle.data, parts.config.source, parts.calendar)
-    return tuple(bars_between(*place, slots, until=cycle.within.at, symbols=ordered, terms=parts.terms))
+    slices = 1 if parts.config.within.slices is None else parts.config.within.slices.count
+    return tuple(bars_between(*place, slots, until=cycle.within.at, symbols=ordered, terms=parts.terms, slices=slices))
 
 
 @stage("mark", timeout_seconds=300)

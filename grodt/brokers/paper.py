@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Self
@@ -277,6 +277,9 @@ class PaperBroker:
             "price, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
             (order.client_order_id, *content, state.value, refusal),
         ).lastrowid
+        if order.works_from is not None:
+            starts = (order.client_order_id, order.works_from.astimezone(UTC).isoformat())
+            connection.execute("INSERT INTO starts VALUES (?, ?)", starts)
         if not refusal:
             connection.execute("UPDATE account SET reserved = reserved + ?", (_signed(order) * order.reference_price,))
         return BrokerOrder(order.client_order_id, f"paper-{number}", order.symbol, order.side, order.quantity, state, 0, refusal)

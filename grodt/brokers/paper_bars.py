@@ -1,7 +1,8 @@
 """Orders for the day at the paper broker: what one bar of a session that goes on does to its book, inside one transaction of its file.
 
-An order works in the bars that are played after it was accepted. It fills at a bar's open (or close, as the terms say) and, where they cap
-participation, with a share of that bar's volume; the rest works on in the next bar, and expires when the session ends.
+An order works in the bars that are played after it was accepted, and that begin no earlier than it is to work. It fills at a bar's open (or
+close, as the terms say) and, where they cap participation, with a share of that bar's volume; the rest works on in the next bar, and
+expires when the session ends.
 """
 
 import sqlite3
@@ -31,7 +32,9 @@ def play_bar(connection: sqlite3.Connection, bar: SessionMarket, terms: FillTerm
     connection.execute(
         "INSERT INTO days VALUES (?, ?, 0) ON CONFLICT (session) DO UPDATE SET played_until = excluded.played_until", (session, end)
     )
-    execute(connection, working_orders(connection, "day", "=", session), bar, terms, _after, is_bar=True)
+    later = {name for (name,) in connection.execute("SELECT client_order_id FROM starts WHERE works_from > ?", (begin,))}
+    working = [order for order in working_orders(connection, "day", "=", session) if order.client_order_id not in later]
+    execute(connection, working, bar, terms, _after, is_bar=True)
     reserve(connection)
 
 

@@ -38,6 +38,11 @@ _DAYS = """CREATE TABLE IF NOT EXISTS days (
     played_until TEXT NOT NULL,
     ended INTEGER NOT NULL CHECK (ended IN (0, 1))
 ) STRICT, WITHOUT ROWID"""
+#: From when orders work that do not at once.
+_STARTS = """CREATE TABLE IF NOT EXISTS starts (
+    client_order_id TEXT PRIMARY KEY NOT NULL REFERENCES orders (client_order_id),
+    works_from TEXT NOT NULL
+) STRICT, WITHOUT ROWID"""
 #: Money in micros, instants as ISO text in UTC, sessions as ISO dates.
 _SCHEMA = f"""
 CREATE TABLE account (
@@ -130,6 +135,7 @@ def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) 
                     _execute(connection, _EARLIER[version])
                 connection.execute(_FILLS_BY_SESSION)
                 connection.execute(_DAYS)
+                connection.execute(_STARTS)
             connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
             connection.close()

@@ -123,13 +123,15 @@ def changes_of(
         cost: of `expected_cost`.
         evidence: `risk_checks` of the decision.
     """
-    signed = {order.symbol: order.quantity if order.side is Side.BUY else -order.quantity for order in orders}
+    signed: dict[str, int] = {}
+    for order in orders:
+        signed[order.symbol] = signed.get(order.symbol, 0) + (order.quantity if order.side is Side.BUY else -order.quantity)
     rows = []
     for symbol, now, open_, at in zip(symbols, position.tolist(), working.tolist(), price.tolist(), strict=True):
-        order = signed.get(symbol, 0)
-        after = now + open_ + order
-        if now or open_ or order:
-            rows.append(PositionChange(symbol, now, open_, order, after, at, after * at, after * at / equity))
+        ordered = signed.get(symbol, 0)
+        after = now + open_ + ordered
+        if now or open_ or ordered:
+            rows.append(PositionChange(symbol, now, open_, ordered, after, at, after * at, after * at / equity))
     rows.sort(key=lambda each: (-abs(each.order * each.price), -abs(each.value), each.symbol))
     checks = _close(evidence)
     return Changes(

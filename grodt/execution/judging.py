@@ -16,6 +16,7 @@ from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger
 from grodt.orders.attribution import Wanted
 from grodt.orders.basket import Basket, build_basket
+from grodt.orders.slicing import Slicing
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.assess import assess
 from grodt.risk.limits import Limits
@@ -48,6 +49,7 @@ def judge(
     now: datetime,
     wanted: Wanted | None = None,
     terms: OrderTerms = MARKET_AT_OPEN,
+    slicing: Slicing | None = None,
 ) -> Judged:
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
@@ -64,6 +66,7 @@ def judge(
         now: instant.
         wanted: what each strategy asks for, in a book of several.
         terms: what the book's orders are, as the proposal has their prices.
+        slicing: how large orders of a slot are sliced; None: they are not.
 
     Raises:
         HaltActive: a control stops the book; the evidence is committed, and a halt unless all it found is one that holds already or
@@ -95,7 +98,9 @@ def judge(
             f"find the cause, then `grodt rearm --book {proposal.book} --reason WHY`"
         )
     asked, approved = proposal, assessment.approved()
-    basket = build_basket(approved, book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot, terms=terms)
+    basket = build_basket(
+        approved, book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot, terms=terms, slicing=slicing
+    )
     if wanted is not None:
         whose = wanted.attributed(basket.orders, proposal.symbols, assessment.quantity, proposal.price)
         basket = replace(basket, whose=whose)

@@ -9,7 +9,7 @@ import numpy as np
 
 from grodt.execution.decision import BookState, Closes, decide_targets
 from grodt.execution.slot_market import LastPrices
-from grodt.ledger.orders import orders_decided
+from grodt.ledger.orders import LedgerOrder, orders_decided
 from grodt.ledger.runs import find_run
 from grodt.ledger.transaction import Read
 from grodt.money import MICROS_PER_UNIT
@@ -186,17 +186,21 @@ def _last_known(values: FloatArray) -> FloatArray:
 
 
 def entries_of(tx: Read, book: str, session: date, zone: ZoneInfo) -> dict[str, Entry]:
-    """The trades of a session that are on: of each symbol, the order that took it from flat, by what its fills have come to since."""
-    orders = [(run.slot, each) for each in orders_decided(tx, book, session) if (run := find_run(tx, each.run_id)) is not None]
+    """The trades of a session that are on: of each symbol, the order, or its slices, that took it from flat, by what was filled."""
+    decided: dict[tuple[str, str], list[LedgerOrder]] = {}
+    for each in orders_decided(tx, book, session):
+        run = find_run(tx, each.run_id)
+        if run is not None:
+            decided.setdefault((run.slot, each.order.symbol), []).append(each)
     position: dict[str, int] = {}
     entries: dict[str, Entry] = {}
-    for name, each in sorted(orders, key=lambda pair: pair[0]):
-        order, sign = each.order, 1 if each.order.side is Side.BUY else -1
-        before = position.get(order.symbol, 0)
+    for (name, symbol), parts in sorted(decided.items()):
+        first, sign = parts[0].order, 1 if parts[0].order.side is Side.BUY else -1
+        before = position.get(symbol, 0)
         if before == 0:
             at = datetime.combine(session, time.fromisoformat(name), zone).astimezone(UTC)
-            entries[order.symbol] = Entry(at, sign * order.quantity, order.reference_price)
-        position[order.symbol] = before + sign * each.booked_quantity
-        if position[order.symbol] == 0:
-            entries.pop(order.symbol, None)
+            entries[symbol] = Entry(at, sign * sum(each.order.quantity for each in parts), first.reference_price)
+        position[symbol] = before + sign * sum(each.booked_quantity for each in parts)
+        if position[symbol] == 0:
+            entries.pop(symbol, None)
     return entries

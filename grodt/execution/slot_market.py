@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,7 @@ from grodt.lake import Lake, Snapshot
 from grodt.ledger.valuation import Close
 from grodt.money import Micros, micros_from_float
 from grodt.sessions import Calendar
-from grodt.slots import Slot
+from grodt.slots import Slot, times_within
 
 _BARS = ["symbol", "start", "open", "close", "volume"]
 _NOTHING = Snapshot(0, "", ())
@@ -33,6 +34,7 @@ def bars_between(
     until: datetime,
     symbols: Collection[str],
     terms: FillTerms,
+    slices: int = 1,
 ) -> Iterator[SessionMarket]:
     """The bars from each slot of a session to the next, of those that have ended, as markets in which orders for the day fill.
 
@@ -47,6 +49,7 @@ def bars_between(
         until: bars that have ended by then.
         symbols: with an open order.
         terms: what the orders fill by.
+        slices: bars from a slot to the next: one for each time at which slices of orders begin to work.
     """
     ended = [slot for slot in slots if slot.at < slot.ends_at <= until]
     if not ended:
@@ -57,16 +60,16 @@ def bars_between(
     figures = _NO_FIGURES
     if terms.needs_figures and asked:
         figures = read_figures(lake, snapshot, source, calendar, calendar.previous(session), session, asked)
-    for slot in ended:
-        own = traded.filter((pl.col("start") >= slot.at) & (pl.col("start") < slot.ends_at))
+    for begin, end in (pair for slot in ended for pair in pairwise((*times_within(slot, slices), slot.ends_at))):
+        own = traded.filter((pl.col("start") >= begin) & (pl.col("start") < end))
         summed = own.group_by("symbol", maintain_order=True).agg(pl.col("open").first(), pl.col("close").last(), pl.col("volume").sum())
         names = summed["symbol"].to_list()
         opened, closed = (dict(zip(names, micros_of_prices(summed[name].to_numpy()), strict=True)) for name in ("open", "close"))
         yield SessionMarket(
             session=session,
             nights=0,
-            opens_at=slot.at,
-            closes_at=slot.ends_at,
+            opens_at=begin,
+            closes_at=end,
             open=opened,
             previous_close={},
             actions=(),

@@ -76,6 +76,7 @@ def ask_for_basket(
                 "time_in_force": order.time_in_force,
             }
             | ({} if order.price is None else {"price": order.price})
+            | ({} if order.works_from is None else {"works_from": order.works_from.isoformat()})
             for order in asked.orders
         ],
         "value": basket.value,

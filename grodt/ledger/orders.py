@@ -146,6 +146,7 @@ def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime) -> Non
                 "order_type": order.order_type,
                 "time_in_force": order.time_in_force,
                 "price": order.price,
+                "works_from": order.works_from,
                 "recorded_at": now,
             }
             for sequence, order in enumerate(basket.orders)
@@ -334,4 +335,5 @@ def _order(row: Row[Any]) -> Order:
         order_type=row.order_type,
         time_in_force=row.time_in_force,
         price=row.price,
+        works_from=row.works_from,
     )

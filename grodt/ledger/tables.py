@@ -245,6 +245,7 @@ orders = Table(
     Column("time_in_force", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("price", Int64),
+    Column("works_from", Instant),
     UniqueConstraint("run_id", "sequence"),
     one_of("side", "buy", "sell"),
     CheckConstraint("quantity > 0", name="quantity_positive"),

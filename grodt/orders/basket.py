@@ -13,6 +13,7 @@ from grodt.errors import DataError
 from grodt.money import Micros
 from grodt.orders.attribution import Attribution
 from grodt.orders.order import Order, Side
+from grodt.orders.slicing import Slicing, sliced
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.approved import Approved
 
@@ -24,7 +25,7 @@ def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Seq
     """SHA-256 (hex) of the canonical JSON of a basket: its cycle, then every field of every order in sending order, then its basis.
 
     Canonical: keys sorted, no blanks, ASCII. No clock, attempt or host enters it, so the same decision has the same hash for ever. A
-    basket that nobody is asked about has no basis, and no such key; an order without a price has none.
+    basket that nobody is asked about has no basis, and no such key; an order without a price, or that works at once, has none either.
     """
     content = {
         "book": book,
@@ -44,6 +45,7 @@ def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Seq
                 "time_in_force": order.time_in_force,
             }
             | ({} if order.price is None else {"price": order.price})
+            | ({} if order.works_from is None else {"works_from": order.works_from.isoformat()})
             for order in orders
         ],
     } | ({"basis": basis} if basis else {})
@@ -107,6 +109,7 @@ def build_basket(
     run_id: str,
     slot: str = "",
     terms: OrderTerms = MARKET_AT_OPEN,
+    slicing: Slicing | None = None,
 ) -> Basket:
     """The basket of what risk approved.
 
@@ -118,11 +121,14 @@ def build_basket(
         run_id: of the cycle.
         slot: of the cycle; "" at the end of a day.
         terms: what the book's orders are at the end of a day.
+        slicing: how large orders of a slot are sliced; None: they are not. Slices stand where their parent would, one after the other.
 
     Raises:
         ValueError: a symbol is there twice, or two symbols come to one client order id.
     """
     orders = sorted((Order.of(one, book, kind, session, slot, terms) for one in approved), key=_sending_order)
+    if slicing is not None:
+        orders = [child for order in orders for child in sliced(order, kind, slot, slicing)]
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")

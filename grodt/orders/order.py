@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from grodt.money import Micros
@@ -66,6 +66,7 @@ class Order:
         reference_price: price the decision was made at, in micros.
         order_type, time_in_force: see `grodt.orders.terms`; of opg and market, a paper account fills by its own terms.
         price: in micros; the limit of a limit order, the stop of a stop order, None for a market order.
+        works_from: the instant, UTC, from which it works, of a slice of a larger order; None: at once.
     """
 
     client_order_id: str
@@ -78,6 +79,7 @@ class Order:
     order_type: str = "market"
     time_in_force: str = "opg"
     price: Micros | None = None
+    works_from: datetime | None = None
 
     @classmethod
     def of(cls, approved: Approved, book: str, kind: str, session: date, slot: str = "", terms: OrderTerms = MARKET_AT_OPEN) -> "Order":
@@ -123,6 +125,7 @@ class Order:
         order_type: str,
         time_in_force: str,
         price: int | None = None,
+        works_from: datetime | None = None,
     ) -> "Order":
         """An order as the ledger recorded it: for reading back what `of` once made, and for nothing else.
 
@@ -142,4 +145,5 @@ class Order:
             order_type=order_type,
             time_in_force=time_in_force,
             price=None if price is None else Micros(price),
+            works_from=works_from,
         )

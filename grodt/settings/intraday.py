@@ -7,8 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidato
 
 from grodt.bars.aggregation import BarWidth
 from grodt.errors import ConfigError
+from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.sessions import Calendar
-from grodt.settings.fields import Whole, as_written, of_this_place
+from grodt.settings.fields import Exact, Whole, as_written, of_this_place
 from grodt.slots import SlotRule, require_in_hours
 from grodt.targets.construction import Construction
 from grodt.targets.stops import StopRule
@@ -45,6 +46,15 @@ Width = Annotated[str, BeforeValidator(_width)]
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
 
 
+class SlicesConfig(BaseModel):
+    """Orders worth more than `above` (USD) are sliced into `count` equal ones, at equal times up to the next slot."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    above: Exact = Field(gt=0)
+    count: Whole = Field(ge=2, le=60)
+
+
 class IntradayConfig(BaseModel):
     """When a book decides within a session: `{every: 30m, bars: 5m, first: 10:00, last: 15:30, flat_by: 15:50}`.
 
@@ -57,6 +67,7 @@ class IntradayConfig(BaseModel):
         flat_by: time of a slot that only gives up what is held; None: positions are kept over night.
         latest_start_minutes: minutes after its instant in which a slot may still begin; one that was missed is skipped.
         history_sessions: sessions before this one whose bars signals see too.
+        slices: of large orders; None: each is one.
         stops: sizes trades by the distance of a stop and gives them up there; None: by the book's construction alone.
     """
 
@@ -69,6 +80,7 @@ class IntradayConfig(BaseModel):
     flat_by: TimeOfDay | None = None
     latest_start_minutes: Whole | None = None
     history_sessions: Whole = Field(default=5, ge=1, le=60)
+    slices: SlicesConfig | None = None
     stops: Annotated[StopRule, WrapValidator(as_written(StopRule))] | None = None
 
     @model_validator(mode="before")
@@ -83,6 +95,10 @@ class IntradayConfig(BaseModel):
         of_this_place(self.rule)
         if _minutes(self.every) % _minutes(self.bars):
             raise ValueError(f"every {self.every} is no multiple of bars {self.bars}; a slot must be the end of a bar")
+        if self.slices is not None and self.slices.count > _minutes(self.every):
+            raise ValueError(
+                f"slices.count is {self.slices.count}, more than the minutes of {self.every}; a slice begins on a whole minute"
+            )
         if self.stops is not None and self.flat_by is None:
             raise ValueError("stops are watched within one session, from its first slot to flat_by; give flat_by too")
         return self
@@ -97,13 +113,16 @@ class IntradayConfig(BaseModel):
         latest = min(_LATEST_START, every) if self.latest_start_minutes is None else self.latest_start_minutes
         return SlotRule(every, self.first, self.last, self.flat_by, latest)
 
-    def require_suits(self, calendar: Calendar, broker: str, construction: Construction, carry_sessions: int, history: int) -> None:
+    def require_suits(
+        self, calendar: Calendar, broker: str, construction: Construction, order: OrderTerms, carry_sessions: int, history: int
+    ) -> None:
         """Refuse a book that cannot be decided within a session.
 
         Args:
             calendar: of its exchange.
             broker: kind of its broker.
             construction: of its portfolio.
+            order: what its orders are.
             carry_sessions: of its broker's terms.
             history: bars that its signals need.
 
@@ -117,6 +136,8 @@ class IntradayConfig(BaseModel):
             raise ConfigError(
                 f"broker.carry_sessions is {carry_sessions}; what is left of an order for the day expires at its close: use 0"
             )
+        if order != MARKET_AT_OPEN:
+            raise ConfigError("order: those of an intraday book are market orders for the day; leave the `order` section out")
         if construction.rebalance != "session":
             raise ConfigError(f"construction.rebalance is {construction.rebalance}; an intraday book trades to its targets in each slot")
         _, latest = calendar.bounds()

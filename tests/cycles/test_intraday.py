@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -167,14 +168,28 @@ def test_a_loss_within_the_session_latches_and_the_book_only_reduces(tmp_path: P
     assert {side for _, side, _, _ in home.orders("%-1550")} <= {"sell"}
 
 
-def test_participation_carries_what_is_left_to_the_next_slot_as_a_new_order(tmp_path: Path) -> None:
-    home = within_home(tmp_path, broker="slippage_bps: 5, commission_bps: 1, participation: 0.02", within=f", stops: {STOPS}")
+def test_a_large_order_is_sliced_and_what_participation_leaves_goes_out_anew(tmp_path: Path) -> None:
+    broker = "slippage_bps: 5, commission_bps: 1, participation: 0.02"
+    home = within_home(tmp_path, broker=broker, within=f", stops: {STOPS}, slices: {{above: 20000, count: 3}}")
     home.slots(WED, *SLOTS[:3])
-    first = home.sql("SELECT symbol, quantity, filled_quantity, state, reason FROM orders JOIN order_status USING (client_order_id) "
-                     "WHERE run_id LIKE '%-1200' ORDER BY 1")  # fmt: skip
-    cut = [row for row in first if row[2] < row[1]]
+    sent = home.sql(
+        "SELECT client_order_id, symbol, quantity, works_from, filled_quantity, state, reason FROM orders "
+        "JOIN order_status USING (client_order_id) WHERE run_id LIKE '%-1200' ORDER BY 1"
+    )
+    by_symbol: dict[str, list[Any]] = {}
+    for row in sent:
+        by_symbol.setdefault(row[1], []).append(row)
+    for legs in by_symbol.values():
+        assert [name[-2:] for name, *_ in legs] == ["-1", "-2", "-3"]
+        assert [None if at is None else at[11:16] for _, _, _, at, *_ in legs] == [None, "17:30", "18:00"]
+        assert max(leg[2] for leg in legs) - min(leg[2] for leg in legs) <= 1
+    filled = home.sql(
+        "SELECT substr(client_order_id, -1), min(filled_at) FROM fills WHERE client_order_id LIKE '%202611251200%' GROUP BY 1"
+    )
+    assert [(leg, at[11:16]) for leg, at in filled] == [("1", "17:00"), ("2", "17:30"), ("3", "18:00")]
+    cut = [row for row in sent if row[4] < row[2]]
     assert cut
-    assert {(row[3], row[4]) for row in cut} == {("cancelled", "cancelled on request")}
+    assert {(row[5], row[6]) for row in cut} == {("cancelled", "cancelled on request")}
     assert home.sql("SELECT count(*) FROM breaks") == [(0,)]
 
 
