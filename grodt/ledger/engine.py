@@ -32,6 +32,7 @@ class Database:
         reader: an engine that cannot write; each of its transactions sees one instant and waits for no writer.
         is_new: whether there is nothing yet, which reading would not make.
         state: a value that is another one once anything has been committed.
+        release: closes what `state` asks over, if that is no engine's.
         meaning: ours for an error of the driver.
     """
 
@@ -40,6 +41,7 @@ class Database:
     reader: Engine
     is_new: Callable[[], bool]
     state: Callable[[], str]
+    release: Callable[[], None]
     meaning: Callable[[DBAPIError], GrodtError]
 
     @contextmanager
@@ -63,7 +65,8 @@ class Database:
             yield connection
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, the writer's last: SQLite then takes what was committed into the file itself."""
+        self.release()
         self.reader.dispose()
         self.writer.dispose()
 

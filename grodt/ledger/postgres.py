@@ -59,6 +59,7 @@ def open_postgres(url: str, busy_seconds: float) -> Database:
         reader=reader,
         is_new=lambda: False,
         state=partial(_state, reader, meaning),
+        release=lambda: None,
         meaning=meaning,
     )
 

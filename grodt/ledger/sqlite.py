@@ -38,12 +38,14 @@ def open_sqlite(url: str, busy_seconds: float) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerUnusable(f"folder of ledger {path} cannot be made: {error.strerror}; check its path and permissions") from error
+    watch = _Watch(path, busy_seconds)
     return Database(
         name=str(path),
         writer=_writing_engine(path, busy_seconds),
         reader=_reading_engine(path, busy_seconds),
         is_new=lambda: not path.exists(),
-        state=_Watch(path),
+        state=watch.state,
+        release=watch.close,
         meaning=partial(_meaning, name=str(path), busy_seconds=busy_seconds),
     )
 
@@ -51,27 +53,29 @@ def open_sqlite(url: str, busy_seconds: float) -> Database:
 class _Watch:
     """Asks an SQLite file whether anything was committed, in microseconds: over one connection, whose count says it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float) -> None:
         """The file is opened when it is asked for the first time."""
-        self._path = path
+        self._path, self._busy_seconds = path, busy_seconds
         self._lock = Lock()
         self._connection: sqlite3.Connection | None = None
 
-    def __call__(self) -> str:
+    def state(self) -> str:
         """A count that grows with each commit of another connection."""
         try:
             with self._lock:
                 if self._connection is None:
-                    self._connection = _reading_connection(self._path, 0.0)
+                    self._connection = _reading_connection(self._path, self._busy_seconds)
                 (count,) = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
             raise LedgerUnusable(f"ledger {self._path}: {error}; check the disk, then run this again") from error
         return str(count)
 
-    def __del__(self) -> None:
-        """Close it with the ledger."""
-        if self._connection is not None:
-            self._connection.close()
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 def _writing_engine(path: Path, busy_seconds: float) -> Engine:

@@ -219,3 +219,12 @@ def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(t
     with pytest.raises(LedgerRefused, match="account_known"):
         unknown_account()
     opened.close()
+
+
+def test_closing_it_leaves_everything_in_the_file_also_after_it_was_watched(tmp_path: Path) -> None:
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.state()
+    with ledger.write() as tx:
+        post(tx, deposit_entry(BOOK, micros(1), "USD", SESSION), "run", NOW)
+    ledger.close()
+    assert [each.name for each in tmp_path.iterdir()] == ["ledger.db"]
