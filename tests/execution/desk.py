@@ -184,6 +184,7 @@ class Desk:
         cash: Micros = CASH,
         terms: FillTerms = TERMS,
         group: int = 1,
+        ledger_url: str | None = None,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
@@ -191,9 +192,9 @@ class Desk:
         self._ticks = 0
         self.pauses: list[float] = []
         path = folder / "ledger.db"
-        if template is not None and not path.exists():
+        if template is not None and not path.exists() and ledger_url is None:
             shutil.copy(template, path)
-        self.real_ledger = Ledger.open(f"sqlite:///{path}")
+        self.real_ledger = Ledger.open(ledger_url or f"sqlite:///{path}")
         self.ledger: Ledger = FusedLedger(self.real_ledger, self.fuse)  # type: ignore[assignment]
         self.terms = terms
         self.windows = WINDOWS
