@@ -1,12 +1,16 @@
 """How often a wrong password may be given. Counted in this process: whoever guesses writes nothing, and nothing waits for them."""
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 WINDOW = timedelta(minutes=5)
 #: Failures in the window, of one name from one address, and of all names from one.
 MOST_OF_NAME, MOST_OF_ADDRESS = 5, 30
+#: Passwords that are checked at once: it takes a tenth of a second of a thread, and other people need the others.
+MOST_AT_ONCE = 2
 #: Counters that are kept; the one that was quiet longest goes first.
 _MOST_KEPT = 20_000
 
@@ -20,6 +24,7 @@ class Attempts:
         """None yet."""
         self._failed: OrderedDict[_Who, deque[datetime]] = OrderedDict()
         self._lock = Lock()
+        self._places = BoundedSemaphore(MOST_AT_ONCE)
 
     def wait(self, address: str, name: str, now: datetime) -> timedelta | None:
         """How long somebody must wait before they may try again; None: not at all."""
@@ -30,6 +35,16 @@ class Attempts:
                 if len(found := self._recent(key, now)) >= most and found[-most] + WINDOW > now
             ]
         return max(over, default=None)
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """A place to check a password in; False where all are taken, without waiting for one."""
+        free = self._places.acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self._places.release()
 
     def failed(self, address: str, name: str, now: datetime) -> None:
         """Count a failure."""

@@ -13,6 +13,8 @@ from grodt.ledger.unit import Read, Write
 from grodt.ledger.users import Role, User, deny_token, find_user, holder_of
 from grodt.telemetry.logs import get_logger
 
+#: When a place to check a password in is likely to be free.
+_SOON = timedelta(seconds=1)
 _log = get_logger("grodt.desk")
 
 
@@ -21,12 +23,12 @@ class Forbidden(Exception):
 
 
 class TooMany(Exception):
-    """Too many wrong passwords; `wait` says for how long no other is tried."""
+    """Too many passwords, wrong ones or at once; `wait` says for how long no other is tried."""
 
     def __init__(self, wait: timedelta) -> None:
         """How long."""
         self.seconds = max(ceil(wait.total_seconds()), 1)
-        super().__init__(f"too many wrong passwords: try again in {self.seconds} s")
+        super().__init__(f"too many passwords: try again in {self.seconds} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def log_in(desk: Parts, name: str, password: str, address: str, audience: Audien
         audience: what the token is for.
 
     Raises:
-        TooMany: wrong ones were given too often.
+        TooMany: wrong ones were given too often, or too many are given at once.
         TokenRefused: name or password is wrong; which one is not said.
     """
     name, now = name.strip().lower(), desk.now()
@@ -62,7 +64,11 @@ def log_in(desk: Parts, name: str, password: str, address: str, audience: Audien
         raise TooMany(wait)
     with desk.ledger.read() as tx:
         user = find_user(tx, name)
-    if not desk.passwords.fits(user.password_hash if user is not None else None, password) or user is None:
+    with desk.attempts.place() as free:
+        if not free:
+            raise TooMany(_SOON)
+        fits = desk.passwords.fits(user.password_hash if user is not None else None, password)
+    if user is None or not fits:
         desk.attempts.failed(address, name, now)
         _log.warning("login refused", user=name, address=address)
         raise TokenRefused("name or password is wrong")

@@ -1,5 +1,6 @@
 """The API: who may do what, two people, hashes that are whole and current, and how it says what went wrong."""
 
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from grodt.desk.api import api
-from grodt.desk.attempts import MOST_OF_ADDRESS, MOST_OF_NAME, WINDOW
+from grodt.desk.attempts import MOST_AT_ONCE, MOST_OF_ADDRESS, MOST_OF_NAME, WINDOW
 from grodt.desk.callers import acting, caller_of
 from grodt.desk.tokens import TokenRefused
 from grodt.errors import ConfigError
@@ -243,6 +244,14 @@ class TestLogin:
         assert world.client().post("/api/token", json=wrong | {"password": "correct horse battery"}, **elsewhere).status_code == 200
         world.later(WINDOW)
         assert world.token("ann")
+
+    def test_so_many_at_once_are_checked_and_no_more_so_that_others_are_served(self, world: World) -> None:
+        right = {"name": "ann", "password": "correct horse battery"}
+        with ExitStack() as taken:
+            assert [taken.enter_context(world.parts.attempts.place()) for _ in range(MOST_AT_ONCE)] == [True] * MOST_AT_ONCE
+            answer = world.client().post("/api/token", json=right)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert world.client().post("/api/token", json=right).status_code == 200
 
     def test_whoever_tries_many_names_from_one_address_must_wait(self, world: World) -> None:
         for number in range(MOST_OF_ADDRESS):
