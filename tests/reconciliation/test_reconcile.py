@@ -11,11 +11,13 @@ from grodt.errors import BrokerUnavailable, DataError, HaltActive, Reconciliatio
 from grodt.ledger.breaks import Break, open_breaks
 from grodt.ledger.halts import active
 from grodt.ledger.order_life import transition
+from grodt.ledger.orders import approve_basket, find_order, record_basket
 from grodt.ledger.runs import Run
+from grodt.ledger.verify import verify_ledger
 from grodt.orders.states import OrderState
 from grodt.reconciliation import Reconciled
-from tests.brokers.world import BOOK, MON, TUE, WED, market, order
-from tests.execution.desk import CASH, Desk, Killed
+from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
+from tests.execution.desk import CASH, Desk, Killed, make_basket
 
 
 @pytest.fixture
@@ -139,3 +141,28 @@ def test_a_kill_between_finding_and_recording_leaves_no_half_record(tmp_path: Pa
 
 def test_a_new_account_holds_its_opening_cash(desk: Desk) -> None:
     assert desk.reconcile(desk.open(MON)) == Reconciled(positions=0, open_orders=0, cash=CASH)
+
+
+def test_a_limit_that_is_good_till_cancelled_is_open_on_both_sides_until_it_fills(desk: Desk) -> None:
+    monday = desk.open(MON)
+    desk.settle(monday, market(MON, {}))
+    limit = replace(order("AAPL", 10), order_type="limit", time_in_force="gtc", price=usd("90"))
+    with desk.ledger.write() as tx:
+        basket = make_basket(monday, [limit])
+        record_basket(tx, basket, monday.run_id, desk.now())
+        approve_basket(tx, basket.hash, "automatic", desk.now())
+    assert desk.send(monday).accepted == 1
+    tuesday = desk.open(TUE)
+    desk.settle(tuesday, market(TUE, {"AAPL": "100"}))
+    assert desk.reconcile(tuesday) == Reconciled(positions=0, open_orders=1, cash=CASH)
+    wednesday = desk.open(WED)
+    assert desk.settle(wednesday, market(WED, {"AAPL": "89"})).fills == 1
+    found = desk.reconcile(wednesday)
+    assert (found.positions, found.open_orders) == (1, 0)
+    with desk.real_ledger.read() as tx:
+        kept = find_order(tx, limit.client_order_id)
+        assert kept is not None
+        assert (kept.order, kept.state) == (limit, OrderState.FILLED)
+        assert kept.average_fill_price is not None
+        assert kept.average_fill_price <= usd("90")
+        assert {check.invariant for check in verify_ledger(tx) if check.findings} == {5}  # no control was asked here
