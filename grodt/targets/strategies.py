@@ -108,6 +108,7 @@ def _shared_out(lots: IntArray, wanted: FloatArray) -> IntArray:
     aim = wanted + (lots - wanted.sum(axis=0)) * part
     aim[np.abs(aim - np.rint(aim)) < 1e-6] = np.rint(aim)[np.abs(aim - np.rint(aim)) < 1e-6]
     whole = np.floor(aim).astype(np.int64)
+    whole += (lots - whole.sum(axis=0)) // len(wanted)  # nothing, but where floats are too coarse for whole shares
     left = lots - whole.sum(axis=0)
     order = np.argsort(np.where(size > 0, whole - aim, np.inf), axis=0, kind="stable")
     rank = np.empty_like(order)

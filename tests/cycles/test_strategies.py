@@ -1,11 +1,15 @@
 """A book of several strategies through whole cycles: one order per symbol, and whose it is."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grodt.ledger.acts import act
+from grodt.ledger.requests import requests_of
 from grodt.ledger.strategies import check_strategies, strategy_positions
 from grodt.ledger.unit import Ledger
 from tests.cycles.driver import Home
@@ -105,6 +109,23 @@ def test_interrupted_where_orders_are_made_sent_and_reported_it_ends_the_same(tw
         query = f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3"
         assert home.sql(query) == two.sql(query)
     assert home.facts() == two.facts()
+
+
+def test_what_people_approve_is_shared_out_as_it_was_decided(two: Home, tmp_path: Path) -> None:
+    home = home_of(tmp_path)
+    assert home.books is not None
+    home.books.write_text(home.books.read_text().replace("approval: automatic", "approval: one"))
+    evening = replace(home, now="2015-11-24T22:00:00Z")
+    evening.run(TUE)
+    assert home.sql("SELECT count(*) FROM order_shares") == [(0,)]
+    ledger = _ledger(home)
+    with ledger.write() as tx:
+        (asked,) = requests_of(tx, "small", kind="basket")
+        act(tx, asked.request_id, "approve", by="ann", reason="seen", now=datetime(2015, 11, 24, 23, tzinfo=UTC))
+    ledger.close()
+    evening.run(TUE)
+    query = "SELECT * FROM order_shares WHERE client_order_id LIKE 'small-eod-20151124-%' ORDER BY 1, 2"
+    assert home.sql(query) == two.sql(query) != []
 
 
 def _orders(home: Home) -> list[tuple[Any, ...]]:
