@@ -379,6 +379,19 @@ postings = Table(
 #: Covers every balance: SQLite sums from the index alone.
 Index("ix_postings_balance", postings.c.book, postings.c.account, postings.c.asset, postings.c.symbol, postings.c.amount)
 
+#: What the postings of an account come to, carried on with each entry so that nobody adds up ten years; `grodt verify` does.
+carried = Table(
+    "carried",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("amount", Int64, nullable=False),
+    PrimaryKeyConstraint("book", "account", "asset", "symbol"),
+    **KEYED,
+)
+
 dividends = Table(
     "dividends",
     metadata,

@@ -34,6 +34,7 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None) ->
     return (
         _check(1, "postings of an entry sum to zero", _RESTORE, _balanced, tx, book),
         _check(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived, tx, book),
+        _check(2, "balances carried on are the sums of their postings", _RESTORE, _carried, tx, book),
         _check(2, "what strategies hold adds up to what the book holds", _RESTORE, check_strategies, tx, book),
         _check(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids, tx, book),
         _check(4, "orders and their fills go forward only", _RESTORE, check_life, tx, book),
@@ -104,6 +105,21 @@ def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
     """
     for row in _rows(tx, orphan, book):
         yield f"postings of entry {row.entry_id} stand without it"
+
+
+def _carried(tx: Read, book: str | None) -> Found:
+    query = """
+        SELECT book, account, asset, symbol, sum(posted) AS posted, sum(carried) AS carried FROM (
+          SELECT book, account, asset, symbol, sum(amount) AS posted, 0 AS carried FROM postings
+          WHERE :book IS NULL OR book = :book GROUP BY 1, 2, 3, 4
+          UNION ALL SELECT book, account, asset, symbol, 0, amount FROM carried WHERE :book IS NULL OR book = :book
+        ) AS sums GROUP BY 1, 2, 3, 4 HAVING sum(posted) <> sum(carried) ORDER BY 1, 2, 3, 4
+    """
+    return f"{_count(tx, 'carried', book):,} balances", (
+        f"account {' '.join(filter(None, (row.account, row.asset, row.symbol)))} of book {row.book} is carried as {row.carried:,}, "
+        f"and its postings come to {row.posted:,}"
+        for row in _rows(tx, query, book)
+    )
 
 
 def _known(tx: Read, book: str | None) -> Found:
