@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from grodt.errors import ConfigError
+from grodt.settings.books import load_books
 from tests.settings.books_files import REMOVED, edited, load, mistake
 
 WITHIN = {"every": "30m", "bars": "5m", "first": "10:00", "last": "15:30", "flat_by": "15:50"}
+STOPS = {"risk_per_trade": 0.001, "atr_multiple": 2, "weight_cap": 0.1, "gross_cap": 0.9}
 SIGNALS = [{"signal": "vwap_ema_trend", "weight": 1}]
 
 
@@ -18,7 +20,7 @@ def intraday(changes: dict[str, Any] | None = None, **within: Any) -> str:
 
 
 def test_a_book_may_decide_within_its_sessions(tmp_path: Path) -> None:
-    book = load(tmp_path, intraday(stops={"risk_per_trade": 0.001, "atr_multiple": 2, "weight_cap": 0.1, "gross_cap": 0.9})).book("demo")
+    book = load(tmp_path, intraday(stops=STOPS)).book("demo")
     rule = book.within.rule()
     assert (rule.every, str(rule.first), rule.latest_start) == (30, "10:00:00", 5)
     assert (book.within.bars, book.within.history_sessions) == ("5m", 5)
@@ -72,3 +74,27 @@ def test_the_section_is_part_of_what_decides_but_for_how_late_a_slot_may_begin(t
         load(tmp_path, intraday(**each)).config_hash("demo") for each in ({}, {"latest_start_minutes": 9}, {"last": "15:00"})
     )
     assert first == later != other
+
+
+def test_the_example_is_a_book_that_can_be_run() -> None:
+    book = load_books(Path(__file__).resolve().parents[2] / "deployments/examples/intraday.yaml").book("within")
+    assert book.within.rule().every == 60
+    assert book.within.slices is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "within", "said"),
+    [
+        ({}, {"slices": {"above": 1000, "count": 40}}, "slices.count is 40, more than the minutes of 30m"),
+        ({}, {"flat_by": REMOVED, "stops": STOPS}, "stops are watched within one session, from its first slot to flat_by"),
+        (
+            {"books.demo.order": {"type": "limit", "offset_bps": 20, "tif": "day"}},
+            {},
+            "those of an intraday book are market orders for the day",
+        ),
+    ],
+)
+def test_stops_slices_and_orders_that_make_no_sense_are_refused(
+    tmp_path: Path, changes: dict[str, Any], within: dict[str, Any], said: str
+) -> None:
+    assert said in mistake(tmp_path, intraday(changes, **within))
