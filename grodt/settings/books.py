@@ -366,7 +366,7 @@ class BookConfig(_Strict):
         terms = self.broker
         if not self.order.is_default:
             raise ValueError("orders of an intraday book are market orders; take the `order` section out")
-        of_this_place(lambda: within.require_suits(self.exchange, terms.kind, self.construction, self.order, terms.carry_sessions, needed))
+        of_this_place(lambda: within.require_suits(self.exchange, terms.kind, self.construction, terms.carry_sessions, needed))
         return self
 
     @model_validator(mode="after")

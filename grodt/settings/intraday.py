@@ -7,7 +7,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidato
 
 from grodt.bars.aggregation import BarWidth
 from grodt.errors import ConfigError
-from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.sessions import Calendar
 from grodt.settings.fields import Exact, Whole, as_written, of_this_place
 from grodt.slots import SlotRule, require_in_hours
@@ -113,16 +112,13 @@ class IntradayConfig(BaseModel):
         latest = min(_LATEST_START, every) if self.latest_start_minutes is None else self.latest_start_minutes
         return SlotRule(every, self.first, self.last, self.flat_by, latest)
 
-    def require_suits(
-        self, calendar: Calendar, broker: str, construction: Construction, order: OrderTerms, carry_sessions: int, history: int
-    ) -> None:
+    def require_suits(self, calendar: Calendar, broker: str, construction: Construction, carry_sessions: int, history: int) -> None:
         """Refuse a book that cannot be decided within a session.
 
         Args:
             calendar: of its exchange.
             broker: kind of its broker.
             construction: of its portfolio.
-            order: what its orders are.
             carry_sessions: of its broker's terms.
             history: bars that its signals need.
 
@@ -136,8 +132,6 @@ class IntradayConfig(BaseModel):
             raise ConfigError(
                 f"broker.carry_sessions is {carry_sessions}; what is left of an order for the day expires at its close: use 0"
             )
-        if order != MARKET_AT_OPEN:
-            raise ConfigError("order: those of an intraday book are market orders for the day; leave the `order` section out")
         if construction.rebalance != "session":
             raise ConfigError(f"construction.rebalance is {construction.rebalance}; an intraday book trades to its targets in each slot")
         _, latest = calendar.bounds()

@@ -90,7 +90,7 @@ def test_the_example_is_a_book_that_can_be_run() -> None:
         (
             {"books.demo.order": {"type": "limit", "offset_bps": 20, "tif": "day"}},
             {},
-            "those of an intraday book are market orders for the day",
+            "orders of an intraday book are market orders",
         ),
     ],
 )
