@@ -157,10 +157,12 @@ def cycle(book: str, session: date, slot: Slot | None = None) -> Iterator[Cycle]
         _end(this, "failed", f"{type(error).__name__}: {error}" if not isinstance(error, GrodtError) else str(error))
         raise
     finally:
-        if this.lease is not None:
-            with this.parts.ledger.write() as tx:
-                release(tx, this.lease)
-        this.parts.close()
+        try:
+            if this.lease is not None:
+                with this.parts.ledger.write() as tx:
+                    release(tx, this.lease)
+        finally:
+            this.parts.close()
 
 
 def _cancel_halted(this: Cycle) -> None:

@@ -148,7 +148,8 @@ class _Settling:
         if since is not None and short and min(short) < since:
             fills = self._unbooked(min(short))
         # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
-        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=lambda fill: fill.session))
+        # The order they are booked in decides average costs, so it is one that does not depend on the order they are told in.
+        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=_traded))
         if (market is None or begun) and not due and not _has_news(ours, theirs):
             return
         part = LATE if market is None else str(market.session)
@@ -261,6 +262,11 @@ class _Settling:
                 over.append(Move(order.client_order_id, order.state, reason=order.reason))
         transitions(tx, over, run_id=self.run.run_id, now=now)
         self.result.ended += len(over)
+
+
+def _traded(fill: Fill) -> tuple[date, datetime, str]:
+    """When it traded; fills of one instant in the order of their ids."""
+    return fill.session, fill.filled_at, fill.execution_id
 
 
 def _stopped(book: str, halted: Halt) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from grodt.lake.files import Disk, LakeWriteFailed, Stamp, digest
 from grodt.lake.manifest import LakeFile
-from grodt.lake.paths import STAGING, history_path
+from grodt.lake.paths import STAGING, history_path, unfinished_name
 from grodt.lake.storage import Accept, Checked, Found, Place, Storage
 
 #: Bytes from which hashing outweighs handing a file to a thread. What a session adds is far smaller, and years of it are thousands.
@@ -49,7 +49,7 @@ class LocalFolder(Storage):
     def publish(self, path: str, content: memoryview, sha256: str) -> None:
         """As promised; a crash at any step leaves the version before."""
         disk, target = self._disk, self._root / path
-        temporary = target.with_name(f".{target.name}.tmp")
+        temporary = target.with_name(unfinished_name(target.name))
         try:
             self._make_folders(target.parent)
             with self._one_writer():
@@ -125,6 +125,14 @@ class LocalFolder(Storage):
                 self._sync_folders(self._root / folder)
         except OSError as error:
             raise self._failed(f"folder {folder}", error) from error
+
+    def discard(self, paths: Sequence[str]) -> None:
+        """As promised."""
+        try:
+            for path in paths:
+                self._disk.remove(self._root / path)
+        except OSError as error:
+            raise self._failed(f"file {paths[0]}", error) from error
 
     def why_not_compact(self) -> str:
         """Where the folders of this file system cannot be exchanged, what it said."""

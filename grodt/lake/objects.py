@@ -123,6 +123,11 @@ class ObjectStore(Storage):
                 else:
                     self._store.copy(history_path(path, wanted[path]), path)
 
+    def discard(self, paths: Sequence[str]) -> None:
+        """As promised; this one leaves nothing of the kind itself."""
+        with self._writing(f"objects {', '.join(paths)}"):
+            self._store.delete(list(paths))
+
     def why_not_compact(self) -> str:
         """Nothing is in the way: see `arrange`."""
         return ""

@@ -92,6 +92,17 @@ def history_path(path: str, sha256: str) -> str:
     return f"{HISTORY}/{path}.{sha256}"
 
 
+def unfinished_name(name: str) -> str:
+    """What a file is called while it is written, beside its place."""
+    return f".{name}.tmp"
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a path is of a file that is still being written, or whose writer died."""
+    name = path.rpartition("/")[2]
+    return name.startswith(".") and name.endswith(".tmp")
+
+
 def require_path(table: str, path: str) -> str:
     """The path, if it is a plain Parquet path below the table's folder.
 

@@ -97,6 +97,14 @@ class Storage(Protocol):
         """
         ...
 
+    def discard(self, paths: Sequence[str]) -> None:
+        """Remove what a writer that died left unfinished, of which no version was published.
+
+        Raises:
+            LakeWriteFailed: the storage refused.
+        """
+        ...
+
     def why_not_compact(self) -> str:
         """Why files cannot be merged here without a row being there twice for an instant; empty: they can."""
         ...

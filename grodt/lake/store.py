@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from grodt.lake.files import Disk
 from grodt.lake.local import LocalFolder
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
 from grodt.lake.objects import ObjectStore
-from grodt.lake.paths import history_path, require_path
+from grodt.lake.paths import HISTORY, history_path, is_unfinished, require_path
 from grodt.lake.storage import Checked, Place, Source, Storage
 from grodt.lake.tables import SCHEMA_VERSION, TABLES
 from grodt.lake.validation import added_columns, require_types, require_valid, session_column, stored_types, types
@@ -178,8 +178,9 @@ class Lake:
         """Make a source's (or a book's) folders the truth again after a crash, so that a glob shows what the manifest lists.
 
         What it does not list goes to `_history`: a run wrote it and died before its commit. What it lists and has gone comes back from
-        there: a run had merged it into another file and died before its commit. The caller holds the source's (or the book's) lease: a file
-        that is about to be committed looks the same.
+        there: a run had merged it into another file and died before its commit. Where another version stands than is listed, a run had
+        written a newer one and died before its commit: the listed one comes back, and readers may miss it for a moment. What is only half
+        written is removed. The caller holds the source's (or the book's) lease: a file that is about to be committed looks the same.
 
         Returns:
             Paths that were moved, away or back.
@@ -189,14 +190,28 @@ class Lake:
             listed["/".join(path.split("/", 2)[:2])][path] = sha256
         moved: list[str] = []
         for below in (f"{table}/{source}" for table in tables):
-            standing = {path for path in self._storage.standing(below) if path.endswith(".parquet")}
+            found = self._storage.standing(below)
+            standing = {path for path in found if path.endswith(".parquet")}
+            unfinished = [path for path in found if is_unfinished(path)]
+            if unfinished:
+                self._storage.discard(unfinished)
             mine = listed[below]
-            changed = [*(standing - mine.keys()), *(path for path in mine.keys() - standing if self._is_kept(path, mine[path]))]
+            replaced = self._replaced(below, {path: mine[path] for path in standing & mine.keys()})
+            gone = {path for path in mine.keys() - standing if self._is_kept(path, mine[path])}
+            changed = (standing - mine.keys()) | replaced | gone
             for folder in sorted({_folder(path) for path in changed}):
-                stays = {path for path in mine if _folder(path) == folder and (path in standing or path in changed)}
-                self._storage.arrange(folder, {path: mine[path] for path in stays}, {})
+                stays = {path: mine[path] for path in mine if _folder(path) == folder and (path in standing or path in changed)}
+                if not replaced.isdisjoint(stays):
+                    self._storage.arrange(folder, {path: sha256 for path, sha256 in stays.items() if path in standing - replaced}, {})
+                self._storage.arrange(folder, stays, {})
             moved += changed
         return tuple(sorted(moved))
+
+    def _replaced(self, below: str, listed: Mapping[str, str]) -> set[str]:
+        """Paths where another version stands than is listed: looked at where the listed one is in the history, as it then is."""
+        kept = set(self._storage.standing(f"{HISTORY}/{below}"))
+        may_be = (path for path, sha256 in listed.items() if history_path(path, sha256) in kept)
+        return {path for path in may_be if self._storage.found(path).sha256 != listed[path]}
 
     def _is_kept(self, path: str, sha256: str) -> bool:
         """Whether the history has that version whole."""

@@ -139,6 +139,26 @@ def test_fills_that_come_twice_and_out_of_order_are_booked_once(desk: Desk, mond
     assert _holds(desk) == {"AAPL": 30}
 
 
+@pytest.mark.parametrize("told", [(2, 3), (3, 2)])
+def test_average_costs_do_not_depend_on_the_order_in_which_fills_are_told(
+    desk: Desk, monday: Run, venue: Venue, told: tuple[int, int]
+) -> None:
+    venue.say("AAPL", OrderState.PARTIALLY_FILLED, 10)
+    venue.fill(1, "AAPL", 10, TUE)
+    _settle(desk, venue, TUE, market(TUE, {}))
+    tuesday = desk.open(TUE)
+    desk.decide(tuesday, {"AAPL": -10})
+    desk.send(tuesday)
+    venue.say("AAPL", OrderState.FILLED, 30)
+    venue.say("AAPL", OrderState.FILLED, 10, decided=TUE, ordered=-10)
+    bought = replace(venue.fill(2, "AAPL", 20, WED), price=usd("130"))
+    sold = venue.fill(3, "AAPL", 10, WED, decided=TUE, ordered=-10)
+    venue.executions[1:] = [{2: bought, 3: sold}[number] for number in told]
+    assert _settle(desk, venue, WED, market(WED, {})).fills == 2
+    with desk.real_ledger.read() as tx:
+        assert holdings(tx, BOOK)["AAPL"].cost == 20 * usd("120")  # 10 at 100 and 20 at 130, a third of it sold
+
+
 def test_a_partial_fill_then_a_cancel_keeps_what_filled(desk: Desk, monday: Run, venue: Venue) -> None:
     venue.say("AAPL", OrderState.CANCELLED, 10, "by the venue")
     venue.fill(1, "AAPL", 10, TUE)

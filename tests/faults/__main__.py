@@ -5,11 +5,13 @@ uv run python -m tests.faults --pairs 1000          # a kill, and a second one d
 """
 
 import argparse
+import os
 import random
 import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -24,6 +26,7 @@ from tests.cycles.processes import Processes
 from tests.cycles.small_world import WEEK, small_home
 from tests.faults.homes import broken, copied, left_behind, life, memory
 from tests.faults.points import Remains, Undisturbed, killed_again, rerun, run_undisturbed, without_power
+from tests.faults.worlds import Scenes, live, worlds_of
 
 console = Console(width=150, highlight=False)
 _SEED = 2015
@@ -39,14 +42,41 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--pairs", type=int, default=0, metavar="N", help="that many pairs of a kill and a kill during the recovery")
     parser.add_argument("--session", type=date.fromisoformat, choices=WEEK, help="of --points and --pairs: only this one")
+    parser.add_argument("--seeds", type=int, default=0, metavar="N", help="that many random worlds")
+    parser.add_argument("--first", type=int, default=0, metavar="K", help="of --seeds: the first seed; default %(default)s")
+    parser.add_argument("--seed", type=int, metavar="K", help="the world of that seed, and its course")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of --seeds: processes; default %(default)s")
     asked = parser.parse_args(arguments)
-    if not asked.points and not asked.pairs:
-        parser.error("say what to run: --points or --pairs")
+    if not asked.points and not asked.pairs and not asked.seeds and asked.seed is None:
+        parser.error("say what to run: --points, --pairs, --seeds or --seed")
     folder = Path(tempfile.mkdtemp(prefix="grodt-faults-", dir=memory()))
+    failed = 0
     try:
-        return 1 if _points(folder, asked.session, asked.pairs, singly=asked.points) else 0
+        if asked.points or asked.pairs:
+            failed += _points(folder / "points", asked.session, asked.pairs, singly=asked.points)
+        if asked.seeds:
+            failed += _worlds(folder, range(asked.first, asked.first + asked.seeds), asked.workers)
+        if asked.seed is not None:
+            world = live(asked.seed, Scenes(folder / "scenes"), folder / "worlds")
+            console.print(str(world))
+            failed += bool(world.wrong)
     finally:
         shutil.rmtree(folder)
+    return 1 if failed else 0
+
+
+def _worlds(folder: Path, seeds: range, workers: int) -> int:
+    """Let them take their courses; say what ended otherwise, and count it."""
+    began, failed, befell = time.monotonic(), 0, Counter[str]()
+    for world in track(worlds_of(seeds, folder, workers), "worlds", total=len(seeds), console=console):
+        befell.update(world.befell)
+        if world.wrong:
+            failed += 1
+            console.print(str(world))
+    seconds = time.monotonic() - began
+    console.print(", ".join(f"{kind} {count:,}" for kind, count in befell.most_common()))
+    console.print(f"{len(seeds):,} worlds, {failed:,} of them wrong, in {seconds:,.0f} s: {60 * len(seeds) / seconds:,.0f} a minute")
+    return failed
 
 
 def _points(folder: Path, only: date | None, pairs: int, *, singly: bool) -> int:

@@ -1,3 +1,4 @@
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,3 +16,10 @@ def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="grodt-faults-", dir=memory()))
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What a killed process held open is collected here, and not in a later test that would be blamed for it."""
+    yield
+    gc.collect()

@@ -11,6 +11,12 @@ from tests.cycles.small_world import FRI, MON, TUE, WED, small_home
 from tests.faults.homes import broken, copied, left_behind, life
 from tests.faults.points import Undisturbed, killed_again, rerun, run_undisturbed, without_power
 
+#: A process that is killed closes nothing; here it is an exception, and what it held is collected at some later time.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 @pytest.fixture(scope="module")
 def started(folder: Path) -> Home:

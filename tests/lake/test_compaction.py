@@ -252,6 +252,30 @@ class TestMerging:
         assert shelved.set_aside("demo", ["bars_1d"]) == (file.path,)
         assert shelf.get(file.path) == content
 
+    def test_what_a_dead_writer_left_half_written_is_removed(self, shelf: Shelf, shelved: Lake, manifest: MemoryManifest):
+        write_days(shelved, manifest)
+        listed = shelf.paths()
+        folder, _, name = manifest.snapshot().files[2].path.rpartition("/")
+        shelf.put(f"{folder}/.{name}.tmp", b"half")
+        assert {finding.kind for finding in shelved.verify(manifest.snapshot())} == {"unlisted"}
+        assert shelved.set_aside("demo", ["bars_1d"]) == ()
+        assert shelf.paths() == listed
+        assert shelved.verify(manifest.snapshot()) == []
+
+    def test_a_newer_version_that_was_not_committed_gives_way_to_the_listed_one(
+        self, shelf: Shelf, shelved: Lake, manifest: MemoryManifest
+    ):
+        rows = write_days(shelved, manifest)
+        file = manifest.snapshot().files[2]
+        wrong = rows.filter(session=file.first_session).with_columns(close=pl.col("close") + 1.0)
+        died = shelved.write("bars_1d", file.path, wrong, source="demo", known_at=KNOWN_AT, run_id="dies")
+        assert not rows_standing(shelf).equals(rows)
+        assert shelved.set_aside("demo", ["bars_1d"]) == (file.path,)
+        assert rows_standing(shelf).equals(rows)
+        assert f"_history/{file.path}.{died.sha256}" in shelf.paths()
+        assert shelved.verify(manifest.snapshot()) == []
+        assert shelved.set_aside("demo", ["bars_1d"]) == ()
+
 
 @dataclass
 class WatchingDisk(DyingDisk):

@@ -1,15 +1,13 @@
-"""A week of orders that fill in parts and of borrowed shares: worked by hand, and killed at any step."""
+"""A week of orders that fill in parts and of borrowed shares, worked by hand."""
 
-import shutil
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from grodt.brokers.fills import FillTerms
 from grodt.money import micros
 from tests.brokers.world import FRI, MON, THU, TUE, WED, dividend_of, market
-from tests.execution.desk import CASH, Desk, Fuse
+from tests.execution.desk import CASH, Desk
 
 #: A tenth of the volume, one session more for the rest, a dollar a fill, one percent a year for what is borrowed.
 TERMS = FillTerms(minimum_commission=micros("1"), participation=Decimal("0.1"), carry_sessions=1, borrow_bps=Decimal(100))
@@ -30,24 +28,11 @@ DECISIONS = {
 }
 
 
-def _work(desk: Desk) -> None:
-    for session, quantities in DECISIONS.items():
-        desk.cycle(session, [MARKETS[session]], quantities)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Desk, list[str]]:
-    """The week without a fault, and beside it its files as they were at every step: what a SIGKILL there leaves behind."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    fuse = Fuse(watch=lambda number: shutil.copytree(folder / "desk", folder / str(number), ignore=shutil.ignore_patterns("*-shm")))
-    desk = Desk(folder / "desk", template=template, fuse=fuse, terms=TERMS)
-    _work(desk)
-    desk.close()
-    return desk, fuse.steps
-
-
-def test_the_week_does_what_it_is_meant_to(undisturbed: tuple[Desk, list[str]]) -> None:
-    state = undisturbed[0].state()
+def test_the_week_does_what_it_is_meant_to(template: Path, tmp_path: Path) -> None:
+    with closing(Desk(tmp_path / "desk", template=template, terms=TERMS)) as desk:
+        for session, quantities in DECISIONS.items():
+            desk.cycle(session, [MARKETS[session]], quantities)
+        state = desk.state()
     assert {(row[0], row[2], row[3]) for row in state["ledger.db order_status"]} == {
         ("demo-eod-20260302-AAPL-0", "expired", 100),  # Wednesday, when it did not trade, was its last session
         ("demo-eod-20260302-SHRT-0", "expired", 200),
@@ -79,14 +64,3 @@ def test_the_week_does_what_it_is_meant_to(undisturbed: tuple[Desk, list[str]]) 
     assert account[3] == expected
     assert sum(row[6] for row in state["ledger.db postings"] if row[3] == "cash") == expected
     assert state["ledger.db halts"] == []
-
-
-def test_killed_at_any_step_a_rerun_ends_in_the_same_ledger_and_broker(undisturbed: tuple[Desk, list[str]]) -> None:
-    whole, steps = undisturbed
-    expected = whole.state()
-    assert len(steps) > 60
-    for number, step in enumerate(steps):
-        desk = Desk(whole.folder.parent / str(number), terms=TERMS)
-        _work(desk)
-        desk.close()
-        assert desk.state() == expected, f"killed at step {number}, {step}"

@@ -1,0 +1,94 @@
+"""Cycles whose decisions are scripted: opened, fetched, settled, reconciled, sent and closed by the flow as it stands.
+
+What reads closes and thinks about them changes nothing but the ledger's evidence, and costs half a cycle.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
+
+import polars as pl
+
+import flows.end_of_day
+from grodt.execution.judging import Judged
+from grodt.ledger.evidence import record_checks
+from grodt.ledger.orders import basket_of, orders_in
+from grodt.ledger.postings import holdings
+from grodt.ledger.runs import close_run
+from grodt.money import micros
+from grodt.orders.order import Order, Side, client_order_id
+from grodt.orders.states import IN_FLIGHT, OPEN
+from tasks.cycle import Cycle
+from tasks.kinds import END_OF_DAY
+from tests.cycles.small_world import SYMBOLS
+from tests.execution.desk import make_basket
+
+_PRICE = micros("40")
+
+
+@contextmanager
+def scripted_decisions(script: int) -> Iterator[None]:
+    """Let cycles want what that script says, session by session, in place of what signals and risk would say."""
+    with ExitStack() as patches:
+        for name in ("mark", "compute_signals", "compute_targets"):
+            patches.enter_context(patch.object(flows.end_of_day, name, lambda *_: None))
+        patches.enter_context(patch.object(flows.end_of_day, "check_risk", lambda cycle, *_: _decide(cycle, script)))
+        patches.enter_context(patch.object(flows.end_of_day, "report", lambda cycle, *_: _close(cycle)))
+        yield
+
+
+def _decide(cycle: Cycle, script: int) -> Judged:
+    """Orders that lead from what is held and ordered to what is wanted; each passes one control."""
+    with cycle.parts.ledger.read() as tx:
+        made = basket_of(tx, cycle.run_id)
+        if made is not None:
+            return Judged(made, pl.DataFrame(), committed=True)
+        held = {symbol: each.quantity for symbol, each in holdings(tx, cycle.book).items()}
+        for each in orders_in(tx, cycle.book, {*OPEN, *IN_FLIGHT}):
+            left = each.order.quantity - each.booked_quantity
+            held[each.order.symbol] = held.get(each.order.symbol, 0) + (left if each.order.side is Side.BUY else -left)
+    draw = random.Random(f"{script} {cycle.session}")
+    sizes = (0, 700, 1_900, 3_100) if cycle.parts.config.construction.long_only else (-1_200, 0, 700, 1_900)
+    wanted = {symbol: draw.choice(sizes) for symbol in SYMBOLS}
+    listed = {each.symbol for each in cycle.parts.universe(cycle.session)}
+    orders = [_order(cycle, symbol, wanted[symbol] - held.get(symbol, 0)) for symbol in SYMBOLS if symbol in listed]
+    basket = make_basket(cycle.opened, [each for each in orders if each is not None])
+    with cycle.parts.ledger.write(cycle.lease) as tx:
+        record_checks(tx, _passed(cycle, [each.symbol for each in basket.orders]), cycle.attempt)
+    return Judged(basket, pl.DataFrame())
+
+
+def _order(cycle: Cycle, symbol: str, quantity: int) -> Order | None:
+    if quantity == 0:
+        return None
+    return Order.recorded(
+        client_order_id=client_order_id(cycle.book, END_OF_DAY, cycle.session, symbol),
+        book=cycle.book,
+        session=cycle.session,
+        symbol=symbol,
+        side=Side.BUY if quantity > 0 else Side.SELL,
+        quantity=abs(quantity),
+        reference_price=_PRICE,
+        order_type="market",
+        time_in_force="opg",
+    )
+
+
+def _passed(cycle: Cycle, symbols: list[str]) -> pl.DataFrame:
+    row = {
+        "book": cycle.book,
+        "session": cycle.session,
+        "control": 1,
+        "name": "order_quantity",
+        "scope": "order",
+        "value": 1.0,
+        "limit": 2.0,
+    }
+    said = {"headroom": 1.0, "verdict": "pass", "reason": "", "run_id": cycle.run_id}
+    return pl.DataFrame([row | said | {"symbol": symbol} for symbol in symbols])
+
+
+def _close(cycle: Cycle) -> None:
+    with cycle.parts.ledger.write(cycle.lease) as tx:
+        close_run(tx, cycle.run_id, "done", cycle.parts.now())

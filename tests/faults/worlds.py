@@ -1,0 +1,335 @@
+"""Worlds from seeds: two sessions of a book in which vendor, broker, disk, ledger, clock and other processes fail as the seed says.
+
+In each session faults befall one or two attempts, and then one is made without any. After every attempt the invariants hold. In the end
+ledger, broker and lake are those of the world without faults, wherever no fault was one that a decision may differ by.
+"""
+
+import os
+import random
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+from unittest.mock import patch
+
+import tasks.wiring
+from grodt.errors import GrodtError, LeaseHeld
+from grodt.execution.opening import LEASE_TTL
+from grodt.ledger.acts import act
+from grodt.ledger.breaks import open_breaks, resolve_break
+from grodt.ledger.halts import active, halt
+from grodt.ledger.leases import holder_of
+from grodt.ledger.rearming import rearm
+from grodt.ledger.unit import Ledger
+from tests.cycles.driver import Home
+from tests.cycles.small_world import WEEK, XNYS, books_text, small_home
+from tests.faults.doors import doors
+from tests.faults.homes import Killed, broken, copied, disagreement, life
+from tests.faults.light import scripted_decisions
+from tests.faults.points import differences
+from tests.faults.vendor import TELLING, Vendor
+from tests.faults.weather import Fault, Weather, draw_fault
+
+#: Terms of the paper broker: orders filled whole; in parts, the rest in one session more; in parts, with borrowed shares.
+TERMS = (
+    "slippage_bps: 5, commission_bps: 1",
+    "slippage_bps: 5, commission_bps: 1, participation: 0.05, carry_sessions: 1",
+    "slippage_bps: 5, commission_bps: 1, participation: 0.05, carry_sessions: 1, borrow_bps: 100",
+)
+SCRIPTS = 6
+SESSIONS = 2
+_ATTEMPTS = 8
+#: What a decision or the broker's book may differ by afterwards; the invariants and the agreement with the broker still hold.
+_TELLING = frozenset({"halted", "fills late"})
+#: The ledger's tables of facts that a rerun repeats; what is left out of each is what tells how often it was tried.
+_TABLES = (
+    "runs",
+    "baskets",
+    "orders",
+    "order_status",
+    "fills",
+    "entries",
+    "postings",
+    "dividends",
+    "applied_sessions",
+    "settlements",
+    "breaks",
+)
+_OF_TRIES = ("number", "attempts", "flow_run_id", "fence", "break_id", "limits_version", "snapshot_version", "snapshot_digest")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A script's week without faults.
+
+    Attributes:
+        starts: the home before each session.
+        facts: after each session.
+    """
+
+    script: int
+    starts: dict[date, Home]
+    facts: dict[date, dict[str, list[Any]]]
+
+
+class Scenes:
+    """Weeks without faults, made when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[int, Scene] = {}
+
+    def of(self, script: int) -> Scene:
+        """That script's week."""
+        if script not in self._made:
+            self._made[script] = self._make(script)
+        return self._made[script]
+
+    def _make(self, script: int) -> Scene:
+        folder = self._folder / f"script-{script}"
+        home = small_home(folder)
+        assert home.books is not None
+        terms = TERMS[script % len(TERMS)]
+        books = books_text(broker=terms, slippage="0.9", slippages_in_a_row="1000")
+        home.books.write_text(books.replace("long_only: true", "long_only: false") if "borrow" in terms else books)
+        home.folder.mkdir()
+        scene = Scene(script, {}, {})
+        for session in WEEK:
+            home = replace(home, now=evening(session).isoformat())
+            scene.starts[session] = copied(home, folder / str(session))
+            with life(), scripted_decisions(script):
+                home.run(session)
+            scene.facts[session] = timeless(home)
+        wrong = broken(home)
+        assert not wrong, wrong
+        return scene
+
+
+@dataclass
+class World:
+    """A world's course.
+
+    Attributes:
+        seed: it.
+        told: what happened, in its order.
+        befell: how often a fault of each kind came to pass.
+        wrong: what should not have happened; empty for a sound world.
+    """
+
+    seed: int
+    told: list[str] = field(default_factory=list)
+    befell: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Its course, and how to see it again."""
+        lines = [*self.told, *(f"WRONG: {each}" for each in self.wrong)]
+        return f"seed {self.seed}; again: uv run python -m tests.faults --seed {self.seed}\n  " + "\n  ".join(lines)
+
+
+def live(seed: int, scenes: Scenes, folder: Path, scripts: int = SCRIPTS) -> World:
+    """Let a seed's world take its course in a folder, which is thrown away."""
+    draw = random.Random(seed)
+    scene = scenes.of(draw.randrange(scripts))
+    first = draw.randrange(len(WEEK) - SESSIONS + 1)
+    sessions = WEEK[first : first + SESSIONS]
+    course = _Course(World(seed), scene, draw, folder / str(seed), copied(scene.starts[sessions[0]], folder / str(seed) / "0"))
+    course.world.told.append(f"script {scene.script}, sessions {sessions[0]} and {sessions[-1]}")
+    try:
+        for session in sessions:
+            course.session(session)
+            if course.world.wrong:
+                return course.world
+        course.compare(sessions[-1])
+    finally:
+        rmtree(folder / str(seed))
+    return course.world
+
+
+_place: dict[str, Any] = {}
+
+
+def worlds_of(seeds: Sequence[int], folder: Path, workers: int) -> Iterator[World]:
+    """The worlds of those seeds in their order, lived in so many processes."""
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(folder,)) as pool:
+        yield from pool.map(_live, seeds, chunksize=4)
+
+
+def _begin(folder: Path) -> None:
+    """What a process does once."""
+    _place["folder"] = folder / f"process-{os.getpid()}"
+    _place["scenes"] = Scenes(_place["folder"] / "scenes")
+
+
+def _live(seed: int) -> World:
+    return live(seed, _place["scenes"], _place["folder"])
+
+
+@dataclass
+class _Course:
+    world: World
+    scene: Scene
+    draw: random.Random
+    folder: Path
+    home: Home
+    telling: bool = False
+    otherwise_timed: bool = False
+    late: timedelta = timedelta(0)
+    copies: int = 0
+
+    def session(self, session: date) -> None:
+        """Its attempts, until one without faults is done."""
+        faulty = self.draw.choices((0, 1, 2), (1, 6, 2))[0]
+        for attempt in range(_ATTEMPTS):
+            drawn = {fault.kind: fault for fault in (draw_fault(self.draw) for _ in range(self.draw.choices((1, 2, 3), (5, 3, 1))[0]))}
+            faults = tuple(drawn.values()) if attempt < faulty else ()
+            done = self._attempt(session, faults)
+            self.world.wrong += [f"{session} after attempt {attempt + 1}: {each}" for each in broken(self.home, recovered=done)]
+            if self.world.wrong or (done and not faults):
+                return
+            self._rearm()
+        self.world.wrong.append(f"{session} is not done after {_ATTEMPTS} attempts")
+
+    def compare(self, last: date) -> None:
+        """What must be so in the end."""
+        found = timeless(self.home)
+        self.world.wrong += disagreement(self.home)
+        if not self.telling:
+            expected = self.scene.facts[last]
+            dropped = {"lake"} if self.otherwise_timed else set()
+            self.world.wrong += differences(_without(expected, dropped), _without(found, dropped))
+        with closing(Ledger.open(f"sqlite:///{self.home.folder}/ledger.db")) as ledger, ledger.read() as tx:
+            self.world.wrong += [f"halt at the end: {each}" for each in active(tx, self.home.book, datetime.fromisoformat(self.home.now))]
+
+    def _attempt(self, session: date, faults: tuple[Fault, ...]) -> bool:
+        """Whether the cycle came to its end."""
+        kinds = {fault.kind for fault in faults}
+        self.home = replace(self.home, now=(evening(session) + self.late).isoformat())
+        weather = Weather(self.home, faults, self._next_folder(), lambda fault: self._other(fault, session))
+        outcome, done = "done", True
+        with ExitStack() as around:
+            around.enter_context(life())
+            around.enter_context(scripted_decisions(self.scene.script))
+            around.enter_context(_vendor(weather))
+            around.enter_context(doors(self.home.folder, weather, weather.answers()))
+            home = replace(self.home, now=(evening(session) - timedelta(hours=9)).isoformat()) if "early" in kinds else self.home
+            if "early" in kinds:
+                weather.say("early", "the clock is behind")
+            try:
+                home.run(session)
+            except Killed:
+                assert weather.left is not None
+                rmtree(self.home.folder)
+                self.home, outcome, done = weather.left, "killed", False
+            except GrodtError as error:
+                outcome, done = f"{type(error).__name__}: {error}", False
+            except Exception as error:  # noqa: BLE001 - whatever else comes out is what the harness looks for
+                self.world.wrong.append(f"{session}: not an error of ours, {type(error).__name__}: {error}")
+        self.world.befell.update(weather.befell)
+        self.telling |= bool(weather.befell & _TELLING) or ("vendor" in weather.befell and any(each.vendor in TELLING for each in faults))
+        self.otherwise_timed |= "overtaken" in weather.befell
+        self.world.wrong += [f"{session}: {each}" for each in weather.wrong]
+        said = f"{session}: {', '.join(map(str, faults)) or 'no fault'}"
+        self.world.told += [said, *(f"    {each}" for each in weather.happened), f"    → {outcome.splitlines()[0][:300]}"]
+        return done
+
+    def _next_folder(self) -> Path:
+        self.copies += 1
+        return self.folder / str(self.copies)
+
+    def _other(self, fault: Fault, session: date) -> str:
+        """What another process does meanwhile; in a thread, because the one that is asked may be in an event loop."""
+        said: list[str] = []
+        thread = threading.Thread(target=lambda: said.append(self._do_other(fault, session)))
+        thread.start()
+        thread.join()
+        return said[0]
+
+    def _do_other(self, fault: Fault, session: date) -> str:
+        at = datetime.fromisoformat(self.home.now)
+        if fault.kind == "halted":
+            with closing(Ledger.open(f"sqlite:///{self.home.folder}/ledger.db")) as ledger, ledger.write() as tx:
+                halt(tx, scope="book", book=self.home.book, kind="kill", reason="seen enough", author="ann", now=at)
+            return "ann has killed the book"
+        held = self._is_held()
+        before = self.home.everything()
+        if fault.kind == "overtaken":
+            self.late += LEASE_TTL
+        later = replace(self.home, now=(evening(session) + self.late).isoformat())
+        with life():
+            try:
+                later.run(session)
+            except LeaseHeld as error:
+                if self.home.everything() != before:
+                    self.world.wrong.append("a process that was not given the lease has changed something")
+                return str(error)
+            except GrodtError as error:
+                return f"{type(error).__name__}: {error}"
+        if held and fault.kind == "another process":
+            self.world.wrong.append("two processes worked on one book")
+        return "it has done the cycle"
+
+    def _is_held(self) -> bool:
+        with closing(Ledger.open(f"sqlite:///{self.home.folder}/ledger.db")) as ledger, ledger.read() as tx:
+            return holder_of(tx, f"book:{self.home.book}") is not None
+
+    def _rearm(self) -> None:
+        """Ann ends breaks, asks for the end of each halt, and Bob agrees."""
+        if not (self.home.folder / "ledger.db").exists():
+            return
+        now = datetime.fromisoformat(self.home.now)
+        with closing(Ledger.open(f"sqlite:///{self.home.folder}/ledger.db")) as ledger, ledger.write() as tx:
+            for each in open_breaks(tx, self.home.book):
+                resolve_break(tx, each.break_id, "the broker told late", "ann", now)
+            found = active(tx, self.home.book, now)
+            if not found:
+                return
+            self.world.told.append(f"    halted, and armed again: {'; '.join(map(str, found))}")
+            asked = rearm(tx, book=self.home.book, reason="looked into", author="ann", now=now).asked
+            if asked is not None:
+                act(tx, asked.request_id, "approve", by="bob", reason="agreed", now=now)
+
+
+def evening(session: date) -> datetime:
+    """When a session's cycle runs."""
+    return XNYS.closes_at(session) + timedelta(hours=1, minutes=30)
+
+
+def timeless(home: Home) -> dict[str, list[Any]]:
+    """Facts of ledger, broker and lake, without instants and what counts tries."""
+    facts: dict[str, list[Any]] = {}
+    databases = {"ledger.db": _TABLES, f"brokers/paper-{home.book}.db": ("account", "sessions", "positions", "orders", "fills", "payments")}
+    for file, tables in databases.items():
+        with closing(sqlite3.connect(home.folder / file)) as connection:
+            for table in tables:
+                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+                kept = ", ".join(name for name in columns if not name.endswith("_at") and name not in _OF_TRIES)
+                facts[f"{file} {table}"] = sorted(map(repr, connection.execute(f"SELECT {kept} FROM {table}")))
+    facts["lake"] = list(home.files("bars_1d", "corporate_actions").items())
+    return facts
+
+
+def _without(facts: dict[str, list[Any]], dropped: set[str]) -> dict[str, list[Any]]:
+    return {name: rows for name, rows in facts.items() if name not in dropped}
+
+
+@contextmanager
+def _vendor(weather: Weather) -> Iterator[None]:
+    """Let the source be the one that the faults make of it."""
+    found = next((fault for fault in weather.faults if fault.vendor is not None), None)
+    if found is None or found.vendor is None:
+        yield
+        return
+    spoiled = partial(Vendor, fault=found.vendor, at=found.at, symbol=found.symbol, tell=partial(weather.say, found.kind, str(found)))
+    original = tasks.wiring.source
+    with patch.object(tasks.wiring, "source", lambda *args: spoiled(original(*args))):
+        yield
