@@ -202,7 +202,7 @@ class Sending:
             return 0, None
         with together():
             for place, order in enumerate(going):
-                if place and not self._still(order):
+                if (place or (self.disturbed and len(going) > 1)) and not self._still(order):
                     return place, None
                 try:
                     answer = self.broker.submit(order, order.session)
@@ -286,11 +286,11 @@ class Sending:
         self._written()
 
     def _write(self, tx: Write, now: datetime) -> None:
+        self.throttle.taken_back(len(self.back))  # before it is asked of the next
         record_answers(tx, self.answers, self.run.run_id, now)
         self._move(tx, [Move(order.client_order_id, OrderState.APPROVED, reason="taken back: not sent") for order in self.back], now)
 
     def _written(self) -> None:
-        self.throttle.taken_back(len(self.back))
         self.answers, self.back = [], []
 
     def _move(self, tx: Write, moves: list[Move], now: datetime) -> None:

@@ -46,7 +46,7 @@ class StrategyTargets:
     def wanted(self, held: StrategyState, state: BookState, closes: Closes) -> Wanted:
         """What each strategy asks risk for."""
         crossable = (closes.age == 0) & (closes.micros > 0) & ~state.halted
-        return Wanted(held.names, self.quantity - held.position - held.working, crossable)
+        return Wanted(held.names, self.quantity - held.position - held.working, held.position, crossable)
 
 
 def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str]) -> StrategyState:

@@ -19,8 +19,11 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 
 def version(connection: Connection) -> str | None:
     """The migration the ledger is at; None for a new one."""
-    if not catalogue.has_table(connection, "alembic_version"):
-        return None
+    return version_of(connection) if catalogue.has_table(connection, "alembic_version") else None
+
+
+def version_of(connection: Connection) -> str | None:
+    """The migration of a ledger that has been opened."""
     row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
     return None if row is None else str(row[0])
 

@@ -163,8 +163,11 @@ class StrategyBook:
             position.become(size if before > 0 else -size, paid, relieved, cost)
 
     def delist(self, symbol: str, cash: int) -> None:
-        """A delisting: nothing is left, and the final value is shared out by shares."""
-        held = self._holders(symbol)
+        """A delisting: nothing is left, and the final value is shared out by shares; the default's where a split left none just before."""
+        held = self._holders(symbol) or [self.position(self.default, symbol)]
+        if not any(position.quantity for position in held):
+            held[0].become(0, cash, 0, 1)
+            return
         for position, paid in zip(held, _shared(cash, [abs(position.quantity) for position in held]), strict=True):
             position.become(0, paid, 0, 1)
 

@@ -69,9 +69,15 @@ class Ledger:
         Raises:
             LeaseHeld: another has been given the lease since.
             LedgerLocked: another writer was busy for too long.
+            LedgerUnusable: another GRODT has migrated it since.
         """
         with self._database.writing() as connection:
             tx = Write(connection)
+            if (found := schema.version_of(connection)) != schema.HEAD:
+                raise LedgerUnusable(
+                    f"ledger {self.name} was brought to schema {found} since this process opened it, which writes schema {schema.HEAD}; "
+                    "nothing was written: start it again with the GRODT that did so"
+                )
             if lease is not None:
                 require_current(tx, lease)
             with audit.chained(connection):

@@ -40,18 +40,20 @@ class Wanted:
     Attributes:
         strategies: names.
         quantity: signed shares, (S, N), which add up to what the book asks risk for.
+        held: shares that each holds, (S, N). It cannot give away more: what it has ordered is not its own yet.
         crossable: (N,), where strategies may trade with each other: what has a price of the session and no halt.
     """
 
     strategies: tuple[str, ...]
     quantity: NDArray[np.int64]
+    held: NDArray[np.int64]
     crossable: NDArray[np.bool_]
 
     def parts(self, approved: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """What each strategy trades with the others, and what it has of the orders: signed shares, (S, N) each.
 
-        What both sides want, strategies trade with each other at the close; what is left is of one side, and the order's. Where risk
-        approves less than was asked for, each has its part of that. Where it approves nothing of it, there is no cross either.
+        What both sides want and have, strategies trade with each other at the close; what is left is of one side, and the order's. Where
+        risk approves less than was asked for, each has its part of that. Where it approves nothing of it, there is no cross either.
 
         Args:
             approved: signed shares that risk approved, of the sign that was asked for and no more, (N,).
@@ -60,7 +62,7 @@ class Wanted:
         for at in np.flatnonzero(self.quantity.any(axis=0)).tolist():
             wanted, ordered = self.quantity[:, at].tolist(), int(approved[at])
             if self.crossable[at] and (ordered or not sum(wanted)):
-                cross[:, at] = crossed(wanted)
+                cross[:, at] = crossed([max(want, -max(held, 0)) for want, held in zip(wanted, self.held[:, at].tolist(), strict=True)])
             if ordered:
                 sign = 1 if ordered > 0 else -1
                 rest = [max(sign * (want - each), 0) for want, each in zip(wanted, cross[:, at].tolist(), strict=True)]

@@ -47,12 +47,14 @@ class Killed(BaseException):
 
 @dataclass
 class Fuse:
-    """Blows at a given step; None: never. `steps` names those passed."""
+    """Blows at a given step; None: never. `steps` names those passed, `watch` is told the number of each."""
 
     at: int | None = None
     steps: list[str] = field(default_factory=list)
+    watch: Callable[[int], object] = lambda number: None
 
     def __call__(self, step: str) -> None:
+        self.watch(len(self.steps))
         self.steps.append(step)
         if self.at is not None and len(self.steps) > self.at:
             raise Killed(step)

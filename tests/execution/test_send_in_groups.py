@@ -178,3 +178,32 @@ def test_a_lease_lost_right_after_the_intents_lets_nothing_out(desk: Desk, run: 
     with pytest.raises(LeaseHeld, match="taken over by second"):
         send(desk.ledger, lease, desk.broker, run, file=limits(), windows=desk.windows, now=desk.now, sleep=desk.pauses.append)
     assert desk.broker.sends == []
+
+
+def test_a_halt_right_after_the_intents_lets_nothing_out(desk: Desk, run: Run) -> None:
+    desk.decide(run, WANTED)
+    state = desk.real_ledger.state
+
+    def stopped() -> str:
+        with desk.real_ledger.write() as tx:
+            halt(tx, scope="book", book=BOOK, reason="storm", author="ops", now=desk.now())
+        return state()
+
+    desk.ledger.state = stopped  # type: ignore[method-assign]
+    with pytest.raises(HaltActive, match="storm"):
+        desk.send(run)
+    assert desk.broker.sends == []
+    assert _states(desk, run) == ["approved"] * 7
+
+
+def test_orders_that_were_taken_back_are_no_messages_of_control_20(desk: Desk, run: Run) -> None:
+    """Seven orders and seven messages allowed: two of the first group were taken back, and are sent with the next."""
+    basket = desk.decide(run, WANTED)
+
+    def stop(number: int) -> None:
+        if number == 0:
+            with desk.real_ledger.write() as tx:
+                halt(tx, scope="symbol", book=BOOK, symbol=basket.orders[1].symbol, reason="storm", author="ops", now=desk.now())
+
+    desk.broker.before_send = stop
+    assert desk.send(run, cycle_messages=6) == Sent(orders=7, accepted=6, cancelled=1)

@@ -56,6 +56,15 @@ def test_a_reverse_split_leaves_a_lot_that_comes_to_nothing_in_the_next() -> Non
     assert _figures(book.position("demo", "IBM")) == (1, 60, 0, 60, 0)
 
 
+def test_the_final_value_of_shares_that_a_split_took_the_same_day_is_the_default_s_profit() -> None:
+    """5 shares at 4 become nothing by a split of 1 for 10, and a delisting pays 15 all the same: the cost is lost, the cash is not."""
+    book = StrategyBook("demo")
+    book.fill("IBM", {"a": 5}, 4, 0)
+    book.split("IBM", -5, 0, 20)
+    book.delist("IBM", 15)
+    assert [(strategy, _figures(position)) for strategy, _, position in book] == [("a", (0, 0, -20, 0, -20)), ("demo", (0, 0, 15, 0, 15))]
+
+
 def test_shares_that_come_by_a_correction_are_of_those_who_hold_some() -> None:
     book = StrategyBook("demo")
     book.fill("IBM", {"trend": 30, "value": 10}, 100, 0)

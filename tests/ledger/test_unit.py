@@ -39,6 +39,11 @@ def test_a_ledger_of_a_newer_version_is_refused(own_ledger: Ledger) -> None:
         tx.connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConfigError, match=rf"at schema 9999, which this GRODT .schema {HEAD}. does not know"):
         Ledger.open(url_of(own_ledger))
+    with (
+        pytest.raises(LedgerUnusable, match=rf"brought to schema 9999 since this process opened it, which writes schema {HEAD}"),
+        own_ledger.write(),
+    ):
+        pytest.fail("it wrote under a schema it does not know")
 
 
 def test_a_ledger_without_one_of_its_triggers_is_refused(own_ledger: Ledger, database: str) -> None:

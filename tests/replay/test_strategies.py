@@ -45,7 +45,7 @@ def held() -> tuple[Strategies, _Course]:
     """a holds 70 AAA and 5 BBB, b 30 AAA and 15 BBB: decided in row 1, and filled."""
     found = Strategies([Strategy("a", 0.5, _PLAIN), Strategy("b", 0.5, _PLAIN)], [], _COLUMNS)
     quantity = np.array([[70, 5, 0], [30, 15, 0]])
-    found.approved(1, Wanted(("a", "b"), quantity, np.ones(3, dtype=np.bool_)), quantity.sum(axis=0))
+    found.approved(1, Wanted(("a", "b"), quantity, np.zeros_like(quantity), np.ones(3, dtype=np.bool_)), quantity.sum(axis=0))
     course = _Course([100, 20, 0])
     batch = Batch.sent(1, np.array([0, 1]), np.array([100, 20]), np.array([10, 10]))
     course.orders.add(batch)
