@@ -225,7 +225,7 @@ def _real(config: BookConfig) -> tuple[Broker, SendingHours] | None:
             return IbBroker(config.name, gateway, config.exchange, client=client_class(config.name)), IB
         case CcxtBrokerConfig() as venue:
             from grodt.brokers.ccxt import CcxtBroker
-            from grodt.brokers.ccxt import client_class as ccxt_client
+            from grodt.brokers.ccxt_client import client_class as ccxt_client
 
             key = credentials(venue.key_name, venue.variables, owner=f"broker of book {config.name!r}")
             made = ccxt_client(config.name, venue, key)

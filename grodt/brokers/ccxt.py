@@ -1,27 +1,29 @@
 """An account at a crypto venue, over ccxt's asynchronous client.
 
 Some venues take the same client id twice. So an order is looked for under our id before it is sent, and it is sent once: what ccxt names a
-refusal of the order is one; whatever else goes wrong says nothing, and the order is looked up before anything else happens. Lists are read
-page by page, from an instant on, until a page brings nothing new.
+refusal of the order is one, unless the venue has the order all the same; whatever else goes wrong says nothing, and the order is looked up
+before anything else happens. How lists are read whole is the venue's own rule (`ccxt_venues`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from grodt.bars.credentials import Credentials
 from grodt.brokers.ccxt_payloads import (
     broker_cash,
     broker_fill,
-    broker_order,
     broker_positions,
-    is_of,
     kind_problem,
+    may_be,
+    one_order,
+    precision_problem,
     venue_client_id,
 )
 from grodt.brokers.ccxt_settings import CcxtAccount
+from grodt.brokers.ccxt_venues import Row, rule_of
 from grodt.brokers.own_loop import OwnLoop
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown
@@ -31,40 +33,13 @@ from grodt.orders.order import Order
 from grodt.orders.states import OPEN, OrderState
 from grodt.sessions import Calendar
 
-#: Seconds in which a question must be answered, all its pages together.
+#: Seconds in which a question must be answered, all its pages together; one for fills has many, and ccxt keeps to the venue's pace.
 ANSWER_SECONDS = 60.0
-#: How far back an order is looked for that is over; open ones are found however old they are.
-LOOK_BACK = timedelta(days=60)
-_MOST_PAGES = 200
-_TAKEN_ALREADY = "client_order_id must be unique"
+FILLS_SECONDS = 600.0
+#: What venues tell as the client id of an order that was given none.
+_NO_NAME = (None, "", "0")
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def client_class(book: str, account: CcxtAccount, credentials: Credentials) -> Callable[[], Any]:
-    """What makes a client.
-
-    Raises:
-        ConfigError: ccxt is not installed, or does not know the venue.
-    """
-    try:
-        import ccxt.async_support as ccxt
-    except ImportError as error:
-        raise ConfigError(
-            f"broker of book {book!r} is of kind ccxt and {error.name} is not installed; install it with `uv sync --extra crypto`"
-        ) from None
-    if account.venue not in ccxt.exchanges:
-        raise ConfigError(f"broker of book {book!r}: ccxt {ccxt.__version__} knows no venue {account.venue!r}")
-
-    def made() -> Any:
-        client = getattr(ccxt, account.venue)({"apiKey": credentials.key, "secret": credentials.secret, "enableRateLimit": True})
-        client.number = str  # exact, and not through floats
-        client.options["warnOnFetchOpenOrdersWithoutSymbol"] = False
-        if account.account == "sandbox":
-            client.set_sandbox_mode(True)
-        return client
-
-    return made
 
 
 class CcxtBroker:
@@ -91,7 +66,11 @@ class CcxtBroker:
             ours: every order of the book that the ledger has, as symbol by id. Asked when the venue names an id that is not known yet.
             now: the clock.
             hidden_in: a text without the account's key, as the venue's own words may repeat it.
+
+        Raises:
+            ConfigError: it is not known how this venue's lists are read whole.
         """
+        self._rule = rule_of(account.venue)
         self._asker = f"broker of book {book!r}"
         self._account = account
         self._calendar = calendar
@@ -131,22 +110,27 @@ class CcxtBroker:
     def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
         """See `Broker.orders`. An id that neither this process nor the ledger knows was never sent."""
         self._learn(client_order_ids)
-        symbols = {each: self._symbols[each] for each in client_order_ids if each in self._symbols}
-        told = self._asked(lambda venue: self._told(venue, sorted(set(symbols.values())))) if symbols else {}
-        return {each: broker_order(told[each], each) for each in sorted(symbols) if each in told}
+        by_symbol: dict[str, list[str]] = {}
+        for each in sorted({each for each in client_order_ids if each in self._symbols}):
+            by_symbol.setdefault(self._symbols[each], []).append(each)
+        found: dict[str, BrokerOrder] = {}
+        for symbol, names in by_symbol.items():
+            told = self._asked(partial(self._told, symbol=symbol, names=names))
+            found |= {each: one_order(told[each], each) for each in names if each in told}
+        return dict(sorted(found.items()))
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """See `Broker.open_orders`. Orders of others in the account are among them."""
         rows = self._asked(lambda venue: venue.fetch_open_orders())
-        known = (broker_order(row, name) for name, row in self._named(rows).items())
+        known = [one_order(told, name) for name, told in self._named(rows).items()]
         found = (each for each in known if each.state in {*OPEN, OrderState.UNKNOWN})
         return tuple(sorted(found, key=lambda each: each.client_order_id))
 
     def cancel(self, client_order_id: str) -> None:
         """See `Broker.cancel`."""
-        found = self.find(client_order_id)
-        if found is not None and found.state in {*OPEN, OrderState.UNKNOWN}:
-            self._asked(lambda venue: self._cancel(venue, found))
+        self._learn([client_order_id])
+        if client_order_id in self._symbols:
+            self._asked(partial(self._cancel, client_order_id=client_order_id))
 
     # the book
 
@@ -154,7 +138,7 @@ class CcxtBroker:
         """See `Broker.fills`; of the markets that the book has ordered in. A fill belongs to the session of its day."""
         self._know(self._ours())
         symbols = sorted(set(self._symbols.values()))
-        return self._asked(lambda venue: self._fills(venue, symbols, since)) if symbols else ()
+        return self._asked(partial(self._fills, symbols=symbols, since=since), FILLS_SECONDS) if symbols else ()
 
     def positions(self) -> Mapping[str, Decimal]:
         """See `Broker.positions`: each coin but the quote, as its market."""
@@ -171,12 +155,12 @@ class CcxtBroker:
 
     # below: for the methods above
 
-    def _asked[R](self, ask: Callable[[Any], Awaitable[R]]) -> R:
+    def _asked[R](self, ask: Callable[[Any], Awaitable[R]], seconds: float = ANSWER_SECONDS) -> R:
         import ccxt
 
         async def answer() -> R:
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(seconds):
                     if self._venue is None:
                         self._venue = self._client()
                     return await ask(self._venue)
@@ -203,93 +187,97 @@ class CcxtBroker:
         if any(each not in self._symbols for each in client_order_ids):
             self._know(self._ours())
 
-    def _named(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    def _named(self, rows: Sequence[Row]) -> dict[str, list[Row]]:
         """Rows by our id, or by the venue's where an order is none of ours."""
         if any(row.get("clientOrderId") not in self._by_venue for row in rows):
             self._know(self._ours())
-        return {self._by_venue.get(row.get("clientOrderId") or "", f"{self._account.venue} {row['id']}"): row for row in rows}
+        found: dict[str, list[Row]] = {}
+        for row in rows:
+            found.setdefault(self._by_venue.get(row.get("clientOrderId") or "", self._foreign(row["symbol"], row["id"])), []).append(row)
+        return found
 
-    async def _told(self, venue: Any, symbols: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """Orders of those markets by our id, those that are over too."""
-        since = self._now() - LOOK_BACK
-        rows: list[Mapping[str, Any]] = []
-        for symbol in symbols:
-            rows += await venue.fetch_open_orders(symbol)  # first: what is over meanwhile is in the next list too, and that one counts
-            if venue.has.get("fetchOrders"):
-                rows += await _pages(venue.fetch_orders, symbol, since)
-                continue
-            rows += await _pages(venue.fetch_closed_orders, symbol, since)
-            if venue.has.get("fetchCanceledOrders"):
-                rows += await _pages(venue.fetch_canceled_orders, symbol, since)
-        return self._named(rows)
+    def _foreign(self, symbol: Any, venue_order_id: Any) -> str:
+        return f"{self._account.venue} {symbol} {venue_order_id}"
+
+    async def _told(self, venue: Any, symbol: str, names: Sequence[str], like: Order | None = None) -> dict[str, list[Row]]:
+        """Orders of a market under those ids of ours, by our id; those that are over too.
+
+        Raises:
+            BrokerUnavailable: an open order that has no client id may be one that is not found, sent as `like`.
+        """
+        rows = list(await venue.fetch_open_orders(symbol))  # first: what is over meanwhile is told after, and that word counts
+        nameless = [row for row in rows if row.get("clientOrderId") in _NO_NAME and (like is None or may_be(row, like))]
+        found: dict[str, list[Row]] = {}
+        for each in names:
+            theirs = venue_client_id(each)
+            mine = [row for row in rows if row.get("clientOrderId") == theirs]
+            mine += await self._rule.over(venue, symbol, theirs)
+            if mine:
+                found[each] = mine
+            elif nameless:
+                raise BrokerUnavailable(
+                    f"{self._asker}: order {each} is not at {self._account.venue} under its client id, and {symbol} has the open order "
+                    f"{nameless[0]['id']} without one, which may be it; look at it there, cancel it or wait until it is over"
+                )
+        return found
 
     async def _submit(self, venue: Any, order: Order) -> BrokerOrder:
         import ccxt
 
-        known = (await self._told(venue, [order.symbol])).get(order.client_order_id)
-        if known is not None:
-            return broker_order(known, order.client_order_id) if is_of(known, order) else _refused(order, _TAKEN_ALREADY)
+        name, look_up = order.client_order_id, partial(self._told, venue, order.symbol, [order.client_order_id], order)
+        if known := (await look_up()).get(name):
+            return one_order(known, name)
         price = None if order.price is None else f"{decimal(order.price).normalize():f}"
-        told: dict[str, Any] = {"clientOrderId": venue_client_id(order.client_order_id)}
+        told: dict[str, Any] = {"clientOrderId": venue_client_id(name)}
         if order.time_in_force in ("ioc", "fok"):
             told["timeInForce"] = order.time_in_force.upper()
         try:
+            await venue.load_markets()
+            if problem := precision_problem(order, price, venue.amount_to_precision, venue.price_to_precision):
+                return _refused(order, problem)
             row = await venue.create_order(order.symbol, order.order_type, order.side.value, order.quantity, price, told)
+        except (ccxt.DuplicateOrderId, ccxt.OrderNotFound) as error:  # ccxt counts them among refusals, and they speak of an order there
+            raise OrderOutcomeUnknown(f"order {name}: {self._said(error)}; the venue may have an order under this id") from None
         except (ccxt.InsufficientFunds, ccxt.InvalidOrder, ccxt.BadRequest) as error:
-            if isinstance(error, ccxt.DuplicateOrderId):
-                raise OrderOutcomeUnknown(f"order {order.client_order_id}: {error}; the venue has an order under this id") from None
-            return _refused(order, self._hidden_in(str(error)))
-        if row.get("status") is None or row.get("amount") is None:  # venues that acknowledge with an id alone
-            found = (await self._told(venue, [order.symbol])).get(order.client_order_id)
-            if found is None:
-                raise OrderOutcomeUnknown(f"order {order.client_order_id}: acknowledged as {row.get('id')}, and not in the list yet")
-            row = found
-        return broker_order(row, order.client_order_id)
+            found = (await look_up()).get(name)  # refused, or there already
+            return one_order(found, name) if found else _refused(order, self._hidden_in(str(error)))
+        if row.get("status") is not None and row.get("amount") is not None:
+            return one_order([row], name)
+        found = (await look_up()).get(name)  # venues that acknowledge with an id alone
+        if not found:
+            raise OrderOutcomeUnknown(f"order {name}: acknowledged as {row.get('id')}, and not in the list yet")
+        return one_order(found, name)
 
-    async def _cancel(self, venue: Any, found: BrokerOrder) -> None:
+    async def _cancel(self, venue: Any, client_order_id: str) -> None:
         import ccxt
 
-        try:
-            await venue.cancel_order(found.venue_order_id, found.symbol)
-        except (ccxt.OrderNotFound, ccxt.InvalidOrder):  # it is over meanwhile
-            return
+        symbol = self._symbols[client_order_id]
+        rows = (await self._told(venue, symbol, [client_order_id])).get(client_order_id, [])
+        for row in {row["id"]: row for row in rows}.values():
+            if one_order([row], client_order_id).state not in {*OPEN, OrderState.UNKNOWN}:
+                continue
+            try:
+                await venue.cancel_order(row["id"], symbol)
+            except (ccxt.OrderNotFound, ccxt.InvalidOrder):  # it is over meanwhile
+                continue
 
     async def _fills(self, venue: Any, symbols: Sequence[str], since: date) -> tuple[Fill, ...]:
         begin = datetime.combine(self._calendar.previous(since), time.min, self._calendar.zone).astimezone(UTC)
-        trades: list[Mapping[str, Any]] = []
-        for symbol in symbols:
-            trades += await _pages(venue.fetch_my_trades, symbol, begin)
-        dated = [(self._session_of(each), each) for each in trades]
+        dated = [(self._session_of(each), each) for each in await self._rule.trades(venue, symbols, begin, self._now())]
         wanted = [pair for pair in dated if pair[0] >= since]
-        ordered = {(str(each["symbol"]), str(each.get("order"))) for _, each in wanted}
-        known = await self._told(venue, sorted({symbol for symbol, _ in ordered})) if ordered else {}
-        ids = {str(row["id"]): name for name, row in known.items()}
-        for symbol, theirs in sorted(ordered):
-            if theirs not in ids and venue.has.get("fetchOrder"):
-                (ids[theirs],) = self._named([await venue.fetch_order(theirs, symbol)])
+        names: dict[tuple[Any, Any], str] = {}
+        for key in sorted({(each["symbol"], each["order"]) for _, each in wanted if each.get("order")}):
+            ((names[key], _),) = self._named([await venue.fetch_order(key[1], key[0])]).items()
         told = (
-            broker_fill(each, ids.get(str(each.get("order")), f"{self._account.venue} {each.get('order')}"), session, self._account.quote)
+            broker_fill(each, names.get(key) or self._foreign(*key), session, self._account.quote)
             for session, each in wanted
+            for key in [(each["symbol"], each.get("order"))]
         )
         return tuple(sorted(told, key=lambda fill: (fill.filled_at, fill.execution_id)))
 
     def _session_of(self, trade: Mapping[str, Any]) -> date:
         day = (_EPOCH + int(trade["timestamp"]) * _MILLISECOND).astimezone(self._calendar.zone).date()
         return day if self._calendar.is_session(day) else self._calendar.next(day)
-
-
-async def _pages(ask: Callable[..., Awaitable[Sequence[Mapping[str, Any]]]], symbol: str, since: datetime) -> list[Mapping[str, Any]]:
-    """Rows from an instant on, each once: every page begins where the one before ended."""
-    found: dict[str, Mapping[str, Any]] = {}
-    at = (since - _EPOCH) // _MILLISECOND
-    for _ in range(_MOST_PAGES):
-        page = await ask(symbol, at)
-        new = {str(row["id"]): row for row in page if str(row["id"]) not in found}
-        if not new:
-            return list(found.values())
-        found |= new
-        at = max(at, *(int(row["timestamp"]) for row in new.values()))
-    raise BrokerUnavailable(f"{symbol}: more than {_MOST_PAGES} pages since {since:%Y-%m-%d}; ask the venue")
 
 
 def _refused(order: Order, reason: str) -> BrokerOrder:

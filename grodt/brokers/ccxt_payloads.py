@@ -5,7 +5,8 @@ comes back is ours where it is the UUID of an id of ours.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
@@ -16,6 +17,9 @@ from grodt.money import Micros, micros
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
+
+#: How ccxt writes a market's number.
+type Cut = Callable[[str, str], str]
 
 _NAMES = uuid.UUID("6f0d2c1e-5a8b-5d1c-9a64-3b1f6f1f7a10")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
@@ -73,6 +77,16 @@ def broker_order(told: Mapping[str, Any], client_order_id: str) -> BrokerOrder:
     return BrokerOrder(client_order_id, str(told["id"]), str(told["symbol"]), side or Side.BUY, quantity, state, whole, reason)
 
 
+def one_order(rows: Sequence[Mapping[str, Any]], client_order_id: str) -> BrokerOrder:
+    """The order under one id of ours. A venue may have two under one id; the state is `unknown` then, for both may fill."""
+    told = {(row["symbol"], row["id"]): row for row in rows}  # the later word on an order counts
+    order = broker_order(list(told.values())[-1], client_order_id)
+    if len(told) == 1:
+        return order
+    names = ", ".join(sorted(str(venue_order_id) for _, venue_order_id in told))
+    return replace(order, state=OrderState.UNKNOWN, reason=f"the venue has {len(told)} orders under one id of ours: {names}")
+
+
 def _state(status: Any, filled: Decimal, ordered: Decimal) -> OrderState:
     if status == "rejected" and filled:
         return OrderState.UNKNOWN
@@ -85,11 +99,22 @@ def _state(status: Any, filled: Decimal, ordered: Decimal) -> OrderState:
     return _OVER.get(status, OrderState.UNKNOWN)
 
 
-def is_of(told: Mapping[str, Any], order: Order) -> bool:
-    """Whether what the venue has under our id is this order."""
-    same = (told.get("symbol"), told.get("side"), told.get("type")) == (order.symbol, order.side.value, order.order_type)
-    price = None if order.price is None else Decimal(order.price).scaleb(-6)
-    return same and exact(told.get("amount")) == order.quantity and (price is None or exact(told.get("price")) == price)
+def may_be(told: Mapping[str, Any], order: Order) -> bool:
+    """Whether an order without a client id is as ours would be."""
+    return told.get("side") == order.side.value and exact(told.get("amount")) == order.quantity
+
+
+def precision_problem(order: Order, price: str | None, cut_amount: Cut, cut_price: Cut) -> str:
+    """Why the venue would have another order than ours, as ccxt cuts numbers to the market's digits; "" where it cuts nothing."""
+    amount = str(order.quantity)
+    cuts = [("quantity", amount, cut_amount(order.symbol, amount))]
+    if price is not None:
+        cuts.append(("price", price, cut_price(order.symbol, price)))
+    return "; ".join(
+        f"{name} {ours} is none that the venue takes for {order.symbol}, and would be cut to {theirs}: not sent"
+        for name, ours, theirs in cuts
+        if exact(theirs) != exact(ours)
+    )
 
 
 def broker_fill(told: Mapping[str, Any], client_order_id: str, session: date, quote: str) -> Fill:
@@ -98,12 +123,14 @@ def broker_fill(told: Mapping[str, Any], client_order_id: str, session: date, qu
     side = _SIDES.get(told.get("side") or "")
     if side is None:
         doubts.append(f"side {told.get('side')!r}")
-    amount, fee = exact(told.get("amount")), told.get("fee") or {}
+    amount, cost = exact(told.get("amount")), Decimal(0)
     if amount <= 0 or amount % 1:
         doubts.append(f"quantity {amount}")
-    cost = exact(fee.get("cost"))
-    if cost and fee.get("currency") != quote:
-        doubts.append(f"a fee of {cost} {fee.get('currency')}")
+    for fee in told.get("fees") or [told.get("fee") or {}]:  # of several, ccxt leaves `fee` empty
+        part = exact(fee.get("cost"))
+        if part and fee.get("currency") != quote:
+            doubts.append(f"a fee of {part} {fee.get('currency')}")
+        cost += part
     try:
         price = micros(exact(told.get("price")))
     except ValueError:

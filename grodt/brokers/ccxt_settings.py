@@ -11,9 +11,9 @@ class CcxtAccount(BaseModel):
     """An account at a crypto venue that ccxt knows.
 
     Attributes:
-        venue: ccxt's id of it, such as kraken or coinbase.
+        venue: ccxt's id of it; one of `ccxt_venues.VENUES`.
         quote: the currency that prices and cash are in; every market of the book is priced in it.
-        account: `sandbox` trades no money, at a venue that has one; `live` must be written out.
+        account: `sandbox` trades no money, at a venue that has one (kraken has none); `live` must be written out.
         key: name of the account's key; the venue's id where it is not given. It is in <KEY>_API_KEY and <KEY>_API_SECRET, or in the Prefect
             block grodt-<key>.
     """

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import BrokerUnavailable
+from grodt.errors import GrodtError
 from grodt.execution.stopping import covers
 from grodt.ledger.cancels import Cancel, CancelOutcome, ended_by_cancel, record_cancels
 from grodt.ledger.halts import active
@@ -70,7 +70,7 @@ def _cancel(broker: Broker, halt_id: int, client_order_id: str) -> Cancel:
     try:
         broker.cancel(client_order_id)
         found = broker.find(client_order_id)
-    except BrokerUnavailable as error:
+    except GrodtError as error:  # whatever one order says, the others are still asked for and what was told is kept
         return Cancel(halt_id, client_order_id, "no_answer", 0, str(error))
     if found is None:
         return Cancel(halt_id, client_order_id, "not_there", 0, "")

@@ -615,6 +615,6 @@ def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Without what pydantic adds to the keys of the file: the kind of a source or broker, and that a key itself is meant."""
     if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca", "ccxt", "yahoo"):
         loc = (*loc[:2], *loc[3:])
-    for at in [at for at, part in enumerate(loc[:-1]) if part == "broker" and loc[at + 1] in ("paper", "alpaca", "ib")][:1]:
+    for at in [at for at, part in enumerate(loc[:-1]) if part == "broker" and loc[at + 1] in ("paper", "alpaca", "ib", "ccxt")][:1]:
         loc = (*loc[: at + 1], *loc[at + 2 :])
     return tuple(part for part in loc if part != "[key]")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from grodt.brokers.alpaca_settings import AlpacaAccount
 from grodt.brokers.ccxt_settings import CcxtAccount
+from grodt.brokers.ccxt_venues import rule_of
 from grodt.brokers.fills import FillAt, FillTerms
 from grodt.brokers.ib_settings import IbAccount
 from grodt.errors import ConfigError
@@ -113,6 +114,7 @@ class CcxtBrokerConfig(BrokerTerms, CcxtAccount):
     def _as_orders_are_sent(self) -> Self:
         if self.fill_at != "open" or self.carry_sessions:
             raise ValueError("orders are sent when the next day has begun; fill_at must be open and carry_sessions 0")
+        of_this_place(lambda: rule_of(self.venue))
         return self
 
 

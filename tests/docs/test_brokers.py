@@ -23,7 +23,8 @@ def test_the_books_file_s_lines_load(tmp_path: Path) -> None:
     book = load(tmp_path, edited({"books.demo.broker": ib["broker"]})).book("demo")
     assert book.broker == IbBrokerConfig(kind="ib", account="DU1234567", slippage_bps=2, commission_bps=0.5)
     book = load(tmp_path, edited({f"books.demo.{name}": said for name, said in crypto.items()})).book("demo")
-    assert book.broker == CcxtBrokerConfig(kind="ccxt", venue="kraken", quote="USD", key="kraken", slippage_bps=10, commission_bps=40)
+    terms = {"slippage_bps": 10, "commission_bps": 40}
+    assert book.broker == CcxtBrokerConfig(kind="ccxt", venue="kraken", quote="USD", account="live", key="kraken", **terms)
     assert (book.calendar, book.order) == ("24/7", OrderTerms("limit", Decimal(50), "gtc"))
 
 

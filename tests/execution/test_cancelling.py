@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from grodt.errors import HaltActive
+from grodt.brokers.protocol import BrokerOrder
+from grodt.errors import ConfigError, DataError, GrodtError, HaltActive
 from grodt.execution.cancelling import cancel_covered, in_words
 from grodt.ledger.cancels import Cancel, CancelOutcome, cancels_of
 from grodt.ledger.halts import Halt, halt
@@ -138,6 +139,25 @@ def test_an_order_without_an_answer_is_asked_about_again(desk: Desk, run: Run) -
     assert _cancel(desk) == {"AAPL": "cancelled"}
     with desk.real_ledger.read() as tx:
         assert [each.outcome for each in cancels_of(tx, made.halt_id)] == ["cancelled"]
+
+
+@pytest.mark.parametrize("error", [DataError("'many' is no number"), ConfigError("correct the key")])
+def test_an_order_whose_answer_cannot_be_used_leaves_the_others_to_be_cancelled(
+    desk: Desk, run: Run, error: GrodtError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.decide(run, {"AAPL": 10, "IBM": 20, "MSFT": 30})
+    desk.send(run)
+    made, find = _halt(desk), desk.paper.find
+
+    def found(name: str) -> BrokerOrder | None:
+        if "IBM" in name:
+            raise error
+        return find(name)
+
+    monkeypatch.setattr(desk.paper, "find", found)
+    assert _cancel(desk) == {"AAPL": "cancelled", "IBM": "no_answer", "MSFT": "cancelled"}
+    with desk.real_ledger.read() as tx:
+        assert [each.reason for each in cancels_of(tx, made.halt_id) if each.outcome == "no_answer"] == [str(error)]
 
 
 def test_an_order_that_has_filled_meanwhile_is_called_so(desk: Desk, run: Run) -> None:

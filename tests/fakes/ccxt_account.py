@@ -1,7 +1,7 @@
 """An account at a crypto venue behind the methods of ccxt's client that the broker calls, with ccxt's own errors and shapes.
 
-As at many venues: a client id may be given twice; lists come in pages, oldest first, from an instant on; what is open and what is over
-are two lists; numbers are texts.
+It is asked as Binance is: a client id may be given twice; an order is told by its id or ours, trades between two instants, so many of them;
+numbers are texts.
 """
 
 import itertools
@@ -17,7 +17,6 @@ from tests.fakes.matching import trades_at
 
 QUOTE = "USD"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-PAGE = 3
 
 
 class FakeCcxtAccount:
@@ -28,8 +27,8 @@ class FakeCcxtAccount:
         down: what every question raises.
         bare: whether an order is acknowledged with its id alone.
         fee: of a trade, as ccxt tells it.
-        one_list: whether the venue has a list of all orders.
         markets: names of what is traded.
+        digits: of a price.
     """
 
     def __init__(self, now: datetime, cash: str = "100000") -> None:
@@ -41,7 +40,7 @@ class FakeCcxtAccount:
         self.after: Exception | None = None
         self.down: Exception | None = None
         self.bare = False
-        self.one_list = False
+        self.digits = 6
         self.fee: Callable[[Decimal], dict[str, str]] = lambda value: {"cost": str(value / 1000), "currency": QUOTE}
         self.sent: list[dict[str, Any]] = []
         self.clients = 0
@@ -97,7 +96,6 @@ class FakeCcxtAccount:
 class _Client:
     def __init__(self, account: FakeCcxtAccount) -> None:
         self._account = account
-        self.has = {"fetchOrders": account.one_list, "fetchCanceledOrders": False, "fetchOrder": True}
 
     async def close(self) -> None:
         pass
@@ -118,22 +116,28 @@ class _Client:
             raise account.after
         return {"id": order["id"]} if account.bare else dict(order)
 
-    async def fetch_orders(self, symbol: str, since: int) -> list[dict[str, Any]]:
-        return self._page(self._account.orders, symbol, since, lambda _: True)
+    def amount_to_precision(self, _symbol: str, amount: str) -> str:
+        return amount
 
-    async def fetch_closed_orders(self, symbol: str, since: int) -> list[dict[str, Any]]:
-        return self._page(self._account.orders, symbol, since, lambda order: order["status"] != "open")
+    def price_to_precision(self, _symbol: str, price: str) -> str:
+        return str(round(Decimal(price), self._account.digits))
 
     async def fetch_open_orders(self, symbol: str | None = None) -> list[dict[str, Any]]:
         self._require()
         return [dict(each) for each in self._account.orders if each["status"] == "open" and symbol in (None, each["symbol"])]
 
-    async def fetch_order(self, venue_order_id: str, symbol: str) -> dict[str, Any]:
+    async def fetch_order(self, venue_order_id: str, symbol: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         self._require()
-        return next(dict(each) for each in self._account.orders if (each["id"], each["symbol"]) == (venue_order_id, symbol))
+        key, wanted = ("clientOrderId", params["clientOrderId"]) if params else ("id", venue_order_id)
+        found = [dict(each) for each in self._account.orders if (each[key], each["symbol"]) == (wanted, symbol)]
+        if not found:
+            raise ccxt.OrderNotFound(wanted)
+        return found[-1]
 
-    async def fetch_my_trades(self, symbol: str, since: int) -> list[dict[str, Any]]:
-        return self._page(self._account.trades, symbol, since, lambda _: True)
+    async def fetch_my_trades(self, symbol: str, since: int, limit: int, params: dict[str, Any]) -> list[dict[str, Any]]:
+        self._require()
+        rows = [each for each in self._account.trades if each["symbol"] == symbol and since <= each["timestamp"] <= params["until"]]
+        return [dict(each) for each in rows[-limit:]]
 
     async def fetch_balance(self) -> dict[str, Any]:
         self._require()
@@ -146,10 +150,6 @@ class _Client:
                 order["status"] = "canceled"
                 return
         raise ccxt.OrderNotFound(venue_order_id)
-
-    def _page(self, rows: list[dict[str, Any]], symbol: str, since: int, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        self._require()
-        return [dict(row) for row in rows if row["symbol"] == symbol and row["timestamp"] >= since and wanted(row)][:PAGE]
 
     def _require(self) -> None:
         if self._account.down is not None:

@@ -540,7 +540,8 @@ def test_a_book_at_a_crypto_venue(tmp_path):
         ({"books.demo.construction.long_only": False}, "what is not held cannot be sold"),
         ({"books.demo.broker.fill_at": "close"}, "fill_at must be open"),
         ({"books.demo.broker.account": "paper"}, "account"),
+        ({"books.demo.broker.venue": "bybit"}, "books.demo.broker: venue 'bybit': how its lists are read whole is not stated"),
     ],
 )
 def test_a_book_that_does_not_suit_a_crypto_venue_is_named(tmp_path, changes, said):
-    assert said in mistake(tmp_path, edited({"books.demo.broker": CRYPTO, "books.demo.calendar": "24/7"} | changes))
+    assert said in mistake(tmp_path, edited({"books.demo.broker": dict(CRYPTO), "books.demo.calendar": "24/7"} | changes))
