@@ -91,9 +91,14 @@ def renew_keys(where: Environment, *, anew: bool = False) -> None:
     """Have keys ready, unless the environment names its own; `anew`: a new one signs from now on.
 
     Raises:
-        ConfigError: the file holds no keys.
+        ConfigError: the file holds no keys, or a new key is wanted where it would sign nothing.
     """
-    if not os.environ.get(VARIABLE):
+    if os.environ.get(VARIABLE):
+        if anew:
+            raise ConfigError(
+                f"tokens are signed with the keys of {VARIABLE}: put a new one in front of them there and start the desk anew"
+            )
+    else:
         renew(key_file(where), clock(where)(), outlives=LIFE, anew=anew)
 
 
@@ -104,7 +109,7 @@ def parts_of(where: Environment, ledger: Ledger, serving: Serving) -> Parts:
     return Parts(
         ledger=ledger,
         lake=Lake(where.lake, LedgerManifest(ledger), checked=checked),
-        books=_remembered(where),
+        books=rereading(where),
         now=now,
         keys=Keys(key_file(where), os.environ),
         passwords=Passwords(),
@@ -162,14 +167,22 @@ def serve_desk(serving: Serving, ready: Callable[[str], None]) -> None:
     server.serve(target_loader=partial(application, serving), wrap_loader=False)
 
 
-def _remembered(where: Environment) -> Callable[[], Books]:
-    """The books file as it is, read again when it has changed."""
+def rereading(where: Environment) -> Callable[[], Books]:
+    """The books file as it is, read again when it has changed.
+
+    What is returned raises ConfigError where the file is gone or wrong.
+    """
     seen: tuple[int, int] | None = None
     found: Books | None = None
 
     def current() -> Books:
         nonlocal seen, found
-        state = None if where.books_file is None else where.books_file.stat()
+        try:
+            state = None if where.books_file is None else where.books_file.stat()
+        except OSError as error:
+            raise ConfigError(
+                f"books file {where.books_file} cannot be read ({error.strerror}): put it back, or start the desk with another"
+            ) from None
         mark = (0, 0) if state is None else (state.st_mtime_ns, state.st_size)
         if found is None or mark != seen:
             found, seen = books(where), mark

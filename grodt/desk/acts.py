@@ -17,6 +17,8 @@ from grodt.ledger.unit import Write
 from grodt.settings.naming import require_strategy, require_traded
 from grodt.telemetry.logs import get_logger
 
+#: What is told in place of what becomes of the run, where that cannot be known.
+NOT_WOKEN = "the word stands, but whether a run waits for it could not be seen; the log says why, and `grodt run` goes on with it"
 _WHOLE = re.compile(r"[0-9a-f]{64}")
 _log = get_logger("grodt.desk")
 
@@ -79,7 +81,11 @@ def decide(desk: Parts, caller: Caller, request_id: str, verdict: Verdict, reaso
         acted = act(tx, request_id, verdict, by=caller.name, reason=reason, now=desk.now())
     made = acted.request
     _log.info("decided", by=caller.name, verdict=verdict, request=made.short, kind=made.kind, book=made.book, reason=reason)
-    return acted, desk.wake(made)
+    try:
+        return acted, desk.wake(made)
+    except GrodtError as error:  # the word is committed, and whoever gave it must not take it for refused
+        _log.error("it was not seen whether a run waits", request=made.short, why=str(error))
+        return acted, NOT_WOKEN
 
 
 def stop(desk: Parts, caller: Caller, wanted: HaltWanted) -> tuple[Halt, Cancelled]:

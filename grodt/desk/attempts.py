@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Lock
 WINDOW = timedelta(minutes=5)
 #: Failures in the window, of one name from one address, and of all names from one.
 MOST_OF_NAME, MOST_OF_ADDRESS = 5, 30
-#: Passwords that are checked at once: it takes a tenth of a second of a thread, and other people need the others.
+#: Logins at once: a thread reads what is sent, however slowly, and checks the password, a tenth of a second; other people need the others.
 MOST_AT_ONCE = 2
 #: Counters that are kept; the one that was quiet longest goes first.
 _MOST_KEPT = 20_000
@@ -38,7 +38,7 @@ class Attempts:
 
     @contextmanager
     def place(self) -> Iterator[bool]:
-        """A place to check a password in; False where all are taken, without waiting for one."""
+        """A place to log in; False where all are taken, without waiting for one."""
         free = self._places.acquire(blocking=False)
         try:
             yield free

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
+from flask import request
+
 from grodt.desk.parts import Parts
 from grodt.desk.remembered import Memory
 from grodt.desk.tokens import Audience, Claims, TokenRefused, of_login, read_token
@@ -13,7 +15,9 @@ from grodt.ledger.unit import Read, Write
 from grodt.ledger.users import Role, User, deny_token, find_user, holder_of
 from grodt.telemetry.logs import get_logger
 
-#: When a place to check a password in is likely to be free.
+#: Largest body of whom we do not know: a name, a password and where to go back to, with every character of them escaped.
+_MOST_BYTES = 8 * 1024
+#: When a place to log in is likely to be free.
 _SOON = timedelta(seconds=1)
 _log = get_logger("grodt.desk")
 
@@ -44,6 +48,22 @@ class Caller:
         return self.user.name
 
 
+@contextmanager
+def place_to_log_in(desk: Parts) -> Iterator[None]:
+    """Read in it what somebody sends whom we do not know, and check their password: little, and few at once.
+
+    The body comes as slowly as they send it, and the thread that reads it waits: the other threads never do, and serve who is logged in.
+
+    Raises:
+        TooMany: all places are taken; nothing has been read.
+    """
+    request.max_content_length = _MOST_BYTES
+    with desk.attempts.place() as free:
+        if not free:
+            raise TooMany(_SOON)
+        yield
+
+
 def log_in(desk: Parts, name: str, password: str, address: str, audience: Audience) -> Claims:
     """What the token of somebody says who gives a name and a password.
 
@@ -54,7 +74,7 @@ def log_in(desk: Parts, name: str, password: str, address: str, audience: Audien
         audience: what the token is for.
 
     Raises:
-        TooMany: wrong ones were given too often, or too many are given at once.
+        TooMany: wrong ones were given too often.
         TokenRefused: name or password is wrong; which one is not said.
     """
     name, now = name.strip().lower(), desk.now()
@@ -64,10 +84,7 @@ def log_in(desk: Parts, name: str, password: str, address: str, audience: Audien
         raise TooMany(wait)
     with desk.ledger.read() as tx:
         user = find_user(tx, name)
-    with desk.attempts.place() as free:
-        if not free:
-            raise TooMany(_SOON)
-        fits = desk.passwords.fits(user.password_hash if user is not None else None, password)
+    fits = desk.passwords.fits(user.password_hash if user is not None else None, password)
     if user is None or not fits:
         desk.attempts.failed(address, name, now)
         _log.warning("login refused", user=name, address=address)

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from grodt.desk.acts import HaltWanted
-from grodt.desk.models import Reason
+from grodt.desk.models import PRINTABLE, Reason
 from grodt.errors import ConfigError
 from grodt.ledger.halts import HaltSide
 from grodt.ledger.requests import Verdict
 
-_Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64)]
+_Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), PRINTABLE]
 #: What stands in the form for all books; no book has that name.
 ALL = "*"
 
@@ -19,6 +19,14 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     csrf: str = ""
+
+
+class LoginForm(_Form):
+    """Who logs in; `next` is where they came from."""
+
+    name: _Words
+    password: Annotated[str, StringConstraints(max_length=256)]
+    next: str = ""
 
 
 class WordForm(_Form):

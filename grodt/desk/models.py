@@ -4,16 +4,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from grodt.ledger.halts import HaltKind, HaltScope, HaltSide
 from grodt.ledger.requests import RequestState
 from grodt.ledger.users import Role
+from grodt.people import printable
 
 Money = Annotated[Decimal, PlainSerializer(lambda value: f"{value:f}", return_type=str, when_used="json")]
 Instant = Annotated[datetime, PlainSerializer(lambda value: value.isoformat(), return_type=str, when_used="json")]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+#: What the ledger is asked or told has no control characters; a database may not even take them.
+PRINTABLE = AfterValidator(printable)
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), PRINTABLE]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64), PRINTABLE]
 
 
 class Given(BaseModel):
@@ -61,7 +64,7 @@ class OrdersAsked(OfBook):
 class Login(Given):
     """Who wants a token."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    name: Name
     password: Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 

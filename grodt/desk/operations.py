@@ -1,6 +1,7 @@
 """Operations of the API: each says who may use it, what it takes and what it gives; routes and their description are made from that."""
 
 from collections.abc import Callable, Container
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from inspect import signature
@@ -11,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from werkzeug.exceptions import UnsupportedMediaType
 
 from grodt.desk import problems
-from grodt.desk.callers import Caller, caller_of, require_role
+from grodt.desk.callers import Caller, caller_of, place_to_log_in, require_role
 from grodt.desk.parts import parts
 from grodt.desk.remembered import Memory
 from grodt.desk.tokens import TokenRefused
@@ -110,7 +111,8 @@ def _content(operation: Operation, takes: Container[str], path: dict[str, str]) 
     desk = parts()
     given: dict[str, Any] = dict(path)
     if operation.role is None:
-        return operation.dump(operation.function(**given, **_taken(operation)))
+        with nullcontext() if operation.body is None else place_to_log_in(desk):
+            return operation.dump(operation.function(**given, **_taken(operation)))
     memory = desk.memory()
     caller = _caller(memory)
     require_role(caller, operation.role)

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as Answer
 
 from grodt.desk import acts, looks, problems
 from grodt.desk.browsers import Page, forget, local, logged_in, remember, require_own_form
-from grodt.desk.callers import Caller, TooMany, log_in, log_out
-from grodt.desk.forms import HaltForm, RearmForm, WordForm
+from grodt.desk.callers import Caller, TooMany, log_in, log_out, place_to_log_in
+from grodt.desk.forms import HaltForm, LoginForm, RearmForm, WordForm
 from grodt.desk.parts import parts
 from grodt.desk.remote import address
 from grodt.desk.shown import FILTERS, book_bars, position_bars, subject, use, used_of
@@ -21,6 +21,7 @@ from grodt.ledger import basket_requests
 from grodt.ledger.acts import kind_of, still_waiting
 from grodt.ledger.requests import Request, find_request
 from grodt.ledger.requests import waiting as found_waiting
+from grodt.people import identity
 
 pages = Blueprint("pages", "grodt.desk")
 for _name, _filter in FILTERS.items():
@@ -36,13 +37,15 @@ def login() -> Page:
 @pages.post("/login")
 def enter() -> Page:
     """Log in, and go back to where one came from."""
-    require_own_form(None)
-    back = local(request.form.get("next"))
+    back = url_for("pages.overview")
     try:
-        claims = log_in(parts(), request.form.get("name", ""), request.form.get("password", ""), address(), "pages")
-    except (TokenRefused, TooMany) as error:
-        status = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooMany) else HTTPStatus.UNAUTHORIZED
-        return _shown("login.html", back=back, told=str(error)), status
+        with place_to_log_in(parts()):
+            require_own_form(None)
+            back = local(request.form.get("next"))
+            given = LoginForm.model_validate(request.form.to_dict())
+            claims = log_in(parts(), given.name, given.password, address(), "pages")
+    except (TokenRefused, TooMany, ValidationError) as error:
+        return _shown("login.html", back=back, told=_words(error)), HTTPStatus(problems.problem_of(error).status)
     return remember(redirect(back, HTTPStatus.SEE_OTHER), claims)
 
 
@@ -70,7 +73,7 @@ def overview(*, caller: Caller) -> Page:
 @logged_in()
 def waiting(*, caller: Caller, request_id: str) -> Page:
     """One request with all that it would change, and the form that decides it."""
-    return _request(caller, request_id, told="", woken=request.args.get("woken") == "1")
+    return _request(caller, request_id, told="", woken=request.args.get("woken", ""))
 
 
 @pages.post("/waiting/<request_id>")
@@ -82,7 +85,7 @@ def decide(*, caller: Caller, request_id: str) -> Page:
         _, run = acts.decide(parts(), caller, request_id, word.verdict, word.reason)
     except (ValidationError, ConfigError) as error:
         return _request(caller, request_id, told=_words(error)), HTTPStatus(problems.problem_of(error).status)
-    return redirect(url_for("pages.waiting", request_id=request_id, woken="1" if run else None), HTTPStatus.SEE_OTHER)
+    return redirect(url_for("pages.waiting", request_id=request_id, woken=_woken(run)), HTTPStatus.SEE_OTHER)
 
 
 @pages.get("/halts")
@@ -147,14 +150,14 @@ def failed(error: Exception) -> Answer:
     return answer
 
 
-def _request(caller: Caller, request_id: str, *, told: str, woken: bool = False) -> str:
+def _request(caller: Caller, request_id: str, *, told: str, woken: str = "") -> str:
     desk, now = parts(), parts().now()
     with desk.ledger.read() as tx:
         found = find_request(tx, request_id)
         state = found.state(now)
         refusal = kind_of(found).refusal(tx, found) if state == "waiting" else ""
     changes = Changes.read(found.subject["changes"]) if found.kind == basket_requests.KIND else None
-    tables, facts = subject(found.subject) if changes is None else ([], {})
+    tables, facts = subject(found.kind, found.subject) if changes is None else ([], {})
     return _shown(
         "request.html",
         tables=tables,
@@ -170,7 +173,13 @@ def _request(caller: Caller, request_id: str, *, told: str, woken: bool = False)
         checks=[(check, use(used_of(check.value, check.limit, check.headroom))) for check in changes.checks] if changes is not None else [],
         told=told,
         woken=woken,
+        not_woken=acts.NOT_WOKEN,
     )
+
+
+def _woken(run: str) -> str | None:
+    """What the page says of the run that waited, in its address, where nobody can make it say anything else."""
+    return None if not run else "no" if run == acts.NOT_WOKEN else "1"
 
 
 def _why_not(caller: Caller, found: Request) -> str:
@@ -178,7 +187,7 @@ def _why_not(caller: Caller, found: Request) -> str:
     if not caller.user.may("approver"):
         return f"{caller.name} is {caller.user.role}; an approver decides it."
     for each in found.decisions:
-        if each.person.casefold() == caller.name.casefold():
+        if identity(each.person) == identity(caller.name):
             return "You have agreed; another person must decide."
     return ""
 

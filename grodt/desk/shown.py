@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from grodt.execution.changes import Changes, PositionChange
+from grodt.ledger.corrections import CORRECTION, WITHDRAWAL
 from grodt.money import Micros, decimal
 
 _NONE = "–"
@@ -47,6 +48,16 @@ def usd(micros: int | None, places: int = 2) -> str:
 def amount(value: Decimal | float | None, places: int = 2) -> str:
     """An amount in its own unit."""
     return _NONE if value is None else _signs(f"{value:,.{places}f}")
+
+
+def exact(value: Decimal | int | None) -> str:
+    """An amount or a quantity with every digit it has, at least two of them after the point of an amount."""
+    if value is None:
+        return _NONE
+    if isinstance(value, Decimal):
+        whole, _, rest = f"{value:,f}".partition(".")
+        return _signs(f"{whole}.{rest.rstrip('0'):0<2}")
+    return count(value)
 
 
 def percent(share: float | None, places: int = 2) -> str:
@@ -108,8 +119,9 @@ def position_bars(changes: Changes) -> list[tuple[PositionChange, Bar]]:
     return list(zip(changes.positions, bars, strict=True))
 
 
-def subject(content: Mapping[str, Any]) -> tuple[list[list[dict[str, str]]], dict[str, str]]:
-    """What a request is about that has no page of its own: its tables, and its other facts by name."""
+def subject(kind: str, content: Mapping[str, Any]) -> tuple[list[list[dict[str, str]]], dict[str, str]]:
+    """What a request of that kind is about, which has no page of its own: its tables, and its other facts by name, amounts in USD."""
+    content = {name: _usd(value) if name in _amounts(kind, content) else value for name, value in content.items()}
     tables = [value for value in content.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
     facts = {name: value for name, value in content.items() if value not in tables}
     shown = [[{name: _cell(cell) for name, cell in row.items()} for row in rows] for rows in tables]
@@ -132,7 +144,7 @@ def used_of(value: float | None, limit: float | None, headroom: float | None) ->
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    each.__name__: each for each in (usd, amount, percent, figure, count, signed, when, day, left, use)
+    each.__name__: each for each in (usd, amount, exact, percent, figure, count, signed, when, day, left, use)
 }
 
 
@@ -148,6 +160,19 @@ def _bars(pairs: Sequence[tuple[float, float]], at_least: float = 0) -> list[Bar
         return round(min(zero, end), 3), round(abs(end - zero), 3)
 
     return [Bar(round(zero, 3), part(now), part(after)) for now, after in pairs]
+
+
+def _amounts(kind: str, content: Mapping[str, Any]) -> frozenset[str]:
+    """Facts of a request that are micros."""
+    if kind == WITHDRAWAL:
+        return frozenset({"amount"})
+    if kind == CORRECTION:
+        return frozenset({"price"} if content["kind"] != "cash" else {"price", "from", "to"})
+    return frozenset()
+
+
+def _usd(micros: int | None) -> str | None:
+    return None if micros is None else f"{exact(decimal(micros))} USD"
 
 
 def _cell(value: object) -> str:

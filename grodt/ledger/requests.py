@@ -1,9 +1,9 @@
 """Requests: what is asked for and takes effect only when enough people have agreed.
 
 A basket that waits, a limit to be raised, a halt to be ended, an override, a correction: each is one request, decided by name and
-with a reason. Two people are two names, compared without regard to case; a person who asks has agreed, and cannot agree a second
-time. What asks on the system's own behalf (`SYSTEM`) is nobody's agreement. A request is never changed: what it came to follows
-from the decisions, and whoever makes the last one carries it out in the same transaction.
+with a reason. Two people are two names, compared without regard to case and to how they are spelt in Unicode; a person who asks has
+agreed, and cannot agree a second time. What asks on the system's own behalf (`SYSTEM`) is nobody's agreement. A request is never changed:
+what it came to follows from the decisions, and whoever makes the last one carries it out in the same transaction.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, insert, select
 from grodt.errors import ConfigError, NotFound
 from grodt.ledger.tables_people import decisions, requests
 from grodt.ledger.transaction import Read, Write
+from grodt.people import identity, person_name, printable
 from grodt.sessions import require_utc
 
 RequestState = Literal["waiting", "approved", "rejected", "expired"]
@@ -104,13 +105,16 @@ class Request:
 
 
 def require_person(name: str) -> str:
-    """The name of a person, without spaces around it.
+    """The name of a person, in the form of `grodt.people.person_name`.
 
     Raises:
-        ConfigError: it is empty, or one of the system's own names.
+        ConfigError: it is empty, one of the system's own names, or has a character that nobody sees.
     """
-    person = name.strip()
-    if not person or person.casefold() in SYSTEM:
+    try:
+        person = person_name(name)
+    except ValueError as error:
+        raise ConfigError(f"author {name!r}: {error}") from None
+    if not person or identity(person) in SYSTEM:
         raise ConfigError(f"author {name!r} is no person; say who with --author")
     return person
 
@@ -119,11 +123,14 @@ def require_reason(reason: str) -> str:
     """A reason, without spaces around it.
 
     Raises:
-        ConfigError: it is empty.
+        ConfigError: it is empty, or has a control character.
     """
     if not reason.strip():
         raise ConfigError("every act on a book needs a reason; give it with --reason")
-    return reason.strip()
+    try:
+        return printable(reason.strip())
+    except ValueError as error:
+        raise ConfigError(f"reason {reason!r}: {error}") from None
 
 
 def ask(
@@ -199,7 +206,7 @@ def decide(tx: Write, request_id: str, verdict: Verdict, *, by: str, reason: str
     found = find_request(tx, request_id)
     found.require_waiting(now)
     for each in found.decisions:
-        if each.person.casefold() == person.casefold():
+        if identity(each.person) == identity(person):
             act = "asked for it, which counts as agreement" if each.person == found.asked_by else f"decided it ({each.verdict})"
             raise ConfigError(f"{found.kind} {found.short}: {each.person} has {act}; another person must decide")
     _decide(tx, found.request_id, person, verdict, reason, now)
@@ -216,7 +223,7 @@ def find_request(tx: Read, request_id: str) -> Request:
     wanted = request_id.strip().lower()
     if len(wanted) < _SHORTEST:
         raise ConfigError(f"{request_id!r} is too short for an id; give at least {_SHORTEST} characters of one that `grodt waiting` lists")
-    found = _requests(tx, requests.c.request_id.startswith(wanted, autoescape=True))
+    found = _requests(tx, requests.c.request_id.startswith(wanted, autoescape=True)) if wanted.isalnum() else ()
     if not found:
         raise NotFound(f"nothing waits under {request_id!r}; `grodt waiting` lists what does")
     if len(found) > 1:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grodt.people import identity
 from grodt.risk import controls
 from grodt.risk.controls import Evaluation
 from grodt.risk.evidence import Answered
@@ -130,7 +131,7 @@ class Overrides:
 def _conditions(given: Sequence[Override]) -> Evaluation:
     return controls.override(
         np.array([each.control for each in given], dtype=np.int64),
-        np.array([len({person.casefold() for person in each.people}) for each in given], dtype=np.int64),
+        np.array([len({identity(person) for person in each.people}) for each in given], dtype=np.int64),
         np.array([each.seconds_left for each in given], dtype=np.float64),
         np.array([bool(each.reason.strip()) for each in given], dtype=np.bool_),
     )

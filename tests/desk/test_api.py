@@ -2,16 +2,18 @@
 
 from contextlib import ExitStack
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from grodt.desk.acts import NOT_WOKEN
 from grodt.desk.api import api
 from grodt.desk.attempts import MOST_AT_ONCE, MOST_OF_ADDRESS, MOST_OF_NAME, WINDOW
 from grodt.desk.callers import acting, caller_of
 from grodt.desk.tokens import TokenRefused
-from grodt.errors import ConfigError
+from grodt.errors import BrokerUnavailable, ConfigError
 from grodt.ledger.acts import act
 from grodt.ledger.basket_requests import ask_for_basket
 from grodt.ledger.runs import find_run, pin_limits
@@ -167,6 +169,29 @@ def test_whoever_loses_their_role_after_they_were_let_in_does_not_act(world: Wor
         raise AssertionError("let in")
 
 
+def test_a_word_stands_and_says_so_although_it_is_not_seen_whether_a_run_waits(world: World, basket: str) -> None:
+    world.wake_fails = BrokerUnavailable("not now")
+    answer = world.ask("ann", "POST", f"{WAITING}/{basket}/approve", json=_WHY)
+    assert (answer.status_code, answer.get_json()["run"], answer.get_json()["request"]["agreed"]) == (200, NOT_WOKEN, ["ann"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "told"),
+    [
+        ("POST", "/api/token", {"name": "an\x00n", "password": "p"}, 422, "name: "),
+        ("POST", "/api/v1/halts", {"book": "a\x00", "reason": "r"}, 422, "book: "),
+        ("POST", "/api/v1/halts", {"book": BOOK, "reason": "r\x00"}, 422, "reason: "),
+        ("GET", f"{WAITING}?book=a%00", None, 422, "book: "),
+        ("GET", f"{WAITING}/abcdef%00", None, 404, "nothing waits under"),
+    ],
+)
+def test_a_control_character_is_refused_by_the_field_it_is_in(
+    still: World, method: str, path: str, body: object, status: int, told: str
+) -> None:
+    answer = still.ask("tom", method, path, json=body)
+    assert (answer.status_code, answer.get_json()["detail"].startswith(told)) == (status, True)
+
+
 class TestHalts:
     def test_a_trader_halts_a_book_and_brokers_are_asked(self, world: World) -> None:
         made = world.ask("tom", "POST", "/api/v1/halts", json={"book": BOOK, "reason": "odd fills", "minutes": 30})
@@ -252,6 +277,24 @@ class TestLogin:
             answer = world.client().post("/api/token", json=right)
             assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
         assert world.client().post("/api/token", json=right).status_code == 200
+
+    @pytest.mark.parametrize("path", ["/api/token", "/login"])
+    def test_what_strangers_send_slowly_is_read_in_those_places_alone(self, world: World, path: str) -> None:
+        class Slow(BytesIO):
+            def readinto(self, _buffer: object) -> int:
+                raise AssertionError("a thread waits for it")
+
+            read = readinto  # type: ignore[assignment]
+
+        token = world.token("tom")
+        kind = "application/json" if path == "/api/token" else "application/x-www-form-urlencoded"
+        sent: dict[str, Any] = {"method": "POST", "content_type": kind, "input_stream": Slow()}
+        assert world.client().open(path, environ_overrides={"CONTENT_LENGTH": "8193"}, **sent).status_code == 413
+        with ExitStack() as taken:
+            for _ in range(MOST_AT_ONCE):
+                taken.enter_context(world.parts.attempts.place())
+            assert world.client().open(path, environ_overrides={"CONTENT_LENGTH": "60"}, **sent).status_code == 429
+            assert world.with_token(token, "POST", "/api/v1/halts", json={"book": BOOK, "reason": "r"}).status_code == 201
 
     def test_whoever_tries_many_names_from_one_address_must_wait(self, world: World) -> None:
         for number in range(MOST_OF_ADDRESS):

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from grodt.desk.tokens import LIFE, LONGEST_LOGIN, of_login, signed
+from grodt.errors import BrokerUnavailable
 from grodt.ledger.users import require_user
 from tests.desk.world import PASSWORD, World
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, order, sent
@@ -60,6 +61,20 @@ def test_the_login_leads_nowhere_else(still: World, elsewhere: str) -> None:
 def test_a_wrong_password_is_told_and_gives_no_cookie(world: World) -> None:
     answer = world.client().post("/login", data={"name": "ann", "password": "wrong horse battery", "next": "/"})
     assert (answer.status_code, "name or password is wrong" in answer.text, "Set-Cookie" in answer.headers) == (401, True, False)
+
+
+def test_a_name_with_a_control_character_is_told(still: World) -> None:
+    answer = still.client().post("/login", data={"name": "an\x00n", "password": PASSWORD})
+    assert (answer.status_code, "name: " in answer.text) == (422, True)
+
+
+def test_a_word_stands_although_it_is_not_seen_whether_a_run_waits(world: World, basket: str) -> None:
+    world.wake_fails = BrokerUnavailable("not now")
+    ann, page = _browser(world, "ann"), f"/waiting/{basket}"
+    answer = _send(ann, page, page, verdict="approve", reason="looked at it")
+    assert (answer.status_code, answer.location) == (303, f"{page}?woken=no")
+    shown = ann.get(answer.location).text
+    assert ("The flow run that waits" in shown, "the word stands" in shown) == (False, True)
 
 
 def test_the_cookie_is_for_this_site_and_no_script(world: World) -> None:

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from grodt.desk.shown import amount, book_bars, left, percent, position_bars, signed, subject, usd, use, used_of
+from grodt.desk.shown import amount, book_bars, exact, left, percent, position_bars, signed, subject, usd, use, used_of
 from grodt.execution.changes import PositionChange
 from tests.desk.world import CHANGES
 from tests.ledger.world import NOW
@@ -62,4 +63,20 @@ def test_the_bar_of_a_limit_ends_at_the_limit_and_says_how_far_beyond() -> None:
 def test_what_a_request_is_about_is_tables_and_facts() -> None:
     asked = {"halts": [1, 2], "changes": [{"name": "turnover", "from": None, "to": 0.5}], "control": 9, "symbol": ""}
     rows = [{"name": "turnover", "from": "–", "to": "0.5"}]
-    assert subject(asked) == ([rows], {"halts": "1, 2", "control": "9", "symbol": ""})
+    assert subject("limit", asked) == ([rows], {"halts": "1, 2", "control": "9", "symbol": ""})
+
+
+def test_the_sides_of_a_break_keep_every_digit() -> None:
+    sides = [Decimal("1234567.890000"), Decimal("1234567.9"), Decimal("-5.000001"), Decimal("0.000000025"), -1_234_567, 0, None]
+    assert [exact(each) for each in sides] == ["1,234,567.89", "1,234,567.90", "−5.000001", "0.000000025", "−1,234,567", "0", "–"]
+
+
+def test_amounts_of_a_request_have_their_unit_and_shares_stay_shares() -> None:
+    cash = {"break": 3, "kind": "cash", "symbol": "", "from": 1_234_567_890_000, "to": 1_234_567_900_000, "price": None}
+    assert subject("correction", cash)[1] == {
+        "break": "3", "kind": "cash", "symbol": "", "from": "1,234,567.89 USD", "to": "1,234,567.90 USD", "price": "–"
+    }  # fmt: skip
+    shares = subject("correction", cash | {"kind": "position", "symbol": "AAPL", "from": 100, "to": 90, "price": 93_700_000})[1]
+    assert (shares["from"], shares["to"], shares["price"]) == ("100", "90", "93.70 USD")
+    asked = {"amount": 5_000_000_000, "session": "2026-11-20"}
+    assert subject("withdrawal", asked)[1] == {"amount": "5,000.00 USD", "session": "2026-11-20"}

@@ -74,6 +74,7 @@ class World:
     woken: list[Request] = field(default_factory=list)
     broker: Told = field(default_factory=Told)
     waits: str = ""
+    wake_fails: GrodtError | None = None
     books_fail: Exception | None = None
     https: bool = False
     proxies: int = 0
@@ -144,6 +145,8 @@ class World:
         return self.broker
 
     def _wake(self, request: Request) -> str:
+        if self.wake_fails is not None:
+            raise self.wake_fails
         self.woken.append(request)
         return self.waits
 

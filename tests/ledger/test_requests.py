@@ -34,12 +34,29 @@ def test_two_people_are_the_one_who_asks_and_another(tx: Write) -> None:
         decide(tx, asked.short, "reject", by="cleo", reason="late", now=NOW + 2 * MINUTE)
 
 
+@pytest.mark.parametrize("same", ["Ann  Lee", "ann\u00a0lee", "\uff21nn Lee", "ANN\tLEE"])
+def test_one_person_is_one_however_their_name_is_spelt(tx: Write, same: str) -> None:
+    asked = _asked(tx, by="Ann Lee")
+    with pytest.raises(ConfigError, match="another person must decide"):
+        decide(tx, asked.short, "approve", by=same, reason="again", now=NOW)
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u2060", "\u202e", "\u00ad", "\ufe0f", "\u3164", "\x00", "\x1b"])
+def test_a_name_has_nothing_that_nobody_sees(tx: Write, unseen: str) -> None:
+    asked = _asked(tx, by="ann")
+    with pytest.raises(ConfigError, match=r"author .*: it has .*; write it without"):
+        decide(tx, asked.short, "approve", by=f"an{unseen}n", reason="again", now=NOW)
+    assert find_request(tx, asked.short).agreed == ("ann",)
+
+
 def test_what_the_system_asks_for_is_nobodys_agreement(tx: Write) -> None:
     asked = ask(tx, kind="basket", book=BOOK, subject={}, people=1, by="risk", reason="above 1,000", now=NOW, expires_at=SOON)
     assert asked.missing == 1
     for name in ("risk", "Automatic", "  "):
         with pytest.raises(ConfigError, match="is no person"):
             decide(tx, asked.short, "approve", by=name, reason="r", now=NOW)
+    with pytest.raises(ConfigError, match=r"reason .*U\+0000"):
+        decide(tx, asked.short, "approve", by="ann", reason="r\x00", now=NOW)
     assert decide(tx, asked.short, "approve", by="ann", reason="seen", now=NOW).state(NOW) == "approved"
 
 
