@@ -239,14 +239,23 @@ class CcxtBroker:
         except (ccxt.DuplicateOrderId, ccxt.OrderNotFound) as error:  # ccxt counts them among refusals, and they speak of an order there
             raise OrderOutcomeUnknown(f"order {name}: {self._said(error)}; the venue may have an order under this id") from None
         except (ccxt.InsufficientFunds, ccxt.InvalidOrder, ccxt.BadRequest) as error:
-            found = (await look_up()).get(name)  # refused, or there already
+            found = await self._after_sending(look_up, name)  # refused, or there already
             return one_order(found, name) if found else _refused(order, self._hidden_in(str(error)))
         if row.get("status") is not None and row.get("amount") is not None:
             return one_order([row], name)
-        found = (await look_up()).get(name)  # venues that acknowledge with an id alone
+        found = await self._after_sending(look_up, name)  # venues that acknowledge with an id alone
         if not found:
             raise OrderOutcomeUnknown(f"order {name}: acknowledged as {row.get('id')}, and not in the list yet")
         return one_order(found, name)
+
+    async def _after_sending(self, look_up: Callable[[], Awaitable[Mapping[str, list[Row]]]], name: str) -> list[Row] | None:
+        """What is there under our id; no error of this question, a wrong key neither, says that nothing was taken."""
+        import ccxt
+
+        try:
+            return (await look_up()).get(name)
+        except ccxt.BaseError as error:
+            raise OrderOutcomeUnknown(f"order {name}: sent, and not looked up: {self._said(error)}") from None
 
     async def _cancel(self, venue: Any, client_order_id: str) -> None:
         import ccxt

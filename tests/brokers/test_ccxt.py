@@ -110,6 +110,20 @@ def test_a_refusal_of_an_order_that_is_there_all_the_same_is_none(account: FakeC
     assert broker.submit(BUY, MON).state is OrderState.ACCEPTED
 
 
+def test_a_key_that_fails_after_the_order_was_taken_does_not_say_that_it_was_not(
+    account: FakeCcxtAccount, broker: CcxtBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.bare, take = True, account.take
+
+    def taken(**told: Any) -> dict[str, Any]:
+        account.down = ccxt.AuthenticationError("revoked")
+        return take(**told)
+
+    monkeypatch.setattr(account, "take", taken)
+    with pytest.raises(OrderOutcomeUnknown, match="sent, and not looked up: AuthenticationError revoked"):
+        broker.submit(BUY, MON)
+
+
 def test_another_price_under_our_id_is_the_venue_s_order_as_it_stands(account: FakeCcxtAccount, broker: CcxtBroker) -> None:
     taken = broker.submit(LIMIT, MON)
     assert broker.submit(replace(LIMIT, price=usd("99.51")), MON) == taken
