@@ -18,7 +18,7 @@ from grodt.execution.slot_bars import SlotData, refresh_slot
 from grodt.execution.slot_decision import STOP_FIELDS, SlotBasis, decide_slot, entries_of, slot_closes
 from grodt.execution.slot_market import bars_between, last_prices
 from grodt.execution.slot_marking import mark_slot
-from grodt.execution.slot_settling import cancel_what_is_left, player
+from grodt.execution.slot_settling import cancel_what_is_left, marked_before, player
 from grodt.ledger.actions import applied
 from grodt.ledger.fills import fills_of
 from grodt.ledger.postings import holdings, settled
@@ -29,6 +29,7 @@ from grodt.slots import slots_of
 from grodt.targets.quantities import Targets
 from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
+from tasks.mark import marked_at
 from tasks.signals import Opinion, tell_regime
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
@@ -112,7 +113,7 @@ def _settle(cycle: Cycle, goes_on: date | None) -> None:
         cycle.lease,
         paper,
         player(paper, lambda session: _bars(cycle, session), goes_on),
-        markets,
+        marked_before(parts.ledger, cycle.book, markets, lambda session: _mark_missed(cycle, session)),
         run=cycle.opened,
         file=parts.config.limits,
         now=parts.now,
@@ -123,6 +124,12 @@ def _settle(cycle: Cycle, goes_on: date | None) -> None:
     for each in done.slipped:
         _log.warning("slippage", book=cycle.book, symbol=each.fill.symbol, session=str(each.fill.session), reason=each.reason)
         cycle.tell("settle", str(each))
+
+
+def _mark_missed(cycle: Cycle, session: date) -> None:
+    """Mark the book at the close of a session that nothing marked when it was over."""
+    marked = marked_at(cycle, session)
+    cycle.tell("settle", f"session {session} had no mark of its close: equity {marked.mark.equity / 1e6:,.2f}")
 
 
 def _bars(cycle: Cycle, session: date) -> Sequence[SessionMarket]:

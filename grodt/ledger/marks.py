@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from grodt.errors import DataError
+from grodt.ledger.runs import Run
 from grodt.ledger.tables import marks
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
@@ -75,6 +76,12 @@ def latest_mark(tx: Read, book: str, before: date | None = None) -> Mark | None:
 def mark_of(tx: Read, book: str, session: date) -> Mark | None:
     """The mark of one session."""
     return _first(tx, marks.c.book == book, marks.c.session == session)
+
+
+def marks_by(tx: Read, run: Run) -> tuple[Mark, ...]:
+    """The marks that a run made, oldest first: of its own session, and of one before it whose close was missed."""
+    query = select(marks).where(marks.c.book == run.book, marks.c.run_id == run.run_id).order_by(marks.c.session)
+    return tuple(_mark(row) for row in tx.connection.execute(query))
 
 
 def marks_until(tx: Read, book: str, session: date) -> tuple[Mark, ...]:

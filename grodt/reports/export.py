@@ -12,7 +12,7 @@ from grodt.ledger.fills import booked_fills, fill_sessions
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import commit_files, rows_by_run
-from grodt.ledger.marks import Mark, mark_of
+from grodt.ledger.marks import Mark, marks_by
 from grodt.ledger.orders import orders_decided, touched_sessions
 from grodt.ledger.runs import Run, abandoned_before, close_run, end_attempt, find_run
 from grodt.ledger.stages import end_running_stages
@@ -74,7 +74,8 @@ class Exported:
 def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Exported:
     """The frames of a run that has come to its end. Orders and fills of earlier sessions that moved in it are written anew.
 
-    So are those that moved in runs which were abandoned since the last one was done: they have shown nobody what they booked.
+    So are those that moved in runs which were abandoned since the last one was done: they have shown nobody what they booked. Marks
+    likewise: a run may have made that of an earlier session, whose close was missed.
     """
     with ledger.read() as tx:
         run = find_run(tx, run.run_id) or run  # as it is now: the caller's was read before its data was pinned
@@ -82,7 +83,7 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         left = abandoned_before(tx, run)
         moved = set[date]().union(*(touched_sessions(tx, run.book, each.run_id) for each in (*left, run)))
         filled = set[date]().union(*(fill_sessions(tx, each.run_id) for each in (*left, run)))
-        marks = [(each, mark_of(tx, each.book, each.session)) for each in left]
+        marks = [(mark, each.run_id) for each in (*left, run) for mark in marks_by(tx, each)]
         orders = {("orders", day): orders_frame(run.book, orders_decided(tx, run.book, day)) for day in moved}
         fills = {("fills", day): fills_frame(run.book, booked_fills(tx, run.book, day)) for day in filled}
         checks = evidence_of(tx, run.run_id)
@@ -100,7 +101,7 @@ def prepare(ledger: Ledger, run: Run, decided: Decided, now: datetime) -> Export
         own["universe"] = universe_frame(cycle, instruments, judged)
     if decided.forecasts is not None and decided.forecasts.gates is not None:
         own["regimes"] = regimes_frame(run.book, run.session, run.run_id, decided.forecasts.gates)
-    equity = {("equity", each.session): equity_frame(mark, each.run_id) for each, mark in marks if mark is not None}
+    equity = {("equity", mark.session): equity_frame(mark, name) for mark, name in marks}
     return Exported(figures, orders | fills | equity | {(table, run.session): frame for table, frame in own.items()}, change)
 
 

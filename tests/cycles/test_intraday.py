@@ -136,6 +136,11 @@ def test_the_next_session_settles_one_whose_close_was_missed_and_an_early_close_
         home.slots(HOLIDAY, "1030")
     home.slots(FRI, *EARLY)
     assert home.sql("SELECT session FROM settlements ORDER BY 1") == [(str(WED),), (str(FRI),)]
+    ((wednesday, equity), _) = home.sql("SELECT session, equity FROM marks ORDER BY 1")  # its close is marked too, late
+    assert wednesday == str(WED)
+    assert home.table("equity")["session"].sort().to_list() == [WED, FRI]
+    profits = home.sql("SELECT equity - profit FROM slot_marks WHERE session = ?", str(FRI))
+    assert set(profits) == {(equity,)}
     assert home.sql("SELECT state, count(*) FROM runs GROUP BY state") == [("done", 5)]
     assert home.sql("SELECT sum(amount) FROM postings WHERE account = 'position'") == [(0,)]
     sold = home.sql("SELECT DISTINCT filled_at FROM fills WHERE client_order_id LIKE '%202611271250-%'")
