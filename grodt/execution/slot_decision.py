@@ -1,6 +1,6 @@
 """What a slot decides: the book at the last prices of its session, by weights or by the distance of a stop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ import numpy as np
 from grodt.execution.decision import BookState, Closes, decide_targets
 from grodt.execution.slot_market import LastPrices
 from grodt.ledger.orders import LedgerOrder, orders_decided
+from grodt.ledger.postings import holdings
 from grodt.ledger.runs import find_run
 from grodt.ledger.transaction import Read
 from grodt.money import MICROS_PER_UNIT
@@ -138,9 +139,14 @@ def _by_stops(
     return SlotTargets(Targets(symbols, weight, quantity, held.copy(), closes.price), stopped)
 
 
+def _is_of(entry: Entry | None, held: int) -> bool:
+    """Whether what is held is that trade's: there is one, on the same side."""
+    return entry is not None and held * entry.quantity > 0
+
+
 def _entered(entry: Entry | None, held: int) -> int:
     """What the trade was to come to; what is held, where that is more or no trade of this session."""
-    if entry is None or np.sign(entry.quantity) != np.sign(held):
+    if entry is None or not _is_of(entry, held):
         return held
     return max(abs(entry.quantity), abs(held)) * int(np.sign(held))
 
@@ -149,7 +155,7 @@ def _touched(state: BookState, basis: SlotBasis, rule: StopRule) -> "np.ndarray[
     """Whether a bar after the entry has touched the position's stop, (N,)."""
     panel, found = basis.panel, np.zeros(len(state.symbols), dtype=np.bool_)
     assert panel.ends is not None
-    at = [place for place, symbol in enumerate(state.symbols) if state.position[place] and symbol in basis.entries]
+    at = [place for place, symbol in enumerate(state.symbols) if _is_of(basis.entries.get(symbol), int(state.position[place]))]
     if not at:
         return found
     high, low = panel.raw("high"), panel.raw("low")
@@ -186,21 +192,34 @@ def _last_known(values: FloatArray) -> FloatArray:
 
 
 def entries_of(tx: Read, book: str, session: date, zone: ZoneInfo) -> dict[str, Entry]:
-    """The trades of a session that are on: of each symbol, the order, or its slices, that took it from flat, by what was filled."""
+    """The trades of a session that are on: of each symbol, the order, or its slices, that took it from flat, by what was filled.
+
+    What the book came into the session with, in shares of after its corporate actions, is no trade of it; its sale opens none either.
+    """
     decided: dict[tuple[str, str], list[LedgerOrder]] = {}
     for each in orders_decided(tx, book, session):
         run = find_run(tx, each.run_id)
         if run is not None:
             decided.setdefault((run.slot, each.order.symbol), []).append(each)
-    position: dict[str, int] = {}
+    position = {symbol: held.quantity for symbol, held in holdings(tx, book).items()}
+    for (_, symbol), parts in decided.items():
+        position[symbol] = position.get(symbol, 0) - _booked(parts)
     entries: dict[str, Entry] = {}
     for (name, symbol), parts in sorted(decided.items()):
-        first, sign = parts[0].order, 1 if parts[0].order.side is Side.BUY else -1
-        before = position.get(symbol, 0)
-        if before == 0:
+        if position[symbol] == 0:
             at = datetime.combine(session, time.fromisoformat(name), zone).astimezone(UTC)
-            entries[symbol] = Entry(at, sign * sum(each.order.quantity for each in parts), first.reference_price)
-        position[symbol] = before + sign * sum(each.booked_quantity for each in parts)
+            wanted = sum(each.order.quantity for each in parts) * _sign(parts)
+            entries[symbol] = Entry(at, wanted, parts[0].order.reference_price)
+        position[symbol] += _booked(parts)
         if position[symbol] == 0:
             entries.pop(symbol, None)
     return entries
+
+
+def _sign(parts: Sequence[LedgerOrder]) -> int:
+    return 1 if parts[0].order.side is Side.BUY else -1
+
+
+def _booked(parts: Sequence[LedgerOrder]) -> int:
+    """Signed shares of an order, or of its slices, that were filled."""
+    return _sign(parts) * sum(each.booked_quantity for each in parts)

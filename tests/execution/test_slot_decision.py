@@ -3,18 +3,28 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from grodt.execution.decision import Closes
-from grodt.execution.slot_decision import Entry, SlotBasis, decide_slot
+from grodt.execution.slot_decision import Entry, SlotBasis, decide_slot, entries_of
 from grodt.execution.slot_market import LastPrices
+from grodt.ledger.fills import record_fills
+from grodt.ledger.order_life import transition
+from grodt.ledger.orders import approve_basket, record_basket
+from grodt.ledger.runs import open_run
 from grodt.money import micros
+from grodt.orders.states import OrderState
 from grodt.signals.panel import Panel
 from grodt.slots import Slot
 from grodt.targets.stops import StopRule
+from tests.brokers.world import BOOK, MON, TUE, order
+from tests.execution.desk import Desk, make_basket
+from tests.execution.stocked import KNOWN, hold
 from tests.execution.test_decision import CONSTRUCTION, forecasts_of, state_of
+from tests.ledger.world import fill
 from tests.signals.worlds import tickers
 
 SESSION = date(2026, 11, 25)
@@ -66,6 +76,37 @@ def test_a_trade_is_held_at_what_it_was_entered_for_until_its_stop_is_touched_af
     found = decide_slot(closes(3), forecasts_of([0.3, 0.3, 0.3]), held, CONSTRUCTION, rests)
     assert found.targets.quantity.tolist() == [500, 0, 500]  # the first still wants the 100 that did not fill
     assert found.stopped == (tickers(3)[1],)
+
+
+def _traded(desk: Desk, slot: str, quantity: int, price: str) -> None:
+    """An order of a slot of Tuesday for signed shares of A, filled."""
+    with desk.real_ledger.write() as tx:
+        run = open_run(
+            tx, book=BOOK, kind="intraday", session=TUE, slot=slot, config_hash="c", code_version="v", flow_run_id="f", fence=1, now=KNOWN
+        )
+        basket = make_basket(run, [order("A", quantity, TUE, price, leg=int(slot))])
+        record_basket(tx, basket, run.run_id, KNOWN)
+        approve_basket(tx, basket.hash, "automatic", KNOWN)
+        for state in (OrderState.SENDING, OrderState.ACCEPTED):
+            transition(tx, basket.orders[0].client_order_id, state, run_id=run.run_id, now=KNOWN)
+        record_fills(tx, [fill(basket.orders[0], session=TUE)], BOOK, run.run_id, KNOWN)
+
+
+def test_the_sale_of_what_was_held_over_night_opens_no_trade_and_what_is_bought_after_it_does(desk: Desk) -> None:
+    hold(desk.real_ledger, {"A": (100, "60")}, MON)
+    _traded(desk, "1000", -100, "60")
+    with desk.real_ledger.read() as tx:
+        assert entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York")) == {}
+    _traded(desk, "1100", 200, "50")
+    with desk.real_ledger.read() as tx:
+        found = entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York"))
+    assert found == {"A": Entry(datetime(2026, 3, 3, 16, tzinfo=UTC), 200, micros(50))}
+
+
+def test_a_trade_of_the_other_side_gives_what_is_held_no_stop() -> None:
+    held = state_of(1, position=[500])
+    rests = basis(1, lows={0: {17: 9.0}}, entries={tickers(1)[0]: entry(-500, 16)})
+    assert decide_slot(closes(1), forecasts_of([0.3]), held, CONSTRUCTION, rests).stopped == ()
 
 
 def test_a_trade_is_given_up_where_the_forecast_turns_and_the_other_side_waits() -> None:
