@@ -119,12 +119,11 @@ def _by_stops(
     kept = np.where(keeps, entered, 0)
     kept = np.where(tradable, kept, held)
     value = float(np.abs(kept * np.nan_to_num(closes.price, nan=0.0)).sum())
-    ranges = average_true_range(basis.panel.raw("high"), basis.panel.raw("low"), basis.panel.close, ATR_BARS)
     new = stop_sizes(
         symbols,
         side=np.where(held == 0, side, 0.0),
         price=closes.price,
-        atr=_last_known(ranges),
+        atr=_last_known(_ranges(basis.panel)),
         lot=state.lot,
         tick=state.tick,
         equity=state.equity / MICROS_PER_UNIT,
@@ -158,8 +157,7 @@ def _touched(state: BookState, basis: SlotBasis, rule: StopRule) -> "np.ndarray[
     at = [place for place, symbol in enumerate(state.symbols) if _is_of(basis.entries.get(symbol), int(state.position[place]))]
     if not at:
         return found
-    high, low = panel.raw("high"), panel.raw("low")
-    ranges = average_true_range(high, low, panel.close, ATR_BARS)
+    high, low, ranges = panel.raw("high"), panel.raw("low"), _ranges(panel)
     for place in at:
         entry = basis.entries[state.symbols[place]]
         row = int(np.searchsorted(panel.ends, np.datetime64(entry.at.replace(tzinfo=None), "us"), side="right"))
@@ -180,6 +178,14 @@ def _touched(state: BookState, basis: SlotBasis, rule: StopRule) -> "np.ndarray[
         since = since[~np.isnan(since)]
         found[place] = bool(since.size) and bool((since <= stop).any() if long else (since >= stop).any())
     return found
+
+
+def _ranges(panel: Panel) -> FloatArray:
+    """Average true ranges in currency units, (T, N), all in shares of the last row: a split or a dividend is no range."""
+    close = panel.adjusted()
+    scale = _last_known(close / panel.close)
+    high, low = (panel.adjusted(name) / scale for name in STOP_FIELDS)
+    return average_true_range(high, low, close / scale, ATR_BARS)
 
 
 def _last_known(values: FloatArray) -> FloatArray:

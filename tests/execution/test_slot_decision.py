@@ -78,6 +78,18 @@ def test_a_trade_is_held_at_what_it_was_entered_for_until_its_stop_is_touched_af
     assert found.stopped == (tickers(3)[1],)
 
 
+def test_a_split_over_night_is_no_range() -> None:
+    """Ten bars at 100, from 99 to 101, then 10 for 1: a range of 0.2 in shares of today, and the stop at 10 − 2 · 0.2."""
+    one = tickers(1)[0]
+    rests = basis(1, lows={0: {17: 9.6}}, entries={one: entry(500, 16)})
+    times = np.where(np.arange(20) < 10, 10.0, 1.0)[:, None]
+    raw = {name: rests.panel.raw(name) * times for name in ("high", "low")}
+    split = replace(rests, panel=replace(rests.panel, close=rests.panel.close * times, fields=raw))
+    assert decide_slot(closes(1), forecasts_of([1.0]), state_of(1, position=[500]), CONSTRUCTION, split).stopped == (one,)
+    whole = replace(split, panel=split.panel.until(17))
+    assert decide_slot(closes(1), forecasts_of([1.0]), state_of(1), CONSTRUCTION, whole).targets.quantity.tolist() == [500]
+
+
 def _traded(desk: Desk, slot: str, quantity: int, price: str) -> None:
     """An order of a slot of Tuesday for signed shares of A, filled."""
     with desk.real_ledger.write() as tx:
