@@ -2,7 +2,8 @@
 
 A slot is named by the exchange's own time, as `1030`, and decides on what was known at that instant. Where a session closes early, the
 last slot and the one by which the book is flat keep their distance to the close; the first keeps its time of day. What would fall outside
-trading hours, or into a lunch break, is no slot. Each session ends with the slot `close`, which decides nothing: it books and marks.
+trading hours, or into a lunch break, is no slot; but the one by which the book is flat is never lost to an early close or a late open: it
+comes as soon as the session can have it. Each session ends with the slot `close`, which decides nothing: it books and marks.
 """
 
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def slots_of(rule: SlotRule, calendar: Calendar, session: date) -> tuple[Slot, .
         times.append((at, "trade"))
         at += rule.every * _MINUTE
     if rule.flat_by is not None:
-        times.append((instant(rule.flat_by) - early, "flat"))
+        times.append((_flat_at(calendar, session, instant(rule.flat_by) - early, instant(rule.first)), "flat"))
     inside: list[tuple[datetime, Role]] = [(at, role) for at, role in times if opens_at < at < closes_at and calendar.is_open(at)]
     ends = [*(at for at, _ in inside[1:]), closes_at]
     found = [
@@ -104,6 +105,18 @@ def slots_of(rule: SlotRule, calendar: Calendar, session: date) -> tuple[Slot, .
     ]
     tomorrow = datetime.combine(calendar.next(session), rule.first, calendar.zone).astimezone(UTC)
     return (*found, Slot(session, CLOSE, "close", closes_at, closes_at, tomorrow))
+
+
+def _flat_at(calendar: Calendar, session: date, wanted: datetime, first: datetime) -> datetime:
+    """When the book is flat by, as wanted if the session trades then.
+
+    Where that is not after the open, it is the first slot's time of day, or a minute after the open if that is not within the session
+    either; where it is in a lunch break, when that is over.
+    """
+    opens_at, closes_at = calendar.opens_at(session), calendar.closes_at(session)
+    if wanted <= opens_at:
+        wanted = first if opens_at < first < closes_at else opens_at + _MINUTE
+    return next((max(wanted, start) for start, end in calendar.trading_hours(session) if wanted < end), wanted)
 
 
 def times_within(slot: Slot, count: int) -> tuple[datetime, ...]:
@@ -154,7 +167,7 @@ def too_late(slot: Slot, now: datetime) -> str:
 
 
 def require_in_hours(rule: SlotRule, calendar: Calendar) -> None:
-    """Refuse times that a usual session of the calendar does not have.
+    """Refuse times at which a usual session of the calendar does not trade, its lunch break included.
 
     Raises:
         ConfigError: names the hours.
@@ -163,12 +176,16 @@ def require_in_hours(rule: SlotRule, calendar: Calendar) -> None:
     session = calendar.previous(latest)
     while calendar.closes_at(session) != calendar.usual_close(session):
         session = calendar.previous(session)
-    opens_at, closes_at = (each.astimezone(calendar.zone) for each in (calendar.opens_at(session), calendar.closes_at(session)))
+    hours = [(start.astimezone(calendar.zone), end.astimezone(calendar.zone)) for start, end in calendar.trading_hours(session)]
     for name, of_day in (("first", rule.first), ("last", rule.last), ("flat_by", rule.flat_by)):
-        if of_day is not None and not opens_at < datetime.combine(session, of_day, calendar.zone) < closes_at:
+        if of_day is None:
+            continue
+        at = datetime.combine(session, of_day, calendar.zone)
+        if at <= hours[0][0] or not any(start <= at < end for start, end in hours):
+            traded = " and ".join(f"from {start:%H:%M} to {end:%H:%M}" for start, end in hours)
             raise ConfigError(
-                f"intraday: {name} is {of_day:%H:%M}, and a session of {calendar.name} trades from {opens_at:%H:%M} to {closes_at:%H:%M} "
-                "of its own time; a slot lies after the open and before the close"
+                f"intraday: {name} is {of_day:%H:%M}, and a session of {calendar.name} trades {traded} of its own time; "
+                "a slot lies after the open, before the close, and in no lunch break"
             )
 
 

@@ -1,5 +1,6 @@
 """Slots of a session: early closes, daylight saving, holidays, lunch breaks, lateness."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -43,6 +44,14 @@ def test_no_slot_lies_in_a_lunch_break() -> None:
     assert names(SlotRule(30, time(11), time(13, 30), None, 5), Calendar("XHKG"), date(2026, 11, 24)) == [
         "1100", "1130", "1300", "1330", "close",
     ]  # fmt: skip
+
+
+def test_an_early_close_never_takes_the_slot_by_which_the_book_is_flat() -> None:
+    """Hong Kong closes at 12:00 instead of 16:00, so that 13:10 would be 09:10, before the open at 09:30."""
+    half_day, calendar = date(2026, 12, 24), Calendar("XHKG")
+    assert names(SlotRule(30, time(10), time(13), time(13, 10), 5), calendar, half_day) == ["1000", "close"]
+    assert [slot.role for slot in slots_of(SlotRule(30, time(13), time(13), time(13, 10), 5), calendar, half_day)] == ["flat", "close"]
+    assert names(SlotRule(30, time(13), time(13), time(13, 10), 5), calendar, half_day) == ["0931", "close"]
 
 
 def test_a_holiday_has_no_slots() -> None:
@@ -110,6 +119,8 @@ def test_a_rule_that_makes_no_sense_is_refused(given: dict[str, object], said: s
 
 
 def test_times_outside_the_hours_of_a_calendar_are_refused() -> None:
-    with pytest.raises(ConfigError, match="flat_by is 15:50, and a session of XTKS trades from 09:00 to 15:30"):
+    with pytest.raises(ConfigError, match="flat_by is 15:50, and a session of XTKS trades from 09:00 to 11:30 and from 12:30 to 15:30"):
         require_in_hours(RULE, Calendar("XTKS"))
+    with pytest.raises(ConfigError, match="flat_by is 12:30, and a session of XHKG trades from 09:30 to 12:00 and from 13:00 to 16:00"):
+        require_in_hours(replace(RULE, last=time(11), flat_by=time(12, 30)), Calendar("XHKG"))
     require_in_hours(RULE, XNYS)
