@@ -60,7 +60,7 @@ def _people(cycle: Cycle, basket: Basket) -> int:
 def _ask(cycle: Cycle, judged: Judged, opinion: Opinion, people: int) -> Ordered:
     parts, basket, run = cycle.parts, judged.basket, cycle.opened
     now = parts.now()
-    windows = Windows(parts.calendar, parts.hours, cycle.slot)
+    windows = Windows(parts.calendar, parts.hours, cycle.slot, cycle.opened.opened_at)
     expires_at = min(windows.latest(order.session, order.time_in_force, now) for order in basket.orders)
     changes = _changes(cycle, judged, opinion).plain()
     with parts.ledger.write(cycle.lease) as tx:

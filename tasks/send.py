@@ -21,7 +21,7 @@ def send_orders(cycle: Cycle) -> int:
         parts.broker,
         cycle.opened,
         file=parts.config.limits,
-        windows=Windows(parts.calendar, parts.hours, cycle.slot),
+        windows=Windows(parts.calendar, parts.hours, cycle.slot, cycle.opened.opened_at),
         now=parts.now,
         sleep=cycle.sleep,
         progress=progress,

@@ -1,7 +1,7 @@
 """Control 27 while a basket is sent: whether an order's time is inside its window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -18,12 +18,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Windows:
-    """The windows of a book's orders at its broker, each looked up once. Those of a slot are sent while it may begin, and not later."""
+    """The windows of a book's orders at its broker, each looked up once. Those of a slot are sent while it may begin, and not later.
+
+    A slot whose run was opened while it could begin is judged by the wall's clock at any broker, a simulated one too, whoever goes on with
+    the run and when. One that was opened later is of the past, and was asked for by somebody: there a simulated broker's rule holds.
+
+    Attributes:
+        calendar: of the exchange.
+        hours: when the broker takes orders.
+        slot: that decided; None: the end of a session.
+        opened_at: when its run was first opened; None: not looked at.
+    """
 
     calendar: Calendar
     hours: SendingHours
     slot: Slot | None = None
+    opened_at: datetime | None = None
     _known: dict[tuple[date, str], Window | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.slot is not None and self.opened_at is not None and self.opened_at < self.slot.starts_by:
+            self.hours = replace(self.hours, simulated=False)
 
     def of(self, session: date, time_in_force: str) -> Window | None:
         """The window of orders decided in a session; see `SendingHours.window`."""
