@@ -4,14 +4,16 @@ import os
 import re
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import grodt
-from flows.cancelling import cancel_what_it_covers
+from flows.cancelling import cancel_meanwhile
 from flows.waking import let_go_on_elsewhere, server_answers, suspended_run
 from grodt.desk.app import create_app
 from grodt.desk.keys import VARIABLE, Keys, renew
@@ -32,6 +34,8 @@ from tasks.wiring import books
 WORKERS = 2
 #: Of a worker; each may hold one connection that reads the ledger.
 _THREADS = 4
+#: Halts of a worker whose brokers are asked at once, and how long whoever halts waits for them; a thread that serves is not theirs.
+_CANCELLING, _PATIENCE = 8, timedelta(seconds=5)
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -106,6 +110,7 @@ def parts_of(where: Environment, ledger: Ledger, serving: Serving) -> Parts:
     """The parts of the desk of a home."""
     now = clock(where)
     checked: Checked = {}
+    beside = ThreadPoolExecutor(_CANCELLING, "cancel")
     return Parts(
         ledger=ledger,
         lake=Lake(where.lake, LedgerManifest(ledger), checked=checked),
@@ -113,7 +118,7 @@ def parts_of(where: Environment, ledger: Ledger, serving: Serving) -> Parts:
         now=now,
         keys=Keys(key_file(where), os.environ),
         passwords=Passwords(),
-        cancel=lambda made: cancel_what_it_covers(ledger, made, now),
+        cancel=lambda made: cancel_meanwhile(beside, ledger, made, now, _PATIENCE),
         wake=partial(_wake, where, ledger),
         origins=serving.origins,
         https=serving.https,
