@@ -47,7 +47,7 @@ from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBroke
 from grodt.settings.environment import Environment
 from grodt.slots import Slot
 from grodt.telemetry.logs import get_logger
-from tasks.credentials import credentials
+from tasks.credentials import START_SECONDS, credentials
 from tasks.environment import clock, environment
 
 #: Told (stage, text) as a cycle proceeds; the command line listens to it.
@@ -199,7 +199,7 @@ def broker_of(book: str) -> Iterator[Broker | None]:
     if isinstance(config.broker, PaperConfig) and not where.broker_file(book).exists():
         yield None
         return
-    real = _real(config)
+    real = _real(config, wait_seconds=0)  # a halt must not wait for a server that may not be there
     broker = real[0] if real is not None else _paper(where, config)
     try:
         yield broker
@@ -207,17 +207,22 @@ def broker_of(book: str) -> Iterator[Broker | None]:
         broker.close()
 
 
-def _real(config: BookConfig) -> tuple[Broker, SendingHours] | None:
+def _real(config: BookConfig, wait_seconds: float = START_SECONDS) -> tuple[Broker, SendingHours] | None:
     """A book's broker that is no paper broker of ours, and when it takes orders. Nothing is asked of it yet.
+
+    Args:
+        config: the book.
+        wait_seconds: see `credentials`.
 
     Raises:
         ConfigError: its key is missing, or what it needs is not installed.
     """
+    owner = f"broker of book {config.name!r}"
     match config.broker:
         case AlpacaBrokerConfig() as account:
             from grodt.brokers.alpaca import AlpacaBroker  # loads httpx: only for a book that trades there
 
-            key = credentials(account.key, account.variables, owner=f"broker of book {config.name!r}")
+            key = credentials(account.key, account.variables, owner=owner, wait_seconds=wait_seconds)
             return AlpacaBroker(config.name, account, key, config.exchange, random=Random()), ALPACA
         case IbBrokerConfig() as gateway:
             from grodt.brokers.ib import IbBroker, client_class
@@ -227,7 +232,7 @@ def _real(config: BookConfig) -> tuple[Broker, SendingHours] | None:
             from grodt.brokers.ccxt import CcxtBroker
             from grodt.brokers.ccxt_client import client_class as ccxt_client
 
-            key = credentials(venue.key_name, venue.variables, owner=f"broker of book {config.name!r}")
+            key = credentials(venue.key_name, venue.variables, owner=owner, wait_seconds=wait_seconds)
             made = ccxt_client(config.name, venue, key)
             where = environment()
             ours, now, hidden = partial(_order_symbols, where, config.name), clock(where), key.hidden_in

@@ -203,7 +203,7 @@ class TestMerging:
         )
         manifest.commit(old, new)
         merged = merge(shelved, manifest)
-        assert merged.schema_version == 2
+        assert merged.schema_version == 3
         assert shelved.read("corporate_actions", manifest.snapshot()).equals(pl.concat(rows))
         assert shelved.read("corporate_actions", manifest.snapshot(1)).equals(pl.concat(rows))
 

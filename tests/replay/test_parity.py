@@ -20,6 +20,7 @@ from tests.replay.parity import differences, replayed, table
 XNYS = Calendar("XNYS")
 
 
+@pytest.mark.long
 def test_sixty_cycles_of_the_demo_book(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     sessions = XNYS.latest(date(2026, 11, 20), 60)

@@ -12,6 +12,7 @@ from tests.replay.parity import differences, replayed
 XNYS = Calendar("XNYS")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not (SHARED / "us-daily-2004-2014/bars_daily.parquet").exists(), reason="../shared/data/us-daily-2004-2014 is absent")
 def test_sixty_cycles_of_nine_real_stocks_through_a_seven_for_one_split(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", US_DAILY, "us")
