@@ -227,13 +227,15 @@ class _Course:
             try:
                 home.run(session)
             except Killed:
-                assert weather.left is not None
-                rmtree(self.home.folder)
-                self.home, outcome, done = weather.left, "killed", False
+                outcome, done = "killed", False
             except GrodtError as error:
                 outcome, done = f"{type(error).__name__}: {error}", False
             except Exception as error:  # noqa: BLE001 - whatever else comes out is what the harness looks for
                 self.world.wrong.append(f"{session}: not an error of ours, {type(error).__name__}: {error}")
+        if outcome == "killed":  # beyond the doors, through which nothing more befalls a process that is dead
+            assert weather.left is not None
+            rmtree(self.home.folder)
+            self.home = weather.left
         self.world.befell.update(weather.befell)
         self.telling |= bool(weather.befell & _TELLING) or ("vendor" in weather.befell and any(each.vendor in TELLING for each in faults))
         self.otherwise_timed |= "overtaken" in weather.befell
