@@ -32,19 +32,10 @@ from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.orders import order_symbols
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
-from grodt.settings.books import (
-    AlpacaConfig,
-    BookConfig,
-    Books,
-    CcxtConfig,
-    FilesConfig,
-    SimulatedConfig,
-    SourceConfig,
-    YahooConfig,
-    load_books,
-)
+from grodt.settings.books import BookConfig, Books, load_books
 from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig, PaperConfig
 from grodt.settings.environment import Environment
+from grodt.settings.sources import AlpacaConfig, CcxtConfig, FilesConfig, SimulatedConfig, SourceConfig, YahooConfig
 from grodt.slots import Slot
 from grodt.telemetry.logs import get_logger
 from tasks.credentials import START_SECONDS, credentials

@@ -1,4 +1,4 @@
-"""The books file: sources and books, as pydantic reads them from YAML.
+"""The books file: sources and books, as pydantic looks at them.
 
 Domain dataclasses (limits, construction, thresholds, signals' parameters) are embedded as they are, so that a bound is stated
 in one place. Unknown keys are errors.
@@ -6,15 +6,11 @@ in one place. Unknown keys are errors.
 
 import hashlib
 import json
-from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
-from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -26,24 +22,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from grodt.bars.alpaca_settings import AlpacaSettings
-from grodt.bars.ccxt_settings import CcxtSettings
-from grodt.bars.files import FilesSettings
 from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.quality import Thresholds
-from grodt.bars.source import BarSource
-from grodt.bars.yahoo_settings import YahooSettings
 from grodt.errors import ConfigError, NotFound
-from grodt.instruments import Instrument
 from grodt.money import Micros, micros
-from grodt.orders.approval import ApprovalRule
 from grodt.orders.terms import OrderTerms
 from grodt.risk.limits import Limits
 from grodt.sessions import Calendar
+from grodt.settings.approval import ApprovalConfig
 from grodt.settings.brokers import (
     AlpacaBrokerConfig,
     BrokerConfig,
@@ -52,17 +39,19 @@ from grodt.settings.brokers import (
     require_hours_of_alpaca,
     require_suits_crypto,
 )
-from grodt.settings.fields import Cron, Day, Exact, Name, Whole, as_written, of_this_place
+from grodt.settings.fields import Cron, Exact, Name, Whole, as_written, of_this_place
+from grodt.settings.file import cause, folder_of, mistakes, read_content
 from grodt.settings.intraday import DECIDES_NOTHING as DECIDES_NOTHING_WITHIN
 from grodt.settings.intraday import IntradayConfig
 from grodt.settings.signals import FOLDER, SignalConfig, each_once
+from grodt.settings.sources import SourceConfig
 from grodt.settings.strategies import StrategyConfig, require_strategies
+from grodt.settings.universe import HistoryConfig, UniverseConfig
 from grodt.signals.forecasts import Signal
 from grodt.signals.gating import Gating, RegimeSettings
 from grodt.signals.signal import is_intraday
 from grodt.targets.construction import Construction
 from grodt.targets.strategies import Strategy
-from grodt.targets.universe import UniverseRules
 
 #: Fits 64 bits of micros with room for what it may grow to.
 MOST_CAPITAL = Decimal(10**12)
@@ -74,111 +63,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SimulatedConfig(_Strict):
-    """A simulated exchange, reproducible from its seed."""
-
-    kind: Literal["simulated"]
-    seed: Whole = Field(ge=0, lt=2**64)
-    opened: Day
-
-
-class FilesConfig(FilesSettings):
-    """The user's own files."""
-
-    kind: Literal["files"]
-
-
-class AlpacaConfig(AlpacaSettings):
-    """Alpaca's market data API. Its key comes from the environment or a Prefect block."""
-
-    kind: Literal["alpaca"]
-
-
-class CcxtConfig(CcxtSettings):
-    """A crypto venue. Needs the extra `crypto`."""
-
-    kind: Literal["ccxt"]
-
-
-class YahooConfig(YahooSettings):
-    """Yahoo, for personal use. Needs the extra `yahoo`."""
-
-    kind: Literal["yahoo"]
-
-
-SourceConfig = Annotated[SimulatedConfig | FilesConfig | AlpacaConfig | CcxtConfig | YahooConfig, Field(discriminator="kind")]
-
-
-class UniverseConfig(_Strict):
-    """What a book may trade: `symbols`, a list; or `listed`, the first so many that the source lists on the session.
-
-    A list names tickers, whichever company has them in the session; name both where one changes its ticker.
-
-    Attributes:
-        rules: which of them, by what is known at each session's close; None: all.
-    """
-
-    symbols: tuple[str, ...] | None = None
-    listed: Whole | None = Field(default=None, ge=1)
-    rules: Annotated[UniverseRules, WrapValidator(as_written(UniverseRules))] | None = None
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Self:
-        if (self.symbols is None) == (self.listed is None):
-            raise ValueError("give either `symbols` (a list) or `listed` (a number)")
-        if self.symbols is not None:
-            twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
-            if not self.symbols or twice:
-                repeated = f"; {', '.join(twice)} is repeated" if twice else ""
-                raise ValueError(f"`symbols` must name at least one ticker, and each once{repeated}")
-        return self
-
-    def of(self, listed: Sequence[Instrument]) -> tuple[Instrument, ...]:
-        """Those of the listed instruments that the book may trade."""
-        if self.symbols is None:
-            return tuple(listed[: self.listed])
-        wanted = set(self.symbols)
-        return tuple(instrument for instrument in listed if instrument.symbol in wanted)
-
-    def require_known(self, source: BarSource) -> None:
-        """Refuse tickers that the source has never heard of; one that is not listed yet, or no longer, is known.
-
-        Raises:
-            ConfigError: names them.
-        """
-        unknown = source.unknown(self.symbols or ())
-        if unknown:
-            raise ConfigError(
-                f"universe.symbols names {', '.join(unknown)}, which source {source.name!r} does not have; correct the ticker or remove it"
-            )
-
-
-class HistoryConfig(_Strict):
-    """How far back bars are fetched on first use: `start`, a date; or `years` before the first session asked for.
-
-    Attributes:
-        revisions: sessions before the one that is fetched that each cycle asks for again, for what the source has corrected since.
-    """
-
-    start: Day | None = None
-    years: Whole | None = Field(default=None, ge=1, le=50)
-    revisions: Whole = Field(default=5, ge=0, le=60)
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Self:
-        if (self.start is None) == (self.years is None):
-            raise ValueError("give either `start` (a date) or `years` (a number)")
-        return self
-
-    def first_day(self, session: date) -> date:
-        """First day of history for a book whose first session is `session`."""
-        if self.start is not None:
-            return self.start
-        # 29 February has no counterpart in most years; one day of history more or less decides nothing.
-        day = 28 if (session.month, session.day) == (2, 29) else session.day
-        return date(session.year - (self.years or 0), session.month, day)
-
-
 class ScheduleConfig(_Strict):
     """When `grodt serve` starts the book's end of day: `cron`, in the exchange's zone."""
 
@@ -188,43 +72,6 @@ class ScheduleConfig(_Strict):
 
 #: Of a book, what is no part of the configuration hash.
 _DECIDES_NOTHING: Any = {"schedule": True, "approval": True, "break_age_days": True, "limits": True, "quality": {"completeness"}}
-#: What `approval` may say in a word, and how many people that is.
-_WORDS_OF_APPROVAL = {"automatic": 0, "one": 1, "two": 2}
-
-
-class ApprovalConfig(_Strict):
-    """Who lets a basket go out: `automatic`, `one` or `two` people, or `{above: USD, people: 1 or 2}`, below which it is automatic."""
-
-    people: Whole = Field(ge=0, le=2)
-    above: Exact | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_written(cls, given: Any) -> Any:
-        if isinstance(given, ApprovalConfig):
-            return given
-        if isinstance(given, str) and given in _WORDS_OF_APPROVAL:
-            return {"people": _WORDS_OF_APPROVAL[given]}
-        if not isinstance(given, dict):
-            raise ValueError("write automatic, one, two, or {above: 100000, people: 1}")
-        if given.get("above") is None or given.get("people") not in (1, 2):
-            raise ValueError("write {above: 100000, people: 1}: the value of a basket in USD, and 1 or 2 people")
-        return given
-
-    @model_validator(mode="after")
-    def _make_sense(self) -> Self:
-        if self.above is not None and self.above <= 0:
-            raise ValueError("above must be more than 0; write one or two where every basket needs people")
-        of_this_place(self.rule)
-        return self
-
-    def rule(self) -> ApprovalRule:
-        """The same for the domain.
-
-        Raises:
-            ValueError: the value has more than six decimals.
-        """
-        return ApprovalRule(self.people, None if self.above is None else micros(self.above))
 
 
 class BookConfig(_Strict):
@@ -540,81 +387,3 @@ def load_books(path: Path | None) -> Books:
         return Books.model_validate(content, context={FOLDER: folder_of(path)})
     except ValidationError as error:
         raise ConfigError(f"{origin}:\n{mistakes(error)}") from cause(error)
-
-
-def read_content(path: Path | None) -> tuple[dict[str, Any], str]:
-    """What the books file says, with each book's name in it, and what to call the file.
-
-    Raises:
-        ConfigError: it cannot be read, is no YAML, repeats a key, or is no mapping.
-    """
-    origin = str(path) if path else "the built-in demo book"
-    try:
-        text = path.read_text(encoding="utf-8") if path else resources.files("grodt.settings").joinpath("demo.yaml").read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{origin} cannot be read as UTF-8 text: {error}") from None
-    content = _parsed(text, origin)
-    if not isinstance(content, dict):
-        raise ConfigError(f"{origin} must be a mapping with `sources` and `books`, as in deployments/examples/us-daily.yaml")
-    books = content.get("books")
-    if isinstance(books, dict):
-        content["books"] = {name: {"name": name, **book} if isinstance(book, dict) else book for name, book in books.items()}
-    return content, origin
-
-
-def folder_of(path: Path | None) -> Path:
-    """Where relative paths in the books file start."""
-    return path.resolve().parent if path else Path.cwd()
-
-
-@lru_cache(maxsize=4)
-def _loaded(text: str) -> Any:
-    """A cycle reads its file several times, and each reading takes as long as several stages of a small book."""
-    return YAML(typ="safe", pure=True).load(text)
-
-
-def _parsed(text: str, origin: str) -> Any:
-    try:
-        return deepcopy(_loaded(text))
-    except DuplicateKeyError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ConfigError(f"{origin}, {line}{error.problem}; each key once") from None
-    except MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{origin}{line} is not valid YAML: {error.problem or error.context}") from None
-    except (YAMLError, ValueError, RecursionError) as error:  # a date such as 2014-02-30 is a ValueError
-        raise ConfigError(f"{origin} is not valid YAML: {' '.join(str(error).split())}") from None
-
-
-_WORDS = {"missing": "missing", "extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key"}
-
-
-def mistakes(error: ValidationError) -> str:
-    """What is wrong, a line for each mistake."""
-    lines = []
-    found = error.errors(include_url=False)
-    for mistake in found:
-        if mistake["type"] == "too_short" and any(mistake["loc"] == other["loc"][:-1] for other in found):
-            continue  # an item that is wrong is not counted, and so the list is called short besides
-        place = ".".join(str(part) for part in _place(mistake["loc"]))
-        words = _WORDS.get(mistake["type"], mistake["msg"].removeprefix("Value error, "))
-        # What stands under a key that we do not know is not repeated: it may be a secret that was written in the wrong place.
-        told = mistake["type"] != "extra_forbidden" and not isinstance(mistake["input"], dict | list | BaseModel)
-        given = f" (given: {mistake['input']!r})" if told else ""
-        lines.append(f"  {place}: {words}{given}" if place else f"  {words}")
-    return "\n".join(lines)
-
-
-def cause(error: ValidationError) -> BaseException | None:
-    """What somebody's own code raised, if that is a mistake."""
-    raised = [mistake.get("ctx", {}).get("error") for mistake in error.errors(include_url=False)]
-    return next((each.__cause__ for each in raised if isinstance(each, ValueError) and each.__cause__ is not None), None)
-
-
-def _place(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Without what pydantic adds to the keys of the file: the kind of a source or broker, and that a key itself is meant."""
-    if len(loc) > 3 and loc[0] == "sources" and loc[2] in ("simulated", "files", "alpaca", "ccxt", "yahoo"):
-        loc = (*loc[:2], *loc[3:])
-    for at in [at for at, part in enumerate(loc[:-1]) if part == "broker" and loc[at + 1] in ("paper", "alpaca", "ib", "ccxt")][:1]:
-        loc = (*loc[: at + 1], *loc[at + 2 :])
-    return tuple(part for part in loc if part != "[key]")

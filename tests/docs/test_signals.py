@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from grodt.settings.books import SignalConfig
+from grodt.settings.signals import SignalConfig
 from grodt.signals.indicators import Volatility
 from tests.cycles.driver import Home
 from tests.cycles.test_own_signals import example

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from grodt.settings.books import AlpacaConfig, load_books
+from grodt.settings.books import load_books
+from grodt.settings.sources import AlpacaConfig
 from tests.settings.books_files import REMOVED, US_DAILY, edited, load, mistake
 
 EXAMPLE = US_DAILY.with_name("alpaca-daily.yaml")

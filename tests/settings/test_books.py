@@ -13,7 +13,9 @@ from grodt.money import micros
 from grodt.orders.approval import AUTOMATIC, ApprovalRule
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.sessions import Calendar
-from grodt.settings.books import FilesConfig, HistoryConfig, SimulatedConfig, UniverseConfig, load_books
+from grodt.settings.books import load_books
+from grodt.settings.sources import FilesConfig, SimulatedConfig
+from grodt.settings.universe import HistoryConfig, UniverseConfig
 from grodt.signals.ewma_crossover import EwmaCrossover
 from grodt.signals.ewma_trend import EwmaTrend
 from grodt.signals.momentum import Momentum

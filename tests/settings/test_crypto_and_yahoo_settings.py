@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from grodt.settings.books import CcxtConfig, YahooConfig, load_books
+from grodt.settings.books import load_books
+from grodt.settings.sources import CcxtConfig, YahooConfig
 from tests.settings.books_files import REMOVED, US_DAILY, edited, load, mistake
 
 CRYPTO = US_DAILY.with_name("crypto.yaml")

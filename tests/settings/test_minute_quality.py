@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from grodt.bars.minute_gate import MinuteThresholds
-from grodt.settings.books import FilesConfig, load_books
+from grodt.settings.books import load_books
+from grodt.settings.sources import FilesConfig
 from tests.settings.books_files import US_DAILY, edited, load, mistake
 
 

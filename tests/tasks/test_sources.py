@@ -13,7 +13,7 @@ from grodt.bars.source import MinuteSource
 from grodt.bars.yahoo import YahooSource
 from grodt.errors import ConfigError
 from grodt.sessions import Calendar
-from grodt.settings.books import AlpacaConfig, CcxtConfig, YahooConfig
+from grodt.settings.sources import AlpacaConfig, CcxtConfig, YahooConfig
 from tasks import wiring
 
 ALWAYS, XNYS = Calendar("24/7"), Calendar("XNYS")

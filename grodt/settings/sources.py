@@ -1,0 +1,48 @@
+"""Sources of the books file: where bars come from."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from grodt.bars.alpaca_settings import AlpacaSettings
+from grodt.bars.ccxt_settings import CcxtSettings
+from grodt.bars.files import FilesSettings
+from grodt.bars.yahoo_settings import YahooSettings
+from grodt.settings.fields import Day, Whole
+
+
+class SimulatedConfig(BaseModel):
+    """A simulated exchange, reproducible from its seed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["simulated"]
+    seed: Whole = Field(ge=0, lt=2**64)
+    opened: Day
+
+
+class FilesConfig(FilesSettings):
+    """The user's own files."""
+
+    kind: Literal["files"]
+
+
+class AlpacaConfig(AlpacaSettings):
+    """Alpaca's market data API. Its key comes from the environment or a Prefect block."""
+
+    kind: Literal["alpaca"]
+
+
+class CcxtConfig(CcxtSettings):
+    """A crypto venue. Needs the extra `crypto`."""
+
+    kind: Literal["ccxt"]
+
+
+class YahooConfig(YahooSettings):
+    """Yahoo, for personal use. Needs the extra `yahoo`."""
+
+    kind: Literal["yahoo"]
+
+
+SourceConfig = Annotated[SimulatedConfig | FilesConfig | AlpacaConfig | CcxtConfig | YahooConfig, Field(discriminator="kind")]
