@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from grodt.execution import late_marking
 from grodt.execution.marking import Marked, mark_book
 from tasks.cycle import Cycle
 from tasks.stage import stage
@@ -10,15 +11,8 @@ from tasks.stage import stage
 @stage("mark", timeout_seconds=300)
 def mark(cycle: Cycle) -> Marked:
     """Value what is held at the last close known: equity, exposure, drawdown. Rows: positions."""
-    marked = marked_at(cycle, cycle.session)
-    cycle.tell("mark", f"equity {marked.mark.equity / 1e6:,.2f}")
-    return marked
-
-
-def marked_at(cycle: Cycle, session: date) -> Marked:
-    """The book marked at the close of a session, with the cycle's data."""
     parts = cycle.parts
-    return mark_book(
+    marked = mark_book(
         parts.ledger,
         cycle.lease,
         parts.lake,
@@ -26,7 +20,27 @@ def marked_at(cycle: Cycle, session: date) -> Marked:
         source=parts.config.source,
         calendar=parts.calendar,
         book=cycle.book,
-        session=session,
+        session=cycle.session,
         run_id=cycle.run_id,
         now=parts.now(),
     )
+    cycle.tell("mark", f"equity {marked.mark.equity / 1e6:,.2f}")
+    return marked
+
+
+def mark_missed(cycle: Cycle, session: date) -> None:
+    """Mark the book at the close of a session that nothing marked when it was over; a part of settling the one after it."""
+    parts = cycle.parts
+    marked = late_marking.mark_missed(
+        parts.ledger,
+        cycle.lease,
+        parts.lake,
+        cycle.data,
+        source=parts.config.source,
+        calendar=parts.calendar,
+        run=cycle.opened,
+        session=session,
+        file=parts.config.limits,
+        now=parts.now(),
+    )
+    cycle.tell("settle", f"session {session} had no mark of its close: equity {marked.mark.equity / 1e6:,.2f}")

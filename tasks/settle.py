@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from grodt.execution.late_actions import find_late_actions
+from grodt.execution.late_marking import marked_before
 from grodt.execution.markets import markets_to_settle
 from grodt.execution.settle import Settled
 from grodt.execution.settle import settle as settle_sessions
@@ -11,6 +12,7 @@ from grodt.ledger.postings import holdings, settled
 from grodt.reconciliation import reconcile
 from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
+from tasks.mark import mark_missed
 from tasks.stage import stage
 
 _log = get_logger("grodt.slippage")
@@ -40,7 +42,7 @@ def settle(cycle: Cycle) -> int:
         cycle.lease,
         parts.broker,
         parts.advance,
-        markets,
+        marked_before(parts.ledger, cycle.book, markets, lambda session: mark_missed(cycle, session)),
         run=cycle.opened,
         file=parts.config.limits,
         now=parts.now,

@@ -8,6 +8,7 @@ from grodt.brokers.paper import PaperBroker
 from grodt.errors import ConfigError
 from grodt.execution.decision import book_state
 from grodt.execution.late_actions import find_late_actions
+from grodt.execution.late_marking import marked_before
 from grodt.execution.markets import markets_to_settle
 from grodt.execution.marking import Marked
 from grodt.execution.minute_history import read_minute_panel
@@ -18,7 +19,7 @@ from grodt.execution.slot_bars import SlotData, refresh_slot
 from grodt.execution.slot_decision import STOP_FIELDS, SlotBasis, decide_slot, entries_of, slot_closes
 from grodt.execution.slot_market import bars_between, last_prices
 from grodt.execution.slot_marking import mark_slot
-from grodt.execution.slot_settling import cancel_what_is_left, marked_before, player
+from grodt.execution.slot_settling import cancel_what_is_left, player
 from grodt.ledger.actions import applied
 from grodt.ledger.fills import fills_of
 from grodt.ledger.postings import holdings, settled
@@ -29,7 +30,7 @@ from grodt.slots import slots_of
 from grodt.targets.quantities import Targets
 from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
-from tasks.mark import marked_at
+from tasks.mark import mark_missed
 from tasks.signals import Opinion, tell_regime
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
@@ -113,7 +114,7 @@ def _settle(cycle: Cycle, goes_on: date | None) -> None:
         cycle.lease,
         paper,
         player(paper, lambda session: _bars(cycle, session), goes_on),
-        marked_before(parts.ledger, cycle.book, markets, lambda session: _mark_missed(cycle, session)),
+        marked_before(parts.ledger, cycle.book, markets, lambda session: mark_missed(cycle, session)),
         run=cycle.opened,
         file=parts.config.limits,
         now=parts.now,
@@ -124,12 +125,6 @@ def _settle(cycle: Cycle, goes_on: date | None) -> None:
     for each in done.slipped:
         _log.warning("slippage", book=cycle.book, symbol=each.fill.symbol, session=str(each.fill.session), reason=each.reason)
         cycle.tell("settle", str(each))
-
-
-def _mark_missed(cycle: Cycle, session: date) -> None:
-    """Mark the book at the close of a session that nothing marked when it was over."""
-    marked = marked_at(cycle, session)
-    cycle.tell("settle", f"session {session} had no mark of its close: equity {marked.mark.equity / 1e6:,.2f}")
 
 
 def _bars(cycle: Cycle, session: date) -> Sequence[SessionMarket]:

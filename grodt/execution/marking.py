@@ -1,6 +1,6 @@
 """Mark a book to market: what it holds at the last close known."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +11,7 @@ from grodt.ledger.leases import Lease
 from grodt.ledger.marks import Mark, latest_mark, record_mark
 from grodt.ledger.postings import cash, deposited, holdings, receivable
 from grodt.ledger.slot_marks import with_slots_before
-from grodt.ledger.unit import Ledger
+from grodt.ledger.unit import Ledger, Write
 from grodt.ledger.valuation import Close, value_book
 from grodt.money import micros_from_float
 from grodt.sessions import Calendar
@@ -43,8 +43,21 @@ def mark_book(
     session: date,
     run_id: str,
     now: datetime,
+    also: Callable[[Write, Mark], None] | None = None,
 ) -> Marked:
     """Value the book and record its mark. Marking a session again with the same data changes nothing.
+
+    Args:
+        ledger: the book of record.
+        lease: the book's.
+        lake: where its closes are.
+        snapshot: which versions of them.
+        source: whose.
+        calendar: of the exchange.
+        book, session: whose and when.
+        run_id: the run that marks it.
+        now: instant.
+        also: what the transaction that records the mark does besides.
 
     Raises:
         DataError: a holding was never priced, equity is not above zero, or the session is marked otherwise.
@@ -60,4 +73,6 @@ def mark_book(
     with ledger.write(lease) as tx:
         mark = with_slots_before(tx, mark, flows, previous)
         record_mark(tx, mark, run_id, now)
+        if also is not None:
+            also(tx, mark)
     return Marked(mark, held, closes)

@@ -1,15 +1,12 @@
 """Settle a session that goes on, up to a slot: its actions once, its bars one after the other, and what the slots before left open."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
-from grodt.ledger.actions import applied
-from grodt.ledger.marks import mark_of
 from grodt.ledger.orders import orders_in
-from grodt.ledger.postings import settled
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.states import OPEN
@@ -35,28 +32,6 @@ def player(paper: PaperBroker, bars: Bars, goes_on: date | None) -> Callable[[Se
             paper.end_day(market.session)
 
     return play
-
-
-def marked_before(ledger: Ledger, book: str, markets: Iterable[SessionMarket], mark: Callable[[date], object]) -> Iterator[SessionMarket]:
-    """The markets to settle, each handed out once the session settled before it has a mark: that of its close, before anything moves on.
-
-    A session has none where its own close never came to mark it, because the book was halted or nothing ran. Without it the next
-    session's loss would be measured from an older close, and the high of its slots be forgotten. What the book holds is what it held at
-    that close only until something of the next session is booked; from then on nothing is marked any more.
-
-    Args:
-        ledger: read before each market is handed out.
-        book: whose.
-        markets: ascending, of sessions that are settled one after the other.
-        mark: marks the book at the close of a session.
-    """
-    for market in markets:
-        with ledger.read() as tx:
-            last, begun = settled(tx, book), applied(tx, book)
-            missing = last is not None and mark_of(tx, book, last) is None
-        if last is not None and missing and last < market.session and (begun is None or begun <= last):
-            mark(last)
-        yield market
 
 
 def cancel_what_is_left(ledger: Ledger, broker: Broker, run: Run) -> int:

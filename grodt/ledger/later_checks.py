@@ -20,7 +20,7 @@ BASKET = "basket"
 _SHARED = ["control", "name", "scope", "symbol", "value", "headroom", "verdict", "reason"]
 _KEY = ["control", "scope", "symbol"]
 #: The gravest verdict of several sessions stands.
-_GRAVEST = pl.Enum(["halt", "reject", "alert", "pass"])
+_GRAVEST = pl.Enum(["halt", "reject", "clip", "alert", "pass"])
 
 
 def record_later(tx: Write, run: Run, part: str, checks: Iterable[Check], now: datetime) -> None:
@@ -65,7 +65,7 @@ def evidence_of(tx: Read, run_id: str) -> pl.DataFrame:
     """Every control that a run has asked, as `RiskChecks`, sorted by control, scope and symbol.
 
     Of what was asked several times of one part, the last answer stands, as the last attempt's does of the decision; of the sessions that
-    a run settled, the gravest, then the one with the least headroom, then the first.
+    a run settled, the gravest, then the one with the least headroom, then the first. So it is between them and the decision, of control 28.
     """
     decided = checks_of(tx, run_id)
     columns = [later_checks.c[name] for name in ("check_id", "part", "bound", *_SHARED)]
@@ -75,11 +75,10 @@ def evidence_of(tx: Read, run_id: str) -> pl.DataFrame:
         return decided
     rows = pl.DataFrame([tuple(row) for row in found], schema=[each.name for each in columns], orient="row", infer_schema_length=None)
     last = rows.unique([*_KEY, "part"], keep="last", maintain_order=True)
-    grave = pl.col("verdict").cast(_GRAVEST)
-    standing = last.sort(grave, "headroom", "check_id", nulls_last=False, maintain_order=True).unique(
-        _KEY, keep="first", maintain_order=True
+    later = last.with_columns(pl.lit(run.book).alias("book"), pl.lit(run.session).alias("session"), pl.lit(run_id).alias("run_id")).rename(
+        {"bound": "limit"}
     )
-    later = standing.with_columns(
-        pl.lit(run.book).alias("book"), pl.lit(run.session).alias("session"), pl.lit(run_id).alias("run_id")
-    ).rename({"bound": "limit"})
-    return pl.concat([decided, later.select([pl.col(name).cast(dtype) for name, dtype in decided.schema.items()])]).sort(_KEY)
+    asked = pl.concat([decided, later.select([pl.col(name).cast(dtype) for name, dtype in decided.schema.items()])])
+    # The sort is stable: of equals, the decision's stands, then the one that was asked first.
+    standing = asked.sort(pl.col("verdict").cast(pl.String).cast(_GRAVEST), "headroom", nulls_last=False, maintain_order=True)
+    return standing.unique(_KEY, keep="first", maintain_order=True).sort(_KEY)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -113,7 +114,23 @@ class TestSkippedSessions:
             (day.isoformat(), f"small-eod-{by}")
             for day, by in ((MON, MON), (TUE, TUE), (WED, NEXT_MON), (FRI, NEXT_MON), (NEXT_MON, NEXT_MON))
         ]
-        assert [session for (session,) in skipping.sql("SELECT session FROM marks ORDER BY 1")] == [str(MON), str(TUE), str(NEXT_MON)]
+
+    def test_each_is_valued_at_its_own_close_so_that_no_loss_is_of_several_sessions(self, skipping: Home, week: Home) -> None:
+        marks = skipping.sql("SELECT session, run_id FROM marks ORDER BY session")
+        late = [(str(day), f"small-eod-{NEXT_MON}") for day in (WED, FRI, NEXT_MON)]
+        assert marks == [(str(day), f"small-eod-{day}") for day in (MON, TUE)] + late
+        of_wednesday = "SELECT cash, positions_value, equity, profit, high_water_mark FROM marks WHERE session = ?"
+        assert skipping.sql(of_wednesday, str(WED)) == week.sql(of_wednesday, str(WED))  # it decided nothing that had filled by then
+        equities = [equity for (equity,) in skipping.sql("SELECT equity FROM marks ORDER BY session")]
+        assert skipping.sql("SELECT profit FROM marks ORDER BY session")[1:] == [(b - a,) for a, b in pairwise(equities)]
+        table = skipping.table("equity").sort("session")
+        assert table["session"].to_list() == [MON, TUE, WED, FRI, NEXT_MON]
+        assert [int(value * 1_000_000) for value in table["equity"]] == equities
+
+    def test_each_is_asked_for_its_own_loss(self, skipping: Home) -> None:
+        asked = skipping.sql("SELECT part, scope, verdict FROM later_checks WHERE control = 28 ORDER BY check_id")
+        assert asked == [(str(day), "book", "pass") for day in (WED, FRI)]
+        assert skipping.table("risk_checks").filter(session=NEXT_MON, control=28).height == 1
 
     def test_orders_fill_in_the_session_after_their_decision_as_ever(self, skipping: Home, week: Home) -> None:
         columns = ["execution_id", "session", "symbol", "side", "quantity", "price", "commission", "filled_at"]
