@@ -75,7 +75,8 @@ def _changes(cycle: Cycle, judged: Judged, opinion: Opinion) -> Changes:
     parts, state, orders = cycle.parts, opinion.state, judged.basket.orders
     terms = parts.config.broker.terms()
     symbols = sorted({order.symbol for order in orders})
-    place = (parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, cycle.session)
+    known = cycle.session if cycle.slot is None else parts.calendar.previous(cycle.session)  # a slot knows no bar of its own day
+    place = (parts.lake, cycle.data, parts.config.source, parts.calendar, known, cycle.session)
     return changes_of(
         orders,
         symbols=state.symbols,

@@ -9,9 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from flows.backfill import backfill
 from grodt.errors import SessionError
 from grodt.ledger.halts import halt
 from grodt.ledger.unit import Ledger
+from tests.cycles.driver import without_prefect
 from tests.cycles.interrupted import Stop, stop_at
 from tests.cycles.intraday_world import EARLY, FRI, SLOTS, STOPS, WED, Within, within_home
 from tests.cycles.processes import Processes
@@ -196,6 +198,20 @@ def test_a_large_order_is_sliced_and_what_participation_leaves_goes_out_anew(tmp
     assert cut
     assert {(row[5], row[6]) for row in cut} == {("cancelled", "cancelled on request")}
     assert home.sql("SELECT count(*) FROM breaks") == [(0,)]
+
+
+def test_the_cost_that_people_are_shown_of_a_slot_rests_on_sessions_before_it_also_where_it_is_caught_up_later(tmp_path: Path) -> None:
+    shown = []
+    for name, known in (("then", False), ("later", True)):
+        home = within_home(tmp_path / name, broker="slippage_bps: 0, commission_bps: 0, impact: 1", approval="one")
+        if known:  # that day's bars are in the lake already
+            with home.environment(), without_prefect():
+                backfill.fn("within", WED, WED)
+            assert WED in home.table("bars_1d")["session"]
+        replace(home, now="2026-11-25T17:01:00Z").slots(WED, "1200")
+        ((subject,),) = home.sql("SELECT subject FROM requests WHERE kind = 'basket'")
+        shown.append(json.loads(subject)["changes"]["cost"])
+    assert shown[0] == shown[1] > 0
 
 
 def test_commands_show_slots(day: Within, noon: Within, capsys: pytest.CaptureFixture[str]) -> None:
