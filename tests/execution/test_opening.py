@@ -21,6 +21,7 @@ from grodt.ledger.runs import attempts_of, close_run, find_run
 from grodt.ledger.unit import Ledger, Read, Write
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
+from grodt.slots import Slot
 from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, order, usd
 from tests.execution.desk import TERMS, FaultyBroker, PaperBroker, make_basket
 from tests.ledger.people import rearmed
@@ -43,8 +44,11 @@ class Office:
         self.dead: set[str] = set()
         self.pauses: list[float] = []
 
-    def open(self, session: date = MON, *, holder: str = "here", ledger: Ledger | None = None, config_hash: str = "c") -> Opened:
-        opening = Opening(BOOK, "eod", session, Calendar("XNYS"), CAPITAL, "USD", config_hash, "v", "h", limits(), "flow", holder)
+    def open(
+        self, session: date = MON, *, holder: str = "here", ledger: Ledger | None = None, config_hash: str = "c", slot: Slot | None = None
+    ) -> Opened:
+        kind = "eod" if slot is None else "intraday"
+        opening = Opening(BOOK, kind, session, Calendar("XNYS"), CAPITAL, "USD", config_hash, "v", "h", limits(), "flow", holder, slot)
         return open_cycle(
             ledger or self.ledger,
             self.broker,
@@ -322,3 +326,55 @@ def test_a_kill_inside_the_opening_leaves_all_of_it_or_nothing(office):
         office.open(ledger=dying)
     assert office.content() == before
     assert office.open().run.attempts == 1
+
+
+def sent(office: Office, opened: Opened) -> None:
+    """Its cycle has sent two orders and is done."""
+    basket = make_basket(opened.run, [order("AAPL", 10), order("IBM", 5)])
+    with office.ledger.write(opened.lease) as tx:
+        record_basket(tx, basket, opened.run.run_id, office.now)
+        approve_basket(tx, basket.hash, "automatic", office.now)
+        for each in basket.orders:
+            transition(tx, each.client_order_id, OrderState.SENDING, run_id=opened.run.run_id, now=office.now)
+            office.paper.submit(each, each.session)
+            transition(tx, each.client_order_id, OrderState.ACCEPTED, run_id=opened.run.run_id, now=office.now)
+    office.finish(opened)
+
+
+AT = datetime(2026, 3, 3, 15, 30, tzinfo=UTC)
+SLOT = Slot(TUE, "1030", "trade", AT, AT + timedelta(minutes=30), AT + timedelta(minutes=5))
+
+
+def test_a_book_that_is_switched_to_slots_with_orders_left_is_refused_and_named_each(office):
+    sent(office, office.open(MON))
+    before = office.content()
+    with pytest.raises(ConfigError) as caught:
+        office.open(TUE, slot=SLOT)
+    named = [f"{each.client_order_id} ({each.side} {each.quantity} {each.symbol}, accepted)" for each in office.paper.open_orders()]
+    assert len(named) == 2
+    assert str(caught.value) == (
+        f"book demo now decides within its sessions, and 2 of the orders that it decided at their end are not over: {', '.join(named)}. "
+        "Nothing was opened: take the `intraday` section out again and run the book until they are over, or cancel those at the "
+        "broker with `grodt halt --book demo --reason WHY` and `grodt rearm --book demo --reason WHY`"
+    )
+    assert office.content() == before
+
+
+def test_it_goes_on_once_they_are_over_at_the_broker_though_the_ledger_has_not_settled_that(office):
+    sent(office, office.open(MON))
+    for each in office.paper.open_orders():
+        office.paper.cancel(each.client_order_id)
+    assert office.open(TUE, slot=SLOT).run.kind == "intraday"
+
+
+def test_a_book_that_is_switched_back_to_the_end_of_its_sessions_is_refused_likewise(office):
+    sent(office, office.open(TUE, slot=SLOT))
+    with pytest.raises(ConfigError, match=r"now decides at the end of its sessions, and 2 of .* put the `intraday` section back"):
+        office.open(WED)
+
+
+def test_orders_that_were_approved_and_never_sent_are_left_over_too(office):
+    half_done(office)
+    office.die()
+    with pytest.raises(ConfigError, match=r"2 of the orders that it decided at their end are not over: .*, approved\)"):
+        office.open(TUE, slot=SLOT, holder="another")
