@@ -19,6 +19,7 @@ import pytest
 import flows.server
 from flows.prefect_home import apply_environment, prefect_home
 from flows.server import PrefectServer, own_server
+from tests.new_ledgers import made_at_once
 from tests.postgres import PostgresServer, running_server
 
 _HOME = Path(tempfile.mkdtemp(prefix="grodt-tests-"))
@@ -30,6 +31,13 @@ apply_environment(_HOME)
 # A loaded machine is no finding. In CI the examples are the same each time; elsewhere they differ, and a failure prints how to repeat it.
 hypothesis.settings.register_profile("grodt", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
 hypothesis.settings.load_profile("grodt")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _new_ledgers() -> Iterator[None]:
+    """New ledgers cost no migrations; see `tests.new_ledgers`."""
+    with made_at_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Random worlds: whatever fails, the invariants hold after every attempt, and the end is that of the world without faults.
 
-`uv run python -m tests.faults --seeds 100` is part of CI; a few are lived here, so that a change that breaks them is seen at once.
+`uv run python -m tests.faults --seeds 500` is part of CI; a few are lived here, so that a change that breaks them is seen at once.
 """
 
 from pathlib import Path
