@@ -19,6 +19,7 @@ from grodt.execution.breaching import halt_book
 from grodt.execution.outcome import halt_unread, is_same, record_answer
 from grodt.execution.slipping import Slippage, Slipped
 from grodt.ledger.actions import applied, apply_actions, charge_borrowing
+from grodt.ledger.booking import booking_instant
 from grodt.ledger.fills import Overfilled, fills_since, record_fills
 from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
@@ -181,6 +182,7 @@ class _Settling:
     ) -> Halt | None:
         """Book it; returns the halt that control 32 makes."""
         now = self.now()
+        booked_at = booking_instant(tx, self.run.book, now)
         slippage = Slippage(tx, self.run.book, limits_in_force(tx, self.run.book, self.file).limits)
         for each in ours.values():
             self._adopt(tx, each, theirs.get(each.order.client_order_id), now)
@@ -189,16 +191,16 @@ class _Settling:
                 halt_unread(tx, self.run.book, ours[key].order.symbol, order.reason, now)
         if market is not None:
             # A late fill of an earlier session was held when the rights of this one were cut off.
-            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, now)
+            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, now, booked_at)
             begun = applied(tx, self.run.book)
             if begun is None or begun < market.session:  # else a slot of the session has done it
-                charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, now)
-            self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, now)
+                charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, booked_at)
+            self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, booked_at)
             fills = tuple(fill for fill in fills if fill.session == market.session)
-        self._fill(tx, fills, ours, slippage, now)
+        self._fill(tx, fills, ours, slippage, now, booked_at)
         self._end(tx, theirs, now)
         if market is not None and market.session != self.going_on:
-            record_settlement(tx, self.run.book, market.session, self.run.run_id, now)
+            record_settlement(tx, self.run.book, market.session, self.run.run_id, booked_at)
             self.result.sessions = (*self.result.sessions, market.session)
         if market is not None or slippage.any:
             checks = [*([Check.of(children, scope="book", at=worst(children))] if len(children.value) else []), *slippage.checks()]
@@ -236,7 +238,15 @@ class _Settling:
         record_answer(tx, ours.order, theirs, self.run.run_id, now)
         self.result.adopted += 1
 
-    def _fill(self, tx: Write, fills: Iterable[Fill], ours: Mapping[str, LedgerOrder], slippage: Slippage, now: datetime) -> None:
+    def _fill(
+        self,
+        tx: Write,
+        fills: Iterable[Fill],
+        ours: Mapping[str, LedgerOrder],
+        slippage: Slippage,
+        now: datetime,
+        booked_at: datetime,
+    ) -> None:
         told = tuple(fills)
         others = find_orders(tx, {fill.client_order_id for fill in told if fill.client_order_id not in ours})
         orders = {fill.client_order_id: ours.get(fill.client_order_id) or others.get(fill.client_order_id) for fill in told}
@@ -249,7 +259,7 @@ class _Settling:
                 halt_unread(tx, self.run.book, fill.symbol, fill.unreadable, now)
             else:
                 readable.append(fill)
-        booked = record_fills(tx, readable, self.run.book, self.run.run_id, now)
+        booked = record_fills(tx, readable, self.run.book, self.run.run_id, booked_at)
         self.result.fills += len(booked)
         slippage.booked([(fill, order.order) for fill in booked if (order := orders[fill.client_order_id]) is not None])
 

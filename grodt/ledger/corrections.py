@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from grodt.errors import ConfigError
+from grodt.ledger.booking import booking_instant
 from grodt.ledger.breaks import OpenBreak, find_break, open_breaks, require_open, resolve_break
 from grodt.ledger.entries import Entry, cash_correction_entry, share_correction_entry, transfer_entry
 from grodt.ledger.marks import mark_of
@@ -88,7 +89,7 @@ def book_correction(tx: Write, request: Request, now: datetime) -> str:
     found = find_break(tx, request.subject["break"])
     people = " and ".join(request.agreed)
     entry = _entry(tx, found, request.subject, f"{CORRECTION}:{request.request_id}", request.reason)
-    post(tx, entry, CORRECTION, now)
+    post(tx, entry, CORRECTION, booking_instant(tx, found.book, now))
     resolve_break(tx, found.break_id, f"corrected: {request.reason}", people, now)
     explained = [
         each.break_id

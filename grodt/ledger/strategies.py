@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Text, insert, select, type_coerce
 
+from grodt.ledger.booking import booking_instant
 from grodt.ledger.entries import CURRENCY, SHARES
 from grodt.ledger.postings import balances
 from grodt.ledger.strategy_book import StrategyBook, StrategyPosition
@@ -35,7 +36,7 @@ def record_attribution(tx: Write, run_id: str, book: str, session: date, found: 
     if shares:
         tx.connection.execute(insert(order_shares), shares)
     if found.crosses:
-        common = {"run_id": run_id, "book": book, "session": session, "recorded_at": now}
+        common = {"run_id": run_id, "book": book, "session": session, "recorded_at": booking_instant(tx, book, now)}
         tx.connection.execute(
             insert(crosses),
             [

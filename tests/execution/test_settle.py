@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,13 @@ from grodt.ledger.halts import active
 from grodt.ledger.orders import find_order
 from grodt.ledger.postings import cash, holdings, settled
 from grodt.ledger.runs import Run
+from grodt.ledger.strategies import check_strategies, strategy_positions
 from grodt.orders.fill import Fill
 from grodt.orders.states import OrderState
 from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, dividend_of, instant, market, order, split_of, usd
 from tests.execution.desk import Desk
+
+_AT = datetime(2026, 3, 9, 12, tzinfo=UTC)
 
 
 class Venue:
@@ -128,6 +132,22 @@ def test_a_split_and_a_dividend_reach_shares_and_cash_on_their_days(desk: Desk, 
         assert cash(tx, BOOK) == desk.paper.cash()
         assert holdings(tx, BOOK)["AAPL"].cost == 30 * usd("100.05")
     desk.reconcile(run)
+
+
+def test_a_split_stays_behind_the_fill_before_it_though_the_clock_has_stepped_back_between_them(desk: Desk, monday: Run) -> None:
+    """30 shares at 100.05 on Tuesday, split seven for one on Wednesday, and a minute is lost in between; likewise on Friday."""
+    place: dict[str, Any] = {"run": desk.open(WED), "file": desk.file}
+    ahead, back = _AT + timedelta(minutes=1), _AT
+    settle(desk.ledger, None, desk.paper, desk.paper.advance, [market(TUE, {"AAPL": "100"})], now=lambda: ahead, **place)
+    split = market(WED, {}, split_of("AAPL", WED, 7, 1))
+    settle(desk.ledger, None, desk.paper, desk.paper.advance, [split], now=lambda: back, **place)
+    again = market(THU, {}, split_of("AAPL", THU, 2, 1))
+    settle(desk.ledger, None, desk.paper, desk.paper.advance, [again], now=lambda: back, **place)
+    with desk.real_ledger.read() as tx:
+        assert [*check_strategies(tx, BOOK)[1]] == []
+        assert strategy_positions(tx, BOOK)[BOOK, "AAPL"].quantity == 420
+        events = tx.connection.exec_driver_sql("SELECT recorded_at FROM entries WHERE kind IN ('fill', 'split') ORDER BY session").scalars()
+        assert [datetime.fromisoformat(at) - ahead for at in events] == [timedelta(microseconds=number) for number in range(3)]
 
 
 def test_fills_that_come_twice_and_out_of_order_are_booked_once(desk: Desk, monday: Run, venue: Venue) -> None:

@@ -1,0 +1,41 @@
+"""When what moves a book's shares is booked: later than all that was booked before, whatever the clock says.
+
+What strategies hold is told from fills, corporate actions, corrections and crosses in the order of their instants. Where the clock steps
+back between two settlements, the split of the later one would come before the fill of the one before it.
+"""
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from grodt.ledger.tables import applied_sessions, entries, fills, settlements
+from grodt.ledger.tables_strategies import crosses
+from grodt.ledger.transaction import Read
+
+_NEXT = timedelta(microseconds=1)
+
+
+def booking_instant(tx: Read, book: str, now: datetime) -> datetime:
+    """The instant that a transaction books a book's fills, actions, corrections and crosses at: now, or just after the last of them.
+
+    Args:
+        tx: the transaction that books.
+        book: whose.
+        now: what the clock says; where it has stepped back, the microsecond after the last instant that something was booked at.
+    """
+    last = _last_booked(tx, book)
+    return now if last is None or now >= last else last + _NEXT
+
+
+def _last_booked(tx: Read, book: str) -> datetime | None:
+    settled: date | None = tx.connection.execute(select(func.max(settlements.c.session)).where(settlements.c.book == book)).scalar_one()
+    since = () if settled is None else (entries.c.session >= settled,)
+    asked = (
+        select(settlements.c.recorded_at).where(settlements.c.book == book, settlements.c.session == settled),
+        select(applied_sessions.c.recorded_at).where(applied_sessions.c.book == book).order_by(applied_sessions.c.session.desc()).limit(1),
+        select(fills.c.recorded_at).where(fills.c.book == book).order_by(fills.c.number.desc()).limit(1),
+        select(func.max(entries.c.recorded_at)).where(entries.c.book == book, *since),
+        select(func.max(crosses.c.recorded_at)).where(crosses.c.book == book),
+    )
+    known = [at for query in asked if (at := tx.connection.execute(query).scalar()) is not None]
+    return max(known, default=None)
