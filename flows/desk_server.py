@@ -10,11 +10,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import grodt
 from flows.cancelling import cancel_meanwhile
 from flows.waking import let_go_on_elsewhere, server_answers, suspended_run
+from flows.whole_requests import WholeRequests
 from grodt.desk.app import create_app
 from grodt.desk.keys import VARIABLE, Keys, renew
 from grodt.desk.parts import Parts
@@ -131,7 +131,7 @@ def application(serving: Serving) -> Any:
     """The application of one worker."""
     where = environment()
     configure(where.home)
-    return create_app(parts_of(where, Ledger.open(where.ledger_url), serving))
+    return WholeRequests(create_app(parts_of(where, Ledger.open(where.ledger_url), serving)), threads=_THREADS)
 
 
 def serve_desk(serving: Serving, ready: Callable[[str], None]) -> None:
@@ -160,9 +160,9 @@ def serve_desk(serving: Serving, ready: Callable[[str], None]) -> None:
         "grodt",
         address=serving.host,
         port=serving.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=WORKERS,
-        blocking_threads=_THREADS,
+        websockets=False,
         respawn_failed_workers=True,
         log_level=LogLevels.warning,
         ssl_cert=serving.certificate,

@@ -12,7 +12,7 @@ from grodt.desk.parts import Parts, keep
 
 _API = "/api/"
 #: Largest body that is read.
-_MOST_BYTES = 64 * 1024
+MOST_BYTES = 64 * 1024
 #: What pages may load and do: nothing but what the desk itself serves, and no script.
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -23,7 +23,7 @@ _POLICY = (
 def create_app(parts: Parts) -> Flask:
     """The application, over these parts."""
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     keep(app.extensions, parts)
     api.serve(app)
     app.register_blueprint(pages)

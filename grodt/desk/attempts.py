@@ -9,7 +9,7 @@ from threading import BoundedSemaphore, Lock
 WINDOW = timedelta(minutes=5)
 #: Failures in the window, of one name from one address, and of all names from one.
 MOST_OF_NAME, MOST_OF_ADDRESS = 5, 30
-#: Logins at once: a thread reads what is sent, however slowly, and checks the password, a tenth of a second; other people need the others.
+#: Logins at once: a thread checks a password for a tenth of a second; other people need the other threads.
 MOST_AT_ONCE = 2
 #: Counters that are kept; the one that was quiet longest goes first.
 _MOST_KEPT = 20_000

@@ -52,7 +52,7 @@ class Caller:
 def place_to_log_in(desk: Parts) -> Iterator[None]:
     """Read in it what somebody sends whom we do not know, and check their password: little, and few at once.
 
-    The body comes as slowly as they send it, and the thread that reads it waits: the other threads never do, and serve who is logged in.
+    The body is there (`flows.whole_requests`); the other threads serve who is logged in meanwhile.
 
     Raises:
         TooMany: all places are taken; nothing has been read.

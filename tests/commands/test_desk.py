@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,9 +74,20 @@ def test_it_is_served_until_it_is_told_to_end(client: tuple[Home, FlaskClient]) 
         assert process.stdout is not None
         assert process.stdout.readline() == f"desk  http://127.0.0.1:{port}  (Ctrl-C ends it)\n"
         assert _answered(f"http://127.0.0.1:{port}/api/v1/health/ready", process) == {"status": "ok"}
+        with ExitStack() as stalled:  # more logins that never end than there are places and threads
+            for _ in range(20):
+                one = stalled.enter_context(socket.create_connection(("127.0.0.1", port)))
+                one.sendall(b"POST /api/token HTTP/1.1\r\nHost: desk\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n{")
+            assert _token(f"http://127.0.0.1:{port}/api/token")
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in errors) == (0, False)
+
+
+def _token(url: str) -> str:
+    asked = json.dumps({"name": "vic", "password": PASSWORD}).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, asked, {"Content-Type": "application/json"}), timeout=60) as reply:
+        return str(json.load(reply)["access_token"])
 
 
 def _answered(url: str, process: subprocess.Popen[str]) -> object:
