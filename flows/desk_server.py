@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import grodt
 from flows.cancelling import cancel_meanwhile

@@ -113,11 +113,21 @@ def reconcile(
     run_id: str,
     now: datetime,
     late_actions: tuple[Break, ...] = (),
+    foreign: int = 0,
 ) -> Reconciled:
     """Compare both sides; on a difference record the breaks and halt the book, in one transaction.
 
     Breaks of earlier that are gone now stay open until a person resolves them. A corporate action that came too late to be applied
     is a break although both sides may agree.
+
+    Args:
+        ledger: our side.
+        lease: the book's.
+        broker: the other side.
+        book, session, run_id: whose, when, and the run that compares.
+        now: instant.
+        late_actions: breaks of actions that came too late.
+        foreign: fills that the broker told of orders which the ledger does not have; they are said beside the breaks that they make.
 
     Raises:
         BrokerUnavailable: the broker did not answer; nothing was recorded.
@@ -146,6 +156,7 @@ def reconcile(
         )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
+        f"{_of_foreign(book, foreign)}"
         f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
@@ -183,6 +194,18 @@ def _what(differences: int, late: int) -> str:
         f"{late} corporate action{'s' if late > 1 else ''} came after {'their' if late > 1 else 'its'} session was settled" if late else ""
     )
     return "; ".join(filter(None, (places, came)))
+
+
+def _of_foreign(book: str, fills: int) -> str:
+    """What fills of orders that we do not know are likely to mean."""
+    if not fills:
+        return ""
+    said = "fill at the broker is of an order" if fills == 1 else "fills at the broker are of orders"
+    return (
+        f"{fills} {said} that this ledger does not have. If it was restored from a backup, the account is ahead of it: restore the paper "
+        f"broker's file, brokers/paper-{book}.db, of the same instant too, or book what a real broker did as corrections. "
+        "Else somebody else trades the account.\n"
+    )
 
 
 def _table(breaks: tuple[Break, ...]) -> str:

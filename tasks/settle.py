@@ -60,6 +60,7 @@ def settle(cycle: Cycle) -> int:
         session=cycle.session,
         run_id=cycle.run_id,
         now=parts.now(),
+        foreign=done.foreign,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
     )
     with parts.ledger.read() as tx:

@@ -73,9 +73,9 @@ def settle_slot(cycle: Cycle) -> int:
     """Book what has happened up to the slot, take back what earlier slots left open, compare with the broker. Rows: fills booked."""
     parts, slot = cycle.parts, cycle.within
     goes_on = None if slot.role == "close" else cycle.session
-    _settle(cycle, goes_on)
+    done = _settle(cycle, goes_on)
     if goes_on is not None and cancel_what_is_left(parts.ledger, parts.broker, cycle.opened):
-        _settle(cycle, goes_on)
+        done = _settle(cycle, goes_on)
     reconcile(
         parts.ledger,
         cycle.lease,
@@ -84,13 +84,14 @@ def settle_slot(cycle: Cycle) -> int:
         session=cycle.session,
         run_id=cycle.run_id,
         now=parts.now(),
+        foreign=done.foreign,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
     )
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))
 
 
-def _settle(cycle: Cycle, goes_on: date | None) -> None:
+def _settle(cycle: Cycle, goes_on: date | None) -> Settled:
     parts, paper = cycle.parts, cycle.parts.broker
     if not isinstance(paper, PaperBroker):
         raise ConfigError(f"book {cycle.book}: orders for the day go to the paper broker alone as yet; set broker.kind to paper")
@@ -125,6 +126,7 @@ def _settle(cycle: Cycle, goes_on: date | None) -> None:
     for each in done.slipped:
         _log.warning("slippage", book=cycle.book, symbol=each.fill.symbol, session=str(each.fill.session), reason=each.reason)
         cycle.tell("settle", str(each))
+    return done
 
 
 def _bars(cycle: Cycle, session: date) -> Sequence[SessionMarket]:

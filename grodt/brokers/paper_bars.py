@@ -18,12 +18,12 @@ from grodt.orders.states import OrderState
 def play_bar(connection: sqlite3.Connection, bar: SessionMarket, terms: FillTerms) -> None:
     """Play a bar, or leave the book alone if it was played before; see `PaperBroker.play_bar`."""
     session = bar.session.isoformat()
-    if last_session(connection) != bar.session:
-        raise SessionError(f"session {session} was not begun at the paper broker, or a later one was; its bars cannot be played")
     begin, end = _text(bar.opens_at), _text(bar.closes_at)
     known = connection.execute("SELECT played_until, ended FROM days WHERE session = ?", (session,)).fetchone()
     if known is not None and (known[1] or known[0] >= end):
-        return
+        return  # also where later sessions were played since: the ledger may have been restored to before them
+    if last_session(connection) != bar.session:
+        raise SessionError(f"session {session} was not begun at the paper broker, or a later one was; its bars cannot be played")
     if known is not None and known[0] > begin:
         raise SessionError(
             f"session {session} was played until {known[0]}, and the bar from {begin} to {end} overlaps that: the book's slots were "

@@ -1,6 +1,7 @@
 """Whole cycles within a session: several slots, an early close, what was missed, halts, losses, kills."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from flows.backfill import backfill
-from grodt.errors import SessionError
+from grodt.errors import ReconciliationBreak, SessionError
 from grodt.ledger.halts import halt
 from grodt.ledger.unit import Ledger
 from tests.cycles.driver import without_prefect
@@ -212,6 +213,28 @@ def test_the_cost_that_people_are_shown_of_a_slot_rests_on_sessions_before_it_al
         ((subject,),) = home.sql("SELECT subject FROM requests WHERE kind = 'basket'")
         shown.append(json.loads(subject)["changes"]["cost"])
     assert shown[0] == shown[1] > 0
+
+
+def test_a_ledger_that_was_restored_without_its_account_says_so_and_with_it_goes_on(day: Within, noon: Within, tmp_path: Path) -> None:
+    """The ledger of 12:00, and the account after the close of the session, or after the next one too."""
+    later = day.copied(tmp_path / "later")
+    later.slots(FRI, *EARLY)
+    for name, account in (("same", day), ("next", later)):
+        home = account.copied(tmp_path / name)
+        for file in home.folder.glob("ledger.db*"):
+            file.unlink()
+        for file in noon.folder.glob("ledger.db*"):
+            shutil.copy(file, home.folder)
+        with pytest.raises(ReconciliationBreak) as caught:
+            home.slots(WED, "1330")
+        assert "are of orders that this ledger does not have" in str(caught.value)
+        assert "restore the paper broker's file, brokers/paper-within.db, of the same instant too" in str(caught.value)
+        assert home.sql("SELECT count(*) > 0 FROM breaks") == [(1,)]
+        home = account.copied(tmp_path / f"{name}-whole")
+        for file in (*noon.folder.glob("ledger.db*"), *noon.folder.glob("brokers/*.db*")):
+            shutil.copy(file, home.folder / file.relative_to(noon.folder))
+        home.slots(WED, *SLOTS[2:])
+        assert home.orders() == day.orders()
 
 
 def test_commands_show_slots(day: Within, noon: Within, capsys: pytest.CaptureFixture[str]) -> None:
