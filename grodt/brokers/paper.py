@@ -28,6 +28,8 @@ from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
 from grodt.orders.terms import problem_of
 
+_SIDES = {side.value: side for side in Side}
+_STATES = {state.value: state for state in OrderState}
 _ORDER_COLUMNS = "client_order_id, number, symbol, side, quantity, state, filled_quantity, reason"
 
 
@@ -98,8 +100,8 @@ class PaperBroker:
     def submit(self, order: Order, session: date) -> BrokerOrder:
         """See `Broker.submit`. Accepted and refused orders are kept; malformed ones and doubled ids are refused without a trace."""
         try:
-            with self._writing() as connection:
-                return self._take(connection, order, session)
+            with self._lock, translated(self._path), immediate(self._connection):
+                return self._take(self._connection, order, session)
         except BrokerUnavailable as error:  # the commit itself may have failed after it took effect
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: no definite answer: {error}") from error
 
@@ -162,7 +164,7 @@ class PaperBroker:
                     execution,
                     client,
                     symbol,
-                    Side(side),
+                    _SIDES[side],
                     quantity,
                     Micros(price),
                     Micros(commission),
@@ -329,7 +331,7 @@ def _refused(order: Order, reason: str) -> BrokerOrder:
 
 def _broker_order(row: tuple[str, int, str, str, int, str, int, str]) -> BrokerOrder:
     client_order_id, number, symbol, side, quantity, state, filled, reason = row
-    return BrokerOrder(client_order_id, f"paper-{number}", symbol, Side(side), quantity, OrderState(state), filled, reason)
+    return BrokerOrder(client_order_id, f"paper-{number}", symbol, _SIDES[side], quantity, _STATES[state], filled, reason)
 
 
 def _find(connection: sqlite3.Connection, client_order_id: str) -> BrokerOrder | None:

@@ -1,9 +1,8 @@
 """The paper broker's own file: its tables, and how it is opened. SQLite through the standard library, apart from the ledger."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from grodt.errors import BrokerUnavailable, ConfigError, DataError
 from grodt.money import Micros
@@ -149,27 +148,54 @@ def _execute(connection: sqlite3.Connection, script: str) -> None:
         connection.execute(statement)
 
 
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
+# Two classes and not two generators: each order of a basket enters both, and a generator's context costs three times as much.
+
+
+class translated:  # noqa: N801
     """SQLite's and the disk's errors as ours."""
-    try:
-        yield
-    except (sqlite3.OperationalError, OSError) as error:
-        raise BrokerUnavailable(f"paper broker file {path}: {error}; check that the disk has room and no one locks it") from error
-    except (sqlite3.IntegrityError, OverflowError) as error:
-        raise DataError(f"paper broker file {path} refuses the change: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise DataError(f"paper broker file {path} cannot be read: {error}; restore it from a backup") from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        """Of the file at a path."""
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Raise ours.
+
+        Raises:
+            BrokerUnavailable, DataError: in place of what was raised.
+        """
+        if isinstance(error, sqlite3.OperationalError | OSError):
+            said = f"paper broker file {self._path}: {error}; check that the disk has room and no one locks it"
+            raise BrokerUnavailable(said) from error
+        if isinstance(error, sqlite3.IntegrityError | OverflowError):
+            raise DataError(f"paper broker file {self._path} refuses the change: {error}") from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise DataError(f"paper broker file {self._path} cannot be read: {error}; restore it from a backup") from error
 
 
-@contextmanager
-def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+class immediate:  # noqa: N801
     """One write transaction: committed on a clean exit, rolled back on any exception."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Over a connection that has none."""
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Commit, or roll back."""
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")

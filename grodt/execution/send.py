@@ -17,7 +17,7 @@ from grodt.execution.windows import Windows
 from grodt.ledger.later_checks import basket_is_told
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import approvals_of, basket_of, decided_since, orders_of
+from grodt.ledger.orders import approvals_of, basket_of, decided_since, states_of
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
@@ -62,7 +62,7 @@ def send(
     """
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
-        states = {each.order.client_order_id: each.state for each in orders_of(tx, run.run_id)}
+        states = states_of(tx, run.run_id)
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
         decided_at = decided_since(tx, run.run_id)
         told = basket_is_told(tx, run.run_id)

@@ -155,14 +155,14 @@ class Sending:
     def _mark(self, tx: Write, orders: Sequence[Order], halts: tuple[Halt, ...], now: datetime) -> _Marked:
         """Mark orders as being sent, or cancelled, up to the first that a halt or a control stops."""
         marked = _Marked()
-        children = children_of(tx, orders)
+        children, messages = children_of(tx, orders), self.throttle.messages(now, max(len(orders), 1))
         open_now: dict[tuple[date, str], bool] = {}
         moves: list[Move] = []
         for place, order in enumerate(orders):
             if halts:  # what they stop depends on what is in flight
                 self._move(tx, moves, now)
             stops = stopping(tx, order, halts, self.decided_at)
-            breach = self._breach(children.at(place), now)
+            breach = self._breach(messages, len(marked.going), children, place)
             if breach is not None and not any(map(_stops_the_rest, stops)):
                 if marked.going:
                     break  # nothing goes out after a halt: what was let out before goes first, and this is asked again
@@ -188,9 +188,10 @@ class Sending:
         self._move(tx, moves, now)
         return marked
 
-    def _breach(self, children: Evaluation, now: datetime) -> Evaluation | None:
-        """The first of controls 22, 20 and 19 that does not let the order out; None where all do."""
-        return next((each for each in (self.throttle.rejects(), self.throttle.messages(now), children) if not each.passed[0]), None)
+    def _breach(self, messages: Evaluation, going: int, children: Evaluation, place: int) -> Evaluation | None:
+        """The first of controls 22, 20 and 19 that does not let an order out, one of them after so many others; None where all do."""
+        asked = ((self.throttle.rejects(), 0), (messages, going), (children, place))
+        return next((each.at(at) for each, at in asked if not each.passed[at]), None)
 
     def _call(self, going: Sequence[Order], together: Callable[[], AbstractContextManager[None]]) -> tuple[int, Exception | None]:
         """Send a group, as long as it may go on.

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from grodt.ledger.halts import last_armed
 from grodt.ledger.orders import rejects_in_a_row
 from grodt.ledger.runs import Run
@@ -62,11 +64,12 @@ class Throttle:
             self._asked = (self._rejects, consecutive_rejects(self._rejects, self._limits.rejects_in_a_row))
         return self._asked[1]
 
-    def messages(self, now: datetime) -> Evaluation:
-        """Control 20 of one message more."""
+    def messages(self, now: datetime, count: int = 1) -> Evaluation:
+        """Control 20 of so many messages more, (count,): of one, of two, and so on."""
         while self._recent and self._recent[0] <= now - _WINDOW:
             self._recent.popleft()
-        return messages(self._total + 1, len(self._recent) + 1, self._limits.cycle_messages, self._limits.minute_messages)
+        more = np.arange(1, count + 1)
+        return messages(self._total + more, len(self._recent) + more, self._limits.cycle_messages, self._limits.minute_messages)
 
     def of_all(self, sent: Sequence[datetime], rejected: Iterable[bool]) -> tuple[Evaluation, Evaluation]:
         """Controls 20 and 22 of a whole basket: at their closest to the limit.
@@ -81,7 +84,7 @@ class Throttle:
             longest = max(longest, in_a_row)
         limits = self._limits
         return (
-            messages(len(sent), most_at_once(sent), limits.cycle_messages, limits.minute_messages),
+            messages(np.array([len(sent)]), np.array([most_at_once(sent)]), limits.cycle_messages, limits.minute_messages),
             consecutive_rejects(longest, limits.rejects_in_a_row),
         )
 

@@ -74,10 +74,17 @@ class Windows:
 
     def asked(self, sent: Sequence[tuple[Order, datetime]]) -> Evaluation:
         """Control 27 of orders and the instants they are sent at; one that has no window fails."""
-        windows = [(self.of(order.session, order.time_in_force), now) for order, now in sent]
-        instants = [(now, now, now) if w is None else (self.hours.sent_at(w, now), w.opens_at, w.closes_at) for w, now in windows]
-        micros = np.array([[_micros(each) for each in row] for row in instants], dtype=np.int64)
+        kinds = [(order.session, order.time_in_force, now) for order, now in sent]
+        instants = {kind: self._instants(*kind) for kind in dict.fromkeys(kinds)}
+        micros = np.array([instants[kind] for kind in kinds], dtype=np.int64)
         return session_window(micros[:, 0], micros[:, 1], micros[:, 2])
+
+    def _instants(self, session: date, time_in_force: str, now: datetime) -> tuple[int, int, int]:
+        """Sent, opens and closes in micros; of an order that has no window, all the same instant, which is outside of it."""
+        window = self.of(session, time_in_force)
+        told = (now, now, now) if window is None else (self.hours.sent_at(window, now), window.opens_at, window.closes_at)
+        sent, opens, closes = map(_micros, told)
+        return sent, opens, closes
 
 
 def _micros(instant: datetime) -> int:

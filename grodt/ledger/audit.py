@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _INSERT = re.compile(r"INSERT (?:OR \w+ )?INTO (\w+)")
 _HEAD = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
 _ADD = insert(audit)
+#: Types whose JSON is `str` of a value, or its quoted text.
+_PLAIN = {int, str}
 
 
 class _Collected:
@@ -68,6 +71,28 @@ def seal_of(table: str, names: Sequence[str], values: Iterable[Any]) -> bytes:
     """
     row = {name: value for name, value in zip(names, values, strict=True) if value is not None}
     return hashlib.sha256(_encode([table, row]).encode()).digest()[:SEAL]
+
+
+def seals_of(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[bytes]:
+    """The seals of many facts: what `seal_of` says of each, in less than half its time.
+
+    Args:
+        table: their table.
+        names: of its columns, in the order of the values.
+        rows: values as they stand in the file.
+    """
+    order = sorted(range(len(names)), key=names.__getitem__)
+    ascending = [names[place] for place in order]
+    form = f"[{_encode(table)},{{{','.join(f'{_encode(name)}:%s' for name in ascending)}}}]"
+    seals = []
+    for row in rows:
+        values = [row[place] for place in order]
+        if not _PLAIN.issuperset(map(type, values)):
+            seals.append(seal_of(table, ascending, values))
+            continue
+        content = form % tuple([encode_basestring_ascii(each) if type(each) is str else each for each in values])
+        seals.append(hashlib.sha256(content.encode()).digest()[:SEAL])
+    return seals
 
 
 def evidence_seal(run_id: str, attempt: int, rows: int, columns: Sequence[Any]) -> bytes:
@@ -120,11 +145,11 @@ def chained(connection: Connection) -> Iterator[None]:
     chain(connection, collected.seals)
 
 
-def announce(tx: Write, table: str, seal: bytes) -> None:
-    """Say the seal of a fact that SQL of one's own has inserted."""
+def announce(tx: Write, table: str, *seals: bytes) -> None:
+    """Say the seals of facts that SQL of one's own has inserted."""
     collected: _Collected = tx.connection.info[_COLLECTED]
     collected.unseen.discard(table)
-    collected.seals.setdefault(table, []).append(seal)
+    collected.seals.setdefault(table, []).extend(seals)
 
 
 def chain(connection: Connection, seals: Mapping[str, Sequence[bytes]]) -> None:
@@ -161,26 +186,38 @@ def _collect(
     if table.name not in FACTS:
         return
     rows: Sequence[Sequence[Any]] = parameters if executemany else [parameters]
-    names, at, missing = _plan(table, tuple(compiled.positiontup))
-    seals = collected.seals.setdefault(table.name, [])
-    if not missing:
-        seals.extend(seal_of(table.name, names, [row[place] for place in at]) for row in rows)
-        return
-    order = sorted(range(len(names) + len(missing)), key=(*names, *missing).__getitem__)
-    ordered = sorted((*names, *missing))
-    last = getattr(cursor, "lastrowid", None)
-    for row, rest in zip(rows, _made_here(connection, table, compiled.positiontup, missing, rows, last), strict=True):
-        values = [*(row[place] for place in at), *rest]
-        seals.append(seal_of(table.name, ordered, [values[place] for place in order]))
+    collected.seals.setdefault(table.name, []).extend(
+        inserted_seals(connection, table, tuple(compiled.positiontup), rows, getattr(cursor, "lastrowid", None))
+    )
+
+
+def inserted_seals(
+    connection: Connection, table: Table, given: tuple[str, ...], rows: Sequence[Sequence[Any]], last: int | None = None
+) -> list[bytes]:
+    """The seals of facts that have just been inserted, with what the database made of the columns that they did not give.
+
+    Args:
+        connection: over which they were.
+        table: their table.
+        given: names of the values; those that are no column of the table are passed over.
+        rows: values as they stand in the file.
+        last: running number of the last row, where the driver tells it.
+    """
+    names, at, missing = _plan(table, given)
+    found = rows if at == tuple(range(len(given))) else [[row[place] for place in at] for row in rows]
+    if missing:
+        made = _made_here(connection, table, given, missing, rows, last)
+        found = [(*row, *rest) for row, rest in zip(found, made, strict=True)]
+    return seals_of(table.name, (*names, *missing), found)
 
 
 @cache
 def _plan(table: Table, given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
-    """Columns that a statement gives, ascending; where among its parameters; and the columns whose values the database makes."""
+    """Columns that a statement gives; where among its parameters; and the columns whose values the database makes."""
     known = {column.name for column in table.columns}
-    names = tuple(sorted(known.intersection(given)))
+    at = tuple(place for place, name in enumerate(given) if name in known)
     missing = tuple(sorted(column.name for column in table.columns if column.name not in given and not column.nullable))
-    return names, tuple(given.index(name) for name in names), missing
+    return tuple(given[place] for place in at), at, missing
 
 
 def _made_here(

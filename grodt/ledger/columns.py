@@ -17,6 +17,18 @@ Int64: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 Float64: TypeEngine[float] = Double().with_variant(REAL(), "sqlite")
 
 
+def instant_text(value: datetime) -> str:
+    """An instant as `Instant` has it in the file; a datetime without a zone is refused."""
+    return require_utc(value).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def day_text(value: date) -> str:
+    """A date as `Day` has it in the file; an instant is refused, for it is not a session."""
+    if isinstance(value, datetime):
+        raise ValueError(f"{value.isoformat()} is an instant, not a session")
+    return value.isoformat()
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware UTC datetime as text of fixed width, `2026-11-20T21:00:00.000000Z`."""
 
@@ -25,9 +37,7 @@ class Instant(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
         """To text; a datetime without a zone is refused."""
-        if value is None:
-            return None
-        return require_utc(value).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return None if value is None else instant_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         """From text."""
@@ -42,11 +52,7 @@ class Day(TypeDecorator[date]):
 
     def process_bind_param(self, value: date | None, dialect: Dialect) -> str | None:
         """To text; an instant is refused, for it is not a session."""
-        if value is None:
-            return None
-        if isinstance(value, datetime):
-            raise ValueError(f"{value.isoformat()} is an instant, not a session")
-        return value.isoformat()
+        return None if value is None else day_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
         """From text."""

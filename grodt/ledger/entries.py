@@ -27,7 +27,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from grodt.bars.corporate_actions import CorporateAction, entitlement, split
 from grodt.errors import ConfigError
@@ -45,10 +45,10 @@ Account = Literal[
 SHARES = "shares"
 CURRENCY = "USD"
 _INT64_MAX = 2**63 - 1
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One line of an entry.
 
     Attributes:
@@ -95,14 +95,13 @@ class Entry:
     @property
     def digest(self) -> str:
         """SHA-256 of its content, for telling a repetition from a contradiction."""
-        lines = [(p.account, p.asset, p.symbol, p.amount) for p in self.postings]
-        return entry_digest(self.entry_id, self.kind, self.book, self.session.isoformat(), self.memo, lines)
+        return entry_digest(self.entry_id, self.kind, self.book, self.session.isoformat(), self.memo, self.postings)
 
 
 def entry_digest(entry_id: str, kind: str, book: str, session: str, memo: str, lines: Sequence[tuple[str, str, str, int]]) -> str:
     """The digest of an entry of that content; its session in ISO form, a line as account, asset, symbol, amount."""
     content = [entry_id, kind, book, session, memo, lines]
-    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_encode(content).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +113,13 @@ class Holding:
 
     def after(self, entry: Entry, symbol: str) -> "Holding":
         """What an entry makes of it."""
-        moved = {
-            account: sum(p.amount for p in entry.postings if (p.account, p.symbol) == (account, symbol)) for account in ("position", "cost")
-        }
-        return Holding(self.quantity + moved["position"], Micros(self.cost + moved["cost"]))
+        quantity, cost = self.quantity, self.cost
+        for account, _, of, amount in entry.postings:
+            if of == symbol and account == "position":
+                quantity += amount
+            elif of == symbol and account == "cost":
+                cost = Micros(cost + amount)
+        return Holding(quantity, cost)
 
 
 FLAT = Holding(0, Micros(0))

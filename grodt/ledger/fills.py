@@ -1,17 +1,17 @@
 """Fills: facts from the broker, each booked once, by its execution id."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import batched
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, select
 
 from grodt.errors import DataError
+from grodt.ledger.columns import day_text, instant_text
 from grodt.ledger.order_life import Event, append_events
-from grodt.ledger.orders import LedgerOrder, find_orders
 from grodt.ledger.postings import FLAT, fill_entry, holdings_of, post_all
+from grodt.ledger.rows import insert_rows, rows_of
 from grodt.ledger.tables import fills, orders
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
@@ -25,12 +25,18 @@ _UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
 #: A late fill is booked, and the order stays over.
 _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED)
 
-# Statements that run once per fill are built once: building one costs more than running it.
+# Statements that run once per session are built once: building one costs more than running it.
 _LAST_NUMBER = select(func.coalesce(func.max(fills.c.number), 0)).where(fills.c.book == bindparam("of_book"))
-_ADD_FILLS = insert(fills)
 _SAME = select(fills).where(fills.c.execution_id.in_(bindparam("execution_ids", expanding=True)))
-#: Fills asked for in one statement.
-_AT_ONCE = 5_000
+_KNOWN = "SELECT execution_id FROM fills WHERE execution_id IN {keys}"
+_STANDS = (
+    "SELECT o.client_order_id, o.book, o.symbol, o.side, o.quantity, s.state, s.filled_quantity, s.venue_order_id, s.reason, "
+    "(SELECT coalesce(sum(f.quantity), 0) FROM fills AS f WHERE f.client_order_id = o.client_order_id) "
+    "FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id WHERE o.client_order_id IN {keys}"
+)
+#: Columns of a row, as `_row` and `_fill` have them.
+_FILL = tuple(fills.columns.keys())
+_SIDES = {side.value: side for side in Side}
 
 
 class Overfilled(DataError):
@@ -51,6 +57,22 @@ class BookedFill:
 
     fill: Fill
     run_id: str
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What there is of an order while its fills are booked, one after the other."""
+
+    client_order_id: str
+    book: str
+    symbol: str
+    side: str
+    ordered: int
+    state: OrderState
+    filled: int
+    venue_order_id: str
+    reason: str
+    booked: int
 
 
 def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) -> bool:
@@ -77,24 +99,26 @@ def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: d
     booked = tuple(dict.fromkeys(fill for fill in told if fill.execution_id in new))
     if not booked:
         return ()
-    progress = find_orders(tx, {fill.client_order_id for fill in booked})
+    progress = _standing(tx, {fill.client_order_id for fill in booked})
     held = holdings_of(tx, book, {fill.symbol for fill in booked})
     number: int = tx.connection.execute(_LAST_NUMBER, {"of_book": book}).scalar_one()
     rows, made = [], []
     events: list[Event] = []
+    at = instant_text(now)
     for fill in booked:
         order = _order_of(progress, fill, book)
         notional = fill.quantity * fill.price
         if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
             raise DataError(f"{_named(fill, book)}: value {notional} micros is not positive or leaves 64 bits; {_NEXT}")
-        entry = fill_entry(fill, book, held.get(fill.symbol, FLAT))
-        held[fill.symbol] = held.get(fill.symbol, FLAT).after(entry, fill.symbol)
+        before = held.get(fill.symbol, FLAT)
+        entry = fill_entry(fill, book, before)
+        held[fill.symbol] = before.after(entry, fill.symbol)
         made.append(entry)
         number += 1
-        rows.append(_row(fill, book, number, notional, run_id, now))
-        progress[fill.client_order_id] = _advanced(order, fill, notional, events)
+        rows.append(_row(fill, book, number, notional, run_id, at))
+        _advance(order, fill, events)
     post_all(tx, made, run_id, now)
-    tx.connection.execute(_ADD_FILLS, rows)
+    insert_rows(tx, fills, _FILL, rows)
     append_events(tx, events, run_id=run_id, now=now)
     return booked
 
@@ -153,8 +177,17 @@ def _named(fill: Fill, book: str) -> str:
 
 def _known(tx: Read, execution_ids: Sequence[str]) -> dict[str, tuple[Fill, str]]:
     """Those of the fills that are booked, each with its book."""
-    rows = (row for some in batched(execution_ids, _AT_ONCE) for row in tx.connection.execute(_SAME, {"execution_ids": some}))
+    there = [key for (key,) in rows_of(tx, _KNOWN, execution_ids)]
+    rows = tx.connection.execute(_SAME, {"execution_ids": there}) if there else ()
     return {row.execution_id: (_fill(row), row.book) for row in rows}
+
+
+def _standing(tx: Read, client_order_ids: set[str]) -> dict[str, _Standing]:
+    """Those of the orders that there are, by our id."""
+    return {
+        key: _Standing(key, book, symbol, side, ordered, OrderState(state), filled, venue_order_id, reason, booked)
+        for key, book, symbol, side, ordered, state, filled, venue_order_id, reason, booked in rows_of(tx, _STANDS, client_order_ids)
+    }
 
 
 def _require_same(fill: Fill, book: str, before: tuple[Fill | None, str]) -> None:
@@ -162,75 +195,51 @@ def _require_same(fill: Fill, book: str, before: tuple[Fill | None, str]) -> Non
         raise DataError(f"{_named(fill, book)} was reported before with other content: {before[0]} of book {before[1]}; {_NEXT}")
 
 
-def _order_of(found: Mapping[str, LedgerOrder], fill: Fill, book: str) -> LedgerOrder:
+def _order_of(found: Mapping[str, _Standing], fill: Fill, book: str) -> _Standing:
     order = found.get(fill.client_order_id)
     if order is None:
         raise DataError(f"{_named(fill, book)}: we never sent that order; {_NEXT}")
-    ours = (order.order.book, order.order.symbol, order.order.side)
-    if ours != (book, fill.symbol, fill.side):
-        raise DataError(
-            f"{_named(fill, book)}: {fill.side} {fill.symbol} is not the order's {ours[2]} {ours[1]} of book {ours[0]}; {_NEXT}"
-        )
+    if (order.book, order.symbol, order.side) != (book, fill.symbol, fill.side):
+        ours = f"{order.side} {order.symbol} of book {order.book}"
+        raise DataError(f"{_named(fill, book)}: {fill.side} {fill.symbol} is not the order's {ours}; {_NEXT}")
     if order.state in (OrderState.APPROVED, OrderState.REJECTED):
         raise DataError(f"{_named(fill, book)}: the order is {order.state} and cannot have filled; {_NEXT}")
-    filled, ordered = order.booked_quantity + fill.quantity, order.order.quantity
+    filled, ordered = order.booked + fill.quantity, order.ordered
     if filled > ordered:
         message = f"{_named(fill, book)}: {fill.quantity} shares more would make {filled} filled of {ordered} ordered; {_NEXT}"
         raise Overfilled(message, fill.symbol, filled, ordered)
     return order
 
 
-def _advanced(order: LedgerOrder, fill: Fill, notional: int, events: list[Event]) -> LedgerOrder:
-    """The order after the fill; adds its events. Its filled quantity may be ahead of our fills, where the broker told it first."""
-    booked = order.booked_quantity + fill.quantity
-    filled = max(booked, order.filled_quantity)
-    key, venue_order_id = order.order.client_order_id, order.venue_order_id
+def _advance(order: _Standing, fill: Fill, events: list[Event]) -> None:
+    """Take a fill into the order; adds its events. Its filled quantity may be ahead of our fills, where the broker told it first."""
+    key, venue_order_id = order.client_order_id, order.venue_order_id
     if order.state in _UNANSWERED:
-        events.append(Event(key, OrderState.ACCEPTED, order.filled_quantity, venue_order_id, "a fill proves it"))
+        events.append(Event(key, OrderState.ACCEPTED, order.filled, venue_order_id, "a fill proves it"))
+    order.booked += fill.quantity
+    order.filled = max(order.booked, order.filled)
     state = OrderState.PARTIALLY_FILLED
-    if filled == order.order.quantity:
+    if order.filled == order.ordered:
         state = OrderState.FILLED
     elif order.state in _STAYS:
         state = order.state
-    reason = order.reason if state is order.state else ""
-    events.append(Event(key, state, filled, venue_order_id, reason))
-    value = Micros(order.booked_notional + notional)
-    return replace(order, state=state, filled_quantity=filled, reason=reason, booked_quantity=booked, booked_notional=value)
+    order.reason = order.reason if state is order.state else ""
+    order.state = state
+    events.append(Event(key, state, order.filled, venue_order_id, order.reason))
 
 
-def _row(fill: Fill, book: str, number: int, notional: int, run_id: str, now: datetime) -> dict[str, Any]:
-    return {
-        "execution_id": fill.execution_id,
-        "number": number,
-        "book": book,
-        "client_order_id": fill.client_order_id,
-        "symbol": fill.symbol,
-        "side": fill.side.value,
-        "quantity": fill.quantity,
-        "price": fill.price,
-        "notional": notional,
-        "commission": fill.commission,
-        "session": fill.session,
-        "filled_at": fill.filled_at,
-        "run_id": run_id,
-        "recorded_at": now,
-    }
+def _row(fill: Fill, book: str, number: int, notional: int, run_id: str, at: str) -> tuple[Any, ...]:
+    """As `_FILL` names it."""
+    terms = (fill.symbol, fill.side.value, fill.quantity, fill.price, notional, fill.commission)
+    when = (day_text(fill.session), instant_text(fill.filled_at))
+    return (fill.execution_id, number, book, fill.client_order_id, *terms, *when, run_id, at)
 
 
 def _fills(tx: Read, *where: ColumnElement[bool]) -> tuple[BookedFill, ...]:
     query = select(fills).where(*where).order_by(fills.c.number)
-    return tuple(BookedFill(_fill(row), row.run_id) for row in tx.connection.execute(query))
+    return tuple(BookedFill(_fill(row), row.run_id) for row in tx.connection.execute(query).all())
 
 
 def _fill(row: Row[Any]) -> Fill:
-    return Fill(
-        execution_id=row.execution_id,
-        client_order_id=row.client_order_id,
-        symbol=row.symbol,
-        side=Side(row.side),
-        quantity=row.quantity,
-        price=Micros(row.price),
-        commission=Micros(row.commission),
-        session=row.session,
-        filled_at=row.filled_at,
-    )
+    execution_id, _, _, client_order_id, symbol, side, quantity, price, _, commission, session, filled_at, *_ = row
+    return Fill(execution_id, client_order_id, symbol, _SIDES[side], quantity, Micros(price), Micros(commission), session, filled_at)

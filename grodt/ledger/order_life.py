@@ -3,32 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import batched
-from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
-
-from grodt.ledger.tables import order_events, order_status, orders
+from grodt.ledger.columns import instant_text
+from grodt.ledger.rows import change_rows, insert_rows, rows_of
+from grodt.ledger.tables import order_events
 from grodt.ledger.transaction import Read, Write
 from grodt.orders.states import OrderState, require_transition
 
-#: Orders asked for in one statement.
-_AT_ONCE = 5_000
-
-# Statements that run once per order are built once: building one costs more than running it.
 _STANDS = (
-    select(
-        orders.c.client_order_id,
-        orders.c.quantity,
-        order_status.c.state,
-        order_status.c.filled_quantity,
-        order_status.c.venue_order_id,
-    )
-    .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
-    .where(orders.c.client_order_id.in_(bindparam("keys", expanding=True)))
+    "SELECT o.client_order_id, o.quantity, s.state, s.filled_quantity, s.venue_order_id FROM orders AS o "
+    "JOIN order_status AS s ON s.client_order_id = o.client_order_id WHERE o.client_order_id IN {keys}"
 )
-_ADD_EVENTS = insert(order_events)
-_SET_STATUS = update(order_status).where(order_status.c.client_order_id == bindparam("key"))
+_EVENT = ("client_order_id", "state", "filled_quantity", "venue_order_id", "reason", "run_id", "recorded_at")
+_SET_STATUS = "UPDATE order_status SET state = ?, filled_quantity = ?, venue_order_id = ?, reason = ? WHERE client_order_id = ?"
+_STATES = {state.value: state for state in OrderState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +105,16 @@ def append_events(tx: Write, events: Sequence[Event], *, run_id: str, now: datet
     """Write events whose legality the caller has seen to, in their order. For this room alone."""
     if not events:
         return
-    rows = [_row(event) | {"client_order_id": event.client_order_id, "run_id": run_id, "recorded_at": now} for event in events]
-    last = {event.client_order_id: event for event in events}
-    tx.connection.execute(_ADD_EVENTS, rows)
-    tx.connection.execute(_SET_STATUS, [_row(event) | {"key": key} for key, event in last.items()])
-
-
-def _row(event: Event) -> dict[str, Any]:
-    return {
-        "state": event.state.value,
-        "filled_quantity": event.filled_quantity,
-        "venue_order_id": event.venue_order_id,
-        "reason": event.reason,
-    }
+    at = instant_text(now)
+    rows = [(e.client_order_id, e.state.value, e.filled_quantity, e.venue_order_id, e.reason, run_id, at) for e in events]
+    last = {row[0]: (*row[1:5], row[0]) for row in rows}
+    insert_rows(tx, order_events, _EVENT, rows)
+    change_rows(tx, _SET_STATUS, list(last.values()))
 
 
 def _stand(tx: Read, keys: Iterable[str]) -> dict[str, tuple[int, OrderState, int, str]]:
     """Quantity, state, filled quantity and the broker's id of each order."""
-    found: dict[str, tuple[int, OrderState, int, str]] = {}
-    for some in batched(sorted(keys), _AT_ONCE):
-        for key, quantity, state, filled, venue_order_id in tx.connection.execute(_STANDS, {"keys": some}):
-            found[key] = (quantity, OrderState(state), filled, venue_order_id)
-    return found
+    return {key: (quantity, _STATES[state], filled, venue) for key, quantity, state, filled, venue in rows_of(tx, _STANDS, keys)}
 
 
 def _require_fits(client_order_id: str, state: OrderState, filled: int, quantity: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select
 
 from grodt.errors import ConfigError
+from grodt.ledger.rows import rows_of
 from grodt.ledger.strategies import record_attribution
 from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders, run_attempts
 from grodt.ledger.tables_people import requests
@@ -21,7 +22,6 @@ from grodt.orders.states import OrderState
 
 # Statements that run once per order are built once: building one costs more than running it.
 _OF_ORDER = fills.c.client_order_id == orders.c.client_order_id
-_BOOKED = select(func.sum(fills.c.quantity)).where(_OF_ORDER).scalar_subquery()
 _ORDERS: Select[Any] = (
     select(
         orders,
@@ -30,7 +30,7 @@ _ORDERS: Select[Any] = (
         order_status.c.filled_quantity,
         order_status.c.venue_order_id,
         order_status.c.reason,
-        _BOOKED.label("booked_quantity"),
+        select(func.sum(fills.c.quantity)).where(_OF_ORDER).scalar_subquery().label("booked_quantity"),
         select(func.sum(fills.c.notional)).where(_OF_ORDER).scalar_subquery().label("booked_notional"),
     )
     .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
@@ -40,11 +40,13 @@ _ORDERS: Select[Any] = (
 #: Orders asked for in one statement.
 _AT_ONCE = 5_000
 _FILLED = (
-    select(orders.c.client_order_id, orders.c.quantity, order_status.c.filled_quantity, func.coalesce(_BOOKED, 0))
-    .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
-    .where(orders.c.client_order_id.in_(bindparam("keys", expanding=True)))
+    "SELECT o.client_order_id, o.quantity, s.filled_quantity, "
+    "(SELECT coalesce(sum(f.quantity), 0) FROM fills AS f WHERE f.client_order_id = o.client_order_id) "
+    "FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id WHERE o.client_order_id IN {keys}"
 )
 _ORDER = _ORDERS.where(orders.c.client_order_id == bindparam("key"))
+_SIDES = {side.value: side for side in Side}
+_STATES = {state.value: state for state in OrderState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         kind=head.kind,
         session=head.session,
         run_id=run_id,
-        orders=tuple(_order(row) for row in rows),
+        orders=tuple(map(_order, rows.all())),
         hash=head.basket_hash,
         basis="" if asked is None else json.loads(asked)["basis"],
     )
@@ -225,6 +227,13 @@ def orders_of(tx: Read, run_id: str) -> tuple[LedgerOrder, ...]:
     return _orders(tx, orders.c.run_id == run_id)
 
 
+def states_of(tx: Read, run_id: str) -> dict[str, OrderState]:
+    """The state of every order of a run, by our id."""
+    query = select(orders.c.client_order_id, order_status.c.state).where(orders.c.run_id == run_id)
+    joined = query.join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
+    return {key: _STATES[state] for key, state in tx.connection.execute(joined).all()}
+
+
 def orders_decided(tx: Read, book: str, session: date) -> tuple[LedgerOrder, ...]:
     """The orders that a book decided in a session, in sending order."""
     return _orders(tx, orders.c.book == book, orders.c.session == session)
@@ -251,8 +260,7 @@ def find_orders(tx: Read, client_order_ids: Iterable[str]) -> dict[str, LedgerOr
 
 def filled_of(tx: Read, client_order_ids: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Shares ordered of each order, and shares filled: as told by the broker or as booked, whichever is more."""
-    asked = batched(sorted(client_order_ids), _AT_ONCE)
-    rows = (row for some in asked for row in tx.connection.execute(_FILLED, {"keys": some}))
+    rows = rows_of(tx, _FILLED, client_order_ids)
     return {key: (quantity, max(filled, booked)) for key, quantity, filled, booked in rows}
 
 
@@ -306,14 +314,14 @@ def count_by_state(tx: Read, book: str) -> dict[OrderState, int]:
 
 
 def _orders(tx: Read, *where: ColumnElement[bool]) -> tuple[LedgerOrder, ...]:
-    return tuple(_ledger_order(row) for row in tx.connection.execute(_ORDERS.where(*where)))
+    return tuple(map(_ledger_order, tx.connection.execute(_ORDERS.where(*where)).all()))
 
 
 def _ledger_order(row: Row[Any]) -> LedgerOrder:
     return LedgerOrder(
         order=_order(row),
         run_id=row.run_id,
-        state=OrderState(row.state),
+        state=_STATES[row.state],
         filled_quantity=row.filled_quantity,
         venue_order_id=row.venue_order_id,
         reason=row.reason,
@@ -329,7 +337,7 @@ def _order(row: Row[Any]) -> Order:
         book=row.book,
         session=row.session,
         symbol=row.symbol,
-        side=Side(row.side),
+        side=_SIDES[row.side],
         quantity=row.quantity,
         reference_price=row.reference_price,
         order_type=row.order_type,

@@ -3,14 +3,13 @@
 The sums are carried on in table `carried` by the transaction that posts, so that reading one costs the same after ten years.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from itertools import batched
-from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import func, insert, select
 
 from grodt.errors import DataError
+from grodt.ledger.columns import day_text, instant_text
 from grodt.ledger.entries import (
     CURRENCY,
     FLAT,
@@ -27,6 +26,7 @@ from grodt.ledger.entries import (
     fill_entry,
     split_entry,
 )
+from grodt.ledger.rows import change_rows, insert_rows, rows_of
 from grodt.ledger.tables import carried, dividends, entries, postings, settlements
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
@@ -65,22 +65,17 @@ __all__ = [
     "unpaid_dividends",
 ]
 
-# Statements that run once per fill are built once: building one costs more than running it.
-_DIGESTS = select(entries.c.entry_id, entries.c.digest).where(entries.c.entry_id.in_(bindparam("entry_ids", expanding=True)))
-_ADD_ENTRIES = insert(entries)
-_ADD_POSTINGS = insert(postings)
-_CARRY_ON = text(
-    "INSERT INTO carried (book, account, asset, symbol, amount) VALUES (:book, :account, :asset, :symbol, :amount) "
+_DIGESTS = "SELECT entry_id, digest FROM entries WHERE entry_id IN {keys}"
+_ENTRY = ("entry_id", "kind", "book", "session", "memo", "digest", "run_id", "recorded_at")
+_POSTING = ("entry_id", "line", "book", "account", "asset", "symbol", "amount")
+_CARRY_ON = (
+    "INSERT INTO carried (book, account, asset, symbol, amount) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (book, account, asset, symbol) DO UPDATE SET amount = carried.amount + excluded.amount"
 )
-_HOLDINGS = select(carried.c.symbol, carried.c.account, carried.c.amount).where(
-    carried.c.book == bindparam("book"),
-    carried.c.account.in_(["position", "cost"]),
-    carried.c.asset.in_([SHARES, CURRENCY]),
-    carried.c.symbol.in_(bindparam("symbols", expanding=True)),
+_HOLDINGS = (
+    "SELECT symbol, account, amount FROM carried "
+    f"WHERE book = ? AND account IN ('position', 'cost') AND asset IN ('{SHARES}', '{CURRENCY}') AND symbol IN {{keys}}"
 )
-#: Entries, or symbols, asked for in one statement.
-_AT_ONCE = 5_000
 
 
 def post(tx: Write, entry: Entry, run_id: str, now: datetime) -> bool:
@@ -101,9 +96,7 @@ def post_all(tx: Write, made: Sequence[Entry], run_id: str, now: datetime) -> tu
     Raises:
         DataError: one of them is booked with other content; none was booked.
     """
-    known: dict[str, str] = {}
-    for some in batched(made, _AT_ONCE):
-        known |= tx.connection.execute(_DIGESTS, {"entry_ids": [entry.entry_id for entry in some]}).tuples().all()
+    known = dict(rows_of(tx, _DIGESTS, (entry.entry_id for entry in made)))
     digests = [entry.digest for entry in made]
     for entry, digest in zip(made, digests, strict=True):
         if known.get(entry.entry_id, digest) != digest:
@@ -113,16 +106,20 @@ def post_all(tx: Write, made: Sequence[Entry], run_id: str, now: datetime) -> tu
             )
     new = [(entry, digest) for entry, digest in zip(made, digests, strict=True) if entry.entry_id not in known]
     if new:
-        tx.connection.execute(_ADD_ENTRIES, [_row(entry, digest, run_id, now) for entry, digest in new])
-        lines = [row for entry, _ in new for row in _lines(entry)]
-        tx.connection.execute(_ADD_POSTINGS, lines)
+        at = instant_text(now)
+        rows = [(e.entry_id, e.kind, e.book, day_text(e.session), e.memo, digest, run_id, at) for e, digest in new]
+        lines = [
+            (entry.entry_id, number, entry.book, posting.account, posting.asset, posting.symbol, posting.amount)
+            for entry, _ in new
+            for number, posting in enumerate(entry.postings)
+        ]
         moved: dict[tuple[str, str, str, str], int] = {}
-        for row in lines:
-            key = (row["book"], row["account"], row["asset"], row["symbol"])
-            moved[key] = moved.get(key, 0) + row["amount"]
-        names = ("book", "account", "asset", "symbol")
-        rows = [dict(zip(names, key, strict=True)) | {"amount": amount} for key, amount in sorted(moved.items())]
-        tx.connection.execute(_CARRY_ON, rows)
+        for line in lines:
+            key = line[2:6]
+            moved[key] = moved.get(key, 0) + line[6]
+        insert_rows(tx, entries, _ENTRY, rows)
+        insert_rows(tx, postings, _POSTING, lines)
+        change_rows(tx, _CARRY_ON, [(*key, amount) for key, amount in sorted(moved.items())])
     return tuple(entry for entry, _ in new)
 
 
@@ -152,9 +149,8 @@ def holding(tx: Read, book: str, symbol: str) -> Holding:
 def holdings_of(tx: Read, book: str, symbols: Iterable[str]) -> dict[str, Holding]:
     """The positions in some symbols; those never held are absent."""
     found: dict[str, dict[str, int]] = {}
-    for some in batched(sorted(symbols), _AT_ONCE):
-        for symbol, account, amount in tx.connection.execute(_HOLDINGS, {"book": book, "symbols": some}):
-            found.setdefault(symbol, {})[account] = amount
+    for symbol, account, amount in rows_of(tx, _HOLDINGS, symbols, book):
+        found.setdefault(symbol, {})[account] = amount
     return {symbol: Holding(sums.get("position", 0), Micros(sums.get("cost", 0))) for symbol, sums in found.items()}
 
 
@@ -247,32 +243,6 @@ def record_settlement(tx: Write, book: str, session: date, run_id: str, now: dat
     if latest is not None and latest > session:
         raise ValueError(f"book {book}: session {session} cannot be settled after {latest}")
     tx.connection.execute(insert(settlements).values(book=book, session=session, run_id=run_id, recorded_at=now))
-
-
-def _row(entry: Entry, digest: str, run_id: str, now: datetime) -> dict[str, Any]:
-    return {
-        "entry_id": entry.entry_id,
-        "kind": entry.kind,
-        "book": entry.book,
-        "session": entry.session,
-        "memo": entry.memo,
-        "digest": digest,
-        "run_id": run_id,
-        "recorded_at": now,
-    }
-
-
-def _lines(entry: Entry) -> Iterator[dict[str, Any]]:
-    for line, posting in enumerate(entry.postings):
-        yield {
-            "entry_id": entry.entry_id,
-            "line": line,
-            "book": entry.book,
-            "account": posting.account,
-            "asset": posting.asset,
-            "symbol": posting.symbol,
-            "amount": posting.amount,
-        }
 
 
 def _total(tx: Read, book: str, account: Account) -> Micros:

@@ -10,6 +10,7 @@ from grodt.ledger.transaction import Read
 from grodt.orders.states import OrderState
 
 _ANSWERS = (OrderState.ACCEPTED, OrderState.REJECTED)
+_STATES = {state.value: state for state in OrderState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,9 @@ def messages_of(tx: Read, run_id: str) -> tuple[Message, ...]:
     query = select(table.client_order_id, table.state, table.recorded_at).where(table.run_id == run_id, table.state.in_(states))
     found: dict[int, Message] = {}
     marked: dict[str, int] = {}
-    for place, (key, state, at) in enumerate(tx.connection.execute(query.order_by(table.event_id))):
+    for place, (key, state, at) in enumerate(tx.connection.execute(query.order_by(table.event_id)).all()):
         if state != OrderState.APPROVED.value:
-            found[place] = Message(key, OrderState(state), at)
+            found[place] = Message(key, _STATES[state], at)
             marked[key] = place
         elif key in marked:
             del found[marked.pop(key)]

@@ -30,6 +30,7 @@ from grodt.errors import ConfigError
 IntArray = NDArray[np.int64]
 OrderType = Literal["market", "limit", "stop"]
 TimeInForce = Literal["opg", "cls", "day", "gtc", "ioc", "fok"]
+_TYPES, _TIMES_IN_FORCE = frozenset(get_args(OrderType)), frozenset(get_args(TimeInForce))
 #: A stop waits, so it cannot be for an auction or for at once.
 _OF_STOPS = ("day", "gtc")
 #: A decision at a session's end is for the whole of the next one: there is no "at once" in it.
@@ -111,7 +112,7 @@ MARKET_AT_OPEN = OrderTerms()
 
 def problem_of(order_type: str, time_in_force: str, price: int | None) -> str:
     """Why an order of that kind is none that exists; "" where it is one."""
-    if order_type not in get_args(OrderType) or time_in_force not in get_args(TimeInForce):
+    if order_type not in _TYPES or time_in_force not in _TIMES_IN_FORCE:
         return f"{order_type} {time_in_force} orders are not known"
     if order_type == "stop" and time_in_force not in _OF_STOPS:
         return f"a stop order may be {' or '.join(_OF_STOPS)}, not {time_in_force}"

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 
 from grodt.bars.corporate_actions import CorporateAction
@@ -62,6 +63,6 @@ def one_of_each(ledger: Ledger) -> None:
         apply_actions(tx, BOOK, market, run.run_id, NOW)
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
         record_checks(tx, checks(run.run_id), 1)
-        record_later(tx, run, BASKET, [Check.of(messages(1, 1, 100, 100), scope="book")], NOW)
+        record_later(tx, run, BASKET, [Check.of(messages(np.array([1]), np.array([1]), 100, 100), scope="book")], NOW)
         commit_files(tx, [lake_file()], NOW)
         commit_files(tx, [], NOW, removed=[lake_file().path])

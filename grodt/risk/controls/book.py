@@ -54,7 +54,7 @@ def repeated_execution(traded: int, most: float) -> Evaluation:
 
     Source: RTS 6 article 15 (1)(e), repeated automated execution throttle: then a person must act before it goes on.
     """
-    return at_most(REPEATED_EXECUTION, traded, most)
+    return at_most(REPEATED_EXECUTION, np.array([traded]), most)
 
 
 def data_complete(expected: int, present: int, fresh: bool, completeness: float) -> Evaluation:

@@ -75,11 +75,11 @@ def none_of(control: Control, count: int) -> Evaluation:
     return Evaluation(control, np.array([value]), np.zeros(1), np.array([value == 0]))
 
 
-def at_most(control: Control, count: int, most: float) -> Evaluation:
-    """One count against a limit that must be finite and above zero; a count below zero is not known and fails."""
-    value = float(count) if count >= 0 else np.nan
-    limit = float(most) if np.isfinite(most) and most > 0 else np.nan
-    return Evaluation(control, np.array([value]), np.array([limit]), np.array([value <= limit]))
+def at_most(control: Control, counts: IntArray, most: float) -> Evaluation:
+    """Counts, (n,), against a limit that must be finite and above zero; a count below zero is not known and fails."""
+    value = np.where(counts >= 0, counts, np.nan)
+    limit = np.full(len(value), float(most) if np.isfinite(most) and most > 0 else np.nan)
+    return Evaluation(control, value, limit, value <= limit)
 
 
 def none_marked(control: Control, *marks: BoolArray) -> Evaluation:

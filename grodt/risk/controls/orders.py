@@ -75,7 +75,7 @@ def volume_share(quantity: IntArray, volume: IntArray, reduces: BoolArray, lot: 
     most = floors(np.maximum(volume, 0), share, sessions)
     known = (volume >= 0) & (most >= 0)
     most = np.where(reduces, np.maximum(most, lot), most)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # no share of no volume is no limit
         part = share * volume / sessions
     limit = np.where(reduces, np.maximum(part, lot), part)
     passed = known & (size <= most)

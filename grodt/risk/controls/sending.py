@@ -40,15 +40,18 @@ def parent_quantity(filled: IntArray, open_quantity: IntArray, ordered: IntArray
     return Evaluation(PARENT_QUANTITY, value, limit, known & (filled <= ordered) & (open_quantity <= ordered - np.minimum(filled, ordered)))
 
 
-def messages(in_cycle: int, in_window: int, most_in_cycle: float, most_in_window: float) -> Evaluation:
-    """Control 20. Orders sent in this cycle, and in the last 60 seconds, the next one included, ≤ M each.
+def messages(in_cycle: IntArray, in_window: IntArray, most_in_cycle: float, most_in_window: float) -> Evaluation:
+    """Control 20. Orders sent in this cycle, and in the last 60 seconds, (n,) each, the next one included, ≤ M each.
 
     value and limit: of the one that is closer to its limit, or beyond it. Source: RTS 6 article 15 (1)(d), maximum messages;
     Everbright 2013.
     """
-    both = (at_most(MESSAGES, in_cycle, most_in_cycle), at_most(MESSAGES, in_window, most_in_window))
-    failed = [one for one in both if not one.passed[0]]
-    return failed[0] if failed else max(both, key=lambda one: float(one.value[0] / one.limit[0]))
+    cycle, window = at_most(MESSAGES, in_cycle, most_in_cycle), at_most(MESSAGES, in_window, most_in_window)
+    with np.errstate(over="ignore"):
+        closer = window.value / window.limit > cycle.value / cycle.limit
+    by_window = cycle.passed & (~window.passed | closer)
+    value, limit = (np.where(by_window, *both) for both in ((window.value, cycle.value), (window.limit, cycle.limit)))
+    return Evaluation(MESSAGES, value, limit, cycle.passed & window.passed)
 
 
 def consecutive_rejects(in_a_row: int, most: float) -> Evaluation:

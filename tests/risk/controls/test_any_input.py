@@ -31,6 +31,7 @@ EACH: dict[str, tuple[st.SearchStrategy[Any], Any]] = {
     **dict.fromkeys(["limit_price"], (NEAR, np.int64)),
     **dict.fromkeys(["room"], (NEAR.map(abs), np.int64)),
     **dict.fromkeys(["age", "volume", "open_buys", "open_sells", "filled", "open_quantity", "ordered"], (COUNT, np.int64)),
+    **dict.fromkeys(["in_cycle", "in_window"], (COUNT, np.int64)),
     **dict.fromkeys(["lot", "tick"], (st.sampled_from([1, 7, 100, 10_000]), np.int64)),
     **dict.fromkeys(["sent", "opens", "closes", "people"], (st.integers(-1, 100), np.int64)),
     **dict.fromkeys(["control"], (st.integers(1, 34), np.int64)),
@@ -45,9 +46,7 @@ ONCE: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(["share", "sigmas", "most", "least", "completeness", "daily", "drawdown"], LIMIT),
     **dict.fromkeys(["most_in_cycle", "most_in_window", "weights", "returns"], LIMIT),
     **dict.fromkeys(["equity", "previous", "high_water_mark"], MONEY),
-    **dict.fromkeys(
-        ["expected", "present", "traded", "active_halts", "open_breaks", "in_cycle", "in_window", "in_a_row", "latched", "suspect"], COUNT
-    ),
+    **dict.fromkeys(["expected", "present", "traded", "active_halts", "open_breaks", "in_a_row", "latched", "suspect"], COUNT),
     "cycles": COUNT,
     "fresh": st.booleans(),
 }
@@ -71,6 +70,7 @@ OF_ORDERS: dict[Callable[..., Evaluation], dict[str, Any]] = {
     controls.symbol_weight: {"limit": "each", "reduced": None},
     controls.data_outlier: {"high": "price"},
     controls.parent_quantity: {},
+    controls.messages: {},
     controls.session_window: {},
     controls.slippage: {},
     controls.override: {},
@@ -82,7 +82,6 @@ OF_BOOKS = [
     controls.loss,
     controls.kill_switch,
     controls.reconciliation,
-    controls.messages,
     controls.consecutive_rejects,
     controls.new_configuration,
 ]

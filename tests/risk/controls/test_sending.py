@@ -34,12 +34,21 @@ def test_19_compares_fills_and_open_orders_with_what_was_ordered() -> None:
     ],
 )
 def test_20_compares_messages_of_the_cycle_and_of_a_minute(in_cycle: int, in_window: int, value: float, limit: float, passed: bool) -> None:
-    check(controls.messages(in_cycle, in_window, 10, 5), value=[value], limit=[limit], passed=[passed])
+    check(controls.messages(ints(in_cycle), ints(in_window), 10, 5), value=[value], limit=[limit], passed=[passed])
+
+
+def test_20_of_one_message_more_and_of_two_and_three() -> None:
+    check(
+        controls.messages(ints(8, 9, 10), ints(3, 4, 5), 9, 5),
+        value=[8, 9, 10],
+        limit=[9, 9, 9],
+        passed=[True, True, False],
+    )
 
 
 def test_20_fails_without_a_limit() -> None:
-    check(controls.messages(1, 1, NAN, 5), value=[1], limit=[NAN], passed=[False])
-    check(controls.messages(1, 1, 5, 0), value=[1], limit=[NAN], passed=[False])
+    check(controls.messages(ints(1), ints(1), NAN, 5), value=[1], limit=[NAN], passed=[False])
+    check(controls.messages(ints(1), ints(1), 5, 0), value=[1], limit=[NAN], passed=[False])
 
 
 @pytest.mark.parametrize(("in_a_row", "value", "passed"), [(0, 0, True), (4, 4, True), (5, 5, False), (-1, NAN, False)])
