@@ -3,11 +3,13 @@
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from grodt.ledger import tables_halts, tables_people, tables_users
 from grodt.ledger.append_only import APPEND_ONLY
-from grodt.ledger.audit import FACTS, GENESIS, chain_hash, seal_of
+from grodt.ledger.audit import FACTS, GENESIS, chain_hash, seal_of, seals_of
 from grodt.ledger.audit_facts import facts_in
 from grodt.ledger.postings import deposit_entry, post
 from grodt.ledger.tables import metadata
@@ -165,3 +167,8 @@ def test_a_chain_cut_at_its_end_with_its_facts_is_found_by_a_head_kept_elsewhere
     assert _checked(ledger).findings == ()
     (found,) = _checked(ledger, late.head).findings
     assert found.startswith(f"no row of the chain has the head {late.head}")
+
+
+@given(st.lists(st.tuples(*[st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)] * 3), max_size=5))
+def test_seals_of_many_facts_are_those_of_each_alone(rows: list[tuple[object, ...]]) -> None:
+    assert seals_of('of "x"', ("b", "c", "a"), rows) == [seal_of('of "x"', ("a", "b", "c"), (a, b, c)) for b, c, a in rows]
