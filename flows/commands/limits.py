@@ -10,7 +10,7 @@ from flows.commands.tables import show, show_json
 from flows.progress import out
 
 if TYPE_CHECKING:
-    from grodt.ledger.limits import Changed, LimitChange
+    from grodt.ledger.limits import Changed
     from grodt.reports.limits_in_use import LimitInUse
     from grodt.risk.limit_values import Key, Value
 
@@ -68,12 +68,13 @@ def history(
     """Who set which limit, when, from what to what, and why."""
     from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.limits import limit_history
+    from grodt.reports.rows import change_row
     from grodt.risk.limit_values import require_name
 
     whose = chosen_book(book)
     wanted = None if name is None else require_name(name)
     with ledger_at_home() as ledger, ledger.read() as tx:
-        rows = [_change(each) for each in limit_history(tx, whose, wanted)]
+        rows = [change_row(each) for each in limit_history(tx, whose, wanted)]
     columns = ["changed_at", "limit", "of", "before", "after", "author", "reason"]
     empty = "nothing yet: its first cycle takes them from the books file"
     show(f"limits of {whose}, as they were set", columns, rows, as_json=as_json, empty=empty)
@@ -154,17 +155,14 @@ def _tell(made: "Changed") -> None:
         out.print(f"asked by {who}; another person, before {until}: grodt approve {request.short} --reason WHY", soft_wrap=True)
 
 
-def _of(key: "Key") -> str:
-    return key.symbol or (f"group {key.group}" if key.group else "book")
-
-
 def _line(each: "LimitInUse") -> dict[str, object]:
     from grodt.ledger.limits import shown
+    from grodt.reports.rows import limit_of
 
     use = each.use
     return {
         "limit": each.key.name,
-        "of": _of(each.key),
+        "of": limit_of(each.key),
         "in_force": shown(each.value),
         "use": "" if use.value is None else f"{use.value:,.6g}",
         "used": _bar(use.used),
@@ -179,21 +177,3 @@ def _bar(used: float | None) -> str:
         return ""
     full = min(max(round(used * _CELLS), 0), _CELLS)
     return f"{'█' * full}{'░' * (_CELLS - full)} {used:.0%}"
-
-
-def _change(each: "LimitChange") -> dict[str, object]:
-    from grodt.ledger.limits import shown
-
-    return {
-        "change_id": each.change_id,
-        "changed_at": each.at,
-        "limit": each.key.name,
-        "of": _of(each.key),
-        "symbol": each.key.symbol,
-        "group": each.key.group,
-        "before": shown(each.before),
-        "after": shown(each.after),
-        "author": each.author,
-        "reason": each.reason,
-        "request_id": each.request_id,
-    }

@@ -5,7 +5,7 @@ from typing import Any
 
 from werkzeug.exceptions import ServiceUnavailable
 
-from grodt.desk import acts, looks
+from grodt.desk import acts, asks, looks
 from grodt.desk import models as m
 from grodt.desk.callers import Caller, log_in, log_out
 from grodt.desk.openapi import described
@@ -15,10 +15,14 @@ from grodt.desk.remote import address
 from grodt.desk.tokens import LIFE, signed
 from grodt.errors import ConfigError, GrodtError
 from grodt.ledger.acts import Acted
+from grodt.ledger.breaks import OpenBreak
 from grodt.ledger.cancels import cancels_of
+from grodt.ledger.limits import Changed
+from grodt.ledger.requests import Request
 from grodt.ledger.unit import Read
 from grodt.ledger.users import is_denied, require_user
-from grodt.reports.rows import halt_row, request_row
+from grodt.reports.rows import change_row, halt_row, request_row
+from grodt.risk.limit_values import Key
 from grodt.settings.naming import chosen_book
 from grodt.telemetry.logs import get_logger
 
@@ -128,7 +132,7 @@ def rearm(caller: Caller, body: m.RearmGiven) -> dict[str, Any]:
     if [body.halt_id is not None, body.book is not None, body.all_books].count(True) != 1:
         raise ConfigError("what is to be ended is one halt_id, the halts of a book, or those on all_books: give one")
     done = acts.end(parts(), caller, body.halt_id, body.book or "", body.reason)
-    asked = None if done.asked is None else request_row(done.asked) | {"state": done.asked.state(parts().now())}
+    asked = None if done.asked is None else _asked(done.asked)
     return {"ended": [each.halt_id for each in done.ended], "waiting": [each.halt_id for each in done.waiting], "request": asked}
 
 
@@ -136,6 +140,12 @@ def rearm(caller: Caller, body: m.RearmGiven) -> dict[str, Any]:
 def positions(tx: Read, query: m.OfBook) -> looks.Rows:
     """What a book held at the close of its last session that is done."""
     return looks.positions_of(tx, parts(), _book(query))[1]
+
+
+@api.add("GET", f"{ROOT}/positions/by-strategy", role="viewer", query=m.PositionsAsked, answer=list[m.StrategyNow])
+def strategies(tx: Read, query: m.PositionsAsked) -> looks.Rows:
+    """What each strategy of a book holds and has earned, with everything that is booked."""
+    return looks.strategies_of(tx, parts(), _book(query), query.strategy)
 
 
 @api.add("GET", f"{ROOT}/orders", role="viewer", query=m.OrdersAsked, answer=list[m.OrderNow])
@@ -150,16 +160,91 @@ def limits(tx: Read, query: m.OfBook) -> looks.Rows:
     return looks.limits_of(tx, parts(), _book(query))
 
 
+@api.add("GET", f"{ROOT}/limits/history", role="viewer", query=m.LimitsAsked, answer=list[m.LimitSet])
+def limit_history(tx: Read, query: m.LimitsAsked) -> looks.Rows:
+    """Who set which limit, when, from what to what, and why; oldest first."""
+    return looks.limit_changes_of(tx, _book(query), query.name)
+
+
+@api.add("POST", f"{ROOT}/limits/set", role="trader", body=m.LimitGiven, answer=m.LimitsChanged)
+def set_limit(caller: Caller, body: m.LimitGiven) -> dict[str, Any]:
+    """Set a limit. Tighter holds at once; what gives the book more room waits for another person."""
+    key = Key(body.name, body.symbol, body.group)
+    return _limits_changed(asks.change_limit(parts(), caller, _named(body.book), key, body.value, body.reason))
+
+
+@api.add("POST", f"{ROOT}/limits/unset", role="trader", body=m.LimitNamed, answer=m.LimitsChanged)
+def unset_limit(caller: Caller, body: m.LimitNamed) -> dict[str, Any]:
+    """Take away the limit that a symbol or group has of its own, or a symbol from the restricted list."""
+    key = Key(body.name, body.symbol, body.group)
+    return _limits_changed(asks.change_limit(parts(), caller, _named(body.book), key, None, body.reason))
+
+
+@api.add("POST", f"{ROOT}/limits/adopt", role="trader", body=m.Adopted, answer=m.LimitsChanged)
+def adopt_limits(caller: Caller, body: m.Adopted) -> dict[str, Any]:
+    """Make the limits those of the books file: what is tighter holds at once, the rest waits for another person as one request."""
+    return _limits_changed(asks.adopt_limits(parts(), caller, _named(body.book), body.reason))
+
+
+@api.add("POST", f"{ROOT}/overrides", role="trader", body=m.OverrideGiven, answer=m.WaitingOne, status=HTTPStatus.CREATED)
+def override(caller: Caller, body: m.OverrideGiven) -> dict[str, Any]:
+    """Ask for a control to be lifted for a while; it lifts nothing until another person agrees."""
+    term: dict[str, Any] = {"symbol": body.symbol, "cycles": body.cycles, "until": body.until}
+    return _asked(asks.lift(parts(), caller, _named(body.book), body.control, reason=body.reason, **term))
+
+
 @api.add("GET", f"{ROOT}/breaks", role="viewer", query=m.BreaksAsked, answer=list[m.BreakNow])
 def breaks(tx: Read, query: m.BreaksAsked) -> looks.Rows:
     """Open differences from the broker: what each is worth, its age and owner."""
     return looks.breaks_of(tx, parts(), _book(query), everything=query.everything)
 
 
+@api.add("GET", f"{ROOT}/breaks/<int:break_id>", role="viewer", answer=m.BreakNow)
+def one_break(tx: Read, break_id: int) -> dict[str, Any]:
+    """One difference from the broker, open or resolved."""
+    return looks.break_of(tx, parts(), break_id)
+
+
+@api.add("POST", f"{ROOT}/breaks/<int:break_id>/assign", role="trader", body=m.BreakAssigned, answer=m.BreakNow)
+def assign_break(caller: Caller, break_id: int, body: m.BreakAssigned) -> dict[str, Any]:
+    """Give an open break to a person."""
+    return _break(asks.assign(parts(), caller, break_id, body.person))
+
+
+@api.add("POST", f"{ROOT}/breaks/<int:break_id>/resolve", role="trader", body=m.WordGiven, answer=m.BreakNow)
+def resolve_break(caller: Caller, break_id: int, body: m.WordGiven) -> dict[str, Any]:
+    """Close a break whose cause is mended; it changes no position, and a halt of its book holds until it is ended."""
+    return _break(asks.resolve(parts(), caller, break_id, body.reason))
+
+
+@api.add(
+    "POST", f"{ROOT}/breaks/<int:break_id>/correct", role="trader", body=m.BreakCorrected, answer=m.WaitingOne, status=HTTPStatus.CREATED
+)
+def correct_break(caller: Caller, break_id: int, body: m.BreakCorrected) -> dict[str, Any]:
+    """Ask for the entry that brings our side to the broker's; another person's approval books it and resolves the break."""
+    return _asked(asks.correct(parts(), caller, break_id, body.price, body.reason))
+
+
+def _break(found: OpenBreak) -> dict[str, Any]:
+    with parts().ledger.read() as tx:
+        return looks.break_of(tx, parts(), found.break_id)
+
+
 def _book(query: m.OfBook) -> str:
-    return chosen_book(parts().books(), query.book)
+    return _named(query.book)
+
+
+def _named(book: str | None) -> str:
+    return chosen_book(parts().books(), book)
+
+
+def _limits_changed(made: Changed) -> dict[str, Any]:
+    return {"made": [change_row(each) for each in made.made], "request": None if made.request is None else _asked(made.request)}
+
+
+def _asked(made: Request) -> dict[str, Any]:
+    return request_row(made) | {"state": made.state(parts().now())}
 
 
 def _decided(acted: Acted, run: str) -> dict[str, Any]:
-    made = acted.request
-    return {"request": request_row(made) | {"state": made.state(parts().now())}, "then": acted.then, "run": run}
+    return {"request": _asked(acted.request), "then": acted.then, "run": run}

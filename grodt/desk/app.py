@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from grodt.desk import problems
 from grodt.desk.api import api
 from grodt.desk.pages import failed, pages
+from grodt.desk.pages_of_asks import asks_pages
 from grodt.desk.parts import Parts, keep
 
 _API = "/api/"
@@ -27,6 +28,7 @@ def create_app(parts: Parts) -> Flask:
     keep(app.extensions, parts)
     api.serve(app)
     app.register_blueprint(pages)
+    app.register_blueprint(asks_pages)
     if parts.origins:
         CORS(
             app,

@@ -1,5 +1,7 @@
 """What forms of the pages bring: text, made into what the acts take."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -41,6 +43,51 @@ class RearmForm(_Form):
 
     halt_id: Annotated[int, Field(ge=1)]
     reason: Reason
+
+
+class LimitForm(_Form):
+    """A change of limits: one that is set or taken away, or all of them as the books file has them."""
+
+    act: Literal["set", "unset", "adopt"]
+    name: _Words = ""
+    value: _Words = ""
+    symbol: _Words = ""
+    group: _Words = ""
+    reason: Reason
+
+
+class OverrideForm(_Form):
+    """A control to be lifted for a while; `until` is UTC."""
+
+    control: Annotated[int, Field(ge=1)]
+    symbol: _Words = ""
+    cycles: Annotated[int, Field(ge=1)] | None = None
+    until: datetime | None = None
+    reason: Reason
+
+    @field_validator("cycles", "until", mode="before")
+    @classmethod
+    def _nothing_written(cls, given: Any) -> Any:
+        return None if given == "" else given
+
+    @field_validator("until")
+    @classmethod
+    def _in_utc(cls, until: datetime | None) -> datetime | None:
+        return until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
+
+
+class BreakForm(_Form):
+    """What is done about a break."""
+
+    act: Literal["assign", "resolve", "correct"]
+    person: _Words = ""
+    price: Decimal | None = None
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), PRINTABLE] = ""
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _nothing_written(cls, given: Any) -> Any:
+        return None if given == "" else given
 
 
 class HaltForm(_Form):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from grodt.ledger.halts import HaltKind, HaltScope, HaltSide
 from grodt.ledger.requests import RequestState
@@ -94,6 +94,65 @@ class RearmGiven(Given):
     halt_id: Annotated[int, Field(ge=1)] | None = None
     book: Name | None = None
     all_books: bool = False
+    reason: Reason
+
+
+class PositionsAsked(OfBook):
+    """Whose positions."""
+
+    strategy: Name | None = Field(None, description="those of this one alone")
+
+
+class LimitsAsked(OfBook):
+    """Which changes of limits."""
+
+    name: Name | None = Field(None, description="of this limit alone")
+
+
+class LimitNamed(Given):
+    """A limit of a book, or of a symbol or group of it."""
+
+    book: Name | None = None
+    name: Name = Field(description="such as symbol_weight")
+    symbol: Name = ""
+    group: Name = Field("", description='a sector; "*" for each that is not named')
+    reason: Reason
+
+
+class LimitGiven(LimitNamed):
+    """A limit with its new value."""
+
+    value: Name = Field(description="as the books file would have it, as text; for `restricted`: yes")
+
+
+class Adopted(Given):
+    """Whose limits are to be those of the books file."""
+
+    book: Name | None = None
+    reason: Reason
+
+
+class BreakAssigned(Given):
+    """Who works a break from now on."""
+
+    person: Name
+
+
+class BreakCorrected(Given):
+    """A correction of a break."""
+
+    price: Decimal | None = Field(None, description="USD that a share was paid with; without it no cash moves")
+    reason: Reason
+
+
+class OverrideGiven(Given):
+    """A control to be lifted, for some cycles or until an instant."""
+
+    book: Name | None = None
+    control: Annotated[int, Field(ge=1)] = Field(description="its number; never 1, 13 or 29")
+    symbol: Name = Field("", description="for this one alone")
+    cycles: Annotated[int, Field(ge=1)] | None = Field(None, description="for so many, 1 to 10, and no longer than 7 days")
+    until: AwareDatetime | None = Field(None, description="until an instant, with its time zone")
     reason: Reason
 
 
@@ -287,6 +346,46 @@ class LimitNow(BaseModel):
     set_by: str | None
     set_at: Instant | None
     reason: str | None
+
+
+class LimitSet(BaseModel):
+    """A change of a limit; values as a person writes them, `not set` where there was none or is none any more."""
+
+    change_id: int
+    changed_at: Instant
+    limit: str
+    of: str
+    symbol: str
+    group: str
+    before: str
+    after: str
+    author: str
+    reason: str
+    request_id: str | None
+
+
+class LimitsChanged(BaseModel):
+    """Changes that hold now, and the request for those that give the book more room, which another person decides."""
+
+    made: list[LimitSet]
+    request: WaitingOne | None
+
+
+class StrategyNow(BaseModel):
+    """What a strategy holds and has earned in a symbol, with everything that is booked; valued at the last close that is done."""
+
+    strategy: str
+    symbol: str
+    quantity: int
+    average_cost: Money | None
+    cost: Money
+    cost_fifo: Money
+    price: Money | None
+    market_value: Money | None
+    unrealised_profit: Money | None
+    realised_profit: Money
+    realised_profit_fifo: Money
+    commission: Money
 
 
 class BreakNow(BaseModel):

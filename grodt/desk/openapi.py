@@ -10,7 +10,7 @@ from grodt.desk.models import Problem
 from grodt.desk.operations import Operation
 
 _REFERENCE = "#/components/schemas/{model}"
-_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 
 
 def described(operations: Sequence[Operation], version: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def described(operations: Sequence[Operation], version: str) -> dict[str, Any]:
         }
         if each.role is not None:
             found["description"] = f"For a {each.role}, or who may more."
-        parameters = [_of_path(name) for name in _PARAMETER.findall(each.path)]
+        parameters = [_of_path(name, kind) for kind, name in _PARAMETER.findall(each.path)]
         if each.query is not None:
             parameters += _of_query(each.query, schemas)
         if parameters:
@@ -35,7 +35,7 @@ def described(operations: Sequence[Operation], version: str) -> dict[str, Any]:
         if each.body is not None:
             content = {"application/json": {"schema": _schema(TypeAdapter(each.body), "validation", schemas)}}
             found["requestBody"] = {"required": True, "content": content}
-        paths.setdefault(_PARAMETER.sub(r"{\1}", each.path), {})[each.method.lower()] = found
+        paths.setdefault(_PARAMETER.sub(r"{\2}", each.path), {})[each.method.lower()] = found
     return {
         "openapi": "3.1.0",
         "info": {"title": "GRODT desk", "version": version},
@@ -54,8 +54,8 @@ def _success(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     return {"description": "done", "content": content}
 
 
-def _of_path(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+def _of_path(name: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "integer" if kind == "int" else "string"}}
 
 
 def _of_query(model: type[BaseModel], schemas: dict[str, Any]) -> list[dict[str, Any]]:

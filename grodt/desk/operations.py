@@ -94,7 +94,7 @@ class Operations:
 def _view(operation: Operation) -> Callable[..., Response]:
     takes = frozenset(signature(operation.function).parameters)
 
-    def view(**path: str) -> Response:
+    def view(**path: Any) -> Response:
         try:
             content = _content(operation, takes, path)
         except problems.TOLD as error:
@@ -106,7 +106,7 @@ def _view(operation: Operation) -> Callable[..., Response]:
     return view
 
 
-def _content(operation: Operation, takes: Container[str], path: dict[str, str]) -> bytes:
+def _content(operation: Operation, takes: Container[str], path: dict[str, Any]) -> bytes:
     """What is answered. What looks and does not ask who looks is answered from memory while it is true."""
     desk = parts()
     given: dict[str, Any] = dict(path)

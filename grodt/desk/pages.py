@@ -31,7 +31,7 @@ for _name, _filter in FILTERS.items():
 @pages.get("/login")
 def login() -> Page:
     """The login."""
-    return _shown("login.html", back=local(request.args.get("next")), told="")
+    return rendered("login.html", back=local(request.args.get("next")), told="")
 
 
 @pages.post("/login")
@@ -45,7 +45,7 @@ def enter() -> Page:
             given = LoginForm.model_validate(request.form.to_dict())
             claims = log_in(parts(), given.name, given.password, address(), "pages")
     except (TokenRefused, TooMany, ValidationError) as error:
-        return _shown("login.html", back=back, told=_words(error)), HTTPStatus(problems.problem_of(error).status)
+        return rendered("login.html", back=back, told=words_of(error)), HTTPStatus(problems.problem_of(error).status)
     return remember(redirect(back, HTTPStatus.SEE_OTHER), claims)
 
 
@@ -66,7 +66,7 @@ def overview(*, caller: Caller) -> Page:
         books = looks.statuses(tx, desk)
         waiting = [(each, kind_of(each).what(each)) for each in still_waiting(tx, found_waiting(tx, now))]
         halts = looks.halt_rows(tx, desk, None, everything=False)
-    return _shown("overview.html", books=books, waiting=waiting, halts=halts)
+    return rendered("overview.html", books=books, waiting=waiting, halts=halts)
 
 
 @pages.get("/waiting/<request_id>")
@@ -84,7 +84,7 @@ def decide(*, caller: Caller, request_id: str) -> Page:
         word = WordForm.model_validate(request.form.to_dict())
         _, run = acts.decide(parts(), caller, request_id, word.verdict, word.reason)
     except (ValidationError, ConfigError) as error:
-        return _request(caller, request_id, told=_words(error)), HTTPStatus(problems.problem_of(error).status)
+        return _request(caller, request_id, told=words_of(error)), HTTPStatus(problems.problem_of(error).status)
     return redirect(url_for("pages.waiting", request_id=request_id, woken=_woken(run)), HTTPStatus.SEE_OTHER)
 
 
@@ -103,7 +103,7 @@ def halt(*, caller: Caller) -> Page:
         wanted = HaltForm.model_validate(request.form.to_dict()).wanted()
         made, cancelled = acts.stop(parts(), caller, wanted)
     except (ValidationError, ConfigError) as error:
-        return _halts(told=_words(error)), HTTPStatus(problems.problem_of(error).status)
+        return _halts(told=words_of(error)), HTTPStatus(problems.problem_of(error).status)
     if cancelled.failed:
         return _halts(told=f"{made} holds; open orders may still be at the broker. " + " ".join(map(str, cancelled.failed)))
     return redirect(url_for("pages.halts", made=made.halt_id), HTTPStatus.SEE_OTHER)
@@ -117,7 +117,7 @@ def rearm(*, caller: Caller) -> Page:
         wanted = RearmForm.model_validate(request.form.to_dict())
         done = acts.end(parts(), caller, wanted.halt_id, "", wanted.reason)
     except (ValidationError, ConfigError) as error:
-        return _halts(told=_words(error)), HTTPStatus(problems.problem_of(error).status)
+        return _halts(told=words_of(error)), HTTPStatus(problems.problem_of(error).status)
     if done.asked is not None:
         return redirect(url_for("pages.waiting", request_id=done.asked.request_id), HTTPStatus.SEE_OTHER)
     return redirect(url_for("pages.halts"), HTTPStatus.SEE_OTHER)
@@ -131,7 +131,7 @@ def book(*, caller: Caller, book: str) -> Page:
     with desk.ledger.read() as tx:
         (status,) = looks.statuses(tx, desk, book)
         session, positions = looks.positions_of(tx, desk, book)
-        return _shown(
+        return rendered(
             "book.html",
             status=status,
             session=session,
@@ -145,7 +145,7 @@ def book(*, caller: Caller, book: str) -> Page:
 def failed(error: Exception) -> Answer:
     """The page of what went wrong."""
     told = problems.problem_of(error)
-    answer = Answer(_shown("problem.html", problem=told), told.status, mimetype="text/html")
+    answer = Answer(rendered("problem.html", problem=told), told.status, mimetype="text/html")
     problems.add_headers(answer, error)
     return answer
 
@@ -158,7 +158,7 @@ def _request(caller: Caller, request_id: str, *, told: str, woken: str = "") -> 
         refusal = kind_of(found).refusal(tx, found) if state == "waiting" else ""
     changes = Changes.read(found.subject["changes"]) if found.kind == basket_requests.KIND else None
     tables, facts = subject(found.kind, found.subject) if changes is None else ([], {})
-    return _shown(
+    return rendered(
         "request.html",
         tables=tables,
         facts=facts,
@@ -199,7 +199,7 @@ def _halts(told: str = "") -> str:
     hold = [each for each in rows if each["holds"]]
     over = [each for each in rows if not each["holds"]][:20]
     made = request.args.get("made", 0, type=int)
-    return _shown("halts.html", hold=hold, over=over, books=_names(), told=told, made=made)
+    return rendered("halts.html", hold=hold, over=over, books=_names(), told=told, made=made)
 
 
 def _names() -> list[str]:
@@ -210,11 +210,13 @@ def _names() -> list[str]:
         return []
 
 
-def _words(error: Exception) -> str:
+def words_of(error: Exception) -> str:
+    """What a page says of an error."""
     return problems.problem_of(error).detail
 
 
-def _shown(template: str, **facts: Any) -> str:
+def rendered(template: str, **facts: Any) -> str:
+    """A page, with who looks at it and what its forms must bring back."""
     caller: Caller | None = g.get("caller")
     csrf = "" if caller is None else caller.claims.csrf
     return render_template(template, caller=caller, csrf=csrf, now=parts().now(), version=parts().version, **facts)

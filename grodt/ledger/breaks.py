@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row, insert, select, update
 
-from grodt.errors import ConfigError
+from grodt.errors import ConfigError, NotFound
 from grodt.ledger.requests import require_person
 from grodt.ledger.tables import breaks, fills, orders
 from grodt.ledger.transaction import Read, Write
@@ -106,11 +106,11 @@ def find_break(tx: Read, break_id: int) -> OpenBreak:
     """A break by its number, whether open or resolved.
 
     Raises:
-        ConfigError: there is none.
+        NotFound: there is none.
     """
     row = tx.connection.execute(select(breaks).where(breaks.c.break_id == break_id)).first()
     if row is None:
-        raise ConfigError(f"there is no break {break_id}; `grodt breaks --all` lists them")
+        raise NotFound(f"there is no break {break_id}; `grodt breaks --all` lists them")
     return _open_break(row)
 
 

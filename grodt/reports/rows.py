@@ -11,12 +11,14 @@ from grodt.ledger.acts import kind_of
 from grodt.ledger.breaks import OpenBreak, money_value
 from grodt.ledger.cancels import Cancel
 from grodt.ledger.halts import Halt
+from grodt.ledger.limits import LimitChange, shown
 from grodt.ledger.orders import LedgerOrder
 from grodt.ledger.requests import Request
 from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
 from grodt.reports.limits_in_use import LimitInUse
+from grodt.risk.limit_values import Key
 
 
 def request_row(request: Request) -> dict[str, Any]:
@@ -95,6 +97,28 @@ def limit_row(each: LimitInUse, run_id: str | None) -> dict[str, Any]:
         "run_id": run_id,
         **({"set_by": None, "set_at": None, "reason": None} if by is None else {"set_by": by.author, "set_at": by.at, "reason": by.reason}),
     }
+
+
+def change_row(each: LimitChange) -> dict[str, Any]:
+    """A change of a limit."""
+    return {
+        "change_id": each.change_id,
+        "changed_at": each.at,
+        "limit": each.key.name,
+        "of": limit_of(each.key),
+        "symbol": each.key.symbol,
+        "group": each.key.group,
+        "before": shown(each.before),
+        "after": shown(each.after),
+        "author": each.author,
+        "reason": each.reason,
+        "request_id": each.request_id,
+    }
+
+
+def limit_of(key: Key) -> str:
+    """What a limit is of."""
+    return key.symbol or (f"group {key.group}" if key.group else "book")
 
 
 def order_row(each: LedgerOrder) -> dict[str, Any]:

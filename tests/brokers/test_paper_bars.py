@@ -14,7 +14,7 @@ from grodt.brokers.paper import PaperBroker
 from grodt.errors import SessionError
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
-from tests.brokers.world import BOOK, MON, TUE, instant, market, order, usd
+from tests.brokers.world import BOOK, MON, TUE, WED, instant, market, order, usd
 
 TERMS = FillTerms(participation=Decimal("0.1"))
 
@@ -76,7 +76,18 @@ def test_orders_for_the_day_are_taken_only_while_their_session_goes_on(broker: P
     broker.advance(market(TUE, {"A": "10"}))
     assert broker.submit(of_day("A", 1, leg=3), MON).state is OrderState.REJECTED
     with pytest.raises(SessionError, match="was not begun at the paper broker, or a later one was"):
-        broker.play_bar(bar(15, "10", 1.0))
+        broker.play_bar(replace(bar(15, "10", 1.0), session=WED))
+
+
+def test_a_bar_of_a_session_that_is_over_is_left_as_it_was_though_a_later_one_has_begun(broker: PaperBroker) -> None:
+    """As where the ledger was restored to before both."""
+    broker.advance(market(MON, {}))
+    sent = of_day("A", 7)
+    broker.submit(sent, MON)
+    broker.end_day(MON)
+    broker.advance(market(TUE, {"A": "10"}))
+    broker.play_bar(bar(15, "10", 1e6))
+    assert state(broker, sent)[:2] == ("expired", 0)
 
 
 def test_an_open_leaves_orders_for_the_day_alone_and_a_bar_those_for_the_open(broker: PaperBroker) -> None:

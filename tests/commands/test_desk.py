@@ -55,7 +55,9 @@ def client(three_days: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ("positions", ["positions"]),
         ("orders", ["orders"]),
         ("orders?session=2015-11-23&book=small", ["orders", "--session", "2015-11-23"]),
+        ("positions/by-strategy", ["positions", "--by-strategy"]),
         ("limits", ["limits"]),
+        ("limits/history?name=symbol_weight", ["limits", "history", "symbol_weight"]),
         ("breaks?all=true", ["breaks", "--all"]),
     ],
 )

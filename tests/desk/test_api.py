@@ -28,7 +28,7 @@ _OPEN = {"token", "live", "ready"}
 
 
 def _path(path: str, basket: str) -> str:
-    return path.replace("<request_id>", basket)
+    return path.replace("<request_id>", basket).replace("<int:break_id>", "1")
 
 
 @pytest.mark.parametrize("each", [each for each in api.all if each.name not in _OPEN], ids=lambda each: each.name)
@@ -58,10 +58,20 @@ _ROLES = {
     "orders": "viewer",
     "limits": "viewer",
     "breaks": "viewer",
+    "one_break": "viewer",
+    "strategies": "viewer",
+    "limit_history": "viewer",
     "description": "viewer",
     "give_back": "viewer",
     "halt": "trader",
     "rearm": "trader",
+    "set_limit": "trader",
+    "unset_limit": "trader",
+    "adopt_limits": "trader",
+    "override": "trader",
+    "assign_break": "trader",
+    "resolve_break": "trader",
+    "correct_break": "trader",
     "approve": "approver",
     "reject": "approver",
 }
