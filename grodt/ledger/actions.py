@@ -31,7 +31,7 @@ from grodt.ledger.entries import (
 )
 from grodt.ledger.halts import active, halt
 from grodt.ledger.postings import holding, holdings, post, unpaid_dividends
-from grodt.ledger.tables import applied_sessions, dividends, fills
+from grodt.ledger.tables_postings import applied_sessions, dividends, fills
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 from grodt.orders.borrowing import borrow_costs

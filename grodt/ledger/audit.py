@@ -26,7 +26,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Table, event, insert, select
 from sqlalchemy.engine.interfaces import ExecutionContext
 
-from grodt.ledger import tables
+from grodt.ledger import tables_orders
 from grodt.ledger.append_only import APPEND_ONLY
 from grodt.ledger.catalogue import placeholder
 from grodt.ledger.tables_audit import audit
@@ -181,7 +181,7 @@ def _collect(
         return
     compiled: Any = context.compiled
     table: Table = compiled.statement.table
-    if table is tables.evidence:
+    if table is tables_orders.evidence:
         collected.unseen.add(EVIDENCE)
     if table.name not in FACTS:
         return

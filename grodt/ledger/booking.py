@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from grodt.ledger.tables import applied_sessions, entries, fills, settlements
+from grodt.ledger.tables_postings import applied_sessions, entries, fills, settlements
 from grodt.ledger.tables_strategies import crosses
 from grodt.ledger.transaction import Read
 

@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from grodt.ledger.breaks import OpenBreak
 from grodt.ledger.orders import find_order
-from grodt.ledger.tables import entries, fills, order_events, order_status, orders, postings
+from grodt.ledger.tables_orders import order_events, order_status, orders
+from grodt.ledger.tables_postings import entries, fills, postings
 from grodt.ledger.transaction import Read
 
 #: Days before the first sight of a break that may have its cause.

@@ -10,7 +10,9 @@ from sqlalchemy import Row, insert, select, update
 
 from grodt.errors import ConfigError, NotFound
 from grodt.ledger.requests import require_person
-from grodt.ledger.tables import breaks, fills, orders
+from grodt.ledger.tables_breaks import breaks
+from grodt.ledger.tables_orders import orders
+from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros, decimal, divide_half_even
 

@@ -16,7 +16,7 @@ from grodt.ledger.entries import Entry, cash_correction_entry, share_correction_
 from grodt.ledger.marks import mark_of
 from grodt.ledger.postings import cash, holding, post, settled
 from grodt.ledger.requests import Request, ask, require_person, require_reason
-from grodt.ledger.tables import entries
+from grodt.ledger.tables_postings import entries
 from grodt.ledger.transaction import Read, Write
 from grodt.money import MICROS_PER_CENT, Micros, decimal
 

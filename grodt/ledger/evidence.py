@@ -10,7 +10,7 @@ from grodt.errors import DataError
 from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, announce, evidence_seal
 from grodt.ledger.evidence_packing import SHARED, packed, prepared, unpacked
 from grodt.ledger.runs import find_run
-from grodt.ledger.tables import evidence
+from grodt.ledger.tables_orders import evidence
 from grodt.ledger.transaction import Read, Write
 
 #: `risk_checks` of the lake, in its own order of columns.

@@ -12,7 +12,8 @@ from grodt.ledger.columns import day_text, instant_text
 from grodt.ledger.order_life import Event, append_events
 from grodt.ledger.postings import FLAT, fill_entry, holdings_of, post_all
 from grodt.ledger.rows import insert_rows, rows_of
-from grodt.ledger.tables import fills, orders
+from grodt.ledger.tables_orders import orders
+from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 from grodt.orders.fill import Fill

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, func, select
 from grodt.bars.corporate_actions import CorporateAction, entitlement, split
 from grodt.ledger.breaks import Break
 from grodt.ledger.entries import CURRENCY, SHARES, delisting_id, dividend_id, split_id, symbol_change_id
-from grodt.ledger.tables import applied_sessions, breaks, entries, postings
+from grodt.ledger.tables_breaks import breaks
+from grodt.ledger.tables_postings import applied_sessions, entries, postings
 from grodt.ledger.transaction import Read
 from grodt.money import Micros
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from grodt.ledger.marks import Mark
 from grodt.ledger.slot_marks import highest_slot
-from grodt.ledger.tables import marks
 from grodt.ledger.tables_halts import halts
+from grodt.ledger.tables_marks import marks
 from grodt.ledger.transaction import Read
 from grodt.money import Micros
 

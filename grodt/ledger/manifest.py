@@ -12,8 +12,8 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
-from grodt.ledger.tables import coverage as coverage_table
-from grodt.ledger.tables import lake_commits, lake_files, lake_removals
+from grodt.ledger.tables_lake import coverage as coverage_table
+from grodt.ledger.tables_lake import lake_commits, lake_files, lake_removals
 from grodt.ledger.transaction import Read, Write
 from grodt.ledger.unit import Ledger
 from grodt.sessions import require_utc

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from grodt.errors import DataError
 from grodt.ledger.runs import Run
-from grodt.ledger.tables import marks
+from grodt.ledger.tables_marks import marks
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 

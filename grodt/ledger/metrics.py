@@ -8,8 +8,13 @@ from sqlalchemy import Select, and_, func, or_, select
 
 from grodt.ledger.marks import Mark
 from grodt.ledger.requests import waiting
-from grodt.ledger.tables import breaks, fills, lake_files, marks, order_status, run_attempts, runs, stage_runs
+from grodt.ledger.tables import run_attempts, runs, stage_runs
+from grodt.ledger.tables_breaks import breaks
 from grodt.ledger.tables_halts import halts
+from grodt.ledger.tables_lake import lake_files
+from grodt.ledger.tables_marks import marks
+from grodt.ledger.tables_orders import order_status
+from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read
 from grodt.money import Micros
 

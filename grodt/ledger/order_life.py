@@ -6,7 +6,7 @@ from datetime import datetime
 
 from grodt.ledger.columns import instant_text
 from grodt.ledger.rows import change_rows, insert_rows, rows_of
-from grodt.ledger.tables import order_events
+from grodt.ledger.tables_orders import order_events
 from grodt.ledger.transaction import Read, Write
 from grodt.orders.states import OrderState, require_transition
 

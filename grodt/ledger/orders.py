@@ -12,8 +12,10 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, sele
 from grodt.errors import ConfigError
 from grodt.ledger.rows import rows_of
 from grodt.ledger.strategies import record_attribution
-from grodt.ledger.tables import basket_approvals, baskets, fills, order_events, order_status, orders, run_attempts
+from grodt.ledger.tables import run_attempts
+from grodt.ledger.tables_orders import basket_approvals, baskets, order_events, order_status, orders
 from grodt.ledger.tables_people import requests
+from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros, divide_half_even
 from grodt.orders.basket import Basket

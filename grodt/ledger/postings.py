@@ -27,7 +27,7 @@ from grodt.ledger.entries import (
     split_entry,
 )
 from grodt.ledger.rows import change_rows, insert_rows, rows_of
-from grodt.ledger.tables import carried, dividends, entries, postings, settlements
+from grodt.ledger.tables_postings import carried, dividends, entries, postings, settlements
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, sele
 from grodt.errors import ConfigError
 from grodt.lake.manifest import Snapshot
 from grodt.ledger.stages import StageRun, stage_ended, stage_started, stages_of
-from grodt.ledger.tables import baskets, run_attempts, runs, stage_runs
+from grodt.ledger.tables import run_attempts, runs, stage_runs
+from grodt.ledger.tables_orders import baskets
 from grodt.ledger.transaction import Read, Write
 from grodt.slots import CLOSE
 

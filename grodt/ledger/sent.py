@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from grodt.ledger.tables import order_events
+from grodt.ledger.tables_orders import order_events
 from grodt.ledger.transaction import Read
 from grodt.orders.states import OrderState
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from grodt.errors import DataError
 from grodt.ledger.marks import Mark, latest_mark
-from grodt.ledger.tables_slots import slot_marks
+from grodt.ledger.tables_marks import slot_marks
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 

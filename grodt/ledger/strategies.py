@@ -15,7 +15,8 @@ from grodt.ledger.booking import booking_instant
 from grodt.ledger.entries import CURRENCY, SHARES
 from grodt.ledger.postings import balances
 from grodt.ledger.strategy_book import StrategyBook, StrategyPosition
-from grodt.ledger.tables import entries, fills, orders, postings
+from grodt.ledger.tables_orders import orders
+from grodt.ledger.tables_postings import entries, fills, postings
 from grodt.ledger.tables_strategies import crosses, order_shares
 from grodt.ledger.transaction import Read, Write
 from grodt.ledger.verify_findings import Found

@@ -34,7 +34,7 @@ from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.postings import cash, deposit_entry, holdings, post, record_settlement
 from grodt.ledger.runs import Run, close_run, end_attempt, latest_close, open_run
-from grodt.ledger.tables import evidence
+from grodt.ledger.tables_orders import evidence
 from grodt.ledger.unit import Ledger, Read, Write
 from grodt.ledger.verify import verify_ledger
 from grodt.money import Micros, micros

@@ -21,7 +21,8 @@ from grodt.ledger.fills import record_fill
 from grodt.ledger.manifest import coverage
 from grodt.ledger.postings import cash, deposit_entry, post
 from grodt.ledger.sqlite import open_sqlite
-from grodt.ledger.tables import entries, metadata
+from grodt.ledger.tables import metadata
+from grodt.ledger.tables_postings import entries
 from grodt.ledger.unit import Ledger, LedgerLocked, LedgerRefused, LedgerUnusable, Write
 from grodt.money import micros
 from tests.ledger.world import BOOK, NEXT, NOW, SESSION, count, fill, open_ledger, order, sent, url

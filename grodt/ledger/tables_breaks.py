@@ -1,0 +1,36 @@
+"""The ledger's table of differences from the broker, which people work."""
+
+from sqlalchemy import CheckConstraint, Column, Index, Table, Text
+
+from grodt.ledger.columns import Day, Instant, Int64
+from grodt.ledger.tables import STRICT, metadata, one_of, only_where
+
+breaks = Table(
+    "breaks",
+    metadata,
+    Column("break_id", Int64, primary_key=True, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("ours", Int64, nullable=False),
+    Column("theirs", Int64, nullable=False),
+    Column("first_session", Day, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_session", Day, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("resolved_at", Instant),
+    Column("resolved_reason", Text),
+    Column("resolved_author", Text),
+    Column("owner", Text),
+    one_of("kind", "position", "cash", "order", "action", "fraction"),
+    CheckConstraint(
+        "(resolved_at IS NULL) = (resolved_reason IS NULL) AND (resolved_at IS NULL) = (resolved_author IS NULL)",
+        name="resolution_whole",
+    ),
+    **STRICT,
+)
+Index("ix_breaks_open", breaks.c.book, breaks.c.kind, breaks.c.symbol, unique=True, **only_where("resolved_at IS NULL"))
+
+#: Tables of this module whose rows are never changed or deleted; triggers see to it.
+APPEND_ONLY: tuple[str, ...] = ()
