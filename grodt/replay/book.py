@@ -39,7 +39,7 @@ def record_of_book(
 ) -> Record | None:
     """A book's course up to a session, from its marks, fills and the corporate actions of what it traded; None before its first mark.
 
-    A fill of a session that was not marked, because no cycle was run for it, counts in the next one that was.
+    A fill of a session that was not marked, as an older version left one for which no cycle was run, counts in the next one that was.
 
     Args:
         tx: the ledger.
