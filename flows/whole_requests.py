@@ -17,6 +17,8 @@ from grodt.telemetry.logs import get_logger
 
 #: How long a body may take.
 PATIENCE = timedelta(seconds=10)
+#: Methods whose requests are whole without a body; one that comes all the same is not read.
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = get_logger("grodt.desk")
 
 type Headers = list[tuple[str, str]]
@@ -68,15 +70,17 @@ class WholeRequests:
         return self._answer(scope, connection)
 
     async def _answer(self, scope: Scope, connection: Connection) -> None:
-        try:
-            async with asyncio.timeout(self._patience):
-                body = await _read(connection)
-        except TimeoutError:
-            _refuse(scope, connection, 408, f"the request did not come within {self._patience:g} s")
-            return
-        if _is_cut(scope, body):
-            _refuse(scope, connection, 400, "less of the request came than it said")
-            return
+        body = b""
+        if scope.method not in _WITHOUT_BODY:
+            try:
+                async with asyncio.timeout(self._patience):
+                    body = await _read(connection)
+            except TimeoutError:
+                _refuse(scope, connection, 408, f"the request did not come within {self._patience:g} s")
+                return
+            if _is_cut(scope, body):
+                _refuse(scope, connection, 400, "less of the request came than it said")
+                return
         loop = asyncio.get_running_loop()
         connection.response_bytes(*await loop.run_in_executor(self._threads, self._call, environ_of(scope, body)))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -80,7 +80,12 @@ async def ask(served: WholeRequests, asked: Asked, sender: Sender) -> tuple[int,
 def test_a_body_in_parts_is_read_whole_before_a_thread_sees_it() -> None:
     served = WholeRequests(echo, threads=1)
     assert asyncio.run(ask(served, length(6), Sender(b"abc", b"", b"def"))) == (200, b"POST abcdef")
-    assert asyncio.run(ask(served, Asked(method="GET"), Sender())) == (200, b"GET ")
+
+
+def test_who_only_looks_sends_no_body_and_none_is_waited_for() -> None:
+    sender = Sender(b"abc", stalls=True)
+    assert asyncio.run(ask(WholeRequests(echo, threads=1), replace(length(9), method="GET"), sender)) == (200, b"GET ")
+    assert sender.read == 0
 
 
 def test_a_body_that_stalls_is_given_up_and_nobody_sees_it() -> None:
