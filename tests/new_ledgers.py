@@ -32,14 +32,14 @@ def _upgrade(connection: Connection, name: str) -> None:
         _migrate(connection, name)
         return
     cursor = connection.connection.cursor()
-    for statement in _made():
+    for statement in _made(schema.HEAD):
         cursor.execute(statement)
     cursor.close()
 
 
 @cache
-def _made() -> tuple[str, ...]:
-    """What the migrations make, as SQL."""
+def _made(_head: str) -> tuple[str, ...]:
+    """What the migrations up to that one, which is the newest while it is asked, make, as SQL."""
     with TemporaryDirectory(prefix="grodt-ledger-") as folder, patch.object(schema, "upgrade", _migrate):
         file = Path(folder) / "ledger.db"
         Ledger.open(f"sqlite:///{file}").close()

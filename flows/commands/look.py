@@ -73,9 +73,10 @@ def positions(
     name = chosen_book(book)
     with ledger_at_home() as ledger:
         with ledger.read() as tx:
-            done, current = latest_close(tx, name), snapshot(tx, tables=["positions"])
-        day = done.session if done else None
-        rows = position_rows(lake_at_home(ledger), current, name, day) if day else []
+            done = latest_close(tx, name)
+            day = done.session if done else None
+            current = snapshot(tx, tables=["positions"], session=day) if day else None
+        rows = position_rows(lake_at_home(ledger), current, name, day) if current and day else []
         if by_strategy or strategy is not None:
             with ledger.read() as tx:
                 theirs = strategy_rows(tx, name, {row["symbol"]: Decimal(str(row["price"])) for row in rows}, strategy)

@@ -59,7 +59,7 @@ def positions_of(tx: Read, desk: Parts, book: str) -> tuple[date | None, Rows]:
     done = latest_close(tx, book)
     if done is None:
         return None, []
-    return done.session, position_rows(desk.lake, snapshot(tx, tables=["positions"]), book, done.session)
+    return done.session, position_rows(desk.lake, snapshot(tx, tables=["positions"], session=done.session), book, done.session)
 
 
 def strategies_of(tx: Read, desk: Parts, book: str, strategy: str | None) -> Rows:

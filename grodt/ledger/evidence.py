@@ -1,5 +1,6 @@
 """Evidence: every evaluation of every risk control, kept per attempt of a run."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -54,9 +55,9 @@ def record_checks(tx: Write, frame: pl.DataFrame, attempt: int) -> None:
     run = find_run(tx, owners[2][0])
     if run is None or owners != ([run.book], [run.session], [run.run_id]):
         raise ValueError(f"evidence is of {owners}, which is not one run of the ledger")
-    known = _checks(tx, run.run_id, attempt)
-    if not known.is_empty():
-        if known.equals(clean.sort(_KEY)):
+    there = select(evidence.c.control).where(evidence.c.run_id == run.run_id, evidence.c.attempt == attempt).limit(1)
+    if tx.connection.execute(there).first() is not None:
+        if _checks(tx, run.run_id, attempt).equals(clean.sort(_KEY)):
             return
         raise DataError(
             f"attempt {attempt} of run {run.run_id} has left other evidence: its input changed on the way; run it again as a new attempt"
@@ -92,7 +93,7 @@ def _parts(checks: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
 def _for_seal(ordered: pl.DataFrame) -> list[Any]:
     """Columns as the audit chain takes them, texts joined already."""
     columns = [ordered[{"bound": "limit"}.get(name, name)] for name in EVIDENCE_COLUMNS]
-    return [column.to_numpy() if column.dtype.is_numeric() else _joined(column.cast(pl.String)) for column in columns]
+    return [column.to_numpy() if column.dtype.is_numeric() else _joined(column) for column in columns]
 
 
 def _joined(texts: pl.Series) -> str:
@@ -102,20 +103,20 @@ def _joined(texts: pl.Series) -> str:
     return "".join((text + "\0") * length for length, text in texts.rle().struct.unnest().iter_rows())[:-1]
 
 
-def checks_of(tx: Read, run_id: str) -> pl.DataFrame:
-    """The evidence of a run's last attempt that left any, as `RiskChecks`, sorted by control, scope, symbol.
+def checks_of(tx: Read, run_id: str, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+    """The evidence of a run's last attempt that left any, as `RiskChecks`, sorted by control, scope, symbol; of some symbols alone.
 
     Raises:
         DataError: a row of it is not as it was written.
     """
     query = select(func.coalesce(func.max(evidence.c.attempt), 0)).where(evidence.c.run_id == run_id)
-    return _checks(tx, run_id, tx.connection.execute(query).scalar_one())
+    return _checks(tx, run_id, tx.connection.execute(query).scalar_one(), symbols)
 
 
-def _checks(tx: Read, run_id: str, attempt: int) -> pl.DataFrame:
+def _checks(tx: Read, run_id: str, attempt: int, symbols: Sequence[str] | None = None) -> pl.DataFrame:
     table = evidence.c
     columns = (table.control, table.scope, table.name, table.verdict, table.bound, table.checks)
-    found = unpacked(tx.connection.execute(select(*columns).where(table.run_id == run_id, table.attempt == attempt)))
+    found = unpacked(tx.connection.execute(select(*columns).where(table.run_id == run_id, table.attempt == attempt)), symbols)
     run = find_run(tx, run_id)
     return (
         pl.DataFrame(found, schema_overrides={name: _COLUMNS[name] for name in found})

@@ -56,21 +56,22 @@ def packed(alike: pl.DataFrame) -> dict[str, Any]:
     return shared | {"bound": limits[0] if plain else None, "checks": f"{{{members.str.join(',').item()}}}"}
 
 
-def unpacked(rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+def unpacked(rows: Iterable[Sequence[Any]], symbols: Sequence[str] | None = None) -> dict[str, list[Any]]:
     """Checks by columns of `COLUMNS`, in the order of the rows.
 
     Args:
         rows: of `evidence`: what they share, limit, and checks.
+        symbols: of those alone.
 
     Raises:
         DataError: a row is not as it was written.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for *shared, bound, checks in rows:
-        symbols, found = _parsed(shared, bound, checks)
-        columns["symbol"] += symbols
+        names, found = _parsed(shared, bound, checks, symbols)
+        columns["symbol"] += names
         for name, value in zip(SHARED, shared, strict=True):
-            columns[name] += [value] * len(symbols)
+            columns[name] += [value] * len(names)
         for name, each in zip(("value", "limit", "headroom", "reason"), found, strict=True):
             columns[name] += each
     return columns
@@ -96,10 +97,18 @@ def _string(texts: pl.Series) -> tuple[pl.Expr, ...]:
     return pl.lit('"'), pl.col(texts.name), pl.lit('"')
 
 
-def _parsed(shared: Sequence[Any], bound: float | None, checks: str) -> tuple[list[str], tuple[list[Any], ...]]:
+def _parsed(
+    shared: Sequence[Any], bound: float | None, checks: str, wanted: Sequence[str] | None
+) -> tuple[list[str], tuple[list[Any], ...]]:
     """Symbols; and values, limits, headrooms and reasons."""
     try:
-        pairs: list[tuple[str, Any]] = json.loads(checks, object_pairs_hook=list)
+        if wanted is None:
+            pairs: list[tuple[str, Any]] = json.loads(checks, object_pairs_hook=list)
+        else:
+            by_symbol: dict[str, Any] = json.loads(checks)
+            pairs = [(symbol, by_symbol[symbol]) for symbol in dict.fromkeys(wanted) if symbol in by_symbol]
+            if by_symbol and not pairs:
+                return [], ([], [], [], [])
         symbols = [symbol for symbol, _ in pairs]
         if isinstance(pairs[0][1], list):
             return symbols, tuple(map(list, zip(*(check for _, check in pairs), strict=True)))

@@ -1,6 +1,6 @@
 """Evidence after a decision: what controls said while orders went out and fills were booked. `evidence` has that of the decision."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -61,15 +61,16 @@ def basket_is_told(tx: Read, run_id: str) -> bool:
     return bool(tx.connection.execute(query).scalar_one())
 
 
-def evidence_of(tx: Read, run_id: str) -> pl.DataFrame:
-    """Every control that a run has asked, as `RiskChecks`, sorted by control, scope and symbol.
+def evidence_of(tx: Read, run_id: str, symbols: Sequence[str] | None = None) -> pl.DataFrame:
+    """Every control that a run has asked, as `RiskChecks`, sorted by control, scope and symbol; of some symbols alone, "" being the book.
 
     Of what was asked several times of one part, the last answer stands, as the last attempt's does of the decision; of the sessions that
     a run settled, the gravest, then the one with the least headroom, then the first. So it is between them and the decision, of control 28.
     """
-    decided = checks_of(tx, run_id)
+    decided = checks_of(tx, run_id, symbols)
     columns = [later_checks.c[name] for name in ("check_id", "part", "bound", *_SHARED)]
-    found = tx.connection.execute(select(*columns).where(later_checks.c.run_id == run_id).order_by(later_checks.c.check_id)).all()
+    mine = (later_checks.c.run_id == run_id, *(() if symbols is None else (later_checks.c.symbol.in_(symbols),)))
+    found = tx.connection.execute(select(*columns).where(*mine).order_by(later_checks.c.check_id)).all()
     run = find_run(tx, run_id)
     if run is None or not found:
         return decided

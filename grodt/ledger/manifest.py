@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, or_, select, update
 
 from grodt.lake.manifest import LakeFile, Manifest, Snapshot
 from grodt.ledger.tables_lake import coverage as coverage_table
@@ -52,8 +52,11 @@ class LedgerManifest(Manifest):
             return tuple(_file(row) for row in tx.connection.execute(select(lake_files).order_by(lake_files.c.path, lake_files.c.version)))
 
 
-def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | None = None) -> Snapshot:
-    """The same inside a transaction, so that it sees that transaction's own commits."""
+def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | None = None, session: date | None = None) -> Snapshot:
+    """The same inside a transaction, so that it sees that transaction's own commits.
+
+    `session` narrows it to the files that may hold rows of one session: after ten years two for each table, of thousands.
+    """
     latest = _latest(tx)
     if version is None:
         version = latest
@@ -62,6 +65,9 @@ def snapshot(tx: Read, version: int | None = None, *, tables: Sequence[str] | No
     query = select(lake_files).where(lake_files.c.version <= version, ~_gone(version)).order_by(lake_files.c.path)
     if tables is not None:
         query = query.where(lake_files.c.table_name.in_(list(tables)))
+    if session is not None:
+        covers = and_(lake_files.c.first_session <= session, lake_files.c.last_session >= session)
+        query = query.where(or_(covers, lake_files.c.first_session.is_(None)))
     files = tuple(_file(row) for row in tx.connection.execute(query))
     digest = hashlib.sha256("".join(f"{file.path}\0{file.sha256}\n" for file in files).encode()).hexdigest()
     return Snapshot(version, digest, files)

@@ -224,9 +224,9 @@ def decided_since(tx: Read, run_id: str) -> datetime:
     return found
 
 
-def orders_of(tx: Read, run_id: str) -> tuple[LedgerOrder, ...]:
-    """The orders of a run, in sending order."""
-    return _orders(tx, orders.c.run_id == run_id)
+def orders_of(tx: Read, run_id: str, symbol: str | None = None) -> tuple[LedgerOrder, ...]:
+    """The orders of a run, in sending order; of one symbol alone, if one is named."""
+    return _orders(tx, orders.c.run_id == run_id, *(() if symbol is None else (orders.c.symbol == symbol,)))
 
 
 def states_of(tx: Read, run_id: str) -> dict[str, OrderState]:

@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-import polars as pl
-
 from grodt.execution.approving import Answer, answer_of
 from grodt.lake import Lake, LakeFile, Snapshot
 from grodt.ledger.fills import BookedFill, fills_of_order
@@ -81,10 +79,11 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datet
     Raises:
         DataError: a file of the chain is missing or altered.
     """
-    seen = snapshot(tx, run.snapshot_version, tables=(*_BARS, "corporate_actions")) if run.snapshot_version is not None else None
-    exports = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"))
+    pinned, day = run.snapshot_version, run.session
+    seen = None if pinned is None else snapshot(tx, pinned, tables=(*_BARS, "corporate_actions"), session=day)
+    exports = snapshot(tx, tables=(*_EXPORTS, _REGIMES, "quarantine"), session=day)
     exported = {table: _own(_rows(lake, exports, table, run.book, run.session, symbol), run) for table in _EXPORTS}
-    checks = evidence_of(tx, run.run_id).filter(pl.col("symbol").is_in([symbol, ""]))
+    checks = evidence_of(tx, run.run_id, (symbol, ""))
     return Explanation(
         run=_run(run),
         bars=[] if seen is None else _bars(lake, seen, source, run.session, symbol, within),
@@ -99,7 +98,7 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datet
         target=exported["targets"],
         checks=_checks(tx, run, checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts()),
         basket=_basket(answer_of(tx, run, now), symbol),
-        orders=[_order(tx, each) for each in orders_of(tx, run.run_id) if each.order.symbol == symbol],
+        orders=[_order(tx, each) for each in orders_of(tx, run.run_id, symbol)],
         position=exported["positions"],
     )
 

@@ -74,6 +74,8 @@ def test_whatever_is_recorded_is_what_we_read_again_what_the_view_shows_and_what
         record_checks(tx, given_rows, attempt)
     with ledger.read() as tx:
         assert _rows(checks_of(tx, run.run_id)) == _rows(given_rows) == _shown(tx, attempt)
+        some = [row["symbol"] for row in rows][::2]
+        assert _rows(checks_of(tx, run.run_id, some)) == _rows(given_rows.filter(pl.col("symbol").is_in(some)))
         assert verify_chain(tx).findings == ()
 
 

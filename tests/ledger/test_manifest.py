@@ -11,7 +11,7 @@ from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend
 from grodt.ledger.unit import Ledger, Write
 from tests.examples import examples
 from tests.ledger.facts import lake_file
-from tests.ledger.world import MINUTE, NOW, undone
+from tests.ledger.world import MINUTE, NEXT, NOW, SESSION, undone
 
 
 def test_an_empty_lake_is_version_zero(ledger: Ledger) -> None:
@@ -25,6 +25,16 @@ def test_a_commit_makes_a_version_that_keeps_every_column(tx: Write) -> None:
     assert snapshot(tx).files == (file, without_sessions)
     assert snapshot(tx, tables=["runs"]).files == (without_sessions,)
     assert snapshot(tx, tables=[]).files == ()
+
+
+def test_a_snapshot_of_one_session_has_the_files_that_may_hold_rows_of_it(tx: Write) -> None:
+    file, without_sessions = lake_file(), replace(lake_file("runs/a.parquet", "b" * 64, "runs"), first_session=None, last_session=None)
+    commit_files(tx, [file, without_sessions], NOW)
+    day = timedelta(days=1)
+    for session in (SESSION, NEXT):
+        assert snapshot(tx, session=session).files == (file, without_sessions)
+    for session in (SESSION - day, NEXT + day):
+        assert snapshot(tx, session=session).files == (without_sessions,)
 
 
 def test_the_same_files_again_make_no_version(tx: Write) -> None:
