@@ -43,6 +43,7 @@ def test_the_cycle_after_one_that_was_missed_rebalances_in_its_place(tmp_path: P
     assert _traded(home) == {MON, NEXT_TUE}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "construction",
     [

@@ -24,12 +24,14 @@ from rich.table import Table
 from tests.cycles.driver import Home
 from tests.cycles.processes import Processes
 from tests.cycles.small_world import WEEK, small_home
+from tests.faults.alpaca_worlds import AlpacaScenes
 from tests.faults.homes import broken, copied, left_behind, life, memory
 from tests.faults.points import Remains, Undisturbed, killed_again, rerun, run_undisturbed, without_power
 from tests.faults.worlds import Scenes, live, worlds_of
 
 console = Console(width=150, highlight=False)
 _SEED = 2015
+_SCENES = {kind.at: kind for kind in (Scenes, AlpacaScenes)}
 
 
 def main(arguments: list[str]) -> int:
@@ -45,6 +47,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=0, metavar="N", help="that many random worlds")
     parser.add_argument("--first", type=int, default=0, metavar="K", help="of --seeds: the first seed; default %(default)s")
     parser.add_argument("--seed", type=int, metavar="K", help="the world of that seed, and its course")
+    parser.add_argument("--at", choices=[*_SCENES], default="paper", help="of --seeds and --seed: the broker; default %(default)s")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of --seeds: processes; default %(default)s")
     asked = parser.parse_args(arguments)
     if not asked.points and not asked.pairs and not asked.seeds and asked.seed is None:
@@ -55,9 +58,9 @@ def main(arguments: list[str]) -> int:
         if asked.points or asked.pairs:
             failed += _points(folder / "points", asked.session, asked.pairs, singly=asked.points)
         if asked.seeds:
-            failed += _worlds(folder, range(asked.first, asked.first + asked.seeds), asked.workers)
+            failed += _worlds(folder, range(asked.first, asked.first + asked.seeds), asked.workers, _SCENES[asked.at])
         if asked.seed is not None:
-            world = live(asked.seed, Scenes(folder / "scenes"), folder / "worlds")
+            world = live(asked.seed, _SCENES[asked.at](folder / "scenes"), folder / "worlds")
             console.print(str(world))
             failed += bool(world.wrong)
     finally:
@@ -65,10 +68,10 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _worlds(folder: Path, seeds: range, workers: int) -> int:
+def _worlds(folder: Path, seeds: range, workers: int, kind: type[Scenes]) -> int:
     """Let them take their courses; say what ended otherwise, and count it."""
     began, failed, befell = time.monotonic(), 0, Counter[str]()
-    for world in track(worlds_of(seeds, folder, workers), "worlds", total=len(seeds), console=console):
+    for world in track(worlds_of(seeds, folder, workers, kind), "worlds", total=len(seeds), console=console):
         befell.update(world.befell)
         if world.wrong:
             failed += 1

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 from unittest.mock import patch
 
 from grodt.brokers.paper import PaperBroker
+from grodt.brokers.protocol import Broker
 from grodt.lake.files import Disk
 
 Moment = Literal["before", "half", "after"]
@@ -177,7 +178,7 @@ def _of_descriptor(original: Callable[[int], None]) -> Callable[[int], None]:
 
 
 def _of_broker(door: str, original: Callable[..., Any], answered: Callable[[Any], Any]) -> Callable[..., Any]:
-    def call(self: PaperBroker, *args: Any) -> Any:
+    def call(self: Any, *args: Any) -> Any:
         name = str(getattr(args[0], "client_order_id", args[0])) if args and door in ("submit", "cancel") else original.__name__
         with _asked.passing(door, name):
             return answered(original(self, *args))
@@ -190,8 +191,13 @@ def _same(answer: Any) -> Any:
 
 
 @contextmanager
-def doors(root: Path, ask: Ask, answers: Mapping[str, Callable[[Any], Any]] | None = None) -> Iterator[None]:
-    """Let `ask` be told of every door that is passed below a folder; `answers` change what reads of the broker answer, by their names."""
+def doors(
+    root: Path, ask: Ask, answers: Mapping[str, Callable[[Any], Any]] | None = None, broker: type[Broker] = PaperBroker
+) -> Iterator[None]:
+    """Let `ask` be told of every door that is passed below a folder, and of those to a broker.
+
+    `answers` change what reads of the broker answer, by their names.
+    """
     answers = answers or {}
     with ExitStack() as patches:
         for name in ("mkdir", "rmdir", "unlink"):
@@ -205,10 +211,10 @@ def doors(root: Path, ask: Ask, answers: Mapping[str, Callable[[Any], Any]] | No
         for module in (builtins, io):
             patches.enter_context(patch.object(module, "open", opened))
         for name in ("submit", "cancel"):
-            patches.enter_context(patch.object(PaperBroker, name, _of_broker(name, getattr(PaperBroker, name), _same)))
+            patches.enter_context(patch.object(broker, name, _of_broker(name, getattr(broker, name), _same)))
         for name in _READS:
-            made = _of_broker("read", getattr(PaperBroker, name), answers.get(name, _same))
-            patches.enter_context(patch.object(PaperBroker, name, made))
+            made = _of_broker("read", getattr(broker, name), answers.get(name, _same))
+            patches.enter_context(patch.object(broker, name, made))
         before = _asked.ask, _asked.root
         _asked.ask, _asked.root = ask, root
         try:

@@ -43,10 +43,14 @@ def memory() -> str | None:
 
 
 def copied(home: Home, folder: Path) -> Home:
-    """The home as it is now, in another folder. Files of the lake are never written twice under one name, so they are linked."""
+    """The home as it is now, in another folder.
+
+    Files of the lake are linked, because none is written to once it has its name; but for hidden ones and those of a merge that is being
+    made ready, which may be half there.
+    """
 
     def take(source: str, target: str) -> None:
-        if "/lake/" in source and not os.path.basename(source).startswith("."):  # noqa: PTH119 - a path object each costs more than the copy
+        if "/lake/" in source and "/lake/_staging/" not in source and not os.path.basename(source).startswith("."):  # noqa: PTH119 - a path object each costs more than the copy
             os.link(source, target)
         else:
             shutil.copyfile(source, target)

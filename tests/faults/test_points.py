@@ -1,6 +1,7 @@
 """A cycle killed at every instant, and run again: ledger, lake and broker end as if nothing had happened."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def test_killed_again_during_the_recovery_it_ends_the_same(friday: Undisturbed, 
         assert killed_again(left, friday, at, folder / "again") == [], f"{left}; then at {at:.3f} of the recovery"
 
 
+def test_killed_at_some_instants_and_run_again_it_ends_the_same(friday: Undisturbed, folder: Path) -> None:
+    for left in random.Random(5).sample(friday.remains, 10):
+        assert rerun(replace(left, home=copied(left.home, folder / f"again-{left.first}")), friday) == [], str(left)
+
+
+@pytest.mark.long
 def test_killed_at_any_instant_and_run_again_it_ends_the_same(friday: Undisturbed) -> None:
     for left in friday.remains:
         assert rerun(left, friday) == [], str(left)

@@ -3,10 +3,12 @@
 `uv run python -m tests.faults --seeds 500` is part of CI; a few are lived here, so that a change that breaks them is seen at once.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.faults.alpaca_worlds import AlpacaScenes
 from tests.faults.worlds import Scenes, World, live
 
 #: A process that is killed closes nothing; here it is an exception, and what it held is collected at some later time.
@@ -26,6 +28,13 @@ def scenes(folder: Path) -> Scenes:
 def test_worlds_of_seeds_end_as_they_would_without_faults(scenes: Scenes, folder: Path, first: int) -> None:
     worlds = [live(seed, scenes, folder / "worlds", scripts=3) for seed in range(first, first + 10)]
     assert [str(world) for world in worlds if world.wrong] == []
+
+
+def test_worlds_at_alpaca_end_as_they_would_without_faults(folder: Path) -> None:
+    with closing(AlpacaScenes(folder / "alpaca")) as scenes:
+        worlds = [live(seed, scenes, folder / "worlds-at-alpaca", scripts=1) for seed in range(5)]
+    assert [str(world) for world in worlds if world.wrong] == []
+    assert sum(kind.startswith(("order ", "question ")) for world in worlds for kind in world.befell) > 5
 
 
 def test_a_seed_makes_one_world(scenes: Scenes, folder: Path) -> None:

@@ -3,7 +3,7 @@
 import errno
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -54,9 +54,9 @@ class Fault:
         return f"{self.kind}{f' {self.vendor} ({self.symbol})' if self.vendor else ''} at {self.at}"
 
 
-def draw_fault(draw: random.Random) -> Fault:
-    """One fault."""
-    kind = draw.choices(list(KINDS), list(KINDS.values()))[0]
+def draw_fault(draw: random.Random, kinds: Mapping[str, int] = KINDS) -> Fault:
+    """One fault of these kinds."""
+    kind = draw.choices(list(kinds), list(kinds.values()))[0]
     most = {"kill": _INSTANTS, "power": _INSTANTS, "disk full": 60, "locked": 40, "broker down": 12, "vendor": 2, "early": 1}
     others = {"another process": 40, "overtaken": 40, "halted": 40}
     at = draw.randrange((most | others).get(kind, 4))  # a door that is passed less often than this: nothing happens
@@ -93,6 +93,8 @@ class Weather:
 
     def __call__(self, moment: Moment, door: str, name: str) -> None:
         """Be asked at a door."""
+        if self.left is not None:
+            raise Killed  # what still unwinds of a process that is dead changes nothing, here or at a broker elsewhere
         self._unsynced(moment, door, name)
         if door == "submit" and moment == "before" and self._stopped:
             self.wrong.append(f"order {name} was sent after {self._stopped}")

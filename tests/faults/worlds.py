@@ -9,7 +9,7 @@ import random
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,10 +18,12 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import tasks.wiring
+from grodt.brokers.paper import PaperBroker
+from grodt.brokers.protocol import Broker
 from grodt.errors import GrodtError, LeaseHeld
 from grodt.execution.opening import LEASE_TTL
 from grodt.ledger.acts import act
@@ -37,7 +39,7 @@ from tests.faults.homes import Killed, broken, copied, disagreement, life
 from tests.faults.light import scripted_decisions
 from tests.faults.points import differences
 from tests.faults.vendor import TELLING, Vendor
-from tests.faults.weather import Fault, Weather, draw_fault
+from tests.faults.weather import KINDS, Fault, Weather, draw_fault
 from tests.new_ledgers import made_at_once
 
 #: Terms of the paper broker: orders filled whole; in parts, the rest in one session more; in parts, with borrowed shares.
@@ -46,14 +48,13 @@ TERMS = (
     "slippage_bps: 5, commission_bps: 1, participation: 0.05, carry_sessions: 1",
     "slippage_bps: 5, commission_bps: 1, participation: 0.05, carry_sessions: 1, borrow_bps: 100",
 )
-SCRIPTS = 6
 SESSIONS = 2
 DONE = "it has done the cycle"
 _ATTEMPTS = 8
 #: What a decision or the broker's book may differ by afterwards; the invariants and the agreement with the broker still hold.
 _TELLING = frozenset({"halted", "fills late"})
 #: The ledger's tables of facts that a rerun repeats; what is left out of each is what tells how often it was tried.
-_TABLES = (
+LEDGER = (
     "runs",
     "baskets",
     "orders",
@@ -66,6 +67,7 @@ _TABLES = (
     "settlements",
     "breaks",
 )
+_PAPER = ("account", "sessions", "positions", "orders", "fills", "payments")
 _OF_TRIES = ("number", "attempts", "flow_run_id", "fence", "break_id", "limits_version", "snapshot_version", "snapshot_digest")
 
 
@@ -84,7 +86,19 @@ class Scene:
 
 
 class Scenes:
-    """Weeks without faults, made when first asked for."""
+    """Weeks without faults, made when first asked for.
+
+    Attributes:
+        at: the broker, by the name that the command has for it.
+        course: what a world in them is.
+        week: its sessions.
+        scripts: how many there are.
+    """
+
+    at: ClassVar[str] = "paper"
+    course: "ClassVar[type[Course]]"
+    week: ClassVar[Sequence[date]] = WEEK
+    scripts: ClassVar[int] = 6
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -122,12 +136,14 @@ class World:
 
     Attributes:
         seed: it.
+        at: its broker; see `Scenes`.
         told: what happened, in its order.
         befell: how often a fault of each kind came to pass.
         wrong: what should not have happened; empty for a sound world.
     """
 
     seed: int
+    at: str = "paper"
     told: list[str] = field(default_factory=list)
     befell: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -135,16 +151,19 @@ class World:
     def __str__(self) -> str:
         """Its course, and how to see it again."""
         lines = [*self.told, *(f"WRONG: {each}" for each in self.wrong)]
-        return f"seed {self.seed}; again: uv run python -m tests.faults --seed {self.seed}\n  " + "\n  ".join(lines)
+        at = "" if self.at == Scenes.at else f" --at {self.at}"
+        return f"seed {self.seed}; again: uv run python -m tests.faults --seed {self.seed}{at}\n  " + "\n  ".join(lines)
 
 
-def live(seed: int, scenes: Scenes, folder: Path, scripts: int = SCRIPTS) -> World:
-    """Let a seed's world take its course in a folder, which is thrown away."""
+def live(seed: int, scenes: Scenes, folder: Path, scripts: int | None = None) -> World:
+    """Let a seed's world take its course in a folder, which is thrown away; only so many scripts, if that is said."""
     draw = random.Random(seed)
-    scene = scenes.of(draw.randrange(scripts))
-    first = draw.randrange(len(WEEK) - SESSIONS + 1)
-    sessions = WEEK[first : first + SESSIONS]
-    course = _Course(World(seed), scene, draw, folder / str(seed), copied(scene.starts[sessions[0]], folder / str(seed) / "0"))
+    scene = scenes.of(draw.randrange(scripts or scenes.scripts))
+    first = draw.randrange(len(scenes.week) - SESSIONS + 1)
+    sessions = scenes.week[first : first + SESSIONS]
+    course = scenes.course(
+        World(seed, scenes.at), scene, draw, folder / str(seed), copied(scene.starts[sessions[0]], folder / str(seed) / "0")
+    )
     course.world.told.append(f"script {scene.script}, sessions {sessions[0]} and {sessions[-1]}")
     try:
         for session in sessions:
@@ -160,16 +179,16 @@ def live(seed: int, scenes: Scenes, folder: Path, scripts: int = SCRIPTS) -> Wor
 _place: dict[str, Any] = {}
 
 
-def worlds_of(seeds: Sequence[int], folder: Path, workers: int) -> Iterator[World]:
+def worlds_of(seeds: Sequence[int], folder: Path, workers: int, kind: type[Scenes]) -> Iterator[World]:
     """The worlds of those seeds in their order, lived in so many processes."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(folder,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(folder, kind)) as pool:
         yield from pool.map(_live, seeds, chunksize=4)
 
 
-def _begin(folder: Path) -> None:
+def _begin(folder: Path, kind: type[Scenes]) -> None:
     """What a process does once."""
     _place["folder"] = folder / f"process-{os.getpid()}"
-    _place["scenes"] = Scenes(_place["folder"] / "scenes")
+    _place["scenes"] = kind(_place["folder"] / "scenes")
 
 
 def _live(seed: int) -> World:
@@ -177,7 +196,20 @@ def _live(seed: int) -> World:
 
 
 @dataclass
-class _Course:
+class Course:
+    """A world as it goes. What differs with the broker is in the methods without an underscore.
+
+    Attributes:
+        world: what is told of it.
+        scene: the same without faults.
+        draw: what befalls it.
+        folder: of its homes.
+        home: the one that lives.
+        telling: whether a fault befell it that a decision may differ by.
+        otherwise_timed: whether its lake may know things since other instants.
+        late: how much the clock is ahead, because leases had to run out.
+    """
+
     world: World
     scene: Scene
     draw: random.Random
@@ -190,14 +222,41 @@ class _Course:
     me: str = ""
     overtaken_at: dict[str, list[Any]] | None = None
 
+    broker: ClassVar[type[Broker]] = PaperBroker
+    kinds: ClassVar[Mapping[str, int]] = KINDS
+
+    def evening(self, session: date) -> datetime:
+        """When its cycle runs."""
+        return evening(session)
+
+    def facts(self) -> dict[str, list[Any]]:
+        """Of ledger, broker and lake, without instants and what counts tries."""
+        return timeless(self.home)
+
+    def disagreement(self) -> list[str]:
+        """Where the ledger is not as the broker in the end."""
+        return disagreement(self.home)
+
+    def broken(self, *, recovered: bool) -> list[str]:
+        """Which invariants do not hold."""
+        return broken(self.home, recovered=recovered)
+
+    @contextmanager
+    def surroundings(self, faulty: bool) -> Iterator[list[str]]:
+        """What else an attempt is made in; yields what of it is a fault."""
+        yield []
+
     def session(self, session: date) -> None:
         """Its attempts, until one without faults is done."""
         faulty = self.draw.choices((0, 1, 2), (1, 6, 2))[0]
         for attempt in range(_ATTEMPTS):
-            drawn = {fault.kind: fault for fault in (draw_fault(self.draw) for _ in range(self.draw.choices((1, 2, 3), (5, 3, 1))[0]))}
+            drawn = {
+                fault.kind: fault
+                for fault in (draw_fault(self.draw, self.kinds) for _ in range(self.draw.choices((1, 2, 3), (5, 3, 1))[0]))
+            }
             faults = tuple(drawn.values()) if attempt < faulty else ()
             done = self._attempt(session, faults)
-            self.world.wrong += [f"{session} after attempt {attempt + 1}: {each}" for each in broken(self.home, recovered=done)]
+            self.world.wrong += [f"{session} after attempt {attempt + 1}: {each}" for each in self.broken(recovered=done)]
             if self.world.wrong or (done and not faults):
                 return
             self._rearm()
@@ -205,8 +264,8 @@ class _Course:
 
     def compare(self, last: date) -> None:
         """What must be so in the end."""
-        found = timeless(self.home)
-        self.world.wrong += disagreement(self.home)
+        found = self.facts()
+        self.world.wrong += self.disagreement()
         if not self.telling:
             expected = self.scene.facts[last]
             dropped = {"lake"} if self.otherwise_timed else set()
@@ -217,7 +276,7 @@ class _Course:
     def _attempt(self, session: date, faults: tuple[Fault, ...]) -> bool:
         """Whether the cycle came to its end."""
         kinds = {fault.kind for fault in faults}
-        self.home = replace(self.home, now=(evening(session) + self.late).isoformat())
+        self.home = replace(self.home, now=(self.evening(session) + self.late).isoformat())
         weather = Weather(self.home, faults, self._next_folder(), lambda fault: self._other(fault, session))
         outcome, done, self.overtaken_at = "done", True, None
         with ExitStack() as around:
@@ -225,8 +284,9 @@ class _Course:
             around.enter_context(made_at_once())
             around.enter_context(scripted_decisions(self.scene.script))
             around.enter_context(_vendor(weather))
-            around.enter_context(doors(self.home.folder, weather, weather.answers()))
-            home = replace(self.home, now=(evening(session) - timedelta(hours=9)).isoformat()) if "early" in kinds else self.home
+            around.enter_context(doors(self.home.folder, weather, weather.answers(), self.broker))
+            spoilt = around.enter_context(self.surroundings(bool(faults)))
+            home = replace(self.home, now=(self.evening(session) - timedelta(hours=9)).isoformat()) if "early" in kinds else self.home
             if "early" in kinds:
                 weather.say("early", "the clock is behind")
             try:
@@ -242,7 +302,7 @@ class _Course:
             rmtree(self.home.folder)
             self.home = weather.left
         if self.overtaken_at is not None:
-            changed = differences(_without(self.overtaken_at, {"lake"}), _without(timeless(self.home), {"lake"}))
+            changed = differences(_without(self.overtaken_at, {"lake"}), _without(self.facts(), {"lake"}))
             self.world.wrong += [f"{session}: a process whose lease was taken over has changed {each}" for each in changed]
             if done:
                 self.world.wrong.append(f"{session}: a process whose lease was taken over ended as if it had it")
@@ -250,7 +310,7 @@ class _Course:
         self.telling |= bool(weather.befell & _TELLING) or ("vendor" in weather.befell and any(each.vendor in TELLING for each in faults))
         self.otherwise_timed |= "overtaken" in weather.befell
         self.world.wrong += [f"{session}: {each}" for each in weather.wrong]
-        said = f"{session}: {', '.join(map(str, faults)) or 'no fault'}"
+        said = f"{session}: {', '.join([*map(str, faults), *spoilt]) or 'no fault'}"
         self.world.told += [said, *(f"    {each}" for each in weather.happened), f"    → {outcome.splitlines()[0][:300]}"]
         return done
 
@@ -276,7 +336,7 @@ class _Course:
         before = self.home.everything()
         if fault.kind == "overtaken":
             self.late += LEASE_TTL
-        later = replace(self.home, now=(evening(session) + self.late).isoformat())
+        later = replace(self.home, now=(self.evening(session) + self.late).isoformat())
         with life():
             try:
                 later.run(session)
@@ -290,7 +350,7 @@ class _Course:
         if held and fault.kind == "another process" and said == DONE:
             self.world.wrong.append("two processes worked on one book")
         if held and fault.kind == "overtaken" and self._holder() != self.me:
-            self.overtaken_at = timeless(self.home)
+            self.overtaken_at = self.facts()
         return said
 
     def _holder(self) -> str | None:
@@ -315,15 +375,22 @@ class _Course:
                 act(tx, asked.request_id, "approve", by="bob", reason="agreed", now=now)
 
 
+Scenes.course = Course
+
+
 def evening(session: date) -> datetime:
     """When a session's cycle runs."""
     return XNYS.closes_at(session) + timedelta(hours=1, minutes=30)
 
 
 def timeless(home: Home) -> dict[str, list[Any]]:
-    """Facts of ledger, broker and lake, without instants and what counts tries."""
+    """Facts of ledger, paper broker and lake, without instants and what counts tries."""
+    return facts_of(home, {"ledger.db": LEDGER, f"brokers/paper-{home.book}.db": _PAPER})
+
+
+def facts_of(home: Home, databases: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
+    """Facts of those tables of databases and of the lake, without instants and what counts tries."""
     facts: dict[str, list[Any]] = {}
-    databases = {"ledger.db": _TABLES, f"brokers/paper-{home.book}.db": ("account", "sessions", "positions", "orders", "fills", "payments")}
     for file, tables in databases.items():
         with closing(sqlite3.connect(home.folder / file)) as connection:
             for table in tables:

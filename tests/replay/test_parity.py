@@ -40,6 +40,7 @@ def test_a_week_with_dividends_a_split_a_delisting_and_a_halted_symbol(tmp_path:
     assert set(table(tmp_path / "out", "orders")["state"]) >= {"filled", "cancelled"}
 
 
+@pytest.mark.long
 def test_a_company_that_changes_its_symbol_and_another_that_takes_the_old_one_up(tmp_path: Path) -> None:
     books = symbol_changes.write_world(tmp_path / "world")
     home = Home(tmp_path / "home", books, "small", "2015-12-05T12:00:00Z")
@@ -49,6 +50,7 @@ def test_a_company_that_changes_its_symbol_and_another_that_takes_the_old_one_up
     assert {"FBX", "MTX"} <= set(table(tmp_path / "out", "positions")["symbol"])
 
 
+@pytest.mark.long
 def test_a_book_whose_universe_has_rules(tmp_path: Path) -> None:
     rules = ", rules: {listing: true, age: 60, dollar_volume: 1500000, window: 5, largest: 3}"
     books = symbol_changes.write_world(tmp_path / "world", rules=rules)
@@ -59,6 +61,7 @@ def test_a_book_whose_universe_has_rules(tmp_path: Path) -> None:
     assert table(tmp_path / "out", "universe")["reason"].n_unique() > 2
 
 
+@pytest.mark.long
 def test_a_book_that_switches_its_signals_by_regime(tmp_path: Path) -> None:
     home = small_home(tmp_path)
     assert home.books is not None
@@ -128,6 +131,7 @@ books:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fill_at", ["open", "close"])
 def test_partial_fills_carried_over_with_impact_commission_schedules_and_borrowed_shares(fill_at: str, tmp_path: Path) -> None:
     """Shorts, orders too large for a session's volume, and new orders while old ones still work."""
@@ -156,6 +160,7 @@ def test_partial_fills_carried_over_with_impact_commission_schedules_and_borrowe
     assert (fills["commission"] == 1).any()
 
 
+@pytest.mark.long
 def test_a_book_that_lost_too_much_only_reduces_and_is_measured_anew_once_it_is_re_armed(tmp_path: Path) -> None:
     """Live, two people re-arm it after each session in which it latched; the replay does so by itself and lists each."""
     home = small_home(tmp_path)
@@ -178,6 +183,7 @@ def test_a_book_that_lost_too_much_only_reduces_and_is_measured_anew_once_it_is_
     assert home.sql("SELECT count(*) FROM halts WHERE control = 28") == [(1,)]
 
 
+@pytest.mark.long
 def test_a_book_of_several_strategies(tmp_path: Path) -> None:
     """Through a split and a delisting, with orders that fill in parts while new ones are decided."""
     home = test_strategies.home_of(tmp_path)
