@@ -2,9 +2,12 @@
 
 from grodt.execution.decision import BookState, IntArray, decide_targets, propose
 from grodt.execution.history import read_volume
-from grodt.execution.judging import Judged, judge
+from grodt.execution.judging import Beside, Judged, judge
+from grodt.execution.resting import unwanted
+from grodt.execution.resting import without as without_rests
 from grodt.execution.slot_decision import decide_slot
 from grodt.execution.stopping import stops_of
+from grodt.execution.strategies import strategy_state
 from grodt.ledger.runs import done_before
 from grodt.money import micros
 from grodt.orders.slicing import Slicing
@@ -15,7 +18,7 @@ from grodt.targets.rebalancing import rebalances
 from tasks.cycle import Cycle
 from tasks.signals import Opinion
 from tasks.stage import stage
-from tasks.targets import targets_of_strategies
+from tasks.targets import bracket_positions, targets_of_strategies, trades_to_targets
 
 
 @stage("risk", timeout_seconds=300)
@@ -29,12 +32,21 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     over = cycle.session if cycle.slot is None else parts.calendar.previous(cycle.session)  # the last session with a whole day's volume
     volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
+    rests = unwanted(state, targets, opinion.closes) if state.rests and trades_to_targets(cycle) else ()
+    brackets = bracket_positions(cycle, state, opinion.closes)
+    state = without_rests(state, rests)
     wanted = None
     if opinion.strategies is not None:
-        wanted = targets_of_strategies(cycle, opinion).wanted(opinion.strategies[1], state, opinion.closes)
+        held = opinion.strategies[1]
+        if rests:
+            with parts.ledger.read() as tx:
+                names = [strategy.name for strategy, _ in parts.config.several()]
+                held = strategy_state(tx, cycle.opened, state, names, withdrawn={each.order.client_order_id for each in rests})
+        wanted = targets_of_strategies(cycle, opinion).wanted(held, state, opinion.closes)
     stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted))
     terms = parts.config.order
-    proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms)
+    cooling = None if brackets is None or not brackets.cooling.any() else brackets.cooling
+    proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms, cooling)
     judged = judge(
         parts.ledger,
         cycle.lease,
@@ -47,6 +59,12 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         wanted=wanted,
         terms=terms,
         slicing=_slicing(cycle, state),
+        beside=Beside(
+            state,
+            tuple(each.order.client_order_id for each in rests),
+            brackets,
+            {} if brackets is None else brackets.passed(opinion.closes),
+        ),
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
     return judged

@@ -1,6 +1,8 @@
 """targets: forecasts to weights to whole lots."""
 
-from grodt.execution.decision import decide_targets
+from grodt.brokers.protocol import RefusesOpposite, TakesPairs
+from grodt.execution.brackets import Brackets, brackets_of
+from grodt.execution.decision import BookState, Closes, decide_targets
 from grodt.execution.strategies import StrategyTargets, decide_strategies
 from grodt.ledger.runs import done_before
 from grodt.targets.quantities import Targets
@@ -21,10 +23,42 @@ def compute_targets(cycle: Cycle, opinion: Opinion) -> Targets:
     with cycle.parts.ledger.read() as tx:
         due = rebalances(construction.rebalance, cycle.session, done_before(tx, cycle.opened))
     targets = decide_targets(opinion.closes, opinion.forecasts, opinion.state, construction, rebalances=due)
-    cycle.tell(
-        "targets", f"{targets.rows} symbols wanted" + ("" if due else f"; quantities are kept until the next {construction.rebalance}")
-    )
+    brackets = bracket_positions(cycle, opinion.state, opinion.closes)
+    passed = {} if brackets is None else brackets.passed(opinion.closes)
+    if brackets is not None and passed:
+        targets = brackets.closed(targets, passed)
+    kept = "" if due else f"; quantities are kept until the next {construction.rebalance}"
+    closed = f"; {', '.join(passed)} given up, past a leg of its bracket" if passed else ""
+    cycle.tell("targets", f"{targets.rows} symbols wanted{kept}{closed}")
     return targets
+
+
+def bracket_positions(cycle: Cycle, state: BookState, closes: Closes) -> Brackets | None:
+    """The brackets of the cycle's book; None where it has none and no leg is open."""
+    parts, terms = cycle.parts, cycle.parts.config.order.bracket
+    if terms is None and not state.legs:
+        return None
+    cool_off = 0 if terms is None else terms.cool_off_sessions
+    with parts.ledger.read() as tx:
+        return brackets_of(
+            tx,
+            cycle.book,
+            state,
+            closes,
+            terms,
+            sessions=parts.calendar.latest(cycle.session, cool_off) if cool_off else (),
+            pairs=isinstance(parts.broker, TakesPairs),
+            refuses_opposite=isinstance(parts.broker, RefusesOpposite),
+        )
+
+
+def trades_to_targets(cycle: Cycle) -> bool:
+    """Whether the book, and each of its strategies, trades to its targets in this session rather than keep what it has."""
+    config = cycle.parts.config
+    named = [strategy.construction for strategy, _ in config.several()] or [config.construction]
+    with cycle.parts.ledger.read() as tx:
+        before = done_before(tx, cycle.opened)
+    return all(rebalances(each.rebalance, cycle.session, before) for each in named)
 
 
 def targets_of_strategies(cycle: Cycle, opinion: Opinion) -> StrategyTargets:

@@ -35,6 +35,8 @@ def show_subject(request: Request) -> None:
     if request.kind == basket_requests.KIND:
         _show_changes(Changes.read(request.subject["changes"]), request.short)
         _show_prices(request.subject["orders"])
+        if withdrawn := request.subject.get("withdraws"):
+            out.print(f"cancelled before it goes out: {', '.join(withdrawn)}", soft_wrap=True)
 
 
 def _show_prices(orders: Sequence[Mapping[str, Any]]) -> None:
@@ -42,6 +44,10 @@ def _show_prices(orders: Sequence[Mapping[str, Any]]) -> None:
     columns = ["symbol", "side", "quantity", "order_type", "time_in_force", "price", "reference_price"]
     prices = ("price", "reference_price")
     rows = [{name: decimal(each[name]) if name in prices else each[name] for name in columns} for each in orders if "price" in each]
+    if any("role" in each for each in orders):
+        columns.append("of_a_bracket")
+        legs = [each.get("role", "").replace("_", " ") for each in orders if "price" in each]
+        rows = [row | {"of_a_bracket": leg} for row, leg in zip(rows, legs, strict=True)]
     if rows:
         show("limits and stops", columns, rows, as_json=False, empty="")
 

@@ -96,7 +96,11 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
     for order in found.orders:
         approved = f", basket {order['basket_hash'][:12]} approved by {order['approved_by'] or 'nobody yet'}"
         at = f"{order['side']} {order['quantity']:,} at a reference of {_words(order['reference_price'])}"
-        branch = orders.add(f"{at}: {order['state']}{approved} ({order['client_order_id']})")
+        role = f"{order['role'].replace('_', ' ')} of a bracket, " if order["role"] else ""
+        price = f", {order['order_type']} at {_words(order['order_price'])}" if order["order_price"] is not None else ""
+        branch = orders.add(f"{role}{at}{price}: {order['state']}{approved} ({order['client_order_id']})")
+        if order["protects"]:
+            branch.add(f"closes what {order['protects']} opened or added to")
         if order["strategies"]:
             branch.add("of it " + ", ".join(f"{who} has {share:,}" for who, share in order["strategies"].items()))
         for event in order["events"]:
@@ -105,6 +109,8 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
         for fill in order["fills"]:
             price = f"{fill['quantity']:,} at {_words(fill['price'])}, commission {_words(fill['commission'])}"
             branch.add(f"fill in session {fill['session']}: {price} ({fill['execution_id']})")
+        for leg in order["legs"]:
+            branch.add(_leg(leg))
     held = ("quantity", "average_cost", "price", "price_session", "market_value", "unrealised_profit", "weight")
     _branch(
         tree,
@@ -112,6 +118,14 @@ def _tree(found: "Explanation", symbol: str) -> "Tree":
         [_line(row, held) for row in found.position],
     )
     return tree
+
+
+def _leg(leg: Mapping[str, Any]) -> str:
+    at = f" at {_words(leg['order_price'])}" if leg["order_price"] is not None else ""
+    filled = "".join(f"; {each['quantity']:,} filled at {_words(each['price'])} in session {each['session']}" for each in leg["fills"])
+    reason = f", {leg['reason']}" if leg["reason"] else ""
+    what = f"{leg['role'].replace('_', ' ')} of {leg['quantity']:,}{at}, sent in session {leg['session']}"
+    return f"{what}: {leg['state']}{reason}{filled} ({leg['client_order_id']})"
 
 
 def _branch(tree: "Tree", title: str, lines: Iterable[str]) -> None:

@@ -39,8 +39,10 @@ _OVER = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
+#: The order fills no more.
+OVER_STATUSES = (*_OVER, "filled")
 #: Those that are understood; any other halts its symbol.
-KNOWN_STATUSES = (*_WORKING, *_OVER, "filled")
+KNOWN_STATUSES = (*_WORKING, *OVER_STATUSES)
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 _FILL_TYPES = ("fill", "partial_fill")
 
@@ -74,6 +76,8 @@ class AlpacaOrder(_Row):
     client_order_id: str
     symbol: str
     side: str
+    order_class: str | None = None
+    legs: "tuple[AlpacaOrder, ...] | None" = None
     qty: Exact | None = None
     notional: Exact | None = None
     filled_qty: Exact

@@ -19,7 +19,7 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper_bars import end_day, has_ended, play_bar
 from grodt.brokers.paper_book import immediate, open_book, translated
-from grodt.brokers.paper_session import OPEN_STATES, last_session, play, reserve
+from grodt.brokers.paper_session import IS_LEG, OPEN_STATES, last_session, play, reserve
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.money import Micros
@@ -42,11 +42,17 @@ class PaperBroker:
     comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be slightly below zero, which
     risk's cash buffer is for.
 
+    It knows both legs of a bracket as one group: a leg is refused beyond what is held and not being closed already, its other leg aside;
+    where one fills the other has as much less to close, and is cancelled in the same transaction when that is nothing; a cancel of one is
+    a cancel of both.
+
     Corporate actions and the cost of borrowed shares follow the ledger's rules on the broker's own positions; `advance` says how.
     """
 
     #: Orders that may be marked as being sent before the first of them is submitted; see `TakesGroups`.
     group = 100
+    #: See `TakesPairs`.
+    pairs = True
 
     def __init__(
         self,
@@ -144,8 +150,8 @@ class PaperBroker:
         with self._writing() as connection:
             connection.execute(
                 "UPDATE orders SET state = 'cancelled', reason = 'cancelled on request' "
-                f"WHERE client_order_id = ? AND state IN {OPEN_STATES}",
-                (client_order_id,),
+                f"WHERE (client_order_id = ? OR other = ?) AND state IN {OPEN_STATES}",
+                (client_order_id, client_order_id),
             )
             reserve(connection)
 
@@ -260,9 +266,11 @@ class PaperBroker:
             order.order_type,
             order.time_in_force,
             order.price,
+            order.role,
+            order.other,
         )
         known = connection.execute(
-            "SELECT session, symbol, side, quantity, reference_price, order_type, time_in_force, price "
+            "SELECT session, symbol, side, quantity, reference_price, order_type, time_in_force, price, role, other "
             "FROM orders WHERE client_order_id = ?",
             (order.client_order_id,),
         ).fetchone()
@@ -276,13 +284,13 @@ class PaperBroker:
         state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
         number = connection.execute(
             "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
-            "price, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            "price, role, other, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
             (order.client_order_id, *content, state.value, refusal),
         ).lastrowid
         if order.works_from is not None:
             starts = (order.client_order_id, order.works_from.astimezone(UTC).isoformat())
             connection.execute("INSERT INTO starts VALUES (?, ?)", starts)
-        if not refusal:
+        if not refusal and not order.is_leg:
             connection.execute("UPDATE account SET reserved = reserved + ?", (_signed(order) * order.reference_price,))
         return BrokerOrder(order.client_order_id, f"paper-{number}", order.symbol, order.side, order.quantity, state, 0, refusal)
 
@@ -295,6 +303,10 @@ class PaperBroker:
             return f"quantity {order.quantity} and price {order.reference_price} must be above zero, symbol {order.symbol!r} not empty"
         if self._intraday and (order.order_type != "market" or order.time_in_force not in ("opg", "day")):
             return f"{order.order_type} {order.time_in_force} orders are not taken of an intraday book, market opg and day orders are"
+        if order.is_leg and (order.order_type == "market" or order.time_in_force != "gtc"):
+            return (
+                f"a {order.order_type} {order.time_in_force} order is no leg of a bracket, which waits at its price until it is cancelled"
+            )
         return problem_of(order.order_type, order.time_in_force, order.price)
 
     def _refusal(self, connection: sqlite3.Connection, order: Order, session: date) -> str:
@@ -303,22 +315,33 @@ class PaperBroker:
             return f"session {last} has been played since {session}: the open it was for has passed"
         if self._intraday and order.time_in_force == "day" and (last != session or has_ended(connection, session)):
             return f"session {session} is not going on: an order for the day works between its open and its close"
+        if order.is_leg:
+            free = _free_to_close(connection, order)
+            return f"a leg only closes: {order.quantity} shares to close, {free} free" if order.quantity > free else ""
         if order.side is Side.BUY:
             cash, reserved = connection.execute("SELECT cash, reserved FROM account").fetchone()
             value = order.quantity * order.reference_price
             if value > cash - reserved:
                 return f"insufficient buying power: {value} micros wanted, {cash - reserved} free"
         elif not self._allow_short:
-            held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
-            selling = connection.execute(
-                "SELECT coalesce(sum(quantity - filled_quantity), 0) FROM orders "
-                f"WHERE state IN {OPEN_STATES} AND symbol = ? AND side = 'sell'",
-                (order.symbol,),
-            ).fetchone()
-            free = (held[0] if held else 0) - selling[0]
+            free = _free_to_close(connection, order)
             if order.quantity > free:
-                return f"short sale is not allowed: {order.quantity} shares to sell, {max(free, 0)} free"
+                return f"short sale is not allowed: {order.quantity} shares to sell, {free} free"
         return ""
+
+
+def _free_to_close(connection: sqlite3.Connection, order: Order) -> int:
+    """Shares held that the order's side closes and that no open order closes already; both legs of a bracket close the same ones."""
+    held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
+    of_side = 0 if held is None else held[0] if order.side is Side.SELL else -held[0]
+    (closing,) = connection.execute(
+        "SELECT coalesce(sum(each), 0) FROM (SELECT min(quantity - filled_quantity - "
+        "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)) AS each FROM orders "
+        f"WHERE state IN {OPEN_STATES} AND symbol = ? AND side = ? AND client_order_id <> ? "
+        f"GROUP BY CASE WHEN {IS_LEG} AND other <> '' THEN min(client_order_id, other) ELSE client_order_id END)",
+        (order.symbol, order.side.value, order.other),
+    ).fetchone()
+    return max(of_side - int(closing), 0)
 
 
 def _signed(order: Order) -> int:

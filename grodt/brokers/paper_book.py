@@ -7,8 +7,8 @@ from types import TracebackType
 from grodt.errors import BrokerUnavailable, ConfigError, DataError
 from grodt.money import Micros
 
-#: 2: orders fill in parts, over several sessions. 3: orders have a price.
-SCHEMA_VERSION = 3
+#: 2: orders fill in parts, over several sessions. 3: orders have a price. 4: stops remember that they triggered, orders may be legs.
+SCHEMA_VERSION = 4
 
 _ORDERS = """(
     number INTEGER PRIMARY KEY,
@@ -25,6 +25,9 @@ _ORDERS = """(
     executions INTEGER NOT NULL DEFAULT 0 CHECK (executions >= 0),
     reason TEXT NOT NULL,
     price INTEGER,
+    triggered INTEGER NOT NULL DEFAULT 0 CHECK (triggered IN (0, 1)),
+    role TEXT NOT NULL DEFAULT '',
+    other TEXT NOT NULL DEFAULT '',
     CHECK ((state = 'filled') = (filled_quantity = quantity)),
     CHECK (state <> 'partially_filled' OR filled_quantity > 0)
 ) STRICT"""
@@ -85,21 +88,27 @@ PRAGMA user_version = {SCHEMA_VERSION};
 #: of https://www.sqlite.org/lang_altertable.html; a process of the old version that has the file open goes on with it.
 _FROM_1 = f"""
 CREATE TABLE orders_2 {_ORDERS};
-INSERT INTO orders_2
+INSERT INTO orders_2 (number, client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, state,
+    filled_quantity, executions, reason)
 SELECT number, client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, state,
-    filled_quantity, filled_quantity > 0, reason, NULL
+    filled_quantity, filled_quantity > 0, reason
 FROM orders;
 DROP TABLE orders;
 ALTER TABLE orders_2 RENAME TO orders;
 {_OPEN_ORDERS};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-#: From version 2, where no order had a price.
-_FROM_2 = f"""
-ALTER TABLE orders ADD COLUMN price INTEGER;
+#: From version 3, where a stop that had not filled was as if it had never triggered, and no order was a leg.
+_FROM_3 = f"""
+ALTER TABLE orders ADD COLUMN triggered INTEGER NOT NULL DEFAULT 0 CHECK (triggered IN (0, 1));
+ALTER TABLE orders ADD COLUMN role TEXT NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN other TEXT NOT NULL DEFAULT '';
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-_EARLIER = {1: _FROM_1, 2: _FROM_2}
+#: From version 2, where no order had a price.
+_FROM_2 = f"""
+ALTER TABLE orders ADD COLUMN price INTEGER;{_FROM_3}"""
+_EARLIER = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 
 
 def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) -> sqlite3.Connection:

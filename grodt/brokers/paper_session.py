@@ -19,6 +19,8 @@ from grodt.orders.states import OrderState
 
 #: Of orders that may still fill, as SQL.
 OPEN_STATES = "('accepted', 'partially_filled')"
+#: Of orders that wait at their price to close a position, as SQL.
+IS_LEG = "role IN ('stop', 'take_profit')"
 
 
 class Working(NamedTuple):
@@ -35,11 +37,17 @@ class Working(NamedTuple):
     order_type: str
     time_in_force: str
     price: int | None
+    triggered: int = 0
+    role: str = ""
+    other: str = ""
+    beside: int = 0
 
     @property
     def priced(self) -> Priced:
         """What it says about its price."""
-        return Priced(self.side == "buy", self.order_type, self.time_in_force, self.price, triggered=self.executions > 0)
+        return Priced(
+            self.side == "buy", self.order_type, self.time_in_force, self.price, triggered=bool(self.triggered) or self.executions > 0
+        )
 
     @property
     def is_plain(self) -> bool:
@@ -48,8 +56,8 @@ class Working(NamedTuple):
 
     @property
     def left(self) -> int:
-        """Shares still to fill."""
-        return self.quantity - self.filled
+        """Shares still to fill. What the other leg of a bracket has filled is no longer there to close."""
+        return self.quantity - self.filled - self.beside
 
 
 def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms, *, intraday: bool) -> None:
@@ -79,11 +87,11 @@ def last_session(connection: sqlite3.Connection) -> date | None:
 
 
 def reserve(connection: sqlite3.Connection) -> None:
-    """Set aside what open orders will cost (sells: bring) at their reference prices."""
+    """Set aside what open orders will cost (sells: bring) at their reference prices; legs of brackets, which may never trade, nothing."""
     connection.execute(
         "UPDATE account SET reserved = (SELECT coalesce(sum("
         "CASE side WHEN 'buy' THEN 1 ELSE -1 END * (quantity - filled_quantity) * reference_price), 0) "
-        f"FROM orders WHERE state IN {OPEN_STATES})"
+        f"FROM orders WHERE state IN {OPEN_STATES} AND NOT {IS_LEG})"
     )
 
 
@@ -150,11 +158,12 @@ def _apply(
 
 def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms, time_in_force: str | None) -> None:
     session = market.session.isoformat()
-    working = working_orders(connection, time_in_force, "<", session)
+    working = one_leg_each(working_orders(connection, time_in_force, "<", session), market)
     worked = _sessions_worked(connection, {order.session for order in working}, session)
     execute(
         connection, working, market, terms, lambda order, quantity: _after(order, quantity, worked[order.session], terms.carry_sessions)
     )
+    _end_pairs(connection)
 
 
 def working_orders(connection: sqlite3.Connection, time_in_force: str | None, compared: str, session: str) -> list[Working]:
@@ -165,8 +174,10 @@ def working_orders(connection: sqlite3.Connection, time_in_force: str | None, co
     return [
         Working(*row)
         for row in connection.execute(
-            "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions, "
-            f"order_type, time_in_force, price FROM orders WHERE state IN {OPEN_STATES} "
+            "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions, order_type, time_in_force, "
+            "price, triggered, role, other, "
+            "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0) "
+            f"FROM orders WHERE state IN {OPEN_STATES} "
             f"AND time_in_force = coalesce(?, time_in_force) AND session {compared} ? ORDER BY number",
             (time_in_force, session),
         )
@@ -197,6 +208,8 @@ def execute(
     traded = [order for order in working if bases.get(order.number) is not None]
     executed = [(order, *fill) for order, fill in zip(traded, _fills(traded, bases, market, terms), strict=True) if fill[0]]
     filled = {order.number: quantity for order, quantity, _, _ in executed}
+    triggered = {order.number for order in traded if order.order_type == "stop"}
+    connection.executemany("UPDATE orders SET triggered = 1 WHERE number = ?", [(number,) for number in sorted(triggered)])
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM fills").fetchone()
     opens, closes = (instant.astimezone(UTC).isoformat() for instant in (market.opens_at, market.closes_at))
     connection.executemany(
@@ -219,7 +232,7 @@ def execute(
     )
     connection.executemany(
         "UPDATE orders SET state = ?, filled_quantity = ?, executions = ?, reason = ? WHERE number = ?",
-        [after(order, filled.get(order.number, 0)) for order in working],
+        [after(order._replace(triggered=int(order.number in triggered)), filled.get(order.number, 0)) for order in working],
     )
     change: dict[str, int] = {}
     for order, quantity, _, _ in executed:
@@ -228,6 +241,29 @@ def execute(
     # Python's integers: a whole basket's value may pass 64 bits where no single fill does.
     paid = sum(quantity * price + commission for _, quantity, price, commission in executed)
     connection.execute("UPDATE account SET cash = cash - ?", (paid,))
+
+
+def one_leg_each(working: Sequence[Working], market: SessionMarket) -> list[Working]:
+    """The orders without the take profits whose session is their stop's.
+
+    A bar that reaches both legs of a bracket does not say which came first, so the stop is taken; and one that has triggered is a market
+    order, beside which nothing else closes the position.
+    """
+    stops = {order.client_order_id: order for order in working if order.role == "stop"}
+
+    def is_stopped(order: Working) -> bool:
+        stop = stops.get(order.other) if order.role == "take_profit" else None
+        return stop is not None and stop.symbol in market.open and _base_price(stop, market, FillTerms(), plain=False) is not None
+
+    return [order for order in working if not is_stopped(order)]
+
+
+def _end_pairs(connection: sqlite3.Connection) -> None:
+    """Cancel what has nothing left to close because its other leg has filled."""
+    connection.execute(
+        f"UPDATE orders SET state = 'cancelled', reason = 'its other leg filled' WHERE state IN {OPEN_STATES} AND other <> '' "
+        "AND filled_quantity + (SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other) >= quantity"
+    )
 
 
 def _base_price(order: Working, market: SessionMarket, terms: FillTerms, plain: bool) -> int | None:
@@ -298,7 +334,8 @@ def _after(order: Working, quantity: int, worked: int, carried: int) -> tuple[st
         state, reason = OrderState.CANCELLED, "did not fill at once"
     elif order.time_in_force != "gtc" and worked > (carried if order.is_plain else 0):
         state = OrderState.EXPIRED
-        reason = "the rest did not fill" if filled else "no trade in session" if order.price is None else "its price was not met"
+        unmet = "it was triggered and did not fill" if order.triggered else "its price was not met"
+        reason = "the rest did not fill" if filled else "no trade in session" if order.price is None else unmet
     return state.value, filled, order.executions + (quantity != 0), reason, order.number
 
 

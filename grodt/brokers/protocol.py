@@ -94,6 +94,31 @@ class Broker(Protocol):
 
 
 @runtime_checkable
+class TakesPairs(Protocol):
+    """What a broker has beside `Broker` where it knows both legs of a bracket as one.
+
+    What one has filled the other no longer closes. They are submitted one after the other, the stop first, and a cancel of one is a cancel
+    of both.
+
+    Attributes:
+        pairs: that it does.
+    """
+
+    pairs: bool
+
+
+@runtime_checkable
+class RefusesOpposite(Protocol):
+    """What a broker has beside `Broker` where it takes no order while one of the other side is open in its symbol.
+
+    Attributes:
+        refuses_opposite: that it does.
+    """
+
+    refuses_opposite: bool
+
+
+@runtime_checkable
 class TakesGroups(Protocol):
     """What a broker has beside `Broker` where the intents of several orders may be committed before the first of them is sent.
 

@@ -1,7 +1,8 @@
 """What a basket would change: the book now and after it, what that costs, and which checks are close to their limit.
 
 Computed once, when people are asked, and kept with the request: the command line, the Prefect UI and the report show the same figures.
-After means: with every order filled at its reference price, those that still work from before included.
+After means: with every order filled at its reference price, those that still work from before included; legs of brackets, which wait at
+their prices, aside.
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,8 +124,9 @@ def changes_of(
         cost: of `expected_cost`.
         evidence: `risk_checks` of the decision.
     """
+    trades = [order for order in orders if not order.is_leg]  # legs change nothing before the market comes to them
     signed: dict[str, int] = {}
-    for order in orders:
+    for order in trades:
         signed[order.symbol] = signed.get(order.symbol, 0) + (order.quantity if order.side is Side.BUY else -order.quantity)
     rows = []
     for symbol, now, open_, at in zip(symbols, position.tolist(), working.tolist(), price.tolist(), strict=True):
@@ -136,7 +138,7 @@ def changes_of(
     checks = _close(evidence)
     return Changes(
         equity=equity,
-        value=sum(order.quantity * order.reference_price for order in orders),
+        value=sum(order.quantity * order.reference_price for order in trades),
         cash_now=cash,
         cash_after=cash - sum((each.order + each.working) * each.price for each in rows) - cost,
         gross_now=sum(abs(each.now * each.price) for each in rows),
@@ -161,6 +163,7 @@ def expected_cost(orders: Sequence[Order], terms: FillTerms, figures: Mapping[st
         terms: of its broker.
         figures: by symbol, where the terms have an impact.
     """
+    orders = [order for order in orders if not order.is_leg]
     quantity = np.array([order.quantity if order.side is Side.BUY else -order.quantity for order in orders], dtype=np.int64)
     price = np.array([order.reference_price for order in orders], dtype=np.int64)
     known = [figures.get(order.symbol, TradingFigures(0.0, 0.0)) for order in orders]

@@ -19,7 +19,7 @@ from grodt.ledger.breaks import open_breaks
 from grodt.ledger.halts import Halt, active, last_armed
 from grodt.ledger.losses import loss_marks
 from grodt.ledger.marks import Mark
-from grodt.ledger.orders import orders_in, orders_of, traded_cycles
+from grodt.ledger.orders import LedgerOrder, orders_in, orders_of, traded_cycles
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, unchanged_before
 from grodt.ledger.unit import Read
@@ -63,6 +63,8 @@ class BookState:
         cycles_unchanged: cycles done before with this configuration and code.
         first_basket: whether the book has never ordered.
         halts: active ones that stop a part of its orders: a side, a strategy, all but reductions.
+        rests: open orders that are good till cancelled and no legs.
+        legs: open legs of brackets, which may never trade: `open_buys` and `open_sells` are without them.
     """
 
     symbols: tuple[str, ...]
@@ -87,6 +89,8 @@ class BookState:
     cycles_unchanged: int
     first_basket: bool
     halts: tuple[Halt, ...] = ()
+    rests: tuple[LedgerOrder, ...] = ()
+    legs: tuple[LedgerOrder, ...] = ()
 
     @property
     def working(self) -> IntArray:
@@ -107,9 +111,16 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], n
     buys: dict[str, int] = {}
     sells: dict[str, int] = {}
     unknown: set[str] = set()
+    rests: list[LedgerOrder] = []
+    legs: list[LedgerOrder] = []
     for each in orders_in(tx, book, OPEN | IN_FLIGHT):
         side = buys if each.order.side is Side.BUY else sells
-        side[each.order.symbol] = side.get(each.order.symbol, 0) + each.order.quantity - each.filled_quantity
+        side.setdefault(each.order.symbol, 0)
+        if each.order.is_leg:
+            legs.append(each)
+        else:
+            side[each.order.symbol] += each.order.quantity - each.filled_quantity
+            rests += [each] if each.order.time_in_force == "gtc" and each.state in OPEN else []
         if each.state is OrderState.UNKNOWN:
             unknown.add(each.order.symbol)
     known: Mapping[str, Instrument] = {instrument.symbol: instrument for instrument in universe}
@@ -148,6 +159,8 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], n
         cycles_unchanged=unchanged_before(tx, run),
         first_basket=traded_cycles(tx, book) == 0,
         halts=tuple(halt for halt in halts if halt.scope == "strategy" or halt.side != "all"),
+        rests=tuple(rests),
+        legs=tuple(legs),
     )
 
 
@@ -245,6 +258,7 @@ def propose(
     completeness: Completeness,
     stops: Stops | None = None,
     terms: OrderTerms = MARKET_AT_OPEN,
+    cooling: BoolArray | None = None,
 ) -> Proposal:
     """The orders that lead from what is held and working to the targets, for risk to judge.
 
@@ -258,6 +272,7 @@ def propose(
         completeness: of the session's bars.
         stops: what the state's halts leave of them.
         terms: what orders they are; control 5 is asked of limits and stops alike.
+        cooling: where a leg of a bracket has filled lately; None: nowhere.
     """
     group, groups = groups_of(state.sector)
     wanted = targets.quantity - state.position - state.working
@@ -301,4 +316,5 @@ def propose(
         cycles_unchanged=state.cycles_unchanged,
         first_basket=state.first_basket,
         stops=stops,
+        cooling=cooling,
     )

@@ -1,12 +1,15 @@
 """Ask risk about a proposal, and keep what it said before anything follows from it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
 from grodt.errors import HaltActive
+from grodt.execution.brackets import Brackets, legs_of
 from grodt.execution.breaching import STOPPED_BEFORE, halt_on_gates, latch
+from grodt.execution.decision import BookState
 from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
@@ -18,9 +21,27 @@ from grodt.orders.attribution import Wanted
 from grodt.orders.basket import Basket, build_basket
 from grodt.orders.slicing import Slicing
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
-from grodt.risk.assess import assess
+from grodt.risk.assess import Assessment, assess
+from grodt.risk.exits import ApprovedExit, assess_exits
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """What a basket has beside the orders that follow targets.
+
+    Attributes:
+        state: the book without the rests that are withdrawn, as the proposal has it.
+        withdrawn: our ids of these rests.
+        brackets: of the book; None where it has none.
+        closing: symbols whose position is given up because a close has passed a leg's price, with what each order protects.
+    """
+
+    state: BookState
+    withdrawn: tuple[str, ...] = ()
+    brackets: Brackets | None = None
+    closing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +71,7 @@ def judge(
     wanted: Wanted | None = None,
     terms: OrderTerms = MARKET_AT_OPEN,
     slicing: Slicing | None = None,
+    beside: Beside | None = None,
 ) -> Judged:
     """Ask every control and commit the evidence. A run that has its basket is not judged again: evidence and basket stand.
 
@@ -67,6 +89,7 @@ def judge(
         wanted: what each strategy asks for, in a book of several.
         terms: what the book's orders are, as the proposal has their prices.
         slicing: how large orders of a slot are sliced; None: they are not.
+        beside: what the basket has beside the orders; None: nothing.
 
     Raises:
         HaltActive: a control stops the book; the evidence is committed, and a halt unless all it found is one that holds already or
@@ -83,6 +106,11 @@ def judge(
         in_force = limits_in_force(tx, proposal.book, file)
         overrides = take_overrides(tx, proposal.book, proposal.run_id, now)
         assessment = assess(replace(proposal, overrides=overrides) if overrides else proposal, in_force.limits)
+        legs: tuple[ApprovedExit, ...] = ()
+        withdrawn = () if beside is None else beside.withdrawn
+        if beside is not None and beside.brackets is not None:
+            assessment, legs, first = _judge_legs(beside.state, beside.brackets, assessment, in_force.limits)
+            withdrawn = (*withdrawn, *first)
         evidence = assessment.evidence
         stopped = set(assessment.halting) <= STOPPED_BEFORE
         pin_limits(tx, proposal.run_id, in_force.version)
@@ -98,10 +126,31 @@ def judge(
             f"find the cause, then `grodt rearm --book {proposal.book} --reason WHY`"
         )
     asked, approved = proposal, assessment.approved()
+    protects = beside.brackets.protects if beside is not None and beside.brackets is not None else {}
     basket = build_basket(
-        approved, book=asked.book, kind=kind, session=asked.session, run_id=asked.run_id, slot=slot, terms=terms, slicing=slicing
+        approved,
+        book=asked.book,
+        kind=kind,
+        session=asked.session,
+        run_id=asked.run_id,
+        slot=slot,
+        terms=terms,
+        slicing=slicing,
+        closing=None if beside is None else beside.closing,
+        legs=legs_of(legs, protects, book=asked.book, kind=kind, session=asked.session),
+        withdraws=withdrawn,
     )
     if wanted is not None:
         whose = wanted.attributed(basket.orders, proposal.symbols, assessment.quantity, proposal.price)
         basket = replace(basket, whose=whose)
     return Judged(basket, evidence)
+
+
+def _judge_legs(
+    state: BookState, brackets: Brackets, assessment: Assessment, limits: Limits
+) -> tuple[Assessment, tuple[ApprovedExit, ...], tuple[str, ...]]:
+    """The assessment with what risk says of the legs, the legs that pass, and our ids of those that make way for them."""
+    left = brackets.left(state, assessment.quantity)
+    wanted = brackets.wanted(left)
+    judged, legs = assess_exits(wanted, assessment, limits)
+    return judged, legs, brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs})

@@ -14,6 +14,8 @@ from grodt.errors import GrodtError
 from grodt.execution.sending import Sending, Sent
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
+from grodt.execution.withdrawing import withdraw
+from grodt.ledger.halts import active
 from grodt.ledger.later_checks import basket_is_told
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
@@ -52,6 +54,9 @@ def send(
         sleep: waits that many seconds.
         progress: told (orders dealt with, orders in the basket) after each.
 
+    What the basket withdraws is cancelled first (`withdraw`), unless nothing of the basket may go out: then it stays, legs that protect
+    positions above all.
+
     Raises:
         HaltActive: a halt of the book or of everything was found, or controls 19, 20 or 22 made one; nothing was sent after it.
         OrderOutcomeUnknown: no answer, and not found by look-up; the symbol is halted.
@@ -62,12 +67,17 @@ def send(
     """
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
+    undecided = 0
+    if basket.withdraws and _may_go_out(ledger, basket, run, windows, now()):
+        undecided = withdraw(ledger, lease, broker, basket, run, now=now, sleep=sleep)
+    with ledger.read() as tx:
         states = states_of(tx, run.run_id)
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
         decided_at = decided_since(tx, run.run_id)
         told = basket_is_told(tx, run.run_id)
     total = len(basket.orders)
-    sent = Sent(total, already=sum(state is not OrderState.APPROVED and state not in IN_FLIGHT for state in states.values()))
+    over = sum(state is not OrderState.APPROVED and state not in IN_FLIGHT for state in states.values())
+    sent = Sent(total, cancelled=undecided, already=over - undecided)
 
     def dealt_with() -> None:
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
@@ -87,3 +97,11 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
     if not is_approved(basket.hash):
         raise GrodtError(f"basket {basket.hash[:12]} of run {run.run_id} is not approved, so nothing is sent; run its cycle again")
     return basket.require_intact()
+
+
+def _may_go_out(ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime) -> bool:
+    """Whether no halt of all the book does holds, and the window of an order of the basket is open; always where it has no orders."""
+    with ledger.read() as tx:
+        if any(each.whole for each in active(tx, run.book, now)):
+            return False
+    return not basket.orders or any(windows.refusal(order, now) is None for order in basket.orders)

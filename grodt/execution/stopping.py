@@ -1,6 +1,6 @@
 """What active halts stop: of the orders that a cycle decides, and of one that is about to be sent or is open at the broker."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -90,14 +90,15 @@ def _reduces(tx: Read, order: Order, *, open_already: bool) -> bool:
     """Whether an order brings what is held, other open orders of its side done, towards zero and not past it."""
     held = holding(tx, order.book, order.symbol).quantity
     left: int = order.quantity
-    other: Collection[tuple[Side, int]] = ()
+    other: dict[str, tuple[Side, int]] = {}  # by group: both legs of a bracket bring what one of them does
     for each in orders_in(tx, order.book, OPEN | IN_FLIGHT):
         if each.order.client_order_id == order.client_order_id:
             left -= each.filled_quantity if open_already else 0
-        elif each.order.symbol == order.symbol:
-            other = (*other, (each.order.side, each.order.quantity - each.filled_quantity))
-    sells = sum(quantity for side, quantity in other if side is Side.SELL)
-    buys = sum(quantity for side, quantity in other if side is Side.BUY)
+        elif each.order.symbol == order.symbol and each.order.group != order.group:
+            before = other.get(each.order.group, (each.order.side, each.order.quantity))[1]
+            other[each.order.group] = (each.order.side, min(before, each.order.quantity - each.filled_quantity))
+    sells = sum(quantity for side, quantity in other.values() if side is Side.SELL)
+    buys = sum(quantity for side, quantity in other.values() if side is Side.BUY)
     signed = left if order.side is Side.BUY else -left
     answer = reduce_only(np.array([signed]), np.array([held - sells]), np.array([held + buys]))
     return bool(answer.passed[0])

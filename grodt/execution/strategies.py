@@ -1,6 +1,6 @@
 """The strategies of a book when a cycle decides: what each holds, and from that what the book wants and whose it is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class StrategyTargets:
         return Wanted(held.names, self.quantity - held.position - held.working, held.position, crossable)
 
 
-def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str]) -> StrategyState:
+def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str], withdrawn: Collection[str] = frozenset()) -> StrategyState:
     """What strategies hold, as the ledger has it without what the run itself has made them trade with each other.
 
     Args:
@@ -57,6 +57,7 @@ def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str]) -
         run: that decides; a rerun sees what the first attempt saw.
         state: of its book.
         names: of its strategies now.
+        withdrawn: our ids of open orders that are cancelled before its basket goes out, as the state has it.
 
     Raises:
         DataError: what they hold does not add up to what the book holds, or one holds less than nothing.
@@ -80,6 +81,8 @@ def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str]) -
             add(position, name, symbol, each.quantity)
     shared = shares_of(tx, run.book)
     for order in orders_in(tx, run.book, OPEN | IN_FLIGHT):
+        if order.order.client_order_id in withdrawn or order.order.is_leg:
+            continue
         shares = shared.get(order.order.client_order_id) or {run.book: order.order.quantity}
         sign = 1 if order.order.side is Side.BUY else -1
         filled = apportion(order.filled_quantity, list(shares.values()))

@@ -16,7 +16,7 @@ from grodt.ledger.orders import approve_basket, basket_of, record_basket
 from grodt.ledger.requests import Request, ask, requests_of
 from grodt.ledger.runs import Run, find_run
 from grodt.ledger.transaction import Read, Write
-from grodt.orders.basket import Basket
+from grodt.orders.basket import Basket, optional_fields
 
 KIND = "basket"
 
@@ -61,26 +61,29 @@ def ask_for_basket(
         return None
     shown |= {"after": "" if before is None else before.request_id}
     asked = basket.on(_basis(shown))
-    subject = shown | {
-        "run_id": run.run_id,
-        "session": run.session.isoformat(),
-        "basis": asked.basis,
-        "orders": [
-            {
-                "client_order_id": order.client_order_id,
-                "symbol": order.symbol,
-                "side": order.side.value,
-                "quantity": order.quantity,
-                "reference_price": order.reference_price,
-                "order_type": order.order_type,
-                "time_in_force": order.time_in_force,
-            }
-            | ({} if order.price is None else {"price": order.price})
-            | ({} if order.works_from is None else {"works_from": order.works_from.isoformat()})
-            for order in asked.orders
-        ],
-        "value": basket.value,
-    }
+    subject = (
+        shown
+        | {
+            "run_id": run.run_id,
+            "session": run.session.isoformat(),
+            "basis": asked.basis,
+            "orders": [
+                {
+                    "client_order_id": order.client_order_id,
+                    "symbol": order.symbol,
+                    "side": order.side.value,
+                    "quantity": order.quantity,
+                    "reference_price": order.reference_price,
+                    "order_type": order.order_type,
+                    "time_in_force": order.time_in_force,
+                }
+                | optional_fields(order)
+                for order in asked.orders
+            ],
+            "value": basket.value,
+        }
+        | ({"withdraws": list(asked.withdraws)} if asked.withdraws else {})
+    )
     reason = "its input changed" if before is not None else f"book {run.book} asks for approval"
     return ask(
         tx,

@@ -32,6 +32,7 @@ _SAME = select(fills).where(fills.c.execution_id.in_(bindparam("execution_ids", 
 _KNOWN = "SELECT execution_id FROM fills WHERE execution_id IN {keys}"
 _STANDS = (
     "SELECT o.client_order_id, o.book, o.symbol, o.side, o.quantity, s.state, s.filled_quantity, s.venue_order_id, s.reason, "
+    "coalesce(o.other_leg, ''), "
     "(SELECT coalesce(sum(f.quantity), 0) FROM fills AS f WHERE f.client_order_id = o.client_order_id) "
     "FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id WHERE o.client_order_id IN {keys}"
 )
@@ -73,6 +74,7 @@ class _Standing:
     filled: int
     venue_order_id: str
     reason: str
+    other: str
     booked: int
 
 
@@ -101,6 +103,7 @@ def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: d
     if not booked:
         return ()
     progress = _standing(tx, {fill.client_order_id for fill in booked})
+    progress |= _standing(tx, {each.other for each in progress.values() if each.other} - progress.keys())
     held = holdings_of(tx, book, {fill.symbol for fill in booked})
     number: int = tx.connection.execute(_LAST_NUMBER, {"of_book": book}).scalar_one()
     rows, made = [], []
@@ -186,8 +189,8 @@ def _known(tx: Read, execution_ids: Sequence[str]) -> dict[str, tuple[Fill, str]
 def _standing(tx: Read, client_order_ids: set[str]) -> dict[str, _Standing]:
     """Those of the orders that there are, by our id."""
     return {
-        key: _Standing(key, book, symbol, side, ordered, OrderState(state), filled, venue_order_id, reason, booked)
-        for key, book, symbol, side, ordered, state, filled, venue_order_id, reason, booked in rows_of(tx, _STANDS, client_order_ids)
+        key: _Standing(key, book, symbol, side, ordered, OrderState(state), filled, venue_order_id, reason, other, booked)
+        for key, book, symbol, side, ordered, state, filled, venue_order_id, reason, other, booked in rows_of(tx, _STANDS, client_order_ids)
     }
 
 
@@ -209,6 +212,13 @@ def _order_of(found: Mapping[str, _Standing], fill: Fill, book: str) -> _Standin
     if filled > ordered:
         message = f"{_named(fill, book)}: {fill.quantity} shares more would make {filled} filled of {ordered} ordered; {_NEXT}"
         raise Overfilled(message, fill.symbol, filled, ordered)
+    both = filled + (found[order.other].booked if order.other in found else 0)
+    if both > ordered:
+        message = (
+            f"{_named(fill, book)}: with it, both legs of the bracket would have filled {both} of the {ordered} shares that one was "
+            f"to close; {_NEXT}"
+        )
+        raise Overfilled(message, fill.symbol, both, ordered)
     return order
 
 

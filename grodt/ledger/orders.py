@@ -13,7 +13,7 @@ from grodt.errors import ConfigError
 from grodt.ledger.rows import rows_of
 from grodt.ledger.strategies import record_attribution
 from grodt.ledger.tables import run_attempts
-from grodt.ledger.tables_orders import basket_approvals, baskets, order_events, order_status, orders
+from grodt.ledger.tables_orders import basket_approvals, baskets, order_events, order_status, orders, withdrawals
 from grodt.ledger.tables_people import requests
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
@@ -130,6 +130,8 @@ def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None
     )
     if basket.orders:
         _record_orders(tx, basket, run_id, now)
+    if basket.withdraws:
+        tx.connection.execute(insert(withdrawals), [{"run_id": run_id, "client_order_id": each} for each in basket.withdraws])
     record_attribution(tx, run_id, basket.book, basket.session, basket.whose, now)
 
 
@@ -151,6 +153,10 @@ def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime) -> Non
                 "time_in_force": order.time_in_force,
                 "price": order.price,
                 "works_from": order.works_from,
+                "role": order.role or None,
+                "protects": order.protects or None,
+                "other_leg": order.other or None,
+                "other_price": order.other_price,
                 "recorded_at": now,
             }
             for sequence, order in enumerate(basket.orders)
@@ -173,6 +179,7 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         return None
     asked = tx.connection.execute(select(requests.c.subject).where(requests.c.request_id == head.basket_hash)).scalar_one_or_none()
     rows = tx.connection.execute(select(orders).where(orders.c.run_id == run_id).order_by(orders.c.sequence))
+    first = tx.connection.execute(select(withdrawals.c.client_order_id).where(withdrawals.c.run_id == run_id))
     return Basket(
         book=head.book,
         kind=head.kind,
@@ -181,6 +188,7 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         orders=tuple(map(_order, rows.all())),
         hash=head.basket_hash,
         basis="" if asked is None else json.loads(asked)["basis"],
+        withdraws=tuple(sorted(first.scalars())),
     )
 
 
@@ -266,6 +274,17 @@ def filled_of(tx: Read, client_order_ids: Iterable[str]) -> dict[str, tuple[int,
     return {key: (quantity, max(filled, booked)) for key, quantity, filled, booked in rows}
 
 
+def pairs_of(tx: Read, book: str) -> dict[str, str]:
+    """Our id of the stop of each bracket of a book, by that of its take profit."""
+    query = select(orders.c.client_order_id, orders.c.other_leg).where(orders.c.book == book, orders.c.role == "take_profit")
+    return dict(tx.connection.execute(query.where(orders.c.other_leg.is_not(None))).tuples().all())
+
+
+def orders_protecting(tx: Read, client_order_id: str) -> tuple[LedgerOrder, ...]:
+    """The orders that close what an order opened or added to, earliest session first."""
+    return _orders(tx, orders.c.protects == client_order_id)
+
+
 def find_order(tx: Read, client_order_id: str) -> LedgerOrder | None:
     """The order with our id."""
     row = tx.connection.execute(_ORDER, {"key": client_order_id}).first()
@@ -346,4 +365,8 @@ def _order(row: Row[Any]) -> Order:
         time_in_force=row.time_in_force,
         price=row.price,
         works_from=row.works_from,
+        role=row.role or "",
+        protects=row.protects or "",
+        other=row.other_leg or "",
+        other_price=row.other_price,
     )

@@ -66,6 +66,10 @@ orders = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("price", Int64),
     Column("works_from", Instant),
+    Column("role", Text),
+    Column("protects", Text),
+    Column("other_leg", Text),
+    Column("other_price", Int64),
     UniqueConstraint("run_id", "sequence"),
     one_of("side", "buy", "sell"),
     CheckConstraint("quantity > 0", name="quantity_positive"),
@@ -73,6 +77,16 @@ orders = Table(
     **KEYED,
 )
 Index("ix_orders_book_session", orders.c.book, orders.c.session)
+
+# Open orders that a basket has cancelled before anything of it goes out.
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("run_id", Text, ForeignKey("baskets.run_id"), nullable=False),
+    Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
+    PrimaryKeyConstraint("run_id", "client_order_id"),
+    **KEYED,
+)
 
 _STATES = ("approved", "sending", "accepted", "partially_filled", "filled", "cancelled", "expired", "rejected", "unknown", "replaced")
 
@@ -111,4 +125,4 @@ order_status = Table(
 Index("ix_order_status_book_state", order_status.c.book, order_status.c.state)
 
 #: Tables of this module whose rows are never changed or deleted; triggers see to it.
-APPEND_ONLY = ("evidence", "baskets", "basket_approvals", "orders", "order_events")
+APPEND_ONLY = ("evidence", "baskets", "basket_approvals", "orders", "withdrawals", "order_events")

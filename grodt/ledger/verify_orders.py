@@ -37,7 +37,10 @@ def check_ids(tx: Read, book: str | None) -> Found:
 
 
 def check_life(tx: Read, book: str | None) -> Found:
-    """States follow each other as they may, filled quantities only grow, and neither they nor the fills exceed the order."""
+    """States follow each other as they may, filled quantities only grow, and neither they nor the fills exceed the order.
+
+    Both legs of a bracket together fill no more than one of them was to close.
+    """
     query = f"""
         SELECT o.client_order_id, o.quantity, s.state AS last_state, s.filled_quantity AS last_filled,
           e.event_id, e.state, e.filled_quantity
@@ -50,6 +53,11 @@ def check_life(tx: Read, book: str | None) -> Found:
         JOIN order_status AS s ON s.client_order_id = o.client_order_id JOIN fills AS f ON f.client_order_id = o.client_order_id
         WHERE {_OF_BOOK} GROUP BY 1, 2, 3 HAVING sum(f.quantity) > s.filled_quantity ORDER BY 1
     """
+    pairs = f"""
+        SELECT o.client_order_id, o.other_leg, o.quantity, s.filled_quantity + t.filled_quantity AS filled FROM orders AS o
+        JOIN order_status AS s ON s.client_order_id = o.client_order_id JOIN order_status AS t ON t.client_order_id = o.other_leg
+        WHERE {_OF_BOOK} AND o.client_order_id < o.other_leg AND s.filled_quantity + t.filled_quantity > o.quantity ORDER BY 1
+    """
     events = f"SELECT count(*) FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE {_OF_BOOK}"
 
     def wrong() -> Iterator[str]:
@@ -59,6 +67,11 @@ def check_life(tx: Read, book: str | None) -> Found:
                 yield f"order {key}: {finding}"
         for row in _rows(tx, overfilled, book):
             yield f"order {row.client_order_id}: fills of {row.booked:,} shares are booked, and it has {row.filled_quantity:,} filled"
+        for row in _rows(tx, pairs, book):
+            yield (
+                f"orders {row.client_order_id} and {row.other_leg} are legs of one bracket that closes {row.quantity:,} shares, "
+                f"and have filled {row.filled:,} together"
+            )
 
     count = ask(tx, events, book=book).scalar_one()
     return f"{count:,} events of {_count(tx, book):,} orders", wrong()
@@ -68,6 +81,7 @@ def check_decided(tx: Read, book: str | None) -> Found:
     """Before an order was sent its intent, its basket's approval and a verdict that let it pass were committed."""
     query = f"""
         SELECT o.client_order_id, o.run_id, o.symbol, e.event_id, e.recorded_at,
+          CASE WHEN o.role IN ('stop', 'take_profit') THEN 'symbol' ELSE 'order' END AS scope,
           (SELECT min(a.event_id) FROM order_events AS a WHERE a.client_order_id = o.client_order_id AND a.state = 'approved') AS intent,
           (SELECT min(p.approved_at) FROM basket_approvals AS p JOIN baskets AS b ON b.basket_hash = p.basket_hash
            WHERE b.run_id = o.run_id) AS approved_at
@@ -75,17 +89,19 @@ def check_decided(tx: Read, book: str | None) -> Found:
         WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY o.run_id, e.event_id
     """
     verdicts = """
-        SELECT symbol, max(CASE WHEN verdict IN ('pass', 'clip') THEN 1 ELSE 0 END) AS passed,
+        SELECT symbol, scope, max(CASE WHEN verdict IN ('pass', 'clip') THEN 1 ELSE 0 END) AS passed,
           max(CASE WHEN verdict = 'reject' THEN 1 ELSE 0 END) AS refused FROM risk_checks
-        WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM evidence WHERE run_id = :run) AND scope = 'order' GROUP BY symbol
+        WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM evidence WHERE run_id = :run)
+          AND (scope = 'order' OR (scope = 'symbol' AND control IN (1, 2, 3, 5, 6, 7, 16, 17, 28, 29)))
+        GROUP BY symbol, scope
     """
     sent = _rows(tx, query, book)
 
     def wrong() -> Iterator[str]:
         for run, rows in groupby(sent, key=lambda row: str(row.run_id)):
-            found = {row.symbol: row for row in ask(tx, verdicts, run=run)}
+            found = {(row.symbol, row.scope): row for row in ask(tx, verdicts, run=run)}
             for row in rows:
-                verdict = found.get(row.symbol)
+                verdict = found.get((row.symbol, row.scope))
                 if row.intent is None or row.intent > row.event_id:
                     yield f"order {row.client_order_id} was sent by event {row.event_id}, before its intent was committed"
                 elif row.approved_at is None or row.approved_at > row.recorded_at:

@@ -23,7 +23,7 @@ class ApprovalRule:
             raise ValueError(f"{self.people} people above {self.above} micros is no rule of approval")
 
     def people_for(self, basket: Basket) -> int:
-        """How many must agree to this one. To send nothing needs nobody."""
+        """How many must agree to this one. To send nothing needs nobody; a cancel makes no order and no position."""
         if not basket.orders or (self.above is not None and basket.value <= self.above):
             return 0
         return self.people

@@ -5,9 +5,10 @@ The hash is what a person approves and what is sent: it changes when anything ch
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from grodt.errors import DataError
 from grodt.money import Micros
@@ -21,11 +22,14 @@ from grodt.risk.approved import Approved
 NOBODY = Attribution()
 
 
-def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Sequence[Order], basis: str = "") -> str:
-    """SHA-256 (hex) of the canonical JSON of a basket: its cycle, then every field of every order in sending order, then its basis.
+def basket_hash(
+    *, book: str, kind: str, session: date, run_id: str, orders: Sequence[Order], basis: str = "", withdraws: Sequence[str] = ()
+) -> str:
+    """SHA-256 (hex) of the canonical JSON of a basket: its cycle, every field of its orders in sending order, what it withdraws, its basis.
 
     Canonical: keys sorted, no blanks, ASCII. No clock, attempt or host enters it, so the same decision has the same hash for ever. A
-    basket that nobody is asked about has no basis, and no such key; an order without a price, or that works at once, has none either.
+    basket that nobody is asked about has no basis, and no such key; nor has one that withdraws nothing, or an order that lacks a price, a
+    time from which it works, or a part in a bracket.
     """
     content = {
         "book": book,
@@ -44,13 +48,22 @@ def basket_hash(*, book: str, kind: str, session: date, run_id: str, orders: Seq
                 "order_type": order.order_type,
                 "time_in_force": order.time_in_force,
             }
-            | ({} if order.price is None else {"price": order.price})
-            | ({} if order.works_from is None else {"works_from": order.works_from.isoformat()})
+            | optional_fields(order)
             for order in orders
         ],
     } | ({"basis": basis} if basis else {})
+    if withdraws:
+        content["withdraws"] = list(withdraws)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def optional_fields(order: Order) -> dict[str, Any]:
+    """What of an order is written down only where it has it, as JSON values: price, when it works from, its part in a bracket."""
+    found: dict[str, Any] = {} if order.price is None else {"price": order.price}
+    if order.works_from is not None:
+        found["works_from"] = order.works_from.isoformat()
+    return found | {name: value for name in ("role", "protects", "other", "other_price") if (value := getattr(order, name))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class Basket:
         basis: digest (hex) of what people are shown beside the orders, and of what was decided on; "" where nobody is asked.
         whose: in a book of several strategies, what each has of the orders. It is sent to nobody, and so no part of the hash; it follows
             from the same inputs as the orders. Of a basket that was read back it is not known here.
+        withdraws: our ids of open orders that the broker is asked to cancel before anything of it goes out, ascending.
     """
 
     book: str
@@ -74,16 +88,16 @@ class Basket:
     hash: str
     basis: str = ""
     whose: Attribution = NOBODY
+    withdraws: tuple[str, ...] = ()
 
     @property
     def value(self) -> Micros:
-        """What its orders are worth at their reference prices, buys and sells added up."""
-        return Micros(sum(order.quantity * order.reference_price for order in self.orders))
+        """What its orders are worth at their reference prices, buys and sells added up; legs of brackets only undo others: nothing."""
+        return Micros(sum(order.quantity * order.reference_price for order in self.orders if not order.is_leg))
 
     def on(self, basis: str) -> "Basket":
         """The same orders on a basis, which makes another hash."""
-        digest = basket_hash(book=self.book, kind=self.kind, session=self.session, run_id=self.run_id, orders=self.orders, basis=basis)
-        return replace(self, basis=basis, hash=digest)
+        return replace(self, basis=basis, hash=self._hash(basis))
 
     def require_intact(self) -> "Basket":
         """The basket, if its orders still have its hash. Asked of every basket that was read back before it is sent.
@@ -91,13 +105,17 @@ class Basket:
         Raises:
             DataError: they have not.
         """
-        found = basket_hash(book=self.book, kind=self.kind, session=self.session, run_id=self.run_id, orders=self.orders, basis=self.basis)
+        found = self._hash(self.basis)
         if found != self.hash:
             raise DataError(
                 f"basket {self.hash[:12]} of run {self.run_id}: its {len(self.orders)} orders have hash {found[:12]}, so they are not "
                 f"what was approved; nothing of it is sent. Run `grodt verify`, then halt the book and look into the ledger"
             )
         return self
+
+    def _hash(self, basis: str) -> str:
+        identity = {"book": self.book, "kind": self.kind, "session": self.session, "run_id": self.run_id}
+        return basket_hash(**identity, orders=self.orders, basis=basis, withdraws=self.withdraws)  # type: ignore[arg-type]
 
 
 def build_basket(
@@ -110,6 +128,9 @@ def build_basket(
     slot: str = "",
     terms: OrderTerms = MARKET_AT_OPEN,
     slicing: Slicing | None = None,
+    closing: Mapping[str, str] | None = None,
+    legs: Sequence[Order] = (),
+    withdraws: Iterable[str] = (),
 ) -> Basket:
     """The basket of what risk approved.
 
@@ -122,18 +143,24 @@ def build_basket(
         slot: of the cycle; "" at the end of a day.
         terms: what the book's orders are at the end of a day.
         slicing: how large orders of a slot are sliced; None: they are not. Slices stand where their parent would, one after the other.
+        closing: symbols whose order closes a position because a close has passed a leg's price, with what each protects.
+        legs: of brackets, which are sent after all other orders, in the order given.
+        withdraws: open orders that are cancelled first.
 
     Raises:
         ValueError: a symbol is there twice, or two symbols come to one client order id.
     """
     orders = sorted((Order.of(one, book, kind, session, slot, terms) for one in approved), key=_sending_order)
+    orders = [replace(each, role="close", protects=closing[each.symbol]) if closing and each.symbol in closing else each for each in orders]
     if slicing is not None:
         orders = [child for order in orders for child in sliced(order, kind, slot, slicing)]
+    orders += legs
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")
-    digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders)
-    return Basket(book, kind, session, run_id, tuple(orders), digest)
+    first = tuple(sorted(withdraws))
+    digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders, withdraws=first)
+    return Basket(book, kind, session, run_id, tuple(orders), digest, withdraws=first)
 
 
 def _sending_order(order: Order) -> tuple[bool, int, str]:

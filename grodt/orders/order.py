@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from grodt.money import Micros
+from grodt.orders.brackets import LEG_OF, LEGS, Role
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.approved import Approved, ApprovedQuantity
 
@@ -67,6 +68,10 @@ class Order:
         order_type, time_in_force: see `grodt.orders.terms`; of opg and market, a paper account fills by its own terms.
         price: in micros; the limit of a limit order, the stop of a stop order, None for a market order.
         works_from: the instant, UTC, from which it works, of a slice of a larger order; None: at once.
+        role: what it is of a bracket; "" of every other order.
+        protects: our id of the order that last opened or added to the position it closes; "" where none is known, or it closes none.
+        other: our id of the other leg, which is over when this one fills; "" where there is none.
+        other_price: price of the other leg in micros; None where there is none.
     """
 
     client_order_id: str
@@ -80,6 +85,20 @@ class Order:
     time_in_force: str = "opg"
     price: Micros | None = None
     works_from: datetime | None = None
+    role: Role = ""
+    protects: str = ""
+    other: str = ""
+    other_price: Micros | None = None
+
+    @property
+    def is_leg(self) -> bool:
+        """Whether it waits at its price to close a position."""
+        return self.role in LEGS
+
+    @property
+    def group(self) -> str:
+        """One name for both legs of a bracket; its own id of an order that has no other leg."""
+        return min(self.client_order_id, self.other) if self.other else self.client_order_id
 
     @classmethod
     def of(cls, approved: Approved, book: str, kind: str, session: date, slot: str = "", terms: OrderTerms = MARKET_AT_OPEN) -> "Order":
@@ -112,6 +131,44 @@ class Order:
         )
 
     @classmethod
+    def leg(
+        cls, approved: Approved, role: Role, book: str, kind: str, session: date, *, protects: str, other: Approved | None = None
+    ) -> "Order":
+        """The leg of a bracket for an approved quantity, good till cancelled, at the price that risk judged.
+
+        Its reference price is its own price: that is what it is meant to trade at.
+
+        Args:
+            approved: signed quantity that passed risk, with its price.
+            role: stop or take_profit.
+            book, kind, session: of the cycle.
+            protects: see `Order`.
+            other: the other leg, where it stands beside it.
+
+        Raises:
+            ValueError: it is no leg, or was judged without a price.
+        """
+        if role not in LEGS or approved.price is None:
+            raise ValueError(f"{approved.symbol}: {role!r} at {approved.price} is no leg of a bracket")
+        of_other = LEGS[role == LEGS[0]]
+        return cls(
+            client_order_id=client_order_id(book, kind, session, approved.symbol, LEG_OF[role]),
+            book=book,
+            session=session,
+            symbol=approved.symbol,
+            side=Side.BUY if approved.quantity > 0 else Side.SELL,
+            quantity=ApprovedQuantity(abs(approved.quantity)),
+            reference_price=approved.price,
+            order_type="stop" if role == "stop" else "limit",
+            time_in_force="gtc",
+            price=approved.price,
+            role=role,
+            protects=protects,
+            other="" if other is None else client_order_id(book, kind, session, approved.symbol, LEG_OF[of_other]),
+            other_price=None if other is None else other.price,
+        )
+
+    @classmethod
     def recorded(
         cls,
         *,
@@ -126,6 +183,10 @@ class Order:
         time_in_force: str,
         price: int | None = None,
         works_from: datetime | None = None,
+        role: Role = "",
+        protects: str = "",
+        other: str = "",
+        other_price: int | None = None,
     ) -> "Order":
         """An order as the ledger recorded it: for reading back what `of` once made, and for nothing else.
 
@@ -146,4 +207,8 @@ class Order:
             time_in_force=time_in_force,
             price=None if price is None else Micros(price),
             works_from=works_from,
+            role=role,
+            protects=protects,
+            other=other,
+            other_price=None if other_price is None else Micros(other_price),
         )

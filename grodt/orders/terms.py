@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grodt.errors import ConfigError
+from grodt.orders.brackets import BracketTerms
 
 IntArray = NDArray[np.int64]
 OrderType = Literal["market", "limit", "stop"]
@@ -50,6 +51,7 @@ class OrderTerms:
         offset_bps: how far beyond its reference price a buy's limit or stop lies, in basis points; of a sell, below. A limit may lie on the
             near side of it (negative): it then fills only if the market comes to it. None for a market order.
         tif: time in force.
+        bracket: what protects the positions that they open; None: nothing does.
 
     Raises:
         ConfigError: the three do not fit together.
@@ -58,6 +60,7 @@ class OrderTerms:
     type: OrderType = "market"
     offset_bps: Decimal | None = None
     tif: TimeInForce = "opg"
+    bracket: BracketTerms | None = None
 
     def __post_init__(self) -> None:
         if self.type not in get_args(OrderType):
@@ -69,6 +72,11 @@ class OrderTerms:
             raise ConfigError(
                 "order.offset_bps belongs to limit and stop orders, and they need it: {type: limit, offset_bps: 20, tif: day}"
             )
+        if self.bracket is not None and self.type == "stop":
+            raise ConfigError(
+                "order.bracket goes with market and limit orders: what closes a position is an order of the book's type, and a stop "
+                "would wait for the market to go on; write type: market or limit, or leave the bracket out"
+            )
         if self.offset_bps is not None:
             lowest = 0 if self.type == "stop" else -_HIGHEST_BPS
             if not self.offset_bps.is_finite() or not lowest <= self.offset_bps <= _HIGHEST_BPS or self.offset_bps * _PARTS % 1:
@@ -78,8 +86,8 @@ class OrderTerms:
 
     @property
     def is_default(self) -> bool:
-        """Whether its orders are market orders for the next open."""
-        return (self.type, self.tif) == ("market", "opg")
+        """Whether its orders are market orders for the next open, without brackets."""
+        return (self.type, self.tif, self.bracket) == ("market", "opg", None)
 
     def prices(self, wanted: IntArray, reference: IntArray, tick: IntArray) -> IntArray:
         """The price of each order in micros, (N,); 0 where it has none, because nothing is wanted or the order is a market order.

@@ -1,11 +1,15 @@
 """What a basket would change, in Markdown: for the Prefect UI and the report."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from grodt.execution.changes import Changes
 from grodt.ledger.requests import Request
 from grodt.money import decimal
 from grodt.reports.markdown import number, table
 
 POSITION_COLUMNS = ("symbol", "now", "order", "after", "price", "value", "weight")
+PRICE_COLUMNS = ("symbol", "side", "shares", "order", "of a bracket", "price", "reference price")
 CHECK_COLUMNS = ("control", "name", "symbol", "value", "limit", "headroom", "verdict", "reason")
 _MOST_POSITIONS = 40
 
@@ -20,8 +24,29 @@ def question(request: Request) -> str:
             f"# Basket {request.short} of book {request.book}, session {request.subject['session']}",
             f"{who}, before **{request.expires_at:%Y-%m-%d %H:%M} UTC**.{agreed}",
             *sections(changes),
+            *_prices(request.subject),
         ]
     )
+
+
+def _prices(subject: Mapping[str, Any]) -> list[str]:
+    """Limits and stops, legs of brackets among them, and what is cancelled before the basket goes out; nothing where there is none."""
+    rows = [
+        [
+            each["symbol"],
+            each["side"],
+            f"{each['quantity']:,}",
+            f"{each['order_type']} {each['time_in_force']}",
+            each.get("role", "").replace("_", " "),
+            f"{decimal(each['price']):,.4f}",
+            f"{decimal(each['reference_price']):,.4f}",
+        ]
+        for each in subject["orders"]
+        if "price" in each
+    ]
+    found = ["## Limits and stops", table(PRICE_COLUMNS, rows)] if rows else []
+    withdrawn = subject.get("withdraws", [])
+    return found + ([f"Cancelled before it goes out: {', '.join(withdrawn)}."] if withdrawn else [])
 
 
 def sections(changes: Changes) -> list[str]:

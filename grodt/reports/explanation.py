@@ -15,7 +15,7 @@ from grodt.ledger.fills import BookedFill, fills_of_order
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
-from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of
+from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of, orders_protecting
 from grodt.ledger.runs import Run, run_id
 from grodt.ledger.strategies import shares_of_order
 from grodt.ledger.transaction import Read
@@ -47,7 +47,7 @@ class Explanation:
         checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers, each with the limits
             it was held to, who set them, when and why.
         basket: what people were asked about the basket, what they said, and the symbol's order in it; none where nobody was asked.
-        orders: what was sent, each with its basket, approval, events and fills.
+        orders: what was sent, each with its basket, approval, events and fills, and the legs of brackets that protect what it opened.
         position: what the book held at the close of the session, before the orders.
     """
 
@@ -197,6 +197,10 @@ def _order(tx: Read, each: LedgerOrder) -> Facts:
         "order_type": order.order_type,
         "time_in_force": order.time_in_force,
         "order_price": None if order.price is None else decimal(order.price),
+        "role": order.role or None,
+        "protects": order.protects or None,
+        "other_leg": order.other or None,
+        "legs": [_leg(tx, leg) for leg in orders_protecting(tx, order.client_order_id)],
         "reference_price": decimal(order.reference_price),
         "state": str(each.state),
         "filled_quantity": each.filled_quantity,
@@ -209,6 +213,21 @@ def _order(tx: Read, each: LedgerOrder) -> Facts:
         "approved_at": approvals[-1].at if approvals else None,
         "events": [_event(event) for event in events_of(tx, order.client_order_id)],
         "fills": [_fill(fill) for fill in fills_of_order(tx, order.client_order_id)],
+    }
+
+
+def _leg(tx: Read, leg: LedgerOrder) -> Facts:
+    """An order that closes what another one opened or added to, with its own fills."""
+    return {
+        "client_order_id": leg.order.client_order_id,
+        "role": leg.order.role,
+        "quantity": leg.order.quantity,
+        "order_price": None if leg.order.price is None else decimal(leg.order.price),
+        "session": leg.order.session,
+        "state": str(leg.state),
+        "filled_quantity": leg.filled_quantity,
+        "reason": leg.reason,
+        "fills": [_fill(fill) for fill in fills_of_order(tx, leg.order.client_order_id)],
     }
 
 

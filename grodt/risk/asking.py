@@ -12,7 +12,7 @@ from grodt.risk.limits import Limits
 from grodt.risk.overriding import Overrides
 from grodt.risk.proposal import Proposal
 
-_SESSIONS_PER_YEAR = 252
+SESSIONS_PER_YEAR = 252
 
 
 @dataclass(slots=True, eq=False)
@@ -105,6 +105,10 @@ def ask_each(orders: Orders, asked: Proposal, limits: Limits, *, reduce_only: bo
     orders.ask(controls.self_cross(orders.quantity, asked.open_buys[at], asked.open_sells[at]))
 
     _ask_stops(orders, asked, reduce_only=reduce_only)
+    if asked.cooling is not None:
+        which = np.flatnonzero(asked.cooling[at])
+        if len(which):
+            orders.ask(controls.cool_off(orders.quantity[which], orders.low[which], orders.high[which]), which)
     sells = np.flatnonzero(orders.quantity < 0)
     shortable = asked.shortable[at]
     orders.ask(controls.short_permission(orders.quantity[sells], orders.low[sells], shortable[sells], quantity_limit[sells]), sells)
@@ -148,5 +152,5 @@ def _ask_prices(orders: Orders, asked: Proposal, limits: Limits, price: IntArray
     priced = np.flatnonzero(asked.priced[orders.places])
     at = orders.places[priced]
     if len(at):
-        sigma = asked.volatility[at] / np.sqrt(_SESSIONS_PER_YEAR)
+        sigma = asked.volatility[at] / np.sqrt(SESSIONS_PER_YEAR)
         orders.ask(controls.price_collar(asked.limit_price[at], price[priced], sigma, limits.collar, limits.collar_sigmas), priced)

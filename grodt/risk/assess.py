@@ -8,7 +8,8 @@ The order is fixed:
    daily loss and drawdown, whose failure lets the book only reduce, and 33 new strategy, whose failure reduces caps 9 and 11.
 2. Each order that is wanted (not zero): 1, 17, 30, 6, 5 where it carries a limit price, 7, 2, 3, 18, 23. They refuse it.
 3. 28 where the book or the symbol may only reduce (clips to the close), 29 where halts stop a side or a strategy (clips to what they
-   leave), 16 for sells (clips to what is held), 4 (clips to the share of volume).
+   leave), 35 where a leg of a bracket filled lately (clips to the close), 16 for sells (clips to what is held), 4 (clips to the share of
+   volume).
 4. Each order that opens or adds to a position: 8, 9, and 33 where caps are reduced, which clip to the cap. A *reducing* order, one that
    brings a position with its open orders towards zero and not past it, is asked nothing from here on: it may always shrink what is
    there.

@@ -9,6 +9,7 @@ import polars as pl
 
 from grodt.lake.tables import RiskChecks
 from grodt.risk.controls import Evaluation
+from grodt.risk.controls.control import Scope
 from grodt.risk.exact import BoolArray, IntArray
 
 _VERDICTS = pl.Enum(["pass", "clip", "reject", "halt", "alert"])
@@ -22,6 +23,7 @@ class Answered:
     Attributes:
         evaluation, places: these.
         lifted: (n,) whether an override lifts its failure; None: none does.
+        scope: what its rows are of, where that is not the control's own; None: the control's.
         notes: (n) what its row says in place of the reason, "" where it says the reason; None: nowhere.
     """
 
@@ -29,6 +31,7 @@ class Answered:
     places: IntArray | None = None
     lifted: BoolArray | None = None
     notes: tuple[str, ...] | None = None
+    scope: Scope | None = None
 
     @property
     def passed(self) -> BoolArray:
@@ -70,7 +73,7 @@ def rows_of(decisions: Sequence[Asked], *, book: str, symbols: Sequence[str]) ->
         {
             "control": np.array([check.control.number for check in checks], dtype=np.int16)[which],
             "name": pl.Series([check.control.name for check in checks], dtype=pl.String()).gather(which),
-            "scope": pl.Series([check.control.scope for check in checks], dtype=_SCOPES).gather(which),
+            "scope": pl.Series([answer.scope or answer.evaluation.control.scope for answer in answers], dtype=_SCOPES).gather(which),
             "symbol": pl.Series([*symbols, ""], dtype=pl.String()).gather(places),
             "value": np.concatenate([check.value for check in checks]),
             "limit": np.concatenate([check.limit for check in checks]),

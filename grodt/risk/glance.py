@@ -118,7 +118,15 @@ class Baskets:
 def approved_at_a_glance(asked: Proposal, limits: Limits) -> IntArray | None:
     """What `assess` approves of a proposal, (N,), where that is certain; None where every control must be asked by itself."""
     marked = asked.priced | asked.intended | asked.untradable | asked.unknown | (asked.open_buys > 0) | (asked.open_sells > 0)
-    if marked.any() or asked.active_halts or asked.open_breaks or asked.reduce_only or asked.overrides or asked.stops is not None:
+    if (
+        marked.any()
+        or asked.cooling is not None
+        or asked.active_halts
+        or asked.open_breaks
+        or asked.reduce_only
+        or asked.overrides
+        or asked.stops is not None
+    ):
         return None
     if asked.bars_present > 0 and not asked.last_session_fresh:
         return None

@@ -92,6 +92,7 @@ class Proposal:
         cycles_unchanged: cycles done before this one with the same configuration and code; -1 not known.
         first_basket: whether the book has never ordered, which excepts it from control 14.
         overrides: what two people lift of it (control 34).
+        cooling: bool, whether a leg of a bracket filled in the symbol so lately that it is not added to; None: nowhere.
 
     Raises:
         ValueError: shapes, types or symbols are not as above: a mistake of the caller.
@@ -137,6 +138,7 @@ class Proposal:
     first_basket: bool
     stops: Stops | None = None
     overrides: tuple[Override, ...] = ()
+    cooling: BoolArray | None = None
 
     @property
     def low(self) -> IntArray:
@@ -175,6 +177,8 @@ class Proposal:
             raise ValueError(f"proposal of run {self.run_id}: a group is no place in its {len(self.groups)} groups, and not -1")
         if self.stops is not None and self.stops.reducing.shape != (len(self.symbols),):
             raise ValueError(f"proposal of run {self.run_id}: stops are of {len(self.stops.reducing)} symbols, not {len(self.symbols)}")
+        if self.cooling is not None and (self.cooling.shape != (len(self.symbols),) or self.cooling.dtype != np.bool_):
+            raise ValueError(f"proposal of run {self.run_id}: cooling is of {len(self.cooling)} symbols, not {len(self.symbols)} flags")
         self._require_possible()
 
     def _require_least(self, name: str, least: int) -> None:

@@ -212,7 +212,7 @@ class BookConfig(_Strict):
         needed = max(name.build().history for name in self.signals)
         terms = self.broker
         if not self.order.is_default:
-            raise ValueError("orders of an intraday book are market orders; take the `order` section out")
+            raise ValueError("orders of an intraday book are market orders without brackets; take the `order` section out")
         of_this_place(lambda: within.require_suits(self.exchange, terms.kind, self.construction, terms.carry_sessions, needed))
         return self
 
@@ -224,6 +224,11 @@ class BookConfig(_Strict):
         if self.regime is not None or self.intraday is not None:
             section = "regime" if self.regime is not None else "intraday"
             raise ValueError(f"strategies: a book of several has no `{section}` section; give what needs it a book of its own")
+        if self.order.bracket is not None:
+            raise ValueError(
+                "order.bracket: a book of several strategies has none, because a leg closes shares of all of them; give each strategy that "
+                "needs brackets a book of its own"
+            )
         return self
 
     @property
@@ -256,7 +261,8 @@ class BookConfig(_Strict):
         """
         if not self.order.is_default:
             raise ConfigError(
-                f"book {self.name!r} sends {self.order.type} {self.order.tif} orders, and replays know market orders for the open alone: "
+                f"book {self.name!r} sends {self.order.type} {self.order.tif} orders{' with brackets' if self.order.bracket else ''}, and "
+                "replays know market orders for the open alone: "
                 "take its `order` section out to replay it, and mind that it then trades otherwise"
             )
 
@@ -367,6 +373,8 @@ class Books(_Strict):
         several: dict[str, Any] = {} if book.strategies else {"strategies": True}
         if book.order.is_default:
             within["order"] = True
+        elif book.order.bracket is None:
+            within["order"] = {"bracket"}
         broker = book.broker.model_dump(mode="json", exclude_defaults=True, exclude={"key", "trading_url", "host", "port", "client_id"})
         content = {
             "book": book.model_dump(mode="json", exclude=_DECIDES_NOTHING | within | several) | {"broker": broker},

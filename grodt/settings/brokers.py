@@ -129,6 +129,10 @@ def require_suits_crypto(calendar: Calendar, order: OrderTerms, *, long_only: bo
     """
     if calendar.name != "24/7":
         raise ConfigError(f"calendar {calendar.name} has sessions, and a crypto venue never closes; use 24/7")
+    if order.bracket is not None:
+        raise ConfigError(
+            "order.bracket: no stop rests at a crypto venue through this adapter, so nothing would protect a position; leave it out"
+        )
     if not order.is_default and (order.type, order.tif) != ("limit", "gtc"):
         raise ConfigError(
             f"order is {order.type} {order.tif}; a crypto venue has no auctions and no sessions: leave it out, or use limit gtc"

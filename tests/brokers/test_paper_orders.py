@@ -92,3 +92,20 @@ def test_a_session_that_was_read_without_its_bars_plays_no_order_that_needs_them
         broker.advance(replace(market(TUE, {"AAPL": "100", "IBM": "1"}), high={}))
     broker.advance(market(THU, {"AAPL": "80", "IBM": "1"}))
     assert not broker.works_by_bars()
+
+
+# -- stops that triggered without a fill
+
+
+def test_a_stop_that_triggered_and_found_no_volume_is_a_market_order_in_the_next_session(broker: PaperBroker) -> None:
+    one = _sent(broker, 250, "stop", "gtc", "105")
+    broker.advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 0}, ranges={"AAPL": ("100", "106")}))
+    assert _told(broker, one) == (OrderState.ACCEPTED, 0, "")
+    broker.advance(market(WED, {"AAPL": "90"}, volume={"AAPL": 10_000}))
+    assert [(fill.quantity, fill.price) for fill in broker.fills(MON)] == [(250, usd("90.45"))]
+
+
+def test_a_stop_of_the_day_that_triggered_without_a_fill_says_so(broker: PaperBroker) -> None:
+    one = _sent(broker, 250, "stop", "day", "105")
+    broker.advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 0}, ranges={"AAPL": ("100", "106")}))
+    assert _told(broker, one) == (OrderState.EXPIRED, 0, "it was triggered and did not fill")

@@ -16,11 +16,12 @@ from grodt.brokers.fills import FillTerms
 from grodt.brokers.ib import IbBroker
 from grodt.brokers.ib_settings import IbAccount
 from grodt.brokers.paper import PaperBroker
-from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.brokers.protocol import Broker, BrokerOrder, TakesPairs
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
 from tests.brokers.alpaca_desk import opened_at
+from tests.brokers.brackets import legs
 from tests.brokers.world import BOOK, MON, THU, TUE, WED, instant, market, order, usd
 from tests.fakes.alpaca_trading import FakeTrading, evening
 from tests.fakes.ccxt_account import FakeCcxtAccount
@@ -88,6 +89,8 @@ def _paper_in_parts(folder: Path) -> AbstractContextManager[Venue]:
 VENUES = {"alpaca": _alpaca, "ccxt": _ccxt, "ib": _ib, "paper": _paper, "paper with every cost": _paper_with_every_cost}
 #: They know an open, a close and a session.
 VENUES_WITH_SESSIONS = {name: opened for name, opened in VENUES.items() if name != "ccxt"}
+#: They know both legs of a bracket as one.
+VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith(("alpaca", "paper"))}
 #: They fill a tenth of a session's volume, and go on for two sessions more.
 VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
 
@@ -101,6 +104,13 @@ def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
 @pytest.fixture(params=sorted(VENUES_WITH_SESSIONS))
 def venue_with_sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
     with VENUES_WITH_SESSIONS[request.param](tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(params=sorted(VENUES_WITH_BRACKETS))
+def venue_with_brackets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
+    with VENUES_WITH_BRACKETS[request.param](tmp_path) as opened:
+        assert isinstance(opened[0], TakesPairs)
         yield opened
 
 
@@ -352,3 +362,59 @@ def test_a_good_till_cancelled_order_goes_on_until_it_fills_or_is_cancelled(venu
     advance(market(THU, {"AAPL": "70"}))
     assert broker.positions() == {"AAPL": 10}
     assert broker.open_orders() == ()
+
+
+# -- brackets, of brokers that take both legs as one
+
+
+def _bracketed(venue: Venue, quantity: int = 10) -> tuple[Order, Order]:
+    """A position of AAPL at 100 with a stop at 95 and a take profit at 105, sent on Tuesday evening."""
+    broker, advance = venue
+    broker.submit(order("AAPL", quantity), MON)
+    advance(market(TUE, {"AAPL": "100"}))
+    stop, take = legs("AAPL", quantity, "95", "105")
+    for each in (stop, take):
+        taken = broker.submit(each, TUE)
+        assert (taken.client_order_id, taken.state, taken.quantity) == (each.client_order_id, OrderState.ACCEPTED, quantity)
+        assert taken.venue_order_id
+    return stop, take
+
+
+def test_both_legs_of_a_bracket_are_open_under_our_ids(venue_with_brackets: Venue) -> None:
+    broker, _ = venue_with_brackets
+    pair = _bracketed(venue_with_brackets)
+    keys = [each.client_order_id for each in pair]
+    assert [each.client_order_id for each in broker.open_orders()] == keys
+    assert [broker.find(key) for key in keys] == list(broker.orders(keys).values()) == list(broker.open_orders())
+    assert len({each.venue_order_id for each in broker.open_orders()}) == 2
+
+
+def test_a_bracket_that_is_sent_again_is_one_bracket(venue_with_brackets: Venue) -> None:
+    broker, advance = venue_with_brackets
+    pair = _bracketed(venue_with_brackets)
+    before = broker.open_orders()
+    assert tuple(broker.submit(each, TUE) for each in pair) == before == broker.open_orders()
+    advance(market(WED, {"AAPL": "90"}))
+    assert [broker.submit(each, TUE).state for each in pair] == [OrderState.FILLED, OrderState.CANCELLED]
+    assert broker.positions() == {}
+
+
+@pytest.mark.parametrize(("reaches", "leg"), [("90", 0), ("110", 1)])
+def test_a_leg_that_fills_ends_the_other_and_its_fill_is_told_of_it(venue_with_brackets: Venue, reaches: str, leg: int) -> None:
+    broker, advance = venue_with_brackets
+    pair = _bracketed(venue_with_brackets)
+    advance(market(WED, {"AAPL": reaches}))
+    states = [broker.orders([each.client_order_id])[each.client_order_id].state for each in pair]
+    assert (states[leg], states[1 - leg]) == (OrderState.FILLED, OrderState.CANCELLED)
+    assert [(fill.client_order_id, fill.quantity) for fill in broker.fills(WED)] == [(pair[leg].client_order_id, 10)]
+    assert (broker.positions(), broker.open_orders()) == ({}, ())
+
+
+@pytest.mark.parametrize("leg", [0, 1])
+def test_a_cancel_of_one_leg_is_a_cancel_of_both(venue_with_brackets: Venue, leg: int) -> None:
+    broker, advance = venue_with_brackets
+    pair = _bracketed(venue_with_brackets)
+    broker.cancel(pair[leg].client_order_id)
+    assert broker.open_orders() == ()
+    advance(market(WED, {"AAPL": "90"}))
+    assert broker.positions() == {"AAPL": 10}

@@ -33,6 +33,7 @@ _FACTS = {
     "baskets": "*",
     "basket_approvals": "*",
     "orders": "*",
+    "withdrawals": "*",
     "order_events": "client_order_id, state, filled_quantity, venue_order_id, reason, run_id",
     "order_status": "*",
     "fills": "*",

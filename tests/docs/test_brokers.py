@@ -7,6 +7,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from grodt.brokers.alpaca_payloads import KNOWN_STATUSES
+from grodt.orders.brackets import BracketTerms
 from grodt.orders.terms import OrderTerms
 from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig
 from tests.settings.books_files import edited, load
@@ -29,9 +30,11 @@ def test_the_books_file_s_lines_load(tmp_path: Path) -> None:
 
 
 def test_the_order_section_of_the_page_on_orders_loads(tmp_path: Path) -> None:
-    (text,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE_ON_ORDERS, re.MULTILINE | re.DOTALL)
-    written = YAML(typ="safe", pure=True).load(text)["books"]["us"]["order"]
-    assert load(tmp_path, edited({"books.demo.order": written})).book("demo").order == OrderTerms("limit", Decimal(20), "day")
+    texts = re.findall(r"^```yaml\n(.*?)^```$", PAGE_ON_ORDERS, re.MULTILINE | re.DOTALL)
+    limit, bracket = (YAML(typ="safe", pure=True).load(text)["books"]["us"]["order"] for text in texts)
+    assert load(tmp_path, edited({"books.demo.order": limit})).book("demo").order == OrderTerms("limit", Decimal(20), "day")
+    terms = OrderTerms(bracket=BracketTerms(Decimal(500), Decimal(1000), 5))
+    assert load(tmp_path, edited({"books.demo.order": bracket})).book("demo").order == terms
 
 
 def test_the_table_of_states_has_each_that_is_known() -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
-from grodt.ledger.fills import booked_fills, fill_sessions, fills_in, fills_of, fills_since, record_fill
+from grodt.ledger.fills import Overfilled, booked_fills, fill_sessions, fills_in, fills_of, fills_since, record_fill
 from grodt.ledger.order_life import transition
 from grodt.ledger.orders import find_order, record_basket
 from grodt.ledger.postings import Holding, cash, commission_total, holdings, realised
@@ -164,3 +164,15 @@ def test_arrival_order_and_repetition_of_an_orders_fills_do_not_matter(
         assert cash(tx, BOOK) == -sign * value - len(parts) * micros("0.5")
         assert realised(tx, BOOK) == 0
         assert unbalanced(tx) == []
+
+
+def test_both_legs_of_a_bracket_together_fill_no_more_than_one_was_to_close(tx: Write) -> None:
+    entry = order("AAPL", quantity=100)
+    stop = replace(order("AAPL", Side.SELL, 100), client_order_id="stop", role="stop", other="take")
+    take = replace(order("AAPL", Side.SELL, 100), client_order_id="take", role="take_profit", other="stop")
+    run = sent(tx, [entry, stop, take])
+    record_fill(tx, fill(entry, 1, 100), BOOK, run.run_id, NOW)
+    assert record_fill(tx, fill(stop, 2, 60), BOOK, run.run_id, NOW)
+    assert record_fill(tx, fill(take, 3, 40), BOOK, run.run_id, NOW)
+    with pytest.raises(Overfilled, match="both legs of the bracket would have filled 101 of the 100 shares"):
+        record_fill(tx, fill(take, 4, 1), BOOK, run.run_id, NOW)

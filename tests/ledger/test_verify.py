@@ -90,6 +90,11 @@ def _halt(scope: str, started: str, *, book: str = "", symbol: str = "", side: s
 
 
 _PLANTED = {
+    "4 two legs of one bracket that have filled more than one of them was to close": (
+        4,
+        f"UPDATE orders SET other_leg = '{_AAPL.replace('AAPL', 'MSFT')}' WHERE symbol = 'AAPL'",
+        f"orders {_AAPL} and {_AAPL.replace('AAPL', 'MSFT')} are legs of one bracket that closes 100 shares, and have filled 130 together",
+    ),
     "1 an amount that was altered": (
         1,
         "UPDATE postings SET amount = amount + 5 WHERE entry_id LIKE 'deposit%' AND account = 'cash'",

@@ -1,4 +1,4 @@
-"""The 34 controls of RISK.md, each a pure function of arrays.
+"""The 34 controls of RISK.md and one of ours, each a pure function of arrays.
 
 Every control answers one question of the form *value ≤ limit*. A value or limit that cannot be computed is NaN and fails: nothing
 passes because it was not known. docs/risk.md has them as a table, with the order in which they are asked.
@@ -52,6 +52,7 @@ from grodt.risk.controls.exposure import (
     symbol_weight,
 )
 from grodt.risk.controls.orders import (
+    COOL_OFF,
     DUPLICATE_INTENT,
     GRID,
     HALTED,
@@ -66,6 +67,7 @@ from grodt.risk.controls.orders import (
     UNKNOWN_ORDER,
     UNTRADABLE,
     VOLUME_SHARE,
+    cool_off,
     duplicate_intent,
     grid,
     halted,
@@ -103,6 +105,7 @@ __all__ = [
     "BASKET_VALUE",
     "BUYING_POWER",
     "CONSECUTIVE_REJECTS",
+    "COOL_OFF",
     "DAILY_LOSS",
     "DATA_COMPLETE",
     "DATA_OUTLIER",
@@ -153,6 +156,7 @@ __all__ = [
     "basket_value",
     "buying_power",
     "consecutive_rejects",
+    "cool_off",
     "data_complete",
     "data_outlier",
     "duplicate_intent",

@@ -25,6 +25,9 @@ DUPLICATE_INTENT = Control(18, "duplicate intent", "order", "reject", "intent_ex
 SELF_CROSS = Control(23, "self-cross", "order", "reject", "opposite_order_open", "an order of the other side is open in the symbol")
 REDUCE_ONLY = Control(28, "daily loss, drawdown", "order", "reject", "reduce_only", "only what reduces a position may be ordered")
 HALTED = Control(29, "kill switch", "order", "reject", "order_halted", "a halt holds for its side, or for the strategy that asks for it")
+COOL_OFF = Control(
+    35, "cool-off", "order", "reject", "cooling_off", "a leg of its bracket has filled, and it is not added to so soon after"
+)
 UNKNOWN_ORDER = Control(30, "unknown order", "symbol", "reject", "order_unknown", "an order of unknown outcome is in the symbol")
 
 
@@ -196,6 +199,21 @@ def reduce_only(quantity: IntArray, low: IntArray, high: IntArray) -> Evaluation
     size = np.abs(quantity)
     left = np.sign(quantity) * np.minimum(size, room)
     return Evaluation(REDUCE_ONLY, size.astype(np.float64), room.astype(np.float64), size <= room, left)
+
+
+def cool_off(quantity: IntArray, low: IntArray, high: IntArray) -> Evaluation:
+    """Control 35, asked of symbols in which a leg of a bracket filled lately. |q| ≤ shares that it closes.
+
+    Clips to the close, as 28. Source: ours. A stop says that the book was wrong about a symbol; signals that see no fills would buy it back
+    in the very next cycle, and again after each stop.
+
+    Args:
+        quantity, low, high: see `reduce_only`.
+    """
+    room = np.where(quantity < 0, np.maximum(low, 0), np.maximum(-high, 0))
+    size = np.abs(quantity)
+    left = np.sign(quantity) * np.minimum(size, room)
+    return Evaluation(COOL_OFF, size.astype(np.float64), room.astype(np.float64), size <= room, left)
 
 
 def halted(quantity: IntArray, room: IntArray) -> Evaluation:

@@ -63,6 +63,7 @@ OF_ORDERS: dict[Callable[..., Evaluation], dict[str, Any]] = {
     controls.untradable: {},
     controls.duplicate_intent: {},
     controls.self_cross: {},
+    controls.cool_off: {},
     controls.reduce_only: {},
     controls.halted: {},
     controls.unknown_order: {},
@@ -193,4 +194,4 @@ def test_the_controls_left_out_are_those_of_sums_which_the_properties_of_whole_p
     functions = {name for name, one in vars(controls).items() if inspect.isfunction(one)} - {"why"}
     sums = {"basket_value", "turnover", "scale", "group_weight", "buying_power", "gross_exposure", "net_exposure", "allowed_below"}
     assert functions - asked == sums
-    assert sorted({one.number for one in vars(controls).values() if isinstance(one, Control)}) == list(range(1, 35))
+    assert sorted({one.number for one in vars(controls).values() if isinstance(one, Control)}) == list(range(1, 36))

@@ -1,0 +1,183 @@
+"""Brackets of a book: which legs stand, which ought to, and which positions are given up because a close has passed a leg's price.
+
+A leg is sent by the cycle after the fill that it protects: then the entry's price is known, and so is how much there is to close. It is
+sent for what the orders of the same basket leave of the position, and never for more. Where the broker knows both legs as one, both rest
+there; else only the stop does, since two orders that do not know of each other could both fill between two cycles and turn the position
+round. What does not rest is watched by the cycle: where a close has passed the price of either leg, the position is given up at the book's
+next chance, by an order of the cycle, which goes out when the stop is known to be cancelled.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from grodt.execution.decision import BookState, BoolArray, Closes, IntArray
+from grodt.ledger.brackets import entries_of, left_to_close, legs_filled_since
+from grodt.ledger.orders import LedgerOrder
+from grodt.ledger.postings import holdings_of
+from grodt.ledger.transaction import Read
+from grodt.orders.brackets import BracketTerms, LegPrices
+from grodt.orders.order import Order
+from grodt.risk.exits import ApprovedExit, Exits
+from grodt.targets.quantities import Targets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Brackets:
+    """Where the legs of a book's positions ought to stand.
+
+    Attributes:
+        state: the book.
+        prices: of each position's legs, by symbol.
+        entry: average price of each position's entry in micros, 0 where nothing is held, (N,).
+        protects: our id of the order that last opened or added to each position, by symbol; absent where none is known.
+        decided: where the session has a bar and no order of unknown outcome or halt stands in the way, (N,).
+        cooling: where a leg filled so lately that nothing is added, (N,).
+        pairs: whether the broker knows both legs as one.
+        refuses_opposite: whether it takes no order while one of the other side is open.
+    """
+
+    state: BookState
+    prices: Mapping[str, LegPrices]
+    entry: IntArray
+    protects: Mapping[str, str]
+    decided: BoolArray
+    cooling: BoolArray
+    pairs: bool = False
+    refuses_opposite: bool = False
+
+    def passed(self, closes: Closes) -> dict[str, str]:
+        """Symbols whose close has reached the price of a leg, each with what it protects."""
+        found = {}
+        for at in np.flatnonzero((self.state.position != 0) & self.decided).tolist():
+            symbol = self.state.symbols[at]
+            prices = self.prices.get(symbol)
+            if prices is not None and prices.passed(int(closes.micros[at]), long=bool(self.state.position[at] > 0)):
+                found[symbol] = self.protects.get(symbol, "")
+        return found
+
+    def closed(self, targets: Targets, passed: Collection[str]) -> Targets:
+        """The targets with nothing of those symbols."""
+        gone = np.array([symbol in passed for symbol in self.state.symbols], dtype=np.bool_)
+        return replace(targets, quantity=np.where(gone, 0, targets.quantity), weight=np.where(gone, 0.0, targets.weight))
+
+    def left(self, state: BookState, traded: IntArray) -> IntArray:
+        """Signed shares that stay held whatever fills of the orders, and that legs may close, (N,).
+
+        Args:
+            state: the book without the rests that are withdrawn.
+            traded: signed shares that tonight's orders trade.
+        """
+        held = state.position
+        sold = np.maximum(held - state.open_sells + np.minimum(traded, 0), 0)
+        bought = np.minimum(held + state.open_buys + np.maximum(traded, 0), 0)
+        left = np.where(held > 0, sold, bought)
+        if self.refuses_opposite:
+            adds = np.where(held > 0, (traded > 0) | (state.open_buys > 0), (traded < 0) | (state.open_sells > 0))
+            left = np.where(adds, 0, left)
+        return np.asarray(left, dtype=np.int64)
+
+    def wanted(self, left: IntArray) -> Exits:
+        """Legs to be sent: of what is left of each position, unless the very same stand already."""
+        count = len(self.state.symbols)
+        quantity, stop, take = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        standing = self._standing()
+        for at in np.flatnonzero((left != 0) & self.decided).tolist():
+            symbol, shares = self.state.symbols[at], int(left[at])
+            prices = self.prices.get(symbol)
+            if prices is None:
+                continue
+            meant = prices if self.pairs else LegPrices(prices.stop)
+            if not _stand(standing.get(symbol, ()), abs(shares), meant):
+                quantity[at], stop[at], take[at] = -shares, meant.stop, meant.take_profit
+        return Exits(quantity, stop, take, self.entry)
+
+    def withdrawn(self, left: IntArray, wanted: Exits, sent: Collection[str]) -> tuple[str, ...]:
+        """Our ids of open legs that are to be cancelled: those that others take the place of, and those that close too much.
+
+        Args:
+            left: of `left`.
+            wanted: of `wanted`.
+            sent: symbols whose wanted legs risk has approved.
+        """
+        place = {symbol: at for at, symbol in enumerate(self.state.symbols)}
+        found: list[str] = []
+        for symbol, legs in self._standing().items():
+            at = place[symbol]
+            if bool(self.state.unknown[at]):
+                continue
+            closes_too_much = left_to_close(legs) > abs(int(left[at])) or symbol not in self.prices
+            if closes_too_much or (wanted.quantity[at] and symbol in sent):
+                found += [each.order.client_order_id for each in legs]
+        return tuple(sorted(found))
+
+    def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
+        found: dict[str, tuple[LedgerOrder, ...]] = {}
+        for each in self.state.legs:
+            found[each.order.symbol] = (*found.get(each.order.symbol, ()), each)
+        return found
+
+
+def brackets_of(
+    tx: Read,
+    book: str,
+    state: BookState,
+    closes: Closes,
+    terms: BracketTerms | None,
+    *,
+    sessions: Sequence[date],
+    pairs: bool,
+    refuses_opposite: bool,
+) -> Brackets | None:
+    """The brackets of a book; None where it has none and no leg of earlier ones is open.
+
+    The price of an entry is the average cost of what is held, commission apart: of all fills that opened or added to it, in shares of
+    today.
+
+    Args:
+        tx: the ledger.
+        book: whose.
+        state: of the book.
+        closes: of the session.
+        terms: what its brackets are; None: it has none any more, and legs that stand are withdrawn.
+        sessions: those in which a fill of a leg still keeps its symbol from being added to.
+        pairs, refuses_opposite: see `Brackets`.
+    """
+    if terms is None and not state.legs:
+        return None
+    count, places = len(state.symbols), np.flatnonzero(state.position).tolist()
+    entry, cooling = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_)
+    prices: dict[str, LegPrices] = {}
+    protects: dict[str, str] = {}
+    if terms is not None:
+        held = holdings_of(tx, book, [state.symbols[at] for at in places])
+        for at in places:
+            symbol = state.symbols[at]
+            quantity, cost = held[symbol].quantity, held[symbol].cost
+            if quantity * cost > 0:  # what came without a price, as from a correction, has no entry to measure from
+                entry[at] = max(1, abs(cost) // abs(quantity))
+                prices[symbol] = terms.prices(quantity, cost, int(state.tick[at]))
+        protects = entries_of(tx, book, {symbol: held[symbol].quantity > 0 for symbol in prices})
+        filled = legs_filled_since(tx, book, sessions[0]) if sessions else frozenset()
+        cooling = np.array([symbol in filled for symbol in state.symbols], dtype=np.bool_)
+    decided = (closes.age == 0) & ~state.unknown & ~state.halted
+    return Brackets(state, prices, entry, protects, decided, cooling, pairs, refuses_opposite)
+
+
+def legs_of(approved: Sequence[ApprovedExit], protects: Mapping[str, str], *, book: str, kind: str, session: date) -> tuple[Order, ...]:
+    """The orders of approved legs: of each symbol the stop, then the take profit."""
+    made: list[Order] = []
+    for each in approved:
+        of = protects.get(each.stop.symbol, "")
+        made.append(Order.leg(each.stop, "stop", book, kind, session, protects=of, other=each.take_profit))
+        if each.take_profit is not None:
+            made.append(Order.leg(each.take_profit, "take_profit", book, kind, session, protects=of, other=each.stop))
+    return tuple(made)
+
+
+def _stand(legs: Sequence[LedgerOrder], shares: int, meant: LegPrices) -> bool:
+    """Whether these open legs close so many shares at these prices."""
+    roles = {each.order.role: each.order.price for each in legs}
+    return len(roles) == len(legs) and roles == dict(meant) and left_to_close(legs) == shares

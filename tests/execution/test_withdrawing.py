@@ -1,0 +1,177 @@
+"""What a basket withdraws is over before anything of it goes out, or nothing of it goes out there."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from grodt.brokers.protocol import Broker
+from grodt.errors import BrokerUnavailable, HaltActive
+from grodt.execution.decision import Closes
+from grodt.execution.resting import unwanted, without
+from grodt.execution.send import send
+from grodt.ledger.halts import halt
+from grodt.ledger.orders import approve_basket, find_orders, orders_in, record_basket
+from grodt.ledger.runs import Run
+from grodt.orders.basket import Basket, basket_hash
+from grodt.orders.order import Order
+from grodt.orders.states import OPEN, OrderState
+from grodt.targets.quantities import Targets
+from tests.brokers.brackets import legs
+from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
+from tests.execution.desk import Desk
+from tests.execution.test_decision import state_of
+from tests.risk.proposals import limits
+
+PAIR = legs("AAPL", 100, "95", "105")
+KEYS = [each.client_order_id for each in PAIR]
+SELL, SMALLER = order("AAPL", -40, WED), legs("AAPL", 60, "95", "105", WED)
+OTHER = order("IBM", 5, WED)
+
+
+@pytest.fixture
+def protected(desk: Desk) -> Desk:
+    """100 AAPL bought on Monday's decision, with both legs open since Tuesday's; Wednesday is settled."""
+    desk.cycle(MON, [], {"AAPL": 100})
+    run = desk.open(TUE)
+    desk.settle(run, market(TUE, {"AAPL": "100"}))
+    desk.send(decided(desk, run, PAIR))
+    return desk
+
+
+def decided(desk: Desk, run: Run, orders: Sequence[Order], withdraws: Sequence[str] = ()) -> Run:
+    identity = {"book": run.book, "kind": run.kind, "session": run.session, "run_id": run.run_id}
+    digest = basket_hash(**identity, orders=orders, withdraws=withdraws)  # type: ignore[arg-type]
+    basket = Basket(**identity, orders=tuple(orders), hash=digest, withdraws=tuple(withdraws))  # type: ignore[arg-type]
+    with desk.ledger.write() as tx:
+        record_basket(tx, basket, run.run_id, desk.now())
+        approve_basket(tx, basket.hash, "automatic", desk.now())
+    return run
+
+
+def _wednesday(desk: Desk) -> Run:
+    run = desk.open(WED)
+    desk.settle(run, market(WED, {"AAPL": "100"}))
+    return decided(desk, run, [SELL, OTHER, *SMALLER], KEYS)
+
+
+def _states(desk: Desk, orders: Sequence[Order]) -> list[OrderState]:
+    with desk.real_ledger.read() as tx:
+        found = find_orders(tx, [each.client_order_id for each in orders])
+    return [found[each.client_order_id].state for each in orders]
+
+
+def test_old_legs_are_over_before_what_takes_their_place_goes_out(protected: Desk) -> None:
+    sent = protected.send(_wednesday(protected))
+    assert (sent.accepted, sent.cancelled) == (4, 0)
+    assert _states(protected, PAIR) == [OrderState.CANCELLED] * 2
+    assert [each.client_order_id for each in protected.paper.open_orders()] == sorted(
+        each.client_order_id for each in [SELL, OTHER, *SMALLER]
+    )
+
+
+def test_sent_again_nothing_is_cancelled_or_sent_twice(protected: Desk) -> None:
+    run = _wednesday(protected)
+    protected.send(run)
+    before, sends = protected.state(), len(protected.broker.sends)
+    assert protected.send(run).already == 4
+    assert (protected.state(), len(protected.broker.sends)) == (before, sends)
+
+
+def test_a_leg_that_filled_since_the_decision_keeps_its_symbol_undecided_and_others_go_out(protected: Desk) -> None:
+    run = _wednesday(protected)
+    protected.paper.cancel(OTHER.client_order_id)
+    protected.paper._connection.execute("UPDATE orders SET state = 'filled', filled_quantity = 100 WHERE client_order_id = ?", KEYS[:1])
+    sent = protected.send(run)
+    assert (sent.accepted, sent.cancelled) == (1, 3)
+    assert _states(protected, [OTHER]) == [OrderState.ACCEPTED]
+    with protected.real_ledger.read() as tx:
+        found = find_orders(tx, [SELL.client_order_id])[SELL.client_order_id]
+    assert found.reason == (f"not sent: {KEYS[0]} has filled 100 and not the 0 that the basket was decided on; decided anew next time")
+    assert not any("AAPL" in each and "20260304" in each for each in protected.broker.sends)
+
+
+class _Deaf:
+    """A broker that never cancels."""
+
+    def __init__(self, inner: Broker) -> None:
+        self._inner = inner
+
+    def cancel(self, client_order_id: str) -> None:
+        """Nothing happens."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+def test_where_a_cancel_is_not_confirmed_nothing_takes_the_orders_place(protected: Desk) -> None:
+    run = _wednesday(protected)
+    deaf: Broker = _Deaf(protected.broker)  # type: ignore[assignment]
+    sent = send(
+        protected.ledger, None, deaf, run, file=limits(), windows=protected.windows, now=protected.now, sleep=protected.pauses.append
+    )
+    assert (sent.accepted, sent.cancelled) == (1, 3)
+    assert protected.pauses == [2.0] * 8
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2  # they still protect the position
+
+
+def test_without_an_answer_nothing_is_sent_and_a_second_call_does_it_all(protected: Desk) -> None:
+    run = _wednesday(protected)
+    before = len(protected.broker.sends)
+    protected.broker.down = True
+    with pytest.raises(BrokerUnavailable):
+        protected.send(run)
+    assert len(protected.broker.sends) == before
+    protected.broker.down = False
+    assert protected.send(run).accepted == 4
+
+
+def test_a_halted_book_keeps_the_legs_that_protect_it(protected: Desk) -> None:
+    run = _wednesday(protected)
+    with protected.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, kind="pause", keep_orders=True, reason="storm", author="ann", now=protected.now())
+    with pytest.raises(HaltActive):
+        protected.send(run)
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+
+
+def test_both_legs_of_a_pair_reduce_together_as_one(protected: Desk) -> None:
+    """A halt of all but reductions cancels neither: the other leg is no second sale."""
+    with protected.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, side="reduce_only", kind="pause", reason="storm", author="ann", now=protected.now())
+    from grodt.execution.cancelling import cancel_covered
+
+    assert cancel_covered(protected.real_ledger, protected.paper, BOOK, protected.now) == ()
+
+
+# -- rests that are no longer wanted
+
+
+def _rests(desk: Desk, quantity: int) -> object:
+    made = order("S0000", quantity, MON)
+    run = desk.open(MON)
+    made = type(made)(
+        **{**{name: getattr(made, name) for name in made.__slots__}, "order_type": "limit", "time_in_force": "gtc", "price": usd("90")}
+    )
+    desk.send(decided(desk, run, [made]))
+    with desk.real_ledger.read() as tx:
+        return orders_in(tx, BOOK, OPEN)
+
+
+@pytest.mark.parametrize(
+    ("position", "target", "goes"),
+    [(0, 100, False), (0, 150, False), (0, 99, True), (0, 0, True), (20, 60, True), (20, 120, False), (50, 20, True)],
+)
+def test_a_rest_goes_where_targets_want_less_than_it_brings_or_the_other_side(desk: Desk, position: int, target: int, goes: bool) -> None:
+    desk.paper.advance(market(MON, {"S0000": "100"}))
+    rests = _rests(desk, 100)
+    state = state_of(1, position=[position], open_buys=[100])
+    assert state.symbols == ("S0000",)
+    state = type(state)(**{**{name: getattr(state, name) for name in state.__slots__}, "rests": rests})
+    closes = Closes(np.array([100.0]), np.array([100_000_000]), np.array([0]), np.zeros((1, 1)))
+    targets = Targets(("S0000",), np.zeros(1), np.array([target]), np.array([position]), np.array([100.0]))
+    found = unwanted(state, targets, closes)
+    assert bool(found) == goes
+    assert without(state, found).working.tolist() == [0 if goes else 100]
+    stale = Closes(closes.price, closes.micros, np.array([1]), closes.returns)
+    assert unwanted(state, targets, stale) == ()

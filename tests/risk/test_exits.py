@@ -1,0 +1,83 @@
+"""Legs of brackets before risk: judged as one question of a symbol, after the orders, and counted in nothing cumulative."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grodt.risk.assess import Assessment, assess
+from grodt.risk.exits import ApprovedExit, Exits, assess_exits
+from grodt.risk.stops import Stops
+from tests.risk.proposals import USD, limits, proposal, verdicts
+
+
+def _judged(
+    wanted: list[int],
+    position: list[int],
+    legs: list[int],
+    *,
+    stop: float = 9.5,
+    take: float = 11.0,
+    bounds: dict[str, Any] | None = None,
+    **changed: Any,
+) -> tuple[Assessment, tuple[ApprovedExit, ...]]:
+    """Positions entered at 10 USD."""
+    asked = proposal(wanted, position=position, **changed)
+    count = len(wanted)
+    array = lambda number: np.full(count, round(number * USD), dtype=np.int64)  # noqa: E731
+    exits = Exits(np.array(legs, dtype=np.int64), array(stop), array(take), array(10))
+    kept = limits(**(bounds or {}))
+    return assess_exits(exits, assess(asked, kept), kept)
+
+
+def test_legs_pass_with_their_prices_and_leave_one_row_of_each_control() -> None:
+    judged, (legs,) = _judged([0, 0], [100, 0], [-100, 0])
+    assert (legs.stop.quantity, legs.stop.price, legs.take_profit and legs.take_profit.price) == (-100, round(9.5 * USD), 11 * USD)
+    rows = judged.evidence.filter(scope="symbol", symbol="S0")
+    assert sorted(rows["control"].to_list()) == [1, 2, 3, 5, 6, 7, 16, 17]
+    assert set(rows["verdict"]) == {"pass"}
+
+
+def test_a_leg_outside_the_collar_around_the_entry_refuses_both() -> None:
+    judged, legs = _judged([0], [100], [-100], take=11.5, bounds={"collar": 0.1, "collar_sigmas": 0.0001})
+    assert legs == ()
+    assert verdicts(judged, 5) == {"S0": "reject"}
+    judged, legs = _judged([0], [100], [-100], price=[13.0], bounds={"collar": 0.11, "collar_sigmas": 0.0001})
+    assert len(legs) == 1  # however far the price has gone from the entry
+
+
+def test_legs_count_in_no_basket_and_no_turnover() -> None:
+    bounds = {"basket_value": 0.001, "turnover": 0.001}
+    judged, legs = _judged([0], [1_000], [-1_000], bounds=bounds)
+    assert (judged.halt, len(legs)) == ("", 1)
+
+
+def test_a_halted_book_gets_no_legs_and_a_halted_side_none_of_that_side() -> None:
+    judged, legs = _judged([0], [100], [-100], active_halts=1)
+    assert (bool(judged.halt), legs) == (True, ())
+    stops = Stops(np.array([0]), np.array([0]), np.array([False]))
+    judged, legs = _judged([0], [100], [-100], stops=stops)
+    assert legs == ()
+    assert "reject" in judged.evidence.filter(control=29, scope="symbol")["verdict"]
+
+
+def test_a_book_that_may_only_reduce_keeps_its_legs() -> None:
+    judged, legs = _judged([0], [100], [-100], reduce_only=1)
+    assert judged.reduce_only
+    assert len(legs) == 1
+
+
+def test_legs_beside_a_sell_close_what_it_leaves_and_more_is_a_mistake() -> None:
+    _, (legs,) = _judged([-40], [100], [-60])
+    assert legs.stop.quantity == -60
+    with pytest.raises(ValueError, match="S0: a leg of -61 shares closes more than is held"):
+        _judged([-40], [100], [-61])
+    with pytest.raises(ValueError, match="closes more than is held"):
+        _judged([0], [-100], [-100])
+
+
+def test_control_35_clips_what_adds_in_a_symbol_that_cools_off_to_the_close() -> None:
+    cooling = np.array([True, True, False])
+    found = assess(proposal([100, -150, 100], position=[0, 100, 0], shortable=[True] * 3, cooling=cooling), limits())
+    assert found.quantity.tolist() == [0, -100, 100]
+    assert verdicts(found, 35) == {"S0": "reject", "S1": "clip"}
