@@ -5,12 +5,12 @@ A symbol starts anew at its first bar and wherever `listed` says so (`listings` 
 session or on another symbol, bit for bit. Conventions stand in each docstring; rows count a listing's bars from 0.
 
 `recurrence` holds what signals step through session by session; `averages`, `oscillators`, `trend`, `ranges`, `channels`,
-`volatility`, `statistics` and `vwap` hold the functions; `dense`, `decay` and `windows` are what those are made of.
+`volatility`, `statistics` and `vwap` hold the functions; `compiled` evaluates the kernels of C that those are made of (`kernels/`).
 """
 
 from grodt.signals.indicators.averages import ema, sma, wilder
 from grodt.signals.indicators.channels import Band, bollinger, channel_position, donchian, keltner
-from grodt.signals.indicators.dense import listings
+from grodt.signals.indicators.compiled import listings
 from grodt.signals.indicators.oscillators import Macd, macd, roc, rsi, volume_ratio
 from grodt.signals.indicators.ranges import atr, true_range
 from grodt.signals.indicators.recurrence import (

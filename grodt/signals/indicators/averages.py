@@ -1,11 +1,7 @@
 """Averages of the last bars."""
 
-import numpy as np
-
-from grodt.signals.indicators.decay import averaged
-from grodt.signals.indicators.dense import Columns, evaluate
+from grodt.signals.indicators.compiled import evaluate
 from grodt.signals.indicators.recurrence import BoolArray, decay_of
-from grodt.signals.indicators.windows import window_sums
 from grodt.signals.panel import FloatArray
 from grodt.signals.parameters import require_count
 
@@ -21,15 +17,10 @@ def sma(values: FloatArray, window: int, listed: BoolArray | None = None) -> Flo
     Args:
         values: (T, N), NaN where there is no bar.
         window: bars.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("sma", "window", window, low=1, high=LONGEST)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (dense,), (out,) = inputs, outs
-        simple_average(dense, out, window)
-
-    return evaluate(kernel, (values,), 1, listed)[0]
+    return evaluate("sma", (values,), counts=(window,), listed=listed)[0]
 
 
 def ema(values: FloatArray, span: int, listed: BoolArray | None = None) -> FloatArray:
@@ -41,7 +32,7 @@ def ema(values: FloatArray, span: int, listed: BoolArray | None = None) -> Float
     Args:
         values: (T, N), NaN where there is no bar.
         span: bars; 1 gives the values back.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("ema", "span", span, low=1, high=LONGEST)
     return _average(values, span, decay_of(span), listed)
@@ -56,7 +47,7 @@ def wilder(values: FloatArray, length: int, listed: BoolArray | None = None) -> 
     Args:
         values: (T, N), NaN where there is no bar.
         length: bars.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("wilder", "length", length, low=1, high=LONGEST)
     return _average(values, length, wilder_decay(length), listed)
@@ -67,17 +58,5 @@ def wilder_decay(length: int) -> float:
     return 1.0 - 1.0 / length
 
 
-def simple_average(dense: FloatArray, out: FloatArray, window: int) -> None:
-    """`sma` of dense columns."""
-    out[: window - 1] = np.nan
-    for sums in window_sums((dense,), window):
-        part = out[sums.rows]
-        np.multiply(sums.terms[0], 1.0 / window, out=part)
-        part += dense[sums.seam]
-
-
 def _average(values: FloatArray, length: int, decay: float, listed: BoolArray | None) -> FloatArray:
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        averaged(inputs[0], outs[0], length, decay)
-
-    return evaluate(kernel, (values,), 1, listed)[0]
+    return evaluate("exponential", (values,), counts=(length,), factors=(decay,), listed=listed)[0]

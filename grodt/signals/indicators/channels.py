@@ -3,14 +3,9 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from grodt.signals.indicators.averages import LONGEST
-from grodt.signals.indicators.decay import averaged, chunks
-from grodt.signals.indicators.dense import Columns, evaluate
-from grodt.signals.indicators.ranges import average_true_range
+from grodt.signals.indicators.averages import LONGEST, wilder_decay
+from grodt.signals.indicators.compiled import evaluate
 from grodt.signals.indicators.recurrence import BoolArray, decay_of
-from grodt.signals.indicators.windows import window_extremes, window_squares
 from grodt.signals.panel import FloatArray
 from grodt.signals.parameters import require_count, require_number
 
@@ -40,26 +35,12 @@ def bollinger(close: FloatArray, window: int = 20, deviations: float = 2.0, list
         close: (T, N), NaN where there is no bar.
         window: bars.
         deviations: half the width, in standard deviations.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("bollinger", "window", window, low=2, high=LONGEST)
     require_number("bollinger", "deviations", deviations, above=0, high=100)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (dense,) = inputs
-        for out in outs:
-            out[: window - 1] = np.nan
-        upper, middle, lower = outs
-        for sums, squares in window_squares(dense, window):
-            half = np.sqrt(squares, out=squares)
-            np.multiply(half, deviations / math.sqrt(window), out=half)
-            centre = middle[sums.rows]
-            np.multiply(sums.terms[0], 1.0 / window, out=centre)
-            centre += dense[sums.seam]
-            np.add(centre, half, out=upper[sums.rows])
-            np.subtract(centre, half, out=lower[sums.rows])
-
-    return Band(*evaluate(kernel, (close,), 3, listed))
+    half = deviations / math.sqrt(window)
+    return Band(*evaluate("bollinger", (close,), 3, counts=(window,), factors=(half,), listed=listed))
 
 
 def donchian(high: FloatArray, low: FloatArray, window: int = 20, listed: BoolArray | None = None) -> Band:
@@ -71,21 +52,10 @@ def donchian(high: FloatArray, low: FloatArray, window: int = 20, listed: BoolAr
     Args:
         high, low: (T, N), NaN where there is no bar; low ≤ high.
         window: bars.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("donchian", "window", window, low=1, high=LONGEST)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (high, low), (upper, middle, lower) = inputs, outs
-        for values, extreme, out in ((high, np.maximum, upper), (low, np.minimum, lower)):
-            out[0] = np.nan
-            window_extremes(values[:-1], window, extreme, out[1:])
-            np.copyto(out, np.nan, where=np.isnan(values))  # after the last bar
-        for rows in chunks(0, len(middle), middle.shape[1]):
-            np.add(upper[rows], lower[rows], out=middle[rows])
-            middle[rows] *= 0.5
-
-    return Band(*evaluate(kernel, (high, low), 3, listed))
+    return Band(*evaluate("donchian", (high, low), 3, counts=(window,), listed=listed))
 
 
 def channel_position(close: FloatArray, window: int = 20, listed: BoolArray | None = None) -> FloatArray:
@@ -98,26 +68,10 @@ def channel_position(close: FloatArray, window: int = 20, listed: BoolArray | No
     Args:
         close: (T, N), NaN where there is no bar.
         window: bars, at least 2.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("channel_position", "window", window, low=2, high=LONGEST)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (dense,), (out,) = inputs, outs
-        lowest = np.empty_like(dense)
-        window_extremes(dense, window, np.maximum, out)
-        window_extremes(dense, window, np.minimum, lowest)
-        for rows in chunks(0, len(out), out.shape[1]):
-            part, low = out[rows], lowest[rows]
-            still = part == low
-            part -= low
-            np.subtract(dense[rows], low, out=low)
-            np.divide(low, part, out=part)
-            part *= 2.0
-            part -= 1.0
-            np.copyto(part, 0.0, where=still)
-
-    return evaluate(kernel, (close,), 1, listed)[0]
+    return evaluate("channel_position", (close,), counts=(window,), listed=listed)[0]
 
 
 def keltner(
@@ -139,20 +93,10 @@ def keltner(
         span: of the average, in bars.
         multiplier: half the width, in average true ranges.
         length: of the average true range, in bars.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("keltner", "span", span, low=1, high=LONGEST)
     require_number("keltner", "multiplier", multiplier, above=0, high=100)
     require_count("keltner", "length", length, low=1, high=LONGEST)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        upper, middle, lower = outs
-        averaged(inputs[2], middle, span, decay_of(span))
-        average_true_range(inputs, upper, length)
-        for rows in chunks(0, len(middle), middle.shape[1]):
-            upper[rows] *= multiplier
-            np.copyto(middle[rows], np.nan, where=np.isnan(upper[rows]))
-            np.subtract(middle[rows], upper[rows], out=lower[rows])
-            np.add(middle[rows], upper[rows], out=upper[rows])
-
-    return Band(*evaluate(kernel, (high, low, close), 3, listed))
+    decays = (decay_of(span), wilder_decay(length))
+    return Band(*evaluate("keltner", (high, low, close), 3, counts=(span, length), factors=(*decays, multiplier), listed=listed))

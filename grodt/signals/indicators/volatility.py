@@ -4,13 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from grodt.signals.indicators.averages import LONGEST
-from grodt.signals.indicators.decay import chunks, first_rows, picked, smoothed
-from grodt.signals.indicators.dense import Columns, evaluate
+from grodt.signals.indicators.compiled import evaluate
 from grodt.signals.indicators.recurrence import SESSIONS_PER_YEAR, BoolArray, decay_of, first_row, steps
-from grodt.signals.indicators.statistics import deviation
 from grodt.signals.panel import FloatArray, Panel
 from grodt.signals.parameters import require_count, require_number
 
@@ -68,18 +65,11 @@ def log_returns(close: FloatArray, listed: BoolArray | None = None) -> FloatArra
 
     Args:
         close: (T, N), NaN where there is no bar; > 0.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (dense,), (out,) = inputs, outs
-        out[0] = np.nan
-        for rows in chunks(1, len(dense), dense.shape[1]):
-            part = out[rows]
-            np.divide(dense[rows], dense[rows.start - 1 : rows.stop - 1], out=part)
-            np.log(part, out=part)
-
-    return evaluate(kernel, (close,), 1, listed)[0]
+    (returns,) = evaluate("ratio", (close,), listed=listed)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(returns, out=returns)
 
 
 def realised_volatility(
@@ -94,16 +84,12 @@ def realised_volatility(
         log_return: (T, N), NaN where there is none.
         window: returns, at least 2.
         periods: bars of a year.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("realised_volatility", "window", window, low=2, high=LONGEST)
     require_number("realised_volatility", "periods", periods, above=0, high=1e9)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (dense,), (out,) = inputs, outs
-        deviation(dense, out, window, math.sqrt(periods / (window - 1)))
-
-    return evaluate(kernel, (log_return,), 1, listed)[0]
+    scale = math.sqrt(periods / (window - 1))
+    return evaluate("standard_deviation", (log_return,), counts=(window,), factors=(scale,), listed=listed)[0]
 
 
 def ewma_volatility(
@@ -120,27 +106,9 @@ def ewma_volatility(
         span: of the average, in returns.
         history: returns needed before there is a value.
         periods: bars of a year.
-        listed: see `evaluate` in `dense`.
+        listed: see `evaluate` in `compiled`.
     """
     require_count("ewma_volatility", "span", span, low=2, high=LONGEST)
     require_count("ewma_volatility", "history", history, low=1, high=LONGEST)
     require_number("ewma_volatility", "periods", periods, above=0, high=1e9)
-    decay = decay_of(span)
-
-    def kernel(inputs: Columns, outs: Columns) -> None:
-        (dense,), (out,) = inputs, outs
-
-        def fill(rows: slice, columns: NDArray[np.int64] | None, weight: float, terms: FloatArray) -> None:
-            one = picked(dense, rows, columns)
-            np.multiply(one, one, out=terms[:, 0])
-            terms[:, 1] = weight
-
-        first = first_rows(dense)
-        for rows, sums in smoothed(fill, first, 1, decay, weight=1.0, rows=len(dense), terms=2):
-            part = out[rows]
-            np.divide(sums[:, 0], sums[:, 1], out=part)
-            part *= periods
-            np.sqrt(part, out=part)
-            np.copyto(part, np.nan, where=np.arange(rows.start, rows.stop)[:, None] < first + history - 1)
-
-    return evaluate(kernel, (log_return,), 1, listed)[0]
+    return evaluate("ewma_volatility", (log_return,), counts=(history,), factors=(decay_of(span), periods), listed=listed)[0]

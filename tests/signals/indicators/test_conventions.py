@@ -8,7 +8,7 @@ import pytest
 
 from grodt.errors import ConfigError
 from grodt.signals import indicators as ind
-from grodt.signals.indicators.dense import evaluate
+from grodt.signals.indicators.compiled import evaluate
 from grodt.signals.panel import FloatArray
 from tests.signals.indicators.worlds import world
 from tests.signals.worlds import panel_of, random_closes, same
@@ -196,7 +196,7 @@ def test_arrays_that_are_no_panel_are_refused_with_their_shapes() -> None:
     with pytest.raises(ValueError, match=r"have shapes \(40, 1\) and \(39, 1\)"):
         ind.atr(RISE, RISE[:-1], RISE)
     with pytest.raises(ValueError, match=r"have shapes \(40, 1\) and \(40, 2\)"):
-        evaluate(lambda _inputs, _outs: None, (RISE,), 1, np.zeros((40, 2), dtype=np.bool_))
+        evaluate("sma", (RISE,), counts=(3,), listed=np.zeros((40, 2), dtype=np.bool_))
     with pytest.raises(ValueError, match=r"have shapes \(40, 1\) and \(39, 1\)"):
         ind.session_vwap(RISE, RISE, RISE, RISE[:-1], np.array([0]))
 
