@@ -71,8 +71,6 @@ def evaluate(
         number,
         rows,
         columns,
-        0,
-        columns,
         MOST_COLUMNS,
         _addresses(arrays),
         _addresses(outs),
@@ -106,7 +104,7 @@ def load(folder: Path) -> ctypes.CDLL:
     compiled.grodt_memory.restype = _Count
     compiled.grodt_memory.argtypes = [_Count] * 5
     compiled.grodt_evaluate.restype = None
-    compiled.grodt_evaluate.argtypes = [_Count] * 6 + [_Address] * 6
+    compiled.grodt_evaluate.argtypes = [_Count] * 4 + [_Address] * 6
     return compiled
 
 

@@ -60,7 +60,7 @@ def macd(close: FloatArray, fast: int = 12, slow: int = 26, signal: int = 9, lis
     return Macd(*evaluate("macd", (close,), 3, counts=spans, factors=[decay_of(span) for span in spans], listed=listed))
 
 
-def roc(values: FloatArray, length: int, skip: int = 0, listed: BoolArray | None = None) -> FloatArray:
+def roc(values: FloatArray, length: int, skip: int = 0, listed: BoolArray | None = None, *, percent: bool = True) -> FloatArray:
     """Rate of change in percent, 100 · (x_{t−skip} / x_{t−length} − 1); with length 252 and skip 21 it is 12-1 momentum.
 
     Bars are counted, not sessions. First value at bar `length`. (Textbook; TA-Lib ROC and Stock.Indicators agree for skip 0;
@@ -70,11 +70,12 @@ def roc(values: FloatArray, length: int, skip: int = 0, listed: BoolArray | None
         values: (T, N), NaN where there is no bar.
         length: bars back to the base.
         skip: bars back to the value compared with it.
+        percent: False gives a share instead, x_{t−skip} / x_{t−length} − 1.
         listed: see `evaluate` in `compiled`.
     """
     require_count("roc", "length", length, low=1, high=LONGEST)
     require_count("roc", "skip", skip, low=0, high=length - 1)
-    return evaluate("change", (values,), counts=(length, skip), factors=(100.0,), listed=listed)[0]
+    return evaluate("change", (values,), counts=(length, skip), factors=(100.0 if percent else 1.0,), listed=listed)[0]
 
 
 def volume_ratio(volume: FloatArray, window: int = 20, listed: BoolArray | None = None) -> FloatArray:

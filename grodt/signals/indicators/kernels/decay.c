@@ -2,13 +2,15 @@
 
 #include "kernel.h"
 
-static inline void fade(double *restrict to, const double *restrict before, const double *restrict x, int64_t n, double decay, double weight)
+static inline void fade(double *restrict to, const double *restrict before, const double *restrict x, int64_t n, double decay,
+                        double weight)
 {
     EACH(j) to[j] = x[j] * weight + before[j] * decay;
 }
 
 /* A row of the exponential average of what stands in x from row `start` on; the seed is at row start + length − 1. */
-static void average(const block *b, int64_t row, const double *x, double *to, const double *before, int64_t start, int64_t length, double decay)
+static void average(const block *b, int64_t row, const double *x, double *to, const double *before, int64_t start, int64_t length,
+                    double decay)
 {
     const int64_t n = b->width, seed = start + length - 1;
     if (row > seed)
@@ -113,7 +115,10 @@ void keltner(const block *b, int64_t row)
     }
 }
 
-static inline void subtract(double *restrict to, const double *restrict a, const double *restrict c, int64_t n) { EACH(j) to[j] = a[j] - c[j]; }
+static inline void subtract(double *restrict to, const double *restrict a, const double *restrict c, int64_t n)
+{
+    EACH(j) to[j] = a[j] - c[j];
+}
 
 /* count: fast, slow, signal; factor: their decays. */
 void macd(const block *b, int64_t row)
@@ -143,7 +148,8 @@ static inline void move(const block *b, int64_t row, double *restrict moved, dou
     }
 }
 
-static inline void direct(const block *b, int64_t row, const double *restrict moved, const double *restrict risen, const double *restrict fallen)
+static inline void direct(const block *b, int64_t row, const double *restrict moved, const double *restrict risen,
+                          const double *restrict fallen)
 {
     const int64_t n = b->width;
     double *restrict plus = OUT(0, row), *restrict minus = OUT(1, row), *restrict index = OUT(2, row);

@@ -13,6 +13,8 @@
 
 /* Columns that stay or are pushed together at once. */
 #define TILE 64
+/* Rows that are fetched ahead: those of a tile lie apart, and no processor sees them coming. */
+#define AHEAD 16
 /* Numbers of work that stay in a core's second cache. */
 #define CACHE 49152
 
@@ -80,12 +82,32 @@ typedef struct {
     int64_t now;    /* whether there is a bar in this row */
 } tile;
 
-/* Of a tile that is pushed together: of each bar its row in the panel; of each listing its column, where it begins and ends, and its bars. */
+/* Bars without a hole between them. */
 typedef struct {
-    double *bars[MOST_INPUTS], *answers[MOST_OUTPUTS];
-    int64_t *column, *from, *until, *count;
-    int32_t *row;
+    int32_t from, bars; /* its first row, −1 − row where a listing begins with it */
+} stretch;
+
+/* How far a listing has been gone through. */
+typedef struct {
+    int64_t stretch, bars; /* number of it, and bars of it */
+    int64_t begun;
+} place;
+
+/* A tile that is pushed together. */
+typedef struct {
+    int64_t first;  /* column of the panel */
+    stretch *of[TILE]; /* of each column */
+    int64_t count[TILE];
+    int64_t column[TILE]; /* of each listing that is gone through */
+    place at[TILE];
+    double *bars[MOST_INPUTS], *answers[MOST_OUTPUTS]; /* listings side by side */
 } pushed;
+
+/* A number that will be wanted; where there is none, nothing happens. */
+static inline void fetch(const double *from, int64_t away)
+{
+    __builtin_prefetch((const void *)((uintptr_t)from + (uintptr_t)away * sizeof *from));
+}
 
 static int64_t lesser(int64_t a, int64_t c) { return a < c ? a : c; }
 
@@ -106,20 +128,38 @@ int64_t grodt_memory(int64_t number, int64_t rows, int64_t columns, int64_t most
 {
     const entry *what = &KERNELS[number];
     const int64_t width = width_of(what, columns, most, count), tiles = (width + TILE - 1) / TILE;
-    return work_of(what, rows, count) * width + 4 * tiles + TILE * ((what->inputs + what->outputs + 1) * rows + 4);
+    return work_of(what, rows, count) * width + 4 * tiles + TILE * ((what->inputs + what->outputs) * (rows + TILE) + rows);
 }
 
-/* Bars of one row in these columns. */
-static int64_t bars_of(const panel *p, int64_t row, int64_t first, int64_t n)
+/* Whether every input is a finite number in one row of all columns. */
+static int64_t is_full(const panel *p, int64_t row)
 {
-    int64_t fewest = n; /* half a bar is none */
+    const int64_t n = p->columns;
+    int64_t odd = 0;
+    for (int i = 0; i < p->what->inputs; i++) {
+        const double *restrict x = p->in[i] + row * p->stride;
+        EACH(j)
+        {
+            const double zero = x[j] - x[j];
+            int64_t bits;
+            __builtin_memcpy(&bits, &zero, sizeof bits);
+            odd |= bits;
+        }
+    }
+    return odd == 0;
+}
+
+/* Which of these columns, one tile of them at most, have a bar in one row: 1 or 0; how many have. */
+static int64_t find_bars(const panel *p, int64_t row, int64_t first, int64_t n, int64_t *restrict now)
+{
+    int64_t bars = 0;
+    EACH(j) now[j] = 1;
     for (int i = 0; i < p->what->inputs; i++) {
         const double *restrict x = p->in[i] + row * p->stride + first;
-        int64_t bars = 0;
-        EACH(j) bars += x[j] == x[j];
-        fewest = lesser(bars, fewest);
+        EACH(j) now[j] = x[j] == x[j] ? now[j] : 0;
     }
-    return fewest;
+    EACH(j) bars += now[j];
+    return bars;
 }
 
 static int64_t marks_of(const panel *p, int64_t row, int64_t first, int64_t n)
@@ -134,7 +174,8 @@ static int64_t marks_of(const panel *p, int64_t row, int64_t first, int64_t n)
 
 static void look(const panel *p, tile *at, int64_t row, int64_t first, int64_t n)
 {
-    const int64_t bars = bars_of(p, row, first, n), marks = marks_of(p, row, first, n);
+    int64_t now[TILE];
+    const int64_t bars = find_bars(p, row, first, n, now), marks = marks_of(p, row, first, n);
     at->now = bars == n;
     if (at->origin >= 0 && marks && marks < n)
         at->uneven = 1;
@@ -163,8 +204,12 @@ static void step(const panel *p, block *b, double *work, int64_t row, int64_t or
 
 static void no_values(const panel *p, int64_t row, int64_t first, int64_t n)
 {
-    for (int o = 0; o < p->what->outputs; o++)
-        fill(p->out[o] + row * p->stride + first, n, NONE);
+    for (int o = 0; o < p->what->outputs; o++) {
+        double *to = p->out[o] + row * p->stride + first;
+        for (int64_t j = 0; j < n; j += 8)
+            fetch(to, AHEAD * p->stride + j);
+        fill(to, n, NONE);
+    }
 }
 
 /* All tiles that are even, row by row. */
@@ -177,7 +222,7 @@ static void where_they_stand(const panel *p, block *b, double *work, tile *tiles
     for (int64_t c = 0; c < count; c++)
         tiles[c] = (tile){-1, 0, 0, 0};
     for (int64_t row = 0; row < p->rows; row++) {
-        if (together && tiles->origin >= 0 && !tiles->over && !marks_of(p, row, 0, p->columns) && bars_of(p, row, 0, p->columns) == p->columns) {
+        if (together && tiles->origin >= 0 && !tiles->over && !marks_of(p, row, 0, p->columns) && is_full(p, row)) {
             step(p, b, work, row, tiles->origin, 0, p->columns);
             continue;
         }
@@ -202,65 +247,110 @@ static void where_they_stand(const panel *p, block *b, double *work, tile *tiles
     }
 }
 
-/* Pushes together the bars of `n` listings, one of each column; how many the longest has. */
-static int64_t push(const panel *p, const pushed *r, int64_t first, int64_t n)
+static void find_stretches(const panel *p, pushed *r, int64_t n)
 {
-    const int inputs = p->what->inputs;
-    int64_t open = n, start = p->rows, longest = 0;
-    EACH(s)
+    int64_t was[TILE], again[TILE]; /* whether there was a bar in the row before; whether the next one begins a listing */
+    EACH(j)
     {
-        r->count[s] = 0;
-        r->until[s] = p->rows;
-        start = lesser(start, r->from[s]);
+        r->count[j] = was[j] = 0;
+        again[j] = 1;
     }
-    for (int64_t t = start; t < p->rows && open; t++)
-        EACH(s)
+    for (int64_t row = 0; row <= p->rows; row++) {
+        const int64_t cell = row * p->stride + r->first;
+        int64_t now[TILE], changed = 0, marks = 0;
+        if (row < p->rows) {
+            find_bars(p, row, r->first, n, now);
+            marks = marks_of(p, row, r->first, n);
+        } else
+            EACH(j) now[j] = 0;
+        for (int i = 0; i < p->what->inputs; i++)
+            for (int64_t j = 0; j < n; j += 8)
+                fetch(p->in[i], cell + AHEAD * p->stride + j);
+        EACH(j) changed |= now[j] ^ was[j];
+        if (!changed && !marks)
+            continue;
+        EACH(j)
         {
-            const int64_t cell = t * p->stride + first + r->column[s], place = r->count[s] * n + s;
-            if (t < r->from[s] || t >= r->until[s])
-                continue;
-            if (p->listed && p->listed[cell] && r->count[s]) {
-                r->until[s] = t;
-                open--;
-                continue;
+            const int64_t mark = marks && p->listed[cell + j];
+            stretch *last = r->of[j] + r->count[j];
+            if (was[j] && (!now[j] || mark))
+                last[-1].bars = (int32_t)(row - (last[-1].from < 0 ? -1 - last[-1].from : last[-1].from));
+            again[j] |= mark;
+            if (now[j] && (!was[j] || mark)) {
+                last->from = (int32_t)(again[j] ? -1 - row : row);
+                r->count[j]++;
+                again[j] = 0;
             }
-            int bar = 1;
-            for (int i = 0; i < inputs; i++)
-                bar &= p->in[i][cell] == p->in[i][cell];
-            if (!bar)
-                continue;
-            for (int i = 0; i < inputs; i++)
-                r->bars[i][place] = p->in[i][cell];
-            r->row[place] = (int32_t)t;
-            r->count[s]++;
+            was[j] = now[j];
         }
-    EACH(s) longest = r->count[s] > longest ? r->count[s] : longest;
-    EACH(s)
-        for (int i = 0; i < inputs; i++)
-            for (int64_t k = r->count[s]; k < longest; k++)
-                r->bars[i][k * n + s] = NONE;
-    return longest;
+    }
 }
 
-static void pull(const panel *p, const pushed *r, int64_t first, int64_t n, int64_t longest)
+/* The next bars of a column's listing without a hole, `most` of them at most: how many, and the row of the first. */
+static int64_t next_bars(const pushed *r, int64_t column, place *at, int64_t most, int64_t *row)
 {
-    for (int o = 0; o < p->what->outputs; o++)
-        for (int64_t k = 0; k < longest; k++)
-            EACH(s)
-                if (k < r->count[s])
-                    p->out[o][r->row[k * n + s] * p->stride + first + r->column[s]] = r->answers[o][k * n + s];
+    if (at->stretch == r->count[column])
+        return 0;
+    const stretch now = r->of[column][at->stretch];
+    if (now.from < 0 && at->begun && !at->bars)
+        return 0;
+    at->begun = 1;
+    *row = (now.from < 0 ? -1 - now.from : now.from) + at->bars;
+    most = lesser(most, now.bars - at->bars);
+    at->bars += most;
+    if (at->bars == now.bars) {
+        at->stretch++;
+        at->bars = 0;
+    }
+    return most;
+}
+
+/* The next bars of listing `s` of `n` into the buffer; how many there were. */
+static int64_t push(const panel *p, const pushed *r, int64_t s, int64_t n, int64_t from)
+{
+    place at = r->at[s];
+    int64_t done = 0, row, more;
+    for (; done < TILE && (more = next_bars(r, r->column[s], &at, TILE - done, &row)); done += more)
+        for (int i = 0; i < p->what->inputs; i++) {
+            const double *restrict x = p->in[i] + row * p->stride + r->first + r->column[s];
+            double *restrict to = r->bars[i] + (from + done) * n + s;
+            for (int64_t k = 0; k < more; k++) {
+                fetch(x, (k + AHEAD) * p->stride);
+                to[k * n] = x[k * p->stride];
+            }
+        }
+    for (int i = 0; i < p->what->inputs; i++)
+        for (int64_t k = done; k < TILE; k++)
+            r->bars[i][(from + k) * n + s] = NONE;
+    return done;
+}
+
+/* Their answers from the buffer. */
+static void pull(const panel *p, pushed *r, int64_t s, int64_t n, int64_t from)
+{
+    int64_t done = 0, row, more;
+    for (; done < TILE && (more = next_bars(r, r->column[s], &r->at[s], TILE - done, &row)); done += more)
+        for (int o = 0; o < p->what->outputs; o++) {
+            const double *restrict x = r->answers[o] + (from + done) * n + s;
+            double *restrict to = p->out[o] + row * p->stride + r->first + r->column[s];
+            for (int64_t k = 0; k < more; k++) {
+                fetch(to, (k + AHEAD) * p->stride);
+                to[k * p->stride] = x[k * n];
+            }
+        }
 }
 
 /* A tile: each column's first listing, then the second one of those that have one, and so on. */
-static void pushed_together(const panel *p, block *b, double *work, const pushed *r, int64_t first, int64_t width)
+static void pushed_together(const panel *p, block *b, double *work, pushed *r, int64_t width)
 {
     int64_t n = width;
+    find_stretches(p, r, n);
     for (int64_t row = 0; row < p->rows; row++)
-        no_values(p, row, first, width);
+        no_values(p, row, r->first, width);
     EACH(s)
     {
         r->column[s] = s;
-        r->from[s] = 0;
+        r->at[s] = (place){0, 0, 0};
     }
     for (int i = 0; i < p->what->inputs; i++)
         b->in[i] = r->bars[i];
@@ -268,24 +358,31 @@ static void pushed_together(const panel *p, block *b, double *work, const pushed
         b->out[o] = r->answers[o];
     b->work = work;
     while (n) {
-        const int64_t longest = push(p, r, first, n);
         b->width = b->stride = b->pitch = n;
-        for (int64_t row = 0; row < longest; row++)
-            p->what->step(b, row);
-        pull(p, r, first, n, longest);
+        for (int64_t from = 0, longest = TILE; longest == TILE; from += TILE) {
+            longest = 0;
+            EACH(s)
+            {
+                const int64_t bars = push(p, r, s, n, from);
+                longest = bars > longest ? bars : longest;
+            }
+            for (int64_t row = from; row < from + longest; row++)
+                p->what->step(b, row);
+            EACH(s) pull(p, r, s, n, from);
+        }
         int64_t more = 0;
         EACH(s)
-            if (r->until[s] < p->rows) {
+            if (r->at[s].stretch < r->count[r->column[s]]) {
                 r->column[more] = r->column[s];
-                r->from[more++] = r->until[s];
+                r->at[more++] = (place){r->at[s].stretch, 0, 0};
             }
         n = more;
     }
 }
 
-/* Fills the outputs of the columns from `first` up to `last`, no more than `most` at once; `memory` as grodt_memory says. */
-void grodt_evaluate(int64_t number, int64_t rows, int64_t columns, int64_t first, int64_t last, int64_t most, const double *const *in,
-                    double *const *out, const uint8_t *listed, const int64_t *count, const double *factor, double *memory)
+/* Fills the outputs, no more than `most` columns at once; `memory` as grodt_memory says. */
+void grodt_evaluate(int64_t number, int64_t rows, int64_t columns, int64_t most, const double *const *in, double *const *out,
+                    const uint8_t *listed, const int64_t *count, const double *factor, double *memory)
 {
     const entry *what = &KERNELS[number];
     const int64_t width = width_of(what, columns, most, count[0]), tiles = (width + TILE - 1) / TILE;
@@ -293,22 +390,25 @@ void grodt_evaluate(int64_t number, int64_t rows, int64_t columns, int64_t first
     tile *at = (tile *)(work + work_of(what, rows, count[0]) * width);
     pushed r;
     memory = (double *)(at + tiles);
-    for (int i = 0; i < what->inputs; i++, memory += rows * TILE)
+    for (int i = 0; i < what->inputs; i++, memory += (rows + TILE) * TILE)
         r.bars[i] = memory;
-    for (int o = 0; o < what->outputs; o++, memory += rows * TILE)
+    for (int o = 0; o < what->outputs; o++, memory += (rows + TILE) * TILE)
         r.answers[o] = memory;
-    r.column = (int64_t *)memory, r.from = r.column + TILE, r.until = r.from + TILE, r.count = r.until + TILE;
-    r.row = (int32_t *)(r.count + TILE);
-    for (; first < last; first += width) {
-        panel p = {.what = what, .rows = rows, .columns = lesser(width, last - first), .stride = columns, .listed = listed ? listed + first : 0};
+    for (int64_t j = 0; j < TILE; j++)
+        r.of[j] = (stretch *)memory + j * rows;
+    for (int64_t first = 0; first < columns; first += width) {
+        panel p = {.what = what, .rows = rows, .columns = lesser(width, columns - first), .stride = columns};
         block b = {.count = count, .factor = factor, .outputs = what->outputs};
+        p.listed = listed ? listed + first : 0;
         for (int i = 0; i < what->inputs; i++)
             p.in[i] = in[i] + first;
         for (int o = 0; o < what->outputs; o++)
             p.out[o] = out[o] + first;
         where_they_stand(&p, &b, work, at);
-        for (int64_t c = 0; c * TILE < p.columns; c++)
-            if (at[c].uneven)
-                pushed_together(&p, &b, work, &r, c * TILE, lesser(TILE, p.columns - c * TILE));
+        for (int64_t c = 0; c < (p.columns + TILE - 1) / TILE; c++)
+            if (at[c].uneven) {
+                r.first = c * TILE;
+                pushed_together(&p, &b, work, &r, lesser(TILE, p.columns - r.first));
+            }
     }
 }

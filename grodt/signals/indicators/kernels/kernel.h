@@ -1,8 +1,8 @@
 /* What a kernel sees, and what kernels share.
 
    A kernel is one step: it fills a row of its outputs for columns side by side, each of them the bars of one listing from its first one
-   on, without a hole. Rows count from that first bar, and are asked for in order. A column is filled from the same column alone. How gaps and
-   listings are taken out is in evaluate.c.
+   on, without a hole. Rows count from that first bar, and are asked for in order. A column is filled from the same column alone. How
+   gaps and listings are taken out is in evaluate.c.
 
    Arithmetic is plain IEEE doubles in the order it is written in: no reassociation, no fused multiplication and addition, nothing that
    asks which processor runs it. So a value has the same bits on every machine, whatever stands beside it. */
@@ -34,6 +34,7 @@ kernel donchian, channel_position, rolling_rank;                                
 kernel sma, standard_deviation, z_score, bollinger, beta, volume_ratio, rolling_vwap;     /* sums.c */
 
 #define NONE __builtin_nan("")
+/* Bar number `row` of an array; of one before the first bar, an address that is not read. */
 #define ROW(array, row) ((array) + (row) * b->stride)
 #define IN(place, row) ROW(b->in[place], row)
 #define OUT(place, row) ROW(b->out[place], row)

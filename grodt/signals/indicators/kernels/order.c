@@ -2,9 +2,15 @@
 
 #include "kernel.h"
 
-static inline void greatest(double *restrict to, const double *restrict a, const double *restrict c, int64_t n) { EACH(j) to[j] = greater(a[j], c[j]); }
+static inline void greatest(double *restrict to, const double *restrict a, const double *restrict c, int64_t n)
+{
+    EACH(j) to[j] = greater(a[j], c[j]);
+}
 
-static inline void least(double *restrict to, const double *restrict a, const double *restrict c, int64_t n) { EACH(j) to[j] = smaller(a[j], c[j]); }
+static inline void least(double *restrict to, const double *restrict a, const double *restrict c, int64_t n)
+{
+    EACH(j) to[j] = smaller(a[j], c[j]);
+}
 
 static inline void raise(double *restrict to, const double *restrict x, int64_t n) { EACH(j) to[j] = greater(x[j], to[j]); }
 

@@ -23,16 +23,26 @@ typedef struct {
     double *of[MOST_TERMS];
 } sums;
 
-static inline void shift(double *restrict to, const double *restrict x, const double *restrict seam, int64_t n) { EACH(j) to[j] = x[j] - seam[j]; }
+static inline void shift(double *restrict to, const double *restrict x, const double *restrict seam, int64_t n)
+{
+    EACH(j) to[j] = x[j] - seam[j];
+}
 
-static inline void sum(double *restrict to, const double *restrict a, const double *restrict c, int64_t n) { EACH(j) to[j] = a[j] + c[j]; }
+static inline void sum(double *restrict to, const double *restrict a, const double *restrict c, int64_t n)
+{
+    EACH(j) to[j] = a[j] + c[j];
+}
 
-static inline void sum_product(double *restrict to, const double *restrict x, const double *restrict y, const double *restrict c, int64_t n)
+static inline void sum_product(double *restrict to, const double *restrict x, const double *restrict y, const double *restrict c,
+                               int64_t n)
 {
     EACH(j) to[j] = x[j] * y[j] + c[j];
 }
 
-static inline void add_product(double *restrict to, const double *restrict x, const double *restrict y, int64_t n) { EACH(j) to[j] += x[j] * y[j]; }
+static inline void add_product(double *restrict to, const double *restrict x, const double *restrict y, int64_t n)
+{
+    EACH(j) to[j] += x[j] * y[j];
+}
 
 /* The same of an input and its square: one loop, for it is what most windows are. */
 static inline void sum_squares(double *restrict to, double *restrict to_square, const double *restrict x, const double *restrict seam,
@@ -46,7 +56,8 @@ static inline void sum_squares(double *restrict to, double *restrict to_square, 
     }
 }
 
-static inline void add_squares(double *restrict to, double *restrict to_square, const double *restrict x, const double *restrict seam, int64_t n)
+static inline void add_squares(double *restrict to, double *restrict to_square, const double *restrict x, const double *restrict seam,
+                               int64_t n)
 {
     EACH(j)
     {
@@ -56,7 +67,8 @@ static inline void add_squares(double *restrict to, double *restrict to_square, 
     }
 }
 
-/* Sums over the window that ends at `row`, if it is full. Work: a plane of a window for each term, two vectors for each, one for each input. */
+/* Sums over the window that ends at `row`, if it is full. Work: a plane of a window for each term, two vectors for each, and one for
+   each input. */
 static inline __attribute__((always_inline)) int window_sums(const block *b, int64_t row, terms what, sums *found)
 {
     const int64_t n = b->width, window = b->count[0], place = (row + 1) % window, seam = row - place;
