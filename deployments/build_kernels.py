@@ -21,6 +21,7 @@ LIBRARY = "kernels.so"
 #: The same bits on every machine: no fused operations, no reassociation, no instructions of one processor alone.
 FLAGS = ("-std=c11", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fno-sanitize=undefined")
 ZIG = "ziglang==0.17.1"
+ZIG_COMMAND = ("-m", "ziglang", "cc", "-mcpu=baseline")  # its default is the processor it runs on
 
 
 class BuildHook(BuildHookInterface[Any]):
@@ -33,7 +34,7 @@ class BuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and say that the wheel is of this platform."""
         folder = Path(self.root) / SOURCES
-        compile_kernels(folder, installed_compiler() or [sys.executable, "-m", "ziglang", "cc"])
+        compile_kernels(folder, installed_compiler() or [sys.executable, *ZIG_COMMAND])
         build_data["artifacts"].append((SOURCES / LIBRARY).as_posix())
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
