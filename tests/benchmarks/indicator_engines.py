@@ -39,8 +39,7 @@ def grodt() -> Engine:
 
     def run(panel: tuple[Array, Array, Array]) -> tuple[Array, ...]:
         high, low, close = panel
-        momentum = ind.roc(close, 252, 21)
-        momentum *= 0.01
+        momentum = ind.roc(close, 252, 21, percent=False)
         volatility = ind.realised_volatility(ind.log_returns(close), 60)
         crossover = ind.ema(close, 16)
         crossover -= ind.ema(close, 64)
