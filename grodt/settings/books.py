@@ -37,6 +37,7 @@ from grodt.settings.brokers import (
     CcxtBrokerConfig,
     IbBrokerConfig,
     require_hours_of_alpaca,
+    require_safe_at_alpaca,
     require_suits_crypto,
 )
 from grodt.settings.fields import Cron, Exact, Name, Whole, as_written, of_this_place
@@ -173,6 +174,7 @@ class BookConfig(_Strict):
     def _suits_its_broker(self) -> Self:
         if isinstance(self.broker, AlpacaBrokerConfig):
             of_this_place(lambda: require_hours_of_alpaca(self.exchange, self.schedule.cron))
+            of_this_place(lambda: require_safe_at_alpaca(self.order))
         if isinstance(self.broker, CcxtBrokerConfig):
             suits = {"long_only": self.construction.long_only}
             of_this_place(lambda: require_suits_crypto(self.exchange, self.order, **suits))

@@ -141,6 +141,19 @@ def require_suits_crypto(calendar: Calendar, order: OrderTerms, *, long_only: bo
         raise ConfigError("construction.long_only is false, and what is not held cannot be sold at a crypto venue's spot markets")
 
 
+def require_safe_at_alpaca(order: OrderTerms) -> None:
+    """Refuse a book whose brackets are not safe at Alpaca yet.
+
+    Raises:
+        ConfigError: it has a bracket.
+    """
+    if order.bracket is not None:
+        raise ConfigError(
+            "order.bracket: not safe at Alpaca yet: a split leaves its legs at the old prices and quantities, a leg that fills in part "
+            "halts the book, and a stop that has triggered cannot be cancelled; leave it out, or use broker kind paper or ib"
+        )
+
+
 def require_hours_of_alpaca(calendar: Calendar, cron: str) -> None:
     """Refuse a schedule whose orders Alpaca would not take.
 

@@ -67,6 +67,7 @@ def test_a_key_by_another_name_decides_no_order_and_another_account_may(tmp_path
         ),
         ({"books.demo.schedule.cron": "*/30 9,20 * * 1-5"}, "schedule.cron starts a cycle at 09:30"),
         ({"books.demo.calendar": "24/7"}, "calendar 24/7 is not one of New York"),
+        ({"books.demo.order": {"bracket": {"stop_bps": 500}}}, "order.bracket: not safe at Alpaca yet: a split leaves its legs"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, changes: dict[str, object], said: str) -> None:
