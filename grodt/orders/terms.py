@@ -51,7 +51,7 @@ class OrderTerms:
         offset_bps: how far beyond its reference price a buy's limit or stop lies, in basis points; of a sell, below. A limit may lie on the
             near side of it (negative): it then fills only if the market comes to it. None for a market order.
         tif: time in force.
-        bracket: what protects the positions that they open; None: nothing does.
+        bracket: what protects the positions that they open, of market orders alone; None: nothing does.
 
     Raises:
         ConfigError: the three do not fit together.
@@ -72,10 +72,10 @@ class OrderTerms:
             raise ConfigError(
                 "order.offset_bps belongs to limit and stop orders, and they need it: {type: limit, offset_bps: 20, tif: day}"
             )
-        if self.bracket is not None and self.type == "stop":
+        if self.bracket is not None and self.type != "market":
             raise ConfigError(
-                "order.bracket goes with market and limit orders: what closes a position is an order of the book's type, and a stop "
-                "would wait for the market to go on; write type: market or limit, or leave the bracket out"
+                f"order.bracket goes with market orders, and order.type is {self.type}: what closes a position is an order of the book's "
+                f"type, for which its stop makes way, and a {self.type} order may never fill; write type: market, or leave the bracket out"
             )
         if self.offset_bps is not None:
             lowest = 0 if self.type == "stop" else -_HIGHEST_BPS

@@ -1,6 +1,7 @@
 """Where the legs of a bracket lie, and what a bracket may say."""
 
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -60,9 +61,10 @@ def test_what_no_bracket_is_says_which_number_and_its_bounds(given_terms: dict[s
         BracketTerms(**given_terms)  # type: ignore[arg-type]
 
 
-def test_a_book_of_stops_has_no_brackets() -> None:
-    with pytest.raises(ConfigError, match=r"order\.bracket goes with market and limit orders"):
-        OrderTerms("stop", Decimal(5), "day", FIVE_AND_TEN)
+@pytest.mark.parametrize("kind", ["limit", "stop"])
+def test_a_book_whose_closing_orders_may_never_fill_has_no_brackets(kind: Literal["limit", "stop"]) -> None:
+    with pytest.raises(ConfigError, match=rf"order\.bracket goes with market orders, and order\.type is {kind}"):
+        OrderTerms(kind, Decimal(5), "gtc", FIVE_AND_TEN)
     assert not OrderTerms(bracket=FIVE_AND_TEN).is_default
 
 

@@ -26,7 +26,13 @@ def test_a_bracket_is_a_part_of_the_configuration_and_none_leaves_its_hash_alone
     limits = {"type": "limit", "offset_bps": 20, "tif": "day"}
     hashes = [
         load(tmp_path, edited({"books.demo.order": written}) if written else DEMO).config_hash("demo")
-        for written in (None, limits, {"bracket": BRACKET}, {"bracket": BRACKET | {"cool_off_sessions": 9}}, limits | {"bracket": BRACKET})
+        for written in (
+            None,
+            limits,
+            {"bracket": BRACKET},
+            {"bracket": BRACKET | {"cool_off_sessions": 9}},
+            {"tif": "cls", "bracket": BRACKET},
+        )
     ]
     assert len(set(hashes)) == 5
 
@@ -46,7 +52,9 @@ def test_a_bracket_that_makes_no_sense_is_named(tmp_path, written, said):
 
 
 def test_books_that_cannot_mean_a_bracket_say_why(tmp_path):
-    stops = {"type": "stop", "offset_bps": 20, "tif": "gtc", "bracket": BRACKET}
-    assert "order.bracket goes with market and limit orders" in mistake(tmp_path, edited({"books.demo.order": stops}))
+    for kind in ("limit", "stop"):
+        waiting = {"type": kind, "offset_bps": 20, "tif": "gtc", "bracket": BRACKET}
+        said = mistake(tmp_path, edited({"books.demo.order": waiting}))
+        assert f"order.bracket goes with market orders, and order.type is {kind}" in said
     with pytest.raises(ConfigError, match="sends market opg orders with brackets, and replays know market orders for the open alone"):
         load(tmp_path, edited({"books.demo.order": {"bracket": BRACKET}})).book("demo").require_market_orders()
