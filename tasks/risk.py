@@ -61,7 +61,7 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         slicing=_slicing(cycle, state),
         beside=Beside(
             state,
-            tuple(each.order.client_order_id for each in rests),
+            {each.order.client_order_id: each.booked_quantity for each in rests},
             brackets,
             {} if brackets is None else brackets.passed(opinion.closes),
         ),

@@ -94,24 +94,27 @@ class Brackets:
                 quantity[at], stop[at], take[at] = -shares, meant.stop, meant.take_profit
         return Exits(quantity, stop, take, self.entry)
 
-    def withdrawn(self, left: IntArray, wanted: Exits, sent: Collection[str]) -> tuple[str, ...]:
-        """Our ids of open legs that are to be cancelled: those that others take the place of, and those that close too much.
+    def withdrawn(self, left: IntArray, wanted: Exits, sent: Collection[str]) -> dict[str, int]:
+        """Open legs that are to be cancelled: those that others take the place of, and those that close too much.
 
         Args:
             left: of `left`.
             wanted: of `wanted`.
             sent: symbols whose wanted legs risk has approved.
+
+        Returns:
+            By our id, the shares of each that are booked as filled.
         """
         place = {symbol: at for at, symbol in enumerate(self.state.symbols)}
-        found: list[str] = []
+        found: dict[str, int] = {}
         for symbol, legs in self._standing().items():
             at = place[symbol]
             if bool(self.state.unknown[at]):
                 continue
             closes_too_much = left_to_close(legs) > abs(int(left[at])) or symbol not in self.prices
             if closes_too_much or (wanted.quantity[at] and symbol in sent):
-                found += [each.order.client_order_id for each in legs]
-        return tuple(sorted(found))
+                found |= {each.order.client_order_id: each.booked_quantity for each in legs}
+        return found
 
     def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
         found: dict[str, tuple[LedgerOrder, ...]] = {}

@@ -33,13 +33,13 @@ class Beside:
 
     Attributes:
         state: the book without the rests that are withdrawn, as the proposal has it.
-        withdrawn: our ids of these rests.
+        withdrawn: our ids of these rests, each with the shares that were booked as filled.
         brackets: of the book; None where it has none.
         closing: symbols whose position is given up because a close has passed a leg's price, with what each order protects.
     """
 
     state: BookState
-    withdrawn: tuple[str, ...] = ()
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
     brackets: Brackets | None = None
     closing: Mapping[str, str] = field(default_factory=dict)
 
@@ -107,10 +107,10 @@ def judge(
         overrides = take_overrides(tx, proposal.book, proposal.run_id, now)
         assessment = assess(replace(proposal, overrides=overrides) if overrides else proposal, in_force.limits)
         legs: tuple[ApprovedExit, ...] = ()
-        withdrawn = () if beside is None else beside.withdrawn
+        withdrawn = {} if beside is None else beside.withdrawn
         if beside is not None and beside.brackets is not None:
             assessment, legs, first = _judge_legs(beside.state, beside.brackets, assessment, in_force.limits)
-            withdrawn = (*withdrawn, *first)
+            withdrawn = {**withdrawn, **first}
         evidence = assessment.evidence
         stopped = set(assessment.halting) <= STOPPED_BEFORE
         pin_limits(tx, proposal.run_id, in_force.version)
@@ -148,8 +148,8 @@ def judge(
 
 def _judge_legs(
     state: BookState, brackets: Brackets, assessment: Assessment, limits: Limits
-) -> tuple[Assessment, tuple[ApprovedExit, ...], tuple[str, ...]]:
-    """The assessment with what risk says of the legs, the legs that pass, and our ids of those that make way for them."""
+) -> tuple[Assessment, tuple[ApprovedExit, ...], dict[str, int]]:
+    """The assessment with what risk says of the legs, the legs that pass, and those that make way for them with what they have filled."""
     left = brackets.left(state, assessment.quantity)
     wanted = brackets.wanted(left)
     judged, legs = assess_exits(wanted, assessment, limits)

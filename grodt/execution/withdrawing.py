@@ -61,7 +61,7 @@ def withdraw(
     moves: list[Move] = []
     for each in open_here:
         key, answer = each.order.client_order_id, answers[each.order.client_order_id]
-        doubt = _doubt(each, answer)
+        doubt = _doubt(basket.withdrawn_filled.get(key), answer)
         if doubt:
             undecided.setdefault(each.order.symbol, f"{key} {doubt}")
         elif answer is not None:
@@ -71,8 +71,9 @@ def withdraw(
         transitions(tx, moves, run_id=run.run_id, now=at)
         # What an attempt before this one has found out: over with more filled than the basket was decided on.
         for each in (each for each in found.values() if each.state not in OPEN):
-            if each.state is OrderState.FILLED or each.booked_quantity < each.filled_quantity:
-                undecided.setdefault(each.order.symbol, f"{each.order.client_order_id} has filled meanwhile")
+            decided_on = basket.withdrawn_filled.get(each.order.client_order_id)
+            if more := _other_fills(decided_on, max(each.booked_quantity, each.filled_quantity)):
+                undecided.setdefault(each.order.symbol, f"{each.order.client_order_id} {more}")
         standing = find_orders(tx, [order.client_order_id for order in basket.orders if order.symbol in undecided])
         stopped = [each for each in standing.values() if each.state is OrderState.APPROVED]
         transitions(tx, [_not_sent(each, undecided) for each in stopped], run_id=run.run_id, now=at)
@@ -92,15 +93,19 @@ def _cancelled(broker: Broker, client_order_id: str, sleep: Callable[[float], No
     return answer
 
 
-def _doubt(ours: LedgerOrder, answer: BrokerOrder | None) -> str:
+def _doubt(decided_on: int | None, answer: BrokerOrder | None) -> str:
     """Why it is not known that the order is over with what the basket was decided on; "" where it is."""
     if answer is None:
         return "is not at the broker"
     if answer.state not in _OVER:
         return f"is still {answer.state} at the broker after its cancel was asked for"
-    if answer.filled_quantity != ours.booked_quantity:
-        return f"has filled {answer.filled_quantity:,} and not the {ours.booked_quantity:,} that the basket was decided on"
-    return ""
+    return _other_fills(decided_on, answer.filled_quantity)
+
+
+def _other_fills(decided_on: int | None, filled: int) -> str:
+    if decided_on is None:
+        return f"has filled {filled:,}, and what the basket was decided on is not recorded"
+    return f"has filled {filled:,} and not the {decided_on:,} that the basket was decided on" if filled != decided_on else ""
 
 
 def _not_sent(order: LedgerOrder, undecided: dict[str, str]) -> Move:

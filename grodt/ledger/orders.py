@@ -131,7 +131,10 @@ def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None
     if basket.orders:
         _record_orders(tx, basket, run_id, now)
     if basket.withdraws:
-        tx.connection.execute(insert(withdrawals), [{"run_id": run_id, "client_order_id": each} for each in basket.withdraws])
+        rows = [
+            {"run_id": run_id, "client_order_id": each, "booked_quantity": basket.withdrawn_filled.get(each)} for each in basket.withdraws
+        ]
+        tx.connection.execute(insert(withdrawals), rows)
     record_attribution(tx, run_id, basket.book, basket.session, basket.whose, now)
 
 
@@ -179,7 +182,9 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         return None
     asked = tx.connection.execute(select(requests.c.subject).where(requests.c.request_id == head.basket_hash)).scalar_one_or_none()
     rows = tx.connection.execute(select(orders).where(orders.c.run_id == run_id).order_by(orders.c.sequence))
-    first = tx.connection.execute(select(withdrawals.c.client_order_id).where(withdrawals.c.run_id == run_id))
+    first = tx.connection.execute(
+        select(withdrawals.c.client_order_id, withdrawals.c.booked_quantity).where(withdrawals.c.run_id == run_id)
+    ).all()
     return Basket(
         book=head.book,
         kind=head.kind,
@@ -188,7 +193,8 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         orders=tuple(map(_order, rows.all())),
         hash=head.basket_hash,
         basis="" if asked is None else json.loads(asked)["basis"],
-        withdraws=tuple(sorted(first.scalars())),
+        withdraws=tuple(sorted(each.client_order_id for each in first)),
+        withdrawn_filled={each.client_order_id: each.booked_quantity for each in first if each.booked_quantity is not None},
     )
 
 

@@ -78,12 +78,14 @@ orders = Table(
 )
 Index("ix_orders_book_session", orders.c.book, orders.c.session)
 
-# Open orders that a basket has cancelled before anything of it goes out.
+# Open orders that a basket has cancelled before what takes their place goes out, and the shares of them that were booked as filled when it
+# was decided.
 withdrawals = Table(
     "withdrawals",
     metadata,
     Column("run_id", Text, ForeignKey("baskets.run_id"), nullable=False),
     Column("client_order_id", Text, ForeignKey("orders.client_order_id"), nullable=False),
+    Column("booked_quantity", Int64),
     PrimaryKeyConstraint("run_id", "client_order_id"),
     **KEYED,
 )

@@ -6,7 +6,7 @@ The hash is what a person approves and what is sent: it changes when anything ch
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -77,7 +77,8 @@ class Basket:
         basis: digest (hex) of what people are shown beside the orders, and of what was decided on; "" where nobody is asked.
         whose: in a book of several strategies, what each has of the orders. It is sent to nobody, and so no part of the hash; it follows
             from the same inputs as the orders. Of a basket that was read back it is not known here.
-        withdraws: our ids of open orders that the broker is asked to cancel before anything of it goes out, ascending.
+        withdraws: our ids of open orders that the broker is asked to cancel before what takes their place goes out, ascending.
+        withdrawn_filled: shares of each of these that were booked as filled when the basket was decided, by our id; it is sent to nobody.
     """
 
     book: str
@@ -89,6 +90,7 @@ class Basket:
     basis: str = ""
     whose: Attribution = NOBODY
     withdraws: tuple[str, ...] = ()
+    withdrawn_filled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def value(self) -> Micros:
@@ -130,7 +132,7 @@ def build_basket(
     slicing: Slicing | None = None,
     closing: Mapping[str, str] | None = None,
     legs: Sequence[Order] = (),
-    withdraws: Iterable[str] = (),
+    withdraws: Mapping[str, int] | None = None,
 ) -> Basket:
     """The basket of what risk approved.
 
@@ -145,7 +147,7 @@ def build_basket(
         slicing: how large orders of a slot are sliced; None: they are not. Slices stand where their parent would, one after the other.
         closing: symbols whose order closes a position because a close has passed a leg's price, with what each protects.
         legs: of brackets, which are sent after all other orders, in the order given.
-        withdraws: open orders that are cancelled first.
+        withdraws: open orders that are cancelled first, each with the shares that were booked as filled; None: none are.
 
     Raises:
         ValueError: a symbol is there twice, or two symbols come to one client order id.
@@ -158,9 +160,9 @@ def build_basket(
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")
-    first = tuple(sorted(withdraws))
+    first = tuple(sorted(withdraws or ()))
     digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders, withdraws=first)
-    return Basket(book, kind, session, run_id, tuple(orders), digest, withdraws=first)
+    return Basket(book, kind, session, run_id, tuple(orders), digest, withdraws=first, withdrawn_filled=dict(withdraws or {}))
 
 
 def _sending_order(order: Order) -> tuple[bool, int, str]:

@@ -10,11 +10,14 @@ from grodt.errors import BrokerUnavailable, HaltActive
 from grodt.execution.decision import Closes
 from grodt.execution.resting import unwanted, without
 from grodt.execution.send import send
+from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import halt
+from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.orders import approve_basket, find_orders, orders_in, record_basket
 from grodt.ledger.runs import Run
 from grodt.orders.basket import Basket, basket_hash
-from grodt.orders.order import Order
+from grodt.orders.fill import Fill
+from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
 from grodt.targets.quantities import Targets
 from tests.brokers.brackets import legs
@@ -42,8 +45,9 @@ def protected(desk: Desk) -> Desk:
 def decided(desk: Desk, run: Run, orders: Sequence[Order], withdraws: Sequence[str] = ()) -> Run:
     identity = {"book": run.book, "kind": run.kind, "session": run.session, "run_id": run.run_id}
     digest = basket_hash(**identity, orders=orders, withdraws=withdraws)  # type: ignore[arg-type]
-    basket = Basket(**identity, orders=tuple(orders), hash=digest, withdraws=tuple(withdraws))  # type: ignore[arg-type]
     with desk.ledger.write() as tx:
+        booked = {key: each.booked_quantity for key, each in find_orders(tx, withdraws).items()}
+        basket = Basket(**identity, orders=tuple(orders), hash=digest, withdraws=tuple(withdraws), withdrawn_filled=booked)  # type: ignore[arg-type]
         record_basket(tx, basket, run.run_id, desk.now())
         approve_basket(tx, basket.hash, "automatic", desk.now())
     return run
@@ -89,6 +93,22 @@ def test_a_leg_that_filled_since_the_decision_keeps_its_symbol_undecided_and_oth
         found = find_orders(tx, [SELL.client_order_id])[SELL.client_order_id]
     assert found.reason == (f"not sent: {KEYS[0]} has filled 100 and not the 0 that the basket was decided on; decided anew next time")
     assert not any("AAPL" in each and "20260304" in each for each in protected.broker.sends)
+
+
+def test_a_leg_that_filled_between_two_attempts_and_was_booked_keeps_its_symbol_undecided(protected: Desk) -> None:
+    """Killed after the broker's cancel and before the commit: the next attempt settles a late fill of 40 first, which ends the leg."""
+    run = _wednesday(protected)
+    for key in KEYS:
+        protected.paper.cancel(key)
+    with protected.ledger.write() as tx:
+        fill = Fill("late", KEYS[0], "AAPL", Side.SELL, 40, usd("95"), usd("0"), WED, protected.now())
+        record_fill(tx, fill, BOOK, run.run_id, protected.now())
+        transitions(tx, [Move(key, OrderState.CANCELLED) for key in KEYS], run_id=run.run_id, now=protected.now())
+    sent = protected.send(run)
+    assert (sent.accepted, sent.cancelled) == (1, 3)
+    with protected.real_ledger.read() as tx:
+        found = find_orders(tx, [SELL.client_order_id])[SELL.client_order_id]
+    assert found.reason == (f"not sent: {KEYS[0]} has filled 40 and not the 0 that the basket was decided on; decided anew next time")
 
 
 class _Deaf:
