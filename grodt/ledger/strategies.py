@@ -109,16 +109,21 @@ def _off(tx: Read, book: str, positions: Mapping[tuple[str, str], StrategyPositi
     """
     booked = balances(tx, book, ("position", "cost", "realised", "correction"))
     of_company = _companies(tx, book)
-    symbols = sorted({symbol for _, _, symbol in booked if symbol} | {symbol for _, symbol in positions})
+    of_symbol: dict[str, list[StrategyPosition]] = {symbol: [] for _, _, symbol in booked if symbol}
+    for (_, symbol), position in positions.items():
+        of_symbol.setdefault(symbol, []).append(position)
+    nets: dict[str, int] = {}
+    for (_, asset, symbol), amount in booked.items():
+        if asset == CURRENCY:
+            nets[symbol] = nets.get(symbol, 0) + amount
     paid: dict[str, list[int]] = {}
-    for symbol in symbols:
-        own = [position for (_, of), position in positions.items() if of == symbol]
+    for symbol, own in sorted(of_symbol.items()):
         held = booked.get(("position", SHARES, symbol), 0)
         shares = sum(position.quantity for position in own)
         if held != shares:
             yield f"book {book} holds {held:,} {symbol}, and its strategies {shares:,}"
         sums = paid.setdefault(of_company.get(symbol, symbol), [0, 0, 0])
-        sums[0] += sum(amount for (_, asset, of), amount in booked.items() if of == symbol and asset == CURRENCY)
+        sums[0] += nets.get(symbol, 0)
         sums[1] += sum(position.cost - position.realised for position in own)
         sums[2] += sum(position.cost_fifo - position.realised_fifo for position in own)
     for symbol, (net, average, first_in) in paid.items():
