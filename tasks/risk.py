@@ -43,7 +43,8 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
                 names = [strategy.name for strategy, _ in parts.config.several()]
                 held = strategy_state(tx, cycle.opened, state, names, withdrawn={each.order.client_order_id for each in rests})
         wanted = targets_of_strategies(cycle, opinion).wanted(held, state, opinion.closes)
-    stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted))
+    passed = {} if brackets is None else brackets.passed(opinion.closes)
+    stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted), passed)
     terms = parts.config.order
     cooling = None if brackets is None or not brackets.cooling.any() else brackets.cooling
     proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms, cooling)
@@ -63,7 +64,7 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
             state,
             {each.order.client_order_id: each.booked_quantity for each in rests},
             brackets,
-            {} if brackets is None else brackets.passed(opinion.closes),
+            passed,
         ),
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")

@@ -1,6 +1,6 @@
 """What active halts stop: of the orders that a cycle decides, and of one that is about to be sent or is open at the broker."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,20 +14,25 @@ from grodt.ledger.unit import Read
 from grodt.orders.order import Order, Side
 from grodt.orders.states import IN_FLIGHT, OPEN
 from grodt.risk.controls import reduce_only
+from grodt.risk.exact import MOST_QUANTITY
 from grodt.risk.stops import Stops
 
 _STOPS_BUYS = frozenset({"all", "buys"})
 _STOPS_SELLS = frozenset({"all", "sells"})
 
 
-def stops_of(state: BookState, wanted_without: Callable[[frozenset[str]], IntArray]) -> Stops | None:
+def stops_of(
+    state: BookState, wanted_without: Callable[[frozenset[str]], IntArray], closing: Collection[str] = frozenset()
+) -> Stops | None:
     """What the halts of a book's state leave of its orders; None where they stop no part of them.
 
     A halted strategy is not sold out of, and opens nothing: an order goes out only as far as it is wanted with the strategy and without.
+    What a bracket does is no opinion of a strategy: neither legs nor an order in place of one are held to that.
 
     Args:
         state: the book.
         wanted_without: signed shares that the book would order with the forecasts of those strategies at zero, (N,).
+        closing: symbols whose position is given up because a close has passed the price of a leg.
     """
     if not state.halts:
         return None
@@ -46,10 +51,14 @@ def stops_of(state: BookState, wanted_without: Callable[[frozenset[str]], IntArr
     strategies = [each for each in state.halts if each.scope == "strategy"]
     buys = frozenset(each.strategy for each in strategies if each.side in _STOPS_BUYS)
     sells = frozenset(each.strategy for each in strategies if each.side in _STOPS_SELLS)
+    stops = replace(stops, leg_buyable=stops.buyable, leg_sellable=stops.sellable)
+    by_bracket = np.isin(symbols, list(closing))
     if buys:
-        stops = replace(stops, buyable=np.minimum(stops.buyable, np.maximum(wanted_without(buys), 0)))
+        room = np.where(by_bracket, MOST_QUANTITY, np.maximum(wanted_without(buys), 0))
+        stops = replace(stops, buyable=np.minimum(stops.buyable, room))
     if sells:
-        stops = replace(stops, sellable=np.minimum(stops.sellable, np.maximum(-wanted_without(sells), 0)))
+        room = np.where(by_bracket, MOST_QUANTITY, np.maximum(-wanted_without(sells), 0))
+        stops = replace(stops, sellable=np.minimum(stops.sellable, room))
     return stops
 
 

@@ -3,7 +3,8 @@
 They are judged after the orders of the cycle, and only ever close what these leave. Both legs of a symbol are one question, because one
 of them at most will trade: a row of evidence of each control, of scope `symbol`, which is that of the leg that came closest to its limit,
 and where it fails neither leg is sent. Asked are 1, 17, 6, 5, 7, 2 and 3, which refuse; then 28 where the book or the symbol may only
-reduce, 29 where a halt stops a side, and 16 of sells, which clip. As reductions they are asked nothing that is cumulative, and count in
+reduce, 29 where a halt stops a side (one of a
+strategy stops no leg), and 16 of sells, which clip. As reductions they are asked nothing that is cumulative, and count in
 none of 11 to 15: they undo what was counted when it was opened.
 
 5 compares a leg with the price of its position's entry, not with the last close: the collar is for prices that were mistyped, and one
@@ -115,7 +116,7 @@ def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> 
     if len(which):
         orders.ask(controls.reduce_only(orders.quantity[which], orders.low[which], orders.high[which]), which)
     if stops is not None:
-        room = np.where(orders.quantity > 0, stops.buyable[at], stops.sellable[at])
+        room = np.where(orders.quantity > 0, stops.leg_buyable[at], stops.leg_sellable[at])
         which = np.flatnonzero(room < MOST_QUANTITY)
         if len(which):
             orders.ask(controls.halted(orders.quantity[which], room[which]), which)

@@ -14,22 +14,28 @@ class Stops:
     Attributes:
         buyable, sellable: int64, shares that an order may buy, and sell, ≥ 0.
         reducing: bool, whether orders may only reduce the position.
+        leg_buyable, leg_sellable: the first two as far as legs of brackets go, which protect a position whoever wanted it: what halts of a
+            side or a symbol leave, those of strategies aside.
     """
 
     buyable: IntArray
     sellable: IntArray
     reducing: BoolArray
+    leg_buyable: IntArray
+    leg_sellable: IntArray
 
     def __post_init__(self) -> None:
         shape = self.reducing.shape
-        for name, dtype in (("buyable", np.int64), ("sellable", np.int64), ("reducing", np.bool_)):
+        rooms = ("buyable", "sellable", "leg_buyable", "leg_sellable")
+        for name, dtype in (*((room, np.int64) for room in rooms), ("reducing", np.bool_)):
             array = getattr(self, name)
             if array.shape != shape or len(shape) != 1 or array.dtype != dtype:
                 raise ValueError(f"stops: {name} is {array.dtype} of shape {array.shape}; it must be {np.dtype(dtype)}, (N,) as the others")
-        if min(self.buyable.min(initial=0), self.sellable.min(initial=0)) < 0:
+        if min(int(getattr(self, room).min(initial=0)) for room in rooms) < 0:
             raise ValueError("stops: shares that may be bought and sold are never below zero")
 
     @classmethod
     def none(cls, count: int) -> "Stops":
         """Nothing is stopped."""
-        return cls(np.full(count, MOST_QUANTITY), np.full(count, MOST_QUANTITY), np.zeros(count, dtype=np.bool_))
+        most = np.full(count, MOST_QUANTITY)
+        return cls(most, most, np.zeros(count, dtype=np.bool_), most, most)

@@ -71,6 +71,15 @@ def test_a_halted_strategy_leaves_what_is_wanted_without_it_and_all_that_are_hal
     assert asked == [frozenset({"trend"})]
 
 
+def test_a_halted_strategy_stops_no_leg_and_no_order_in_place_of_one() -> None:
+    trend, symbols = replace(A_PAUSE, scope="strategy", strategy="trend"), state_of(3).symbols
+    sells = replace(A_PAUSE, scope="symbol", symbol=symbols[2], side="sells")
+    found = stops_of(replace(state_of(3), halts=(trend, sells)), lambda _: np.zeros(3, dtype=np.int64), symbols[1:])
+    assert found is not None
+    assert found.sellable.tolist() == [0, ALL, 0]
+    assert (found.leg_buyable.tolist(), found.leg_sellable.tolist()) == ([ALL] * 3, [ALL, ALL, 0])
+
+
 # -- at the moment of sending
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
+from sqlalchemy import insert
 
 from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.market import SessionMarket
@@ -15,6 +16,7 @@ from grodt.ledger.later_checks import BASKET, record_later
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.postings import record_settlement
 from grodt.ledger.strategies import record_attribution
+from grodt.ledger.tables_orders import withdrawals
 from grodt.ledger.unit import Ledger
 from grodt.money import micros
 from grodt.orders.attribution import Attribution, Cross
@@ -59,6 +61,8 @@ def one_of_each(ledger: Ledger) -> None:
             {one.client_order_id: {"trend": 60, "value": 40}}, (Cross("IBM", "trend", 5, 100), Cross("IBM", "value", -5, 100))
         )
         record_attribution(tx, run.run_id, BOOK, SESSION, whose, NOW)
+        withdrawn = {"run_id": run.run_id, "client_order_id": one.client_order_id, "booked_quantity": 0}
+        tx.connection.execute(insert(withdrawals).values(withdrawn))
         record_fill(tx, fill(one), BOOK, run.run_id, NOW)
         apply_actions(tx, BOOK, market, run.run_id, NOW)
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)

@@ -162,8 +162,8 @@ def test_a_chain_cut_at_its_end_with_its_facts_is_found_by_a_head_kept_elsewhere
     assert _checked(ledger, early).findings == ()
     with ledger.read() as tx:
         last = tx.connection.execute(text("SELECT table_name FROM audit ORDER BY sequence DESC LIMIT 1")).scalar_one()
-    assert last == "settlements"
-    by_hand(ledger, "DELETE FROM settlements", f"DELETE FROM audit WHERE sequence = {late.rows}")
+    assert last == "withdrawals"
+    by_hand(ledger, "DELETE FROM withdrawals", f"DELETE FROM audit WHERE sequence = {late.rows}")
     assert _checked(ledger).findings == ()
     (found,) = _checked(ledger, late.head).findings
     assert found.startswith(f"no row of the chain has the head {late.head}")

@@ -1,5 +1,6 @@
 """Legs of brackets before risk: judged as one question of a symbol, after the orders, and counted in nothing cumulative."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,12 @@ def test_legs_count_in_no_basket_and_no_turnover() -> None:
 def test_a_halted_book_gets_no_legs_and_a_halted_side_none_of_that_side() -> None:
     judged, legs = _judged([0], [100], [-100], active_halts=1)
     assert (bool(judged.halt), legs) == (True, ())
-    stops = Stops(np.array([0]), np.array([0]), np.array([False]))
-    judged, legs = _judged([0], [100], [-100], stops=stops)
+    stops = Stops.none(1)
+    judged, legs = _judged([0], [100], [-100], stops=replace(stops, sellable=np.array([0]), leg_sellable=np.array([0])))
     assert legs == ()
     assert "reject" in judged.evidence.filter(control=29, scope="symbol")["verdict"]
+    _, legs = _judged([0], [100], [-100], stops=replace(stops, sellable=np.array([0])))  # by the halt of a strategy
+    assert len(legs) == 1
 
 
 def test_a_book_that_may_only_reduce_keeps_its_legs() -> None:

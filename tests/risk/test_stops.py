@@ -25,7 +25,7 @@ def _stops(buyable: list[int | None], sellable: list[int | None], reducing: list
     def rooms(given_: list[int | None]) -> Any:
         return np.array([MOST_QUANTITY if one is None else one for one in given_], dtype=np.int64)
 
-    return Stops(rooms(buyable), rooms(sellable), np.array(reducing))
+    return Stops(rooms(buyable), rooms(sellable), np.array(reducing), rooms(buyable), rooms(sellable))
 
 
 def test_a_halted_side_is_refused_in_the_basket_and_the_other_is_asked_nothing() -> None:
@@ -77,7 +77,7 @@ def test_a_basket_of_which_a_halt_stops_a_part_is_never_passed_at_a_glance() -> 
 )
 def test_stops_of_the_wrong_shape_type_or_sign_are_refused(buyable: Any, sellable: Any, reducing: Any) -> None:
     with pytest.raises(ValueError, match="stops: "):
-        Stops(buyable, sellable, reducing)
+        Stops(buyable, sellable, reducing, buyable, sellable)
 
 
 def test_stops_of_other_symbols_than_the_proposal_s_are_refused() -> None:
@@ -92,7 +92,8 @@ def stopped(draw: st.DrawFn) -> Proposal:
     count = len(asked.symbols)
     rooms = st.lists(st.one_of(st.just(MOST_QUANTITY), st.just(0), st.integers(0, 80)), min_size=count, max_size=count)
     reducing = draw(st.lists(st.booleans(), min_size=count, max_size=count))
-    stops = Stops(np.array(draw(rooms), dtype=np.int64), np.array(draw(rooms), dtype=np.int64), np.array(reducing, dtype=np.bool_))
+    buyable, sellable = (np.array(draw(rooms), dtype=np.int64) for _ in range(2))
+    stops = Stops(buyable, sellable, np.array(reducing, dtype=np.bool_), buyable, sellable)
     return dataclasses.replace(asked, stops=stops)
 
 
