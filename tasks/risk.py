@@ -15,10 +15,13 @@ from grodt.signals.forecasts import without
 from grodt.slots import times_within
 from grodt.targets.quantities import Targets
 from grodt.targets.rebalancing import rebalances
+from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
 from tasks.signals import Opinion
 from tasks.stage import stage
 from tasks.targets import bracket_positions, targets_of_strategies, trades_to_targets
+
+_log = get_logger("grodt.risk")
 
 
 @stage("risk", timeout_seconds=300)
@@ -68,6 +71,9 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         ),
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
+    if bare := judged.without_a_stop:
+        _log.warning("positions without the stop of their bracket", book=cycle.book, session=str(cycle.session), symbols=list(bare))
+        cycle.tell("risk", f"{', '.join(bare)}: some or all of the position stays without the stop of its bracket")
     return judged
 
 

@@ -37,6 +37,7 @@ class Brackets:
         cooling: where a leg filled so lately that nothing is added, (N,).
         pairs: whether the broker knows both legs as one.
         refuses_opposite: whether it takes no order while one of the other side is open.
+        protects_positions: whether the book has brackets, rather than legs of earlier ones alone.
     """
 
     state: BookState
@@ -47,6 +48,7 @@ class Brackets:
     cooling: BoolArray
     pairs: bool = False
     refuses_opposite: bool = False
+    protects_positions: bool = True
 
     def passed(self, closes: Closes) -> dict[str, str]:
         """Symbols whose close has reached the price of a leg, each with what it protects."""
@@ -63,6 +65,17 @@ class Brackets:
         gone = np.array([symbol in passed for symbol in self.state.symbols], dtype=np.bool_)
         return replace(targets, quantity=np.where(gone, 0, targets.quantity), weight=np.where(gone, 0.0, targets.weight))
 
+    def stays(self, state: BookState, traded: IntArray) -> IntArray:
+        """Shares of each position that stay when tonight's orders, and what still works to close it, have filled, ≥ 0, (N,).
+
+        Args:
+            state, traded: see `left`.
+        """
+        held = state.position
+        sold = np.maximum(held - state.open_sells + np.minimum(traded, 0), 0)
+        bought = np.maximum(-held - state.open_buys - np.maximum(traded, 0), 0)
+        return np.asarray(np.where(held > 0, sold, bought), dtype=np.int64)
+
     def left(self, state: BookState, traded: IntArray) -> IntArray:
         """Signed shares that stay held whatever fills of the orders, and that legs may close, (N,).
 
@@ -71,9 +84,7 @@ class Brackets:
             traded: signed shares that tonight's orders trade.
         """
         held = state.position
-        sold = np.maximum(held - state.open_sells + np.minimum(traded, 0), 0)
-        bought = np.minimum(held + state.open_buys + np.maximum(traded, 0), 0)
-        left = np.where(held > 0, sold, bought)
+        left = np.sign(held) * self.stays(state, traded)
         if self.refuses_opposite:
             adds = np.where(held > 0, (traded > 0) | (state.open_buys > 0), (traded < 0) | (state.open_sells > 0))
             left = np.where(adds, 0, left)
@@ -115,6 +126,28 @@ class Brackets:
             if closes_too_much or (wanted.quantity[at] and symbol in sent):
                 found |= {each.order.client_order_id: each.booked_quantity for each in legs}
         return found
+
+    def stand_already(self, legs: ApprovedExit) -> bool:
+        """Whether open legs close as many shares at the same prices."""
+        meant = LegPrices(int(legs.stop.price or 0), 0 if legs.take_profit is None else int(legs.take_profit.price or 0))
+        return _stand(self._standing().get(legs.stop.symbol, ()), abs(legs.stop.quantity), meant)
+
+    def covered(self, sent: Sequence[ApprovedExit], withdrawn: Collection[str]) -> IntArray:
+        """Shares of each position that stops will close, (N,).
+
+        Args:
+            sent: legs that go out.
+            withdrawn: our ids of open legs that are cancelled.
+        """
+        place = {symbol: at for at, symbol in enumerate(self.state.symbols)}
+        shares = np.zeros(len(place), dtype=np.int64)
+        for each in sent:
+            shares[place[each.stop.symbol]] += abs(each.stop.quantity)
+        for symbol, legs in self._standing().items():
+            kept = [each for each in legs if each.order.client_order_id not in withdrawn]
+            stops = {each.order.group for each in kept if each.order.role == "stop"}
+            shares[place[symbol]] += left_to_close([each for each in kept if each.order.group in stops])
+        return shares
 
     def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
         found: dict[str, tuple[LedgerOrder, ...]] = {}
@@ -166,7 +199,7 @@ def brackets_of(
         filled = legs_filled_since(tx, book, sessions[0]) if sessions else frozenset()
         cooling = np.array([symbol in filled for symbol in state.symbols], dtype=np.bool_)
     decided = (closes.age == 0) & ~state.unknown & ~state.halted
-    return Brackets(state, prices, entry, protects, decided, cooling, pairs, refuses_opposite)
+    return Brackets(state, prices, entry, protects, decided, cooling, pairs, refuses_opposite, terms is not None)
 
 
 def legs_of(approved: Sequence[ApprovedExit], protects: Mapping[str, str], *, book: str, kind: str, session: date) -> tuple[Order, ...]:

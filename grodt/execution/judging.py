@@ -22,7 +22,8 @@ from grodt.orders.basket import Basket, build_basket
 from grodt.orders.slicing import Slicing
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.assess import Assessment, assess
-from grodt.risk.exits import ApprovedExit, assess_exits
+from grodt.risk.controls import UNPROTECTED
+from grodt.risk.exits import ApprovedExit, ask_protection, assess_exits
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
 
@@ -56,6 +57,12 @@ class Judged:
     def rows(self) -> int:
         """Evaluations."""
         return self.evidence.height
+
+    @property
+    def without_a_stop(self) -> tuple[str, ...]:
+        """Symbols of positions of which control 36 says that some or all stays without a stop."""
+        found = self.evidence.filter((pl.col("control") == UNPROTECTED.number) & (pl.col("verdict") != "pass"))
+        return tuple(found["symbol"].to_list())
 
 
 def judge(
@@ -152,5 +159,9 @@ def _judge_legs(
     """The assessment with what risk says of the legs, the legs that pass, and those that make way for them with what they have filled."""
     left = brackets.left(state, assessment.quantity)
     wanted = brackets.wanted(left)
-    judged, legs = assess_exits(wanted, assessment, limits)
-    return judged, legs, brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs})
+    judged, passed = assess_exits(wanted, assessment, limits)
+    legs = tuple(each for each in passed if not brackets.stand_already(each))
+    withdrawn = brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs})
+    if brackets.protects_positions:
+        judged = ask_protection(judged, brackets.stays(state, assessment.quantity), brackets.covered(legs, withdrawn))
+    return judged, legs, withdrawn

@@ -2,10 +2,13 @@
 
 They are judged after the orders of the cycle, and only ever close what these leave. Both legs of a symbol are one question, because one
 of them at most will trade: a row of evidence of each control, of scope `symbol`, which is that of the leg that came closest to its limit,
-and where it fails neither leg is sent. Asked are 1, 17, 6, 5, 7, 2 and 3, which refuse; then 28 where the book or the symbol may only
-reduce, 29 where a halt stops a side (one of a
-strategy stops no leg), and 16 of sells, which clip. As reductions they are asked nothing that is cumulative, and count in
-none of 11 to 15: they undo what was counted when it was opened.
+and where it fails neither leg is sent; but where 5 refuses the take profit alone, the stop goes out alone, and an alert says so. Asked are
+1, 6, 5 and 7, which refuse; then 28 where the book or the symbol may only reduce, 29 where a halt stops a side (one of a strategy stops no
+leg), and 16 of sells, which clip. As reductions they are asked nothing that is cumulative, and count in none of 11 to 15: they undo what
+was counted when it was opened.
+
+2, 3 and 17 are not asked: a position that has grown beyond a limit, or whose symbol was restricted since, needs its stop no less, and a leg
+only ever makes it smaller.
 
 5 compares a leg with the price of its position's entry, not with the last close: the collar is for prices that were mistyped, and one
 around today's price would take the stop away from whatever has moved far.
@@ -21,6 +24,7 @@ from grodt.risk.approved import Approved, _approve
 from grodt.risk.asking import SESSIONS_PER_YEAR, Orders
 from grodt.risk.assess import Assessment
 from grodt.risk.controls import Evaluation
+from grodt.risk.evidence import Answered
 from grodt.risk.exact import MOST_QUANTITY, BoolArray, IntArray
 from grodt.risk.limits import Limits
 from grodt.risk.overriding import Overrides
@@ -44,7 +48,7 @@ class Exits:
 
 @dataclass(frozen=True, slots=True)
 class ApprovedExit:
-    """The legs of one symbol that passed; `take_profit` None where there is none."""
+    """The legs of one symbol that passed; `take_profit` None where there is none, or only the stop passed."""
 
     stop: Approved
     take_profit: Approved | None
@@ -69,7 +73,7 @@ def assess_exits(exits: Exits, assessed: Assessment, limits: Limits) -> tuple[As
     if beyond.any():
         at = int(places[int(beyond.argmax())])
         raise ValueError(f"{asked.symbols[at]}: a leg of {exits.quantity[at]} shares closes more than is held")
-    _ask(orders, exits, assessed, limits)
+    paired = _ask(orders, exits, assessed, limits)
     answers = tuple(replace(answer, scope="symbol") for answer in orders.answers)
     judged = replace(assessed, answers=(*assessed.answers, *answers))
     if assessed.halt:
@@ -78,36 +82,45 @@ def assess_exits(exits: Exits, assessed: Assessment, limits: Limits) -> tuple[As
     def approved(at: int, quantity: int, price: int) -> Approved:
         return _approve(asked.symbols[at], quantity, Micros(int(asked.price[at])), Micros(price))
 
-    passed = [(at, quantity) for at, quantity, alive in zip(places.tolist(), orders.quantity.tolist(), orders.alive, strict=True) if alive]
+    of_each = zip(places.tolist(), orders.quantity.tolist(), paired.tolist(), orders.alive, strict=True)
+    passed = [(at, quantity, both) for at, quantity, both, alive in of_each if alive]
     return judged, tuple(
         ApprovedExit(
             approved(at, quantity, int(exits.stop[at])),
-            approved(at, quantity, int(exits.take_profit[at])) if exits.take_profit[at] else None,
+            approved(at, quantity, int(exits.take_profit[at])) if both else None,
         )
-        for at, quantity in passed
+        for at, quantity, both in passed
     )
 
 
-def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> None:
+def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> BoolArray:
+    """Ask each control; returns where the take profit goes out beside the stop."""
     asked, at = assessed.proposal, orders.places
     symbols = [asked.symbols[place] for place in at.tolist()]
     quantity_limit, value_limit, position_limit, weight_limit = (
         limits.of(name, symbols) for name in ("order_quantity", "order_value", "symbol_position", "symbol_weight")
     )
     price, lot, tick = np.maximum(asked.price[at], 0), asked.lot[at], asked.tick[at]
-    paired = exits.take_profit[at] > 0
-    prices = (exits.stop[at], np.where(paired, exits.take_profit[at], exits.stop[at]))
     sigma = asked.volatility[at] / np.sqrt(SESSIONS_PER_YEAR)
     after = np.where(orders.quantity < 0, orders.low, orders.high) + orders.quantity
     priced = np.ones(len(at), dtype=np.bool_)
 
     orders.ask(controls.limit_exists(quantity_limit, value_limit, position_limit, weight_limit))
-    orders.ask(controls.untradable(np.isin(symbols, limits.restricted), asked.untradable[at]))
     orders.ask(controls.reference_price(price, asked.price_age[at], limits.price_age))
-    orders.ask(_closest(*(controls.price_collar(each, exits.entry[at], sigma, limits.collar, limits.collar_sigmas) for each in prices)))
+    paired = exits.take_profit[at] > 0
+    stop, take = (
+        controls.price_collar(each, exits.entry[at], sigma, limits.collar, limits.collar_sigmas)
+        for each in (exits.stop[at], np.where(paired, exits.take_profit[at], exits.stop[at]))
+    )
+    alone = paired & stop.passed & ~orders.overrides.answer(take, at).passed
+    paired &= ~alone
+    orders.ask(_closest(stop, _where(alone, stop, take)))
+    if alone.any():
+        which = np.flatnonzero(alone)
+        alert = Evaluation(controls.COLLAR_OF_TAKE_PROFIT, take.value[which], take.limit[which], take.passed[which])
+        orders.answers.append(Answered(alert, at[which]))
+    prices = (exits.stop[at], np.where(paired, exits.take_profit[at], exits.stop[at]))
     orders.ask(_closest(*(controls.grid(orders.quantity, after, lot, each, priced, tick) for each in prices)))
-    orders.ask(controls.order_quantity(orders.quantity, quantity_limit))
-    orders.ask(controls.order_value(orders.quantity, price, value_limit))
     stops = asked.stops
     reducing: BoolArray = np.ones(len(at), dtype=np.bool_) if assessed.reduce_only else np.zeros(len(at), dtype=np.bool_)
     if stops is not None:
@@ -125,6 +138,27 @@ def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> 
         controls.short_permission(orders.quantity[sells], orders.low[sells], np.zeros(len(sells), dtype=np.bool_), quantity_limit[sells]),
         sells,
     )
+    return paired
+
+
+def ask_protection(assessed: Assessment, held: IntArray, covered: IntArray) -> Assessment:
+    """Ask control 36 of each position that stays.
+
+    Args:
+        assessed: the orders and legs of the basket.
+        held: shares of each position that stay when the orders have filled, ≥ 0, (N,).
+        covered: shares that stops close, ≥ 0, (N,).
+    """
+    at = np.flatnonzero(held)
+    if not len(at):
+        return assessed
+    return replace(assessed, answers=(*assessed.answers, Answered(controls.unprotected(held[at], covered[at]), at)))
+
+
+def _where(which: BoolArray, one: Evaluation, other: Evaluation) -> Evaluation:
+    """Of each order the answer of one or the other."""
+    chosen = (np.where(which, getattr(one, name), getattr(other, name)) for name in ("value", "limit", "passed"))
+    return Evaluation(one.control, *chosen)
 
 
 def _closest(one: Evaluation, other: Evaluation) -> Evaluation:

@@ -41,6 +41,7 @@ NOT_LIFTED = {
     27: _SENDING,
     32: f"{_SENDING}; set limit slippage",
     34: _NEVER,
+    36: "it stops nothing, and says what has no stop",
 }
 
 

@@ -43,6 +43,12 @@ def test_legs_go_out_the_evening_after_the_fill_at_distances_from_its_price(week
     ]
 
 
+def test_every_position_is_asked_for_its_stop(week: Home) -> None:
+    query = "SELECT symbol, verdict FROM risk_checks WHERE run_id = ? AND control = 36 ORDER BY symbol"
+    assert week.sql(query, f"small-eod-{MON}") == []
+    assert week.sql(query, f"small-eod-{TUE}") == [(symbol, "pass") for symbol in SYMBOLS]
+
+
 def test_the_stop_fills_the_take_profit_is_over_and_the_symbol_cools_off(week: Home) -> None:
     assert _orders(week, TUE, "role, state", "symbol = 'FALL'") == [("stop", "filled"), ("take_profit", "cancelled")]
     ((_, fell),) = [fill for key, fill in _fills(week, FRI).items() if "FALL" in key]

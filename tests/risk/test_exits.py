@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from grodt.risk.assess import Assessment, assess
-from grodt.risk.exits import ApprovedExit, Exits, assess_exits
+from grodt.risk.exits import ApprovedExit, Exits, ask_protection, assess_exits
 from grodt.risk.stops import Stops
 from tests.risk.proposals import USD, limits, proposal, verdicts
 
@@ -35,16 +35,34 @@ def test_legs_pass_with_their_prices_and_leave_one_row_of_each_control() -> None
     judged, (legs,) = _judged([0, 0], [100, 0], [-100, 0])
     assert (legs.stop.quantity, legs.stop.price, legs.take_profit and legs.take_profit.price) == (-100, round(9.5 * USD), 11 * USD)
     rows = judged.evidence.filter(scope="symbol", symbol="S0")
-    assert sorted(rows["control"].to_list()) == [1, 2, 3, 5, 6, 7, 16, 17]
+    assert sorted(rows["control"].to_list()) == [1, 5, 6, 7, 16]
     assert set(rows["verdict"]) == {"pass"}
 
 
-def test_a_leg_outside_the_collar_around_the_entry_refuses_both() -> None:
-    judged, legs = _judged([0], [100], [-100], take=11.5, bounds={"collar": 0.1, "collar_sigmas": 0.0001})
+def test_a_stop_outside_the_collar_around_the_entry_refuses_both_and_a_take_profit_itself_alone() -> None:
+    narrow = {"collar": 0.1, "collar_sigmas": 0.0001}
+    judged, legs = _judged([0], [100], [-100], stop=8.5, take=10.5, bounds=narrow)
     assert legs == ()
     assert verdicts(judged, 5) == {"S0": "reject"}
+    judged, (found,) = _judged([0], [100], [-100], take=11.5, bounds=narrow)
+    assert (found.stop.price, found.take_profit) == (round(9.5 * USD), None)
+    asked = judged.evidence.filter(control=5, scope="symbol")
+    assert asked["verdict"].to_list() == ["pass", "alert"]
+    assert asked["reason"][1] == "take_profit_outside_collar: the take profit is too far from the entry: the stop goes out alone"
     judged, legs = _judged([0], [100], [-100], price=[13.0], bounds={"collar": 0.11, "collar_sigmas": 0.0001})
     assert len(legs) == 1  # however far the price has gone from the entry
+
+
+def test_a_position_beyond_the_limits_of_an_order_and_one_of_a_restricted_symbol_keep_their_legs() -> None:
+    _, legs = _judged([0], [100], [-100], bounds={"order_quantity": 99, "order_value": 999.0, "restricted": ("S0",)})
+    assert len(legs) == 1
+
+
+def test_a_position_that_stays_without_a_stop_is_an_alert() -> None:
+    judged, _ = _judged([0, 0, 0], [100, -100, 0], [0, 0, 0])
+    asked = ask_protection(judged, np.array([100, 100, 0]), np.array([100, 60, 0]))
+    rows = asked.evidence.filter(control=36)
+    assert rows.select("symbol", "value", "limit", "verdict").rows() == [("S0", 0.0, 0.0, "pass"), ("S1", 40.0, 0.0, "alert")]
 
 
 def test_legs_count_in_no_basket_and_no_turnover() -> None:

@@ -1,4 +1,4 @@
-"""The 34 controls of RISK.md and one of ours, each a pure function of arrays.
+"""The 34 controls of RISK.md and two of ours, each a pure function of arrays.
 
 Every control answers one question of the form *value ≤ limit*. A value or limit that cannot be computed is NaN and fails: nothing
 passes because it was not known. docs/risk.md has them as a table, with the order in which they are asked.
@@ -52,6 +52,7 @@ from grodt.risk.controls.exposure import (
     symbol_weight,
 )
 from grodt.risk.controls.orders import (
+    COLLAR_OF_TAKE_PROFIT,
     COOL_OFF,
     DUPLICATE_INTENT,
     GRID,
@@ -65,6 +66,7 @@ from grodt.risk.controls.orders import (
     SELF_CROSS,
     SHORT_PERMISSION,
     UNKNOWN_ORDER,
+    UNPROTECTED,
     UNTRADABLE,
     VOLUME_SHARE,
     cool_off,
@@ -80,6 +82,7 @@ from grodt.risk.controls.orders import (
     self_cross,
     short_permission,
     unknown_order,
+    unprotected,
     untradable,
     volume_share,
 )
@@ -104,6 +107,7 @@ from grodt.risk.controls.sending import (
 __all__ = [
     "BASKET_VALUE",
     "BUYING_POWER",
+    "COLLAR_OF_TAKE_PROFIT",
     "CONSECUTIVE_REJECTS",
     "COOL_OFF",
     "DAILY_LOSS",
@@ -148,6 +152,7 @@ __all__ = [
     "SYMBOL_WEIGHT",
     "TURNOVER",
     "UNKNOWN_ORDER",
+    "UNPROTECTED",
     "UNTRADABLE",
     "VOLUME_SHARE",
     "Control",
@@ -188,6 +193,7 @@ __all__ = [
     "symbol_weight",
     "turnover",
     "unknown_order",
+    "unprotected",
     "untradable",
     "volume_share",
     "whole_answers",

@@ -28,6 +28,10 @@ HALTED = Control(29, "kill switch", "order", "reject", "order_halted", "a halt h
 COOL_OFF = Control(
     35, "cool-off", "order", "reject", "cooling_off", "a leg of its bracket has filled, and it is not added to so soon after"
 )
+COLLAR_OF_TAKE_PROFIT = Control(
+    5, "price collar", "symbol", "alert", "take_profit_outside_collar", "the take profit is too far from the entry: the stop goes out alone"
+)
+UNPROTECTED = Control(36, "protection", "symbol", "alert", "no_stop", "some or all of the position stays without the stop of its bracket")
 UNKNOWN_ORDER = Control(30, "unknown order", "symbol", "reject", "order_unknown", "an order of unknown outcome is in the symbol")
 
 
@@ -214,6 +218,19 @@ def cool_off(quantity: IntArray, low: IntArray, high: IntArray) -> Evaluation:
     size = np.abs(quantity)
     left = np.sign(quantity) * np.minimum(size, room)
     return Evaluation(COOL_OFF, size.astype(np.float64), room.astype(np.float64), size <= room, left)
+
+
+def unprotected(held: IntArray, covered: IntArray) -> Evaluation:
+    """Control 36, asked of positions in books with brackets. value: shares that no stop would close; limit: 0.
+
+    Source: ours. A stop that is not there is seen by nobody before it is needed.
+
+    Args:
+        held: shares, ≥ 0, that stay when the orders of the basket have filled.
+        covered: shares, ≥ 0, that stops close.
+    """
+    value = np.maximum(held.astype(np.float64) - covered.astype(np.float64), 0.0)
+    return Evaluation(UNPROTECTED, value, np.zeros_like(value), value == 0)
 
 
 def halted(quantity: IntArray, room: IntArray) -> Evaluation:

@@ -29,7 +29,7 @@ EACH: dict[str, tuple[st.SearchStrategy[Any], Any]] = {
     **dict.fromkeys(["low", "high", "after"], (HELD, np.int64)),
     **dict.fromkeys(["price", "fill", "reference"], (PRICE, np.int64)),
     **dict.fromkeys(["limit_price"], (NEAR, np.int64)),
-    **dict.fromkeys(["room"], (NEAR.map(abs), np.int64)),
+    **dict.fromkeys(["room", "held", "covered"], (NEAR.map(abs), np.int64)),
     **dict.fromkeys(["age", "volume", "open_buys", "open_sells", "filled", "open_quantity", "ordered"], (COUNT, np.int64)),
     **dict.fromkeys(["in_cycle", "in_window"], (COUNT, np.int64)),
     **dict.fromkeys(["lot", "tick"], (st.sampled_from([1, 7, 100, 10_000]), np.int64)),
@@ -64,6 +64,7 @@ OF_ORDERS: dict[Callable[..., Evaluation], dict[str, Any]] = {
     controls.duplicate_intent: {},
     controls.self_cross: {},
     controls.cool_off: {},
+    controls.unprotected: {},
     controls.reduce_only: {},
     controls.halted: {},
     controls.unknown_order: {},
@@ -194,4 +195,4 @@ def test_the_controls_left_out_are_those_of_sums_which_the_properties_of_whole_p
     functions = {name for name, one in vars(controls).items() if inspect.isfunction(one)} - {"why"}
     sums = {"basket_value", "turnover", "scale", "group_weight", "buying_power", "gross_exposure", "net_exposure", "allowed_below"}
     assert functions - asked == sums
-    assert sorted({one.number for one in vars(controls).values() if isinstance(one, Control)}) == list(range(1, 36))
+    assert sorted({one.number for one in vars(controls).values() if isinstance(one, Control)}) == list(range(1, 37))
