@@ -6,24 +6,26 @@ lost is looked up by our id before anything else happens, and is sent again unde
 that it never had it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import GrodtError
-from grodt.execution.sending import Sending, Sent
+from grodt.errors import GrodtError, TransientError
+from grodt.execution.sending import Sending, Sent, stops_the_rest
+from grodt.execution.stopping import stopping
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
-from grodt.execution.withdrawing import withdraw
+from grodt.execution.withdrawing import Withdrawn, not_sent, withdraw
 from grodt.ledger.halts import active
 from grodt.ledger.later_checks import basket_is_told
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import approvals_of, basket_of, decided_since, states_of
+from grodt.ledger.orders import approvals_of, basket_of, decided_since, find_orders, states_of
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
-from grodt.orders.states import IN_FLIGHT, OrderState
+from grodt.orders.order import Order
+from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 from grodt.risk.limits import Limits
 
 __all__ = ["Sent", "send"]
@@ -54,10 +56,13 @@ def send(
         sleep: waits that many seconds.
         progress: told (orders dealt with, orders in the basket) after each.
 
-    What the basket withdraws is cancelled first (`withdraw`), unless nothing of the basket may go out: then it stays, legs that protect
-    positions above all.
+    What the basket withdraws is cancelled before what takes its place goes out (`withdraw`): rests first, and legs of brackets symbol by
+    symbol, each when it is its symbol's turn, so that nothing that stops the rest leaves positions without their legs. Where an order of the
+    symbol may not go out, its legs stay, and none of its orders goes out.
 
     Raises:
+        TransientError: the broker has not confirmed a cancel; the orders of its symbol stay approved, all others are sent, and calling
+            again asks again.
         HaltActive: a halt of the book or of everything was found, or controls 19, 20 or 22 made one; nothing was sent after it.
         OrderOutcomeUnknown: no answer, and not found by look-up; the symbol is halted.
         ReconciliationBreak: the broker has another order under our id; the symbol is halted.
@@ -67,9 +72,10 @@ def send(
     """
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
-    undecided = 0
-    if basket.withdraws and _may_go_out(ledger, basket, run, windows, now()):
-        undecided = withdraw(ledger, lease, broker, basket, run, now=now, sleep=sleep)
+    first, legs = _withdrawals(ledger, basket)
+    before = Withdrawn()
+    if first and _may_go_out(ledger, basket, run, windows, now()):
+        before = withdraw(ledger, lease, broker, basket, first, run, now=now, sleep=sleep)
     with ledger.read() as tx:
         states = states_of(tx, run.run_id)
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
@@ -77,7 +83,7 @@ def send(
         told = basket_is_told(tx, run.run_id)
     total = len(basket.orders)
     over = sum(state is not OrderState.APPROVED and state not in IN_FLIGHT for state in states.values())
-    sent = Sent(total, cancelled=undecided, already=over - undecided)
+    sent = Sent(total, cancelled=len(before.cancelled), already=over - len(before.cancelled))
 
     def dealt_with() -> None:
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
@@ -85,10 +91,85 @@ def send(
     sending = Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, sent, dealt_with)
     adopted = sending.adopt([order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT])
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
-    sending.send([each for each in basket.orders if states[each.client_order_id] in to_send and each.client_order_id not in adopted])
+    pending = [each for each in basket.orders if states[each.client_order_id] in to_send and each.client_order_id not in adopted]
+    waiting = dict(before.waiting)
+    waiting |= _send_in_turn(sending, basket, [each for each in pending if each.symbol not in waiting], legs)
     if sending.answers or (basket.orders and not told):
         sending.record(basket)
+    if waiting:
+        raise TransientError(
+            f"book {run.book} session {run.session}: {'; '.join(waiting.values())}. Nothing was sent in {', '.join(waiting)}: "
+            "run the cycle again before its window is over, and look at the broker's page whether the position still has its stop"
+        )
     return sent
+
+
+def _send_in_turn(sending: Sending, basket: Basket, orders: Sequence[Order], legs: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Send orders, and have legs cancelled when it is their symbol's turn; returns symbols in which a cancel is not confirmed, and why.
+
+    Args:
+        sending: the call.
+        basket: whose orders.
+        orders: to be sent.
+        legs: our ids of legs that are withdrawn, by symbol.
+    """
+    waiting: dict[str, str] = {}
+    dropped: set[str] = set()
+    turn: list[Order] = []
+    left = dict(legs)
+    for order in orders:
+        if order.symbol in left:
+            sending.send(turn)
+            turn = []
+            mine = [each for each in orders if each.symbol == order.symbol]
+            found = _make_way(sending, basket, mine, left.pop(order.symbol))
+            waiting |= found.waiting
+            dropped |= found.cancelled
+        if order.symbol not in waiting and order.client_order_id not in dropped:
+            turn.append(order)
+    sending.send(turn)
+    return waiting
+
+
+def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: Sequence[str]) -> Withdrawn:
+    """Have legs of one symbol cancelled, where all that takes their place may go out, or an attempt before this one has begun with it.
+
+    Where something stops the whole basket they stay, and the next send says so.
+    """
+    if sending.answers:
+        sending.record()
+    run, now = sending.run, sending.now()
+    with sending.ledger.write(sending.lease) as tx:
+        halts = active(tx, run.book, now)
+        stops = [each for order in orders for each in stopping(tx, order, halts, sending.decided_at)]
+        if any(map(stops_the_rest, stops)) or not sending.throttle.rejects().passed[0] or not sending.throttle.messages(now).passed[0]:
+            return Withdrawn()
+        stand = all(each.state in OPEN for each in find_orders(tx, keys).values())
+        refused = [check.reason for order in orders if (check := sending.windows.refusal(order, now)) is not None]
+        why = str(stops[0]) if stops else refused[0] if refused else ""
+        if why and stand:
+            kept = not_sent(
+                tx, basket, {orders[0].symbol: f"its legs stay, because not all that takes their place may go out: {why}"}, run, now
+            )
+            found = Withdrawn(kept)
+    if not (why and stand):
+        found = withdraw(sending.ledger, sending.lease, sending.broker, basket, keys, run, now=sending.now, sleep=sending.sleep)
+    for _ in found.cancelled:
+        sending.sent.cancelled += 1
+        sending.dealt_with()
+    return found
+
+
+def _withdrawals(ledger: Ledger, basket: Basket) -> tuple[list[str], dict[str, list[str]]]:
+    """Our ids of what the basket withdraws: at once, and, of symbols with legs that others take the place of, by symbol."""
+    if not basket.withdraws:
+        return [], {}
+    with ledger.read() as tx:
+        found = [each.order for each in find_orders(tx, basket.withdraws).values()]
+    ordered = {order.symbol for order in basket.orders}
+    in_turn = {order.symbol for order in found if order.is_leg and order.symbol in ordered}
+    first = [order.client_order_id for order in found if order.symbol not in in_turn]
+    return first, {symbol: [each.client_order_id for each in found if each.symbol == symbol] for symbol in sorted(in_turn)}
 
 
 def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], run: Run) -> Basket:

@@ -163,11 +163,11 @@ class Sending:
                 self._move(tx, moves, now)
             stops = stopping(tx, order, halts, self.decided_at)
             breach = self._breach(messages, len(marked.going), children, place)
-            if breach is not None and not any(map(_stops_the_rest, stops)):
+            if breach is not None and not any(map(stops_the_rest, stops)):
                 if marked.going:
                     break  # nothing goes out after a halt: what was let out before goes first, and this is asked again
                 stops = (self._breached(tx, breach, order, now),)
-            whole = tuple(each for each in stops if _stops_the_rest(each))
+            whole = tuple(each for each in stops if stops_the_rest(each))
             if whole:
                 if not marked.going:
                     marked.stopped, marked.stopped_by = order, whole
@@ -305,7 +305,7 @@ class Sending:
         return f"Look it up at the broker, then `grodt rearm --book {self.run.book} --reason WHY` and run the cycle again."
 
 
-def _stops_the_rest(each: Halt) -> bool:
+def stops_the_rest(each: Halt) -> bool:
     """Whether nothing more of the basket goes out, rather than this order alone. A strategy's halt that stops one is younger than it."""
     return each.whole or each.scope == "strategy"
 

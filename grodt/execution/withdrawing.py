@@ -1,17 +1,20 @@
-"""Cancel what a basket withdraws, before anything of it goes out.
+"""Cancel what a basket withdraws, before what takes its place goes out.
 
-An order that is not known to be over, or has filled since the basket was decided, leaves its symbol undecided: nothing of the basket goes
-out there, and the next cycle decides anew. So what takes an order's place is never beside it, and no leg closes what was sold already.
+An order that has filled since the basket was decided leaves its symbol undecided: nothing of the basket goes out there, and the next cycle
+decides anew. One that is not known to be over leaves its symbol waiting: nothing goes out there either, until another attempt within the
+window finds that it is. So what takes an order's place is never beside it, and no leg closes what was sold already.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.ledger.leases import Lease
 from grodt.ledger.order_life import Move, transitions
-from grodt.ledger.orders import LedgerOrder, find_orders
+from grodt.ledger.orders import find_orders
 from grodt.ledger.runs import Run
+from grodt.ledger.transaction import Write
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
 from grodt.orders.states import OPEN, OrderState
@@ -22,17 +25,31 @@ _PAUSE_SECONDS = 2.0
 _OVER = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED, OrderState.REJECTED, OrderState.REPLACED})
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What came of it.
+
+    Attributes:
+        cancelled: our ids of orders of the basket that are not sent, because an order they take the place of has filled.
+        waiting: symbols in which an order is not known to be over, each with the reason in words; their orders stay approved.
+    """
+
+    cancelled: frozenset[str] = frozenset()
+    waiting: Mapping[str, str] = field(default_factory=dict)
+
+
 def withdraw(
     ledger: Ledger,
     lease: Lease | None,
     broker: Broker,
     basket: Basket,
+    keys: Collection[str],
     run: Run,
     *,
     now: Callable[[], datetime],
     sleep: Callable[[float], None],
-) -> int:
-    """Have the broker cancel what the basket withdraws, and end what it calls over.
+) -> Withdrawn:
+    """Have the broker cancel orders that the basket withdraws, and end what it calls over.
 
     It may be called again: what the ledger has as over is not asked about, and a cancel that is asked for twice does no more than once.
 
@@ -41,30 +58,30 @@ def withdraw(
         lease: the book's; every write checks it.
         broker: where the orders are.
         basket: approved.
+        keys: our ids, of all that it withdraws in some symbols.
         run: whose basket it is.
         now: the clock.
         sleep: waits that many seconds.
 
-    Returns:
-        How many orders of the basket are not sent because of what became of an order they take the place of.
-
     Raises:
-        BrokerUnavailable: no answer; nothing of the basket was sent.
+        BrokerUnavailable: no answer; nothing of the basket was sent in these symbols.
     """
-    if not basket.withdraws:
-        return 0
     with ledger.read() as tx:
-        found = find_orders(tx, basket.withdraws)
+        found = find_orders(tx, keys)
     open_here = [each for each in found.values() if each.state in OPEN]
     answers = {each.order.client_order_id: _cancelled(broker, each.order.client_order_id, sleep) for each in open_here}
     undecided: dict[str, str] = {}
+    waiting: dict[str, str] = {}
     moves: list[Move] = []
     for each in open_here:
         key, answer = each.order.client_order_id, answers[each.order.client_order_id]
-        doubt = _doubt(basket.withdrawn_filled.get(key), answer)
-        if doubt:
-            undecided.setdefault(each.order.symbol, f"{key} {doubt}")
-        elif answer is not None:
+        if answer is None:
+            waiting.setdefault(each.order.symbol, f"{key} is not at the broker")
+        elif answer.state not in _OVER:
+            waiting.setdefault(each.order.symbol, f"{key} is still {answer.state} at the broker after its cancel was asked for")
+        elif more := _other_fills(basket.withdrawn_filled.get(key), answer.filled_quantity):
+            undecided.setdefault(each.order.symbol, f"{key} {more}")
+        else:
             moves.append(Move(key, answer.state, reason=f"withdrawn by {run.run_id}"))
     at = now()
     with ledger.write(lease) as tx:
@@ -74,10 +91,28 @@ def withdraw(
             decided_on = basket.withdrawn_filled.get(each.order.client_order_id)
             if more := _other_fills(decided_on, max(each.booked_quantity, each.filled_quantity)):
                 undecided.setdefault(each.order.symbol, f"{each.order.client_order_id} {more}")
-        standing = find_orders(tx, [order.client_order_id for order in basket.orders if order.symbol in undecided])
-        stopped = [each for each in standing.values() if each.state is OrderState.APPROVED]
-        transitions(tx, [_not_sent(each, undecided) for each in stopped], run_id=run.run_id, now=at)
-    return len(stopped)
+        cancelled = not_sent(tx, basket, undecided, run, at)
+    return Withdrawn(cancelled, {symbol: why for symbol, why in waiting.items() if symbol not in undecided})
+
+
+def not_sent(tx: Write, basket: Basket, why: Mapping[str, str], run: Run, now: datetime) -> frozenset[str]:
+    """Cancel what of a basket has not gone out in some symbols; returns our ids of it.
+
+    Args:
+        tx: the transaction.
+        basket: whose orders.
+        why: the reason in words, by symbol.
+        run: whose basket it is.
+        now: instant.
+    """
+    standing = find_orders(tx, [order.client_order_id for order in basket.orders if order.symbol in why])
+    stopped = [each.order for each in standing.values() if each.state is OrderState.APPROVED]
+    moves = [
+        Move(order.client_order_id, OrderState.CANCELLED, reason=f"not sent: {why[order.symbol]}; decided anew next time")
+        for order in stopped
+    ]
+    transitions(tx, moves, run_id=run.run_id, now=now)
+    return frozenset(order.client_order_id for order in stopped)
 
 
 def _cancelled(broker: Broker, client_order_id: str, sleep: Callable[[float], None]) -> BrokerOrder | None:
@@ -93,22 +128,7 @@ def _cancelled(broker: Broker, client_order_id: str, sleep: Callable[[float], No
     return answer
 
 
-def _doubt(decided_on: int | None, answer: BrokerOrder | None) -> str:
-    """Why it is not known that the order is over with what the basket was decided on; "" where it is."""
-    if answer is None:
-        return "is not at the broker"
-    if answer.state not in _OVER:
-        return f"is still {answer.state} at the broker after its cancel was asked for"
-    return _other_fills(decided_on, answer.filled_quantity)
-
-
 def _other_fills(decided_on: int | None, filled: int) -> str:
     if decided_on is None:
         return f"has filled {filled:,}, and what the basket was decided on is not recorded"
     return f"has filled {filled:,} and not the {decided_on:,} that the basket was decided on" if filled != decided_on else ""
-
-
-def _not_sent(order: LedgerOrder, undecided: dict[str, str]) -> Move:
-    return Move(
-        order.order.client_order_id, OrderState.CANCELLED, reason=f"not sent: {undecided[order.order.symbol]}; decided anew next time"
-    )

@@ -72,7 +72,8 @@ class Basket:
 
     Attributes:
         book, kind, session, run_id: the cycle.
-        orders: in sending order: sells first, then by value descending, then by symbol.
+        orders: in sending order: sells first, then by value descending, then by symbol; before them what brackets give up and protect, of
+            each symbol together.
         hash: `basket_hash` of all that, hex.
         basis: digest (hex) of what people are shown beside the orders, and of what was decided on; "" where nobody is asked.
         whose: in a book of several strategies, what each has of the orders. It is sent to nobody, and so no part of the hash; it follows
@@ -146,7 +147,7 @@ def build_basket(
         terms: what the book's orders are at the end of a day.
         slicing: how large orders of a slot are sliced; None: they are not. Slices stand where their parent would, one after the other.
         closing: symbols whose order closes a position because a close has passed a leg's price, with what each protects.
-        legs: of brackets, which are sent after all other orders, in the order given.
+        legs: of brackets, of each symbol together. With orders that close where they do, they are sent before all others.
         withdraws: open orders that are cancelled first, each with the shares that were booked as filled; None: none are.
 
     Raises:
@@ -156,13 +157,32 @@ def build_basket(
     orders = [replace(each, role="close", protects=closing[each.symbol]) if closing and each.symbol in closing else each for each in orders]
     if slicing is not None:
         orders = [child for order in orders for child in sliced(order, kind, slot, slicing)]
-    orders += legs
+    orders = _in_turn(orders, legs)
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")
     first = tuple(sorted(withdraws or ()))
     digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders, withdraws=first)
     return Basket(book, kind, session, run_id, tuple(orders), digest, withdraws=first, withdrawn_filled=dict(withdraws or {}))
+
+
+def _in_turn(orders: Sequence[Order], legs: Sequence[Order]) -> list[Order]:
+    """Symbol by symbol what closes for a bracket, with the legs for what is left; then legs of other symbols; then all other orders.
+
+    So a symbol whose old legs are cancelled has its new ones a moment later, whatever stops the sending of the rest.
+    """
+    of: dict[str, list[Order]] = {}
+    for leg in legs:
+        of.setdefault(leg.symbol, []).append(leg)
+    first: list[Order] = []
+    rest: list[Order] = []
+    for order in orders:
+        beside = of.get(order.symbol, ())
+        if order.role == "close" or (beside and beside[0].side is order.side):
+            first += [order, *of.pop(order.symbol, ())]
+        else:
+            rest.append(order)
+    return [*first, *(leg for each in of.values() for leg in each), *rest]
 
 
 def _sending_order(order: Order) -> tuple[bool, int, str]:

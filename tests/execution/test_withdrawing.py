@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import BrokerUnavailable, HaltActive
+from grodt.brokers.windows import ALPACA
+from grodt.errors import BrokerUnavailable, HaltActive, TransientError
 from grodt.execution.decision import Closes
 from grodt.execution.resting import unwanted, without
 from grodt.execution.send import send
+from grodt.execution.windows import Windows
 from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import halt
 from grodt.ledger.order_life import Move, transitions
@@ -19,6 +21,7 @@ from grodt.orders.basket import Basket, basket_hash
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
+from grodt.sessions import Calendar
 from grodt.targets.quantities import Targets
 from tests.brokers.brackets import legs
 from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
@@ -30,6 +33,8 @@ PAIR = legs("AAPL", 100, "95", "105")
 KEYS = [each.client_order_id for each in PAIR]
 SELL, SMALLER = order("AAPL", -40, WED), legs("AAPL", 60, "95", "105", WED)
 OTHER = order("IBM", 5, WED)
+#: Long over, by the clock of the desk, or not begun.
+_SHUT = Windows(Calendar("XNYS"), ALPACA)
 
 
 @pytest.fixture
@@ -127,12 +132,80 @@ class _Deaf:
 def test_where_a_cancel_is_not_confirmed_nothing_takes_the_orders_place(protected: Desk) -> None:
     run = _wednesday(protected)
     deaf: Broker = _Deaf(protected.broker)  # type: ignore[assignment]
-    sent = send(
-        protected.ledger, None, deaf, run, file=limits(), windows=protected.windows, now=protected.now, sleep=protected.pauses.append
-    )
-    assert (sent.accepted, sent.cancelled) == (1, 3)
+    with pytest.raises(TransientError, match=rf"{KEYS[0]} is still accepted at the broker .* Nothing was sent in AAPL: run the"):
+        send(protected.ledger, None, deaf, run, file=limits(), windows=protected.windows, now=protected.now, sleep=protected.pauses.append)
     assert protected.pauses == [2.0] * 8
     assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2  # they still protect the position
+    assert _states(protected, [OTHER, SELL, *SMALLER]) == [OrderState.ACCEPTED, *[OrderState.APPROVED] * 3]
+    sent = protected.send(run)  # the broker hears
+    assert (sent.accepted, sent.already) == (3, 1)
+    assert _states(protected, PAIR) == [OrderState.CANCELLED] * 2
+
+
+def test_a_cancel_that_was_never_confirmed_ends_with_the_window(protected: Desk) -> None:
+    run = _wednesday(protected)
+    deaf: Broker = _Deaf(protected.broker)  # type: ignore[assignment]
+    with pytest.raises(TransientError):
+        send(protected.ledger, None, deaf, run, file=limits(), windows=protected.windows, now=protected.now, sleep=protected.pauses.append)
+    sent = send(protected.ledger, None, deaf, run, file=limits(), windows=_SHUT, now=protected.now, sleep=protected.pauses.append)
+    assert (sent.cancelled, sent.already) == (3, 1)
+    assert _states(protected, [SELL, *SMALLER]) == [OrderState.CANCELLED] * 3
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+
+
+def test_an_order_that_may_not_go_out_keeps_the_legs_of_its_symbol_and_sends_nothing_there(protected: Desk) -> None:
+    run = _wednesday(protected)
+    with protected.real_ledger.write() as tx:
+        halt(
+            tx,
+            scope="symbol",
+            book=BOOK,
+            symbol="AAPL",
+            side="sells",
+            kind="pause",
+            keep_orders=True,
+            reason="x",
+            author="ann",
+            now=protected.now(),
+        )
+    sent = protected.send(run)
+    assert (sent.accepted, sent.cancelled) == (1, 3)
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_legs_take_the_place_of_those_that_an_attempt_before_has_cancelled_whatever_is_stopped_beside_them(
+    protected: Desk, begun: bool
+) -> None:
+    run = protected.open(WED)
+    protected.settle(run, market(WED, {"AAPL": "100"}))
+    decided(protected, run, [*legs("AAPL", 100, "94", "105", WED), order("AAPL", 20, WED)], KEYS)
+    if begun:
+        for key in KEYS:
+            protected.paper.cancel(key)
+        with protected.ledger.write() as tx:
+            transitions(tx, [Move(key, OrderState.CANCELLED) for key in KEYS], run_id=run.run_id, now=protected.now())
+    with protected.real_ledger.write() as tx:
+        halt(tx, scope="symbol", book=BOOK, symbol="AAPL", side="buys", kind="pause", reason="x", author="ann", now=protected.now())
+    sent = protected.send(run)
+    assert (sent.accepted, sent.cancelled) == ((2, 1) if begun else (0, 3))
+    assert len(protected.paper.open_orders()) == 2
+
+
+def test_legs_are_cancelled_when_it_is_their_symbols_turn_so_that_a_halt_before_it_leaves_them(protected: Desk) -> None:
+    run = protected.open(WED)
+    protected.settle(run, market(WED, {"AAPL": "100"}))
+    decided(protected, run, [OTHER, SELL, *SMALLER], KEYS)
+
+    def storm(number: int) -> None:
+        with protected.real_ledger.write() as tx:
+            halt(tx, scope="book", book=BOOK, kind="pause", keep_orders=True, reason="storm", author="ann", now=protected.now())
+
+    protected.broker.before_send = storm
+    with pytest.raises(HaltActive):
+        protected.send(run)
+    assert _states(protected, [OTHER, SELL]) == [OrderState.ACCEPTED, OrderState.APPROVED]
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
 
 
 def test_without_an_answer_nothing_is_sent_and_a_second_call_does_it_all(protected: Desk) -> None:

@@ -1,5 +1,6 @@
 """Where the legs of a bracket lie, and what a bracket may say."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -73,3 +74,20 @@ def test_an_order_that_is_no_leg_cannot_be_made_one() -> None:
 
     with pytest.raises(ValueError, match="'close' at 1000000 is no leg"):
         Order.leg(_approve("A", -1, micros(1), micros(1)), "close", "demo", "eod", None, protects="")  # type: ignore[arg-type]
+
+
+def test_what_closes_goes_out_with_the_legs_of_its_symbol_before_what_opens() -> None:
+    from grodt.orders.basket import build_basket
+    from grodt.risk.approved import _approve
+
+    day = date(2026, 3, 4)
+    wanted = {"A": 900, "B": -40, "C": -10, "D": 5}
+    approved = [_approve(symbol, quantity, micros(10)) for symbol, quantity in wanted.items()]
+    made = [_approve(symbol, -60, micros(10), micros(9)) for symbol in ("B", "D", "E")]
+    legs = [Order.leg(each, "stop", "demo", "eod", day, protects="") for each in made]
+    identity = {"book": "demo", "kind": "eod", "session": day, "run_id": "r"}
+    basket = build_basket(approved, **identity, closing={"C": ""}, legs=legs)  # type: ignore[arg-type]
+    assert [(each.symbol, each.role) for each in basket.orders] == [
+        ("B", ""), ("B", "stop"), ("C", "close"), ("D", "stop"), ("E", "stop"), ("A", ""), ("D", ""),
+    ]  # fmt: skip
+    assert [each.symbol for each in build_basket(approved, **identity).orders] == ["B", "C", "A", "D"]  # type: ignore[arg-type]
