@@ -57,8 +57,8 @@ def send(
         progress: told (orders dealt with, orders in the basket) after each.
 
     What the basket withdraws is cancelled before what takes its place goes out (`withdraw`): rests first, and legs of brackets symbol by
-    symbol, each when it is its symbol's turn, so that nothing that stops the rest leaves positions without their legs. Where an order of the
-    symbol may not go out, its legs stay, and none of its orders goes out.
+    symbol, each when it is its symbol's turn, so that nothing that stops the rest leaves positions without their legs. Where an order of
+    the symbol may not go out, its legs stay, and none of its orders goes out.
 
     Raises:
         TransientError: the broker has not confirmed a cancel; the orders of its symbol stay approved, all others are sent, and calling
