@@ -11,7 +11,7 @@ from grodt.ledger.fills import latest_prices
 from grodt.ledger.halts import Halt, last_armed
 from grodt.ledger.unit import Read, Write
 from grodt.orders.fill import Fill
-from grodt.orders.order import Order
+from grodt.orders.order import Order, Side
 from grodt.risk.check import Check, worst
 from grodt.risk.controls import SLIPPAGE, Evaluation, slippage, why
 from grodt.risk.limits import Limits
@@ -31,6 +31,12 @@ class Slipped:
 
     def __str__(self) -> str:
         return f"{self.fill.symbol} {self.fill.session}: {self.reason}"
+
+
+def _reference(fill: Fill, order: Order) -> int:
+    """What the fill is measured against: its order's reference price; of a leg that traded at its price or better, the fill's own."""
+    better = fill.price >= order.reference_price if order.side is Side.SELL else fill.price <= order.reference_price
+    return fill.price if order.is_leg and better else order.reference_price
 
 
 class Slippage:
@@ -57,16 +63,22 @@ class Slippage:
         return bool(self._booked)
 
     def booked(self, fills: Sequence[tuple[Fill, Order]]) -> None:
-        """Ask about fills that were booked, in that order."""
-        self._booked += [(fill.symbol, fill.price, order.reference_price) for fill, order in fills]
-        answer = self._ask([fill.price for fill, _ in fills], [order.reference_price for _, order in fills])
-        for place, (fill, _) in enumerate(fills):
+        """Ask about fills that were booked, in that order.
+
+        Of legs of brackets only what is worse than their price counts, and is told; it neither makes a row longer nor ends one.
+        """
+        references = [_reference(fill, order) for fill, order in fills]
+        self._booked += [(fill.symbol, fill.price, reference) for (fill, _), reference in zip(fills, references, strict=True)]
+        answer = self._ask([fill.price for fill, _ in fills], references)
+        for place, (fill, order) in enumerate(fills):
             if answer.passed[place]:
-                self._row = 0
+                self._row = self._row if order.is_leg else 0
                 continue
-            self._row += 1
             found = Slipped(fill, why(answer, place))
             self.slipped.append(found)
+            if order.is_leg:
+                continue  # several stops that gap are a fall of the market: a halt would cancel all others in the midst of it
+            self._row += 1
             if self._row >= self._limits.slippages_in_a_row and self._halting is None:
                 self._halting = (found, self._row)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select
 
 from grodt.errors import DataError
 from grodt.ledger.columns import day_text, instant_text
@@ -16,6 +16,7 @@ from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
+from grodt.orders.brackets import LEGS
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
@@ -161,8 +162,12 @@ def traded_until(tx: Read, book: str, session: date) -> list[tuple[date, str, st
 
 
 def latest_prices(tx: Read, book: str, count: int, since: datetime | None = None) -> list[tuple[Micros, Micros]]:
-    """Price of a book's latest fills, and the reference price of each one's order, of those booked after an instant; latest first."""
+    """Price of a book's latest fills, and the reference price of each one's order, of those booked after an instant; latest first.
+
+    Without those of legs of brackets.
+    """
     query = select(fills.c.price, orders.c.reference_price).join(orders, orders.c.client_order_id == fills.c.client_order_id)
+    query = query.where(or_(orders.c.role.is_(None), orders.c.role.not_in(LEGS)))
     mine = query.where(fills.c.book == book) if since is None else query.where(fills.c.book == book, fills.c.recorded_at > since)
     return [tuple(row) for row in tx.connection.execute(mine.order_by(fills.c.number.desc()).limit(count))]
 

@@ -12,8 +12,10 @@ from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.postings import settled
 from grodt.money import micros
 from grodt.orders.states import OrderState
+from tests.brokers.brackets import legs
 from tests.brokers.world import BOOK, MON, TUE, WED, market, order
 from tests.execution.desk import Desk
+from tests.execution.test_withdrawing import decided
 from tests.ledger.people import rearmed
 from tests.risk.proposals import limits
 
@@ -71,6 +73,21 @@ def test_a_fill_near_its_reference_ends_the_row(desk: Desk) -> None:
     _sent(desk, {"AAPL": 10, "IBM": 10, "MSFT": 10}, slippage=0.1, slippages_in_a_row=2)
     # in the order sent: AAPL, IBM, MSFT
     assert len(desk.settle(desk.open(TUE), market(TUE, {"AAPL": "111", "IBM": "100", "MSFT": "112"})).slipped) == 2
+    assert _halts(desk) == []
+
+
+@pytest.mark.parametrize(("opened", "alerts"), [("80", 3), ("130", 0)])
+def test_stops_that_gap_are_alerts_and_halt_nothing_and_take_profits_filled_better_are_none(desk: Desk, opened: str, alerts: int) -> None:
+    """Three positions with stops at 95 and take profits at 105; a halt would cancel what is left of such legs in a crash."""
+    symbols = ("AAPL", "IBM", "MSFT")
+    desk.file = limits(slippage=0.1, slippages_in_a_row=2)
+    desk.cycle(MON, [], dict.fromkeys(symbols, 10))
+    run = desk.open(TUE)
+    desk.settle(run, market(TUE, dict.fromkeys(symbols, "100")))
+    desk.send(decided(desk, run, [leg for symbol in symbols for leg in legs(symbol, 10, "95", "105")]))
+    found = desk.settle(desk.open(WED), market(WED, dict.fromkeys(symbols, opened)))
+    assert found.fills == 3
+    assert len(found.slipped) == alerts
     assert _halts(desk) == []
 
 
