@@ -1,5 +1,10 @@
 """risk: every control, with evidence."""
 
+from dataclasses import replace
+
+from grodt.brokers.protocol import KeepsOrders
+from grodt.execution.announced import changing
+from grodt.execution.brackets import Brackets
 from grodt.execution.decision import BookState, IntArray, decide_targets, propose
 from grodt.execution.history import read_volume
 from grodt.execution.judging import Beside, Judged, judge
@@ -36,7 +41,7 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
     rests = unwanted(state, targets, opinion.closes) if state.rests and trades_to_targets(cycle) else ()
-    brackets = bracket_positions(cycle, state, opinion.closes)
+    brackets = _before_actions(cycle, state, bracket_positions(cycle, state, opinion.closes))
     state = without_rests(state, rests)
     wanted = None
     if opinion.strategies is not None:
@@ -75,6 +80,16 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         _log.warning("positions without the stop of their bracket", book=cycle.book, session=str(cycle.session), symbols=list(bare))
         cycle.tell("risk", f"{', '.join(bare)}: some or all of the position stays without the stop of its bracket")
     return judged
+
+
+def _before_actions(cycle: Cycle, state: BookState, brackets: Brackets | None) -> Brackets | None:
+    """The brackets without what a corporate action of the next session would leave at old prices at this broker."""
+    parts = cycle.parts
+    if brackets is None or not isinstance(parts.broker, KeepsOrders):
+        return brackets
+    held = {symbol for symbol, position in zip(state.symbols, state.position.tolist(), strict=True) if position}
+    asked = sorted(held | {each.order.symbol for each in state.legs})
+    return replace(brackets, changing=changing(parts.source, asked, cycle.session, parts.calendar.next(cycle.session)))
 
 
 def _slicing(cycle: Cycle, state: BookState) -> Slicing | None:

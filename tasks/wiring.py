@@ -29,8 +29,8 @@ from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.limits import InForce, limits_in_force
 from grodt.ledger.manifest import LedgerManifest
-from grodt.ledger.orders import order_symbols, pairs_of
-from grodt.ledger.unit import Ledger, Read
+from grodt.ledger.orders import order_symbols
+from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
 from grodt.settings.books import BookConfig, Books, load_books
 from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig, PaperConfig
@@ -214,8 +214,7 @@ def _real(config: BookConfig, wait_seconds: float = START_SECONDS) -> tuple[Brok
             from grodt.brokers.alpaca import AlpacaBroker  # loads httpx: only for a book that trades there
 
             key = credentials(account.key, account.variables, owner=owner, wait_seconds=wait_seconds)
-            paired = partial(_pairs, environment(), config.name)
-            return AlpacaBroker(config.name, account, key, config.exchange, random=Random(), paired=paired), ALPACA
+            return AlpacaBroker(config.name, account, key, config.exchange, random=Random()), ALPACA
         case IbBrokerConfig() as gateway:
             from grodt.brokers.ib import IbBroker, client_class
 
@@ -234,21 +233,11 @@ def _real(config: BookConfig, wait_seconds: float = START_SECONDS) -> tuple[Brok
 
 
 def _order_symbols(where: Environment, book: str) -> Mapping[str, str]:
-    """What the ledger knows of a book's orders."""
-    return _of_ledger(where, lambda tx: order_symbols(tx, book))
-
-
-def _pairs(where: Environment, book: str) -> Mapping[str, str]:
-    """What the ledger knows of a book's brackets: the stop's id by that of its take profit."""
-    return _of_ledger(where, lambda tx: pairs_of(tx, book))
-
-
-def _of_ledger(where: Environment, read: Callable[[Read], dict[str, str]]) -> Mapping[str, str]:
-    """What is read over a connection of its own: a broker is asked outside of any transaction."""
+    """What the ledger knows of a book's orders, over a connection of its own: a broker is asked outside of any transaction."""
     ledger = Ledger.open(where.ledger_url)
     try:
         with ledger.read() as tx:
-            return read(tx)
+            return order_symbols(tx, book)
     finally:
         ledger.close()
 

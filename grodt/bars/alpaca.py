@@ -116,6 +116,18 @@ class AlpacaSource:
         self._report_new(actions.unsupported)
         return Fetched(pl.concat([bars for bars, _ in answers]).sort("symbol", "session", maintain_order=True), actions.rows)
 
+    async def actions_ahead(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """See `TellsActionsAhead.actions_ahead`. What cannot be expressed is left out here as it is in `fetch`."""
+        asked = sorted(set(symbols))
+        if not asked or start > end:
+            return pl.DataFrame(schema=RAW_ACTIONS)
+        async with self._opened() as http:
+            answers = await together([self._action_pages(http, part, start, end) for part in _parts(asked)])
+        pages = [page for own in answers for page in own]
+        actions = actions_of(pages, asked, start, end, source=self._name, about=f"corporate actions of {_named(asked)}")
+        self._report_new(actions.unsupported)
+        return actions.rows
+
     async def fetch_minutes(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
         """See `MinuteSource.fetch_minutes`. What trades before the open and after the close is left out."""
         asked = sorted(set(symbols))
@@ -136,6 +148,10 @@ class AlpacaSource:
         pages = self._bar_pages(http, symbols, "1Day", self._midnight(start), until, about)
         frames = [bars_of(page, self._calendar.zone, source=self._name) async for page in pages]
 
+        return pl.concat(frames), await self._action_pages(http, symbols, start, end)
+
+    async def _action_pages(self, http: AlpacaHttp, symbols: Sequence[str], start: date, end: date) -> list[ActionsPage]:
+        """Corporate actions of symbols that fit one question."""
         about = f"corporate actions of {_named(symbols)} from {start} to {end}"
         question = {
             "symbols": ",".join(symbols),
@@ -145,8 +161,8 @@ class AlpacaSource:
             "sort": "asc",
         }
         read_actions = partial(read_actions_page, source=self._name, about=about)
-        action_pages = http.pages(f"{self._settings.data_url}/v1/corporate-actions", question, read_actions, about=about)
-        return pl.concat(frames), [page async for page in action_pages]
+        pages = http.pages(f"{self._settings.data_url}/v1/corporate-actions", question, read_actions, about=about)
+        return [page async for page in pages]
 
     async def _minutes(self, http: AlpacaHttp, symbols: Sequence[str], opens: datetime, closes: datetime) -> pl.DataFrame:
         """Minute bars of symbols that fit one question, from one instant to another."""

@@ -161,6 +161,10 @@ class FilesSource:
             actions=self._content.actions.filter(wanted & pl.col("ex_date").is_between(start, end)),
         )
 
+    async def actions_ahead(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """See `TellsActionsAhead.actions_ahead`: what the files have of days to come."""
+        return (await self.fetch(symbols, start, end)).actions
+
     @property
     def has_minutes(self) -> bool:
         """Whether the books file describes minute bars."""

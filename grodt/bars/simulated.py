@@ -99,6 +99,10 @@ class SimulatedSource:
         """
         return await asyncio.to_thread(self._answer, symbols, start, end)
 
+    async def actions_ahead(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """See `TellsActionsAhead.actions_ahead`. The exchange announces everything."""
+        return (await self.fetch(symbols, start, end)).actions
+
     async def fetch_minutes(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
         """See `MinuteSource.fetch_minutes`. A session's minutes add up to its daily bar as it truly was, without bad prints."""
         return await asyncio.to_thread(lambda: minutes_of(self._rows(symbols, start, end)[0], self._seed, self._calendar, self._names))

@@ -97,6 +97,18 @@ class BarSource(Protocol):
 
 
 @runtime_checkable
+class TellsActionsAhead(Protocol):
+    """A source that tells corporate actions before their ex date, as far as they are announced; each is a `BarSource` too."""
+
+    async def actions_ahead(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """Actions (RAW_ACTIONS) with `start` ≤ ex date ≤ `end` of those symbols, of days that are yet to come.
+
+        Errors as of `BarSource.fetch`.
+        """
+        ...
+
+
+@runtime_checkable
 class MinuteSource(Protocol):
     """A source that has one-minute bars as well; each is a `BarSource` too."""
 

@@ -3,10 +3,6 @@
 An order is sent once. What Alpaca answers decides: 2xx, it has the order; 4xx, it refuses it, and a 422 about our id means that it has
 one under it, which is looked at; anything else, and no answer, says nothing, and the order is looked up before anything else happens.
 Questions change nothing and are asked again, with pauses, while Alpaca is busy or away.
-
-Both legs of a bracket are one order there, of class `oco`: the take profit, under our id of it, with the stop as its leg, which has an id
-that Alpaca makes up. They go out together when the stop is submitted, so that no leg is ever there without the other, and a resend meets
-the id that is taken. The stop is known by being the leg of its take profit.
 """
 
 import asyncio
@@ -16,7 +12,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
 from random import Random
-from typing import Any
 
 from grodt.bars.alpaca_http import told_by
 from grodt.bars.credentials import Credentials
@@ -52,10 +47,10 @@ _TAKEN_ALREADY = "client_order_id must be unique"
 class AlpacaBroker:
     """A `Broker` over one account. Nothing is asked before the first question. Safe to share between threads: they take turns."""
 
-    #: See `TakesPairs`.
-    pairs = True
     #: See `RefusesOpposite`: 403, "potential wash trade detected".
     refuses_opposite = True
+    #: See `KeepsOrders`: Alpaca promises neither to cancel a stop nor to adjust it.
+    keeps_orders = True
 
     def __init__(
         self,
@@ -67,7 +62,6 @@ class AlpacaBroker:
         random: Random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         patience: Patience = PATIENCE,
-        paired: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """Put its parts together.
 
@@ -79,7 +73,6 @@ class AlpacaBroker:
             random: jitter of pauses.
             sleep: how a pause is waited for.
             patience: how long Alpaca is waited for.
-            paired: our id of the stop of each bracket that was ever sent, by that of its take profit; read once.
         """
         self._asker = f"broker of book {book!r}"
         self._url = settings.url
@@ -89,9 +82,6 @@ class AlpacaBroker:
         self._stack = AsyncExitStack()
         self._http: TradingHttp | None = None
         self._ids: dict[str, str] = {}  # our id by theirs
-        self._paired = paired
-        self._sent: dict[str, AlpacaOrder] = {}  # what it answered to orders, by our id
-        self._stops: dict[str, str] | None = None  # our id of a stop by that of its take profit
 
     def close(self) -> None:
         """Close its connections."""
@@ -108,7 +98,7 @@ class AlpacaBroker:
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """See `Broker.find`. Alpaca keeps an id taken for ever, also after a cancel."""
         found = self._asked(lambda http: self._find(http, client_order_id))
-        return None if found is None else self._known(found)
+        return None if found is None else broker_order(found)
 
     def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
         """See `Broker.orders`."""
@@ -116,7 +106,7 @@ class AlpacaBroker:
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """See `Broker.open_orders`. Orders of others in the account are among them."""
-        rows = self._asked(lambda http: Listing(http, self._url, self._each).open_orders())
+        rows = self._asked(lambda http: Listing(http, self._url).open_orders())
         return tuple(sorted(map(self._known, rows), key=lambda each: each.client_order_id))
 
     def cancel(self, client_order_id: str) -> None:
@@ -158,79 +148,33 @@ class AlpacaBroker:
         problem = problem_of(order.order_type, order.time_in_force, order.price)
         if problem:
             return _refused(order, problem)
-        if order.role == "stop" and order.other:
-            self._pairs()[order.other] = order.client_order_id
-        if order.role == "take_profit" and order.other:  # it went out with its stop
-            taken = await self._looked_up(http, order)
-            return _refused(order, "its stop was not taken") if taken is None else taken
         response = await http.send(f"{self._url}/v2/orders", _written(order))
         about = f"order {order.client_order_id}"
         if response.is_success:
             try:
-                return self._answered(http.parsed(ORDER, response.content, about), order)
+                return self._known(http.parsed(ORDER, response.content, about))
             except DataError as error:
                 raise OrderOutcomeUnknown(f"{error}; Alpaca answered {response.status_code}") from None
         if response.status_code != 422 or "client_order_id" not in refusal_of(response).message:
             return _refused(order, told_by(response))
-        found = await self._looked_up(http, order, told_by(response))
-        return _refused(order, told_by(response)) if found is None else found
-
-    def _answered(self, row: AlpacaOrder, order: Order) -> BrokerOrder:
-        """The order that was sent, of what Alpaca answers: of a bracket the leg that it is.
-
-        Raises:
-            DataError: the answer does not have it.
-        """
-        self._sent[row.client_order_id] = row
-        for each in self._each(row):
-            if each.client_order_id == order.client_order_id:
-                return self._known(each)
-        raise DataError(f"{self._asker}: order {order.client_order_id}: Alpaca's order {row.id} does not have it as its leg")
-
-    async def _looked_up(self, http: TradingHttp, order: Order, told: str = "") -> BrokerOrder | None:
-        """What Alpaca has under our id, refused where that is another order; None where it has nothing.
-
-        Raises:
-            OrderOutcomeUnknown: no answer.
-        """
         try:
-            existing = await self._find(http, order.client_order_id) or self._sent.get(order.client_order_id)
+            existing = await self._find(http, order.client_order_id)
         except VendorUnavailable as error:
-            raise OrderOutcomeUnknown(f"order {order.client_order_id}: {told or 'sent'}, and it could not be looked up: {error}") from None
+            raise OrderOutcomeUnknown(f"{about}: {told_by(response)}, and it could not be looked up: {error}") from None
         if existing is None:
-            return None
+            return _refused(order, told_by(response))
         found = self._known(existing)
         return found if found.state is OrderState.UNKNOWN or _is_of(existing, order) else _refused(order, _TAKEN_ALREADY)
 
-    def _pairs(self) -> dict[str, str]:
-        """Our id of each stop, by that of its take profit."""
-        if self._stops is None:
-            self._stops = dict(self._paired())
-        return self._stops
-
-    def _each(self, row: AlpacaOrder) -> tuple[AlpacaOrder, ...]:
-        """The order, and its legs: the stop of one of our brackets under our id."""
-        stop = self._pairs().get(row.client_order_id)
-        ours = [leg.model_copy(update={"client_order_id": stop}) if stop and leg.type == "stop" else leg for leg in row.legs or ()]
-        return (row, *ours)
-
     async def _find(self, http: TradingHttp, client_order_id: str) -> AlpacaOrder | None:
-        about = f"order {client_order_id}"
-        take = next((take for take, stop in self._pairs().items() if stop == client_order_id), None)
-        if take is not None:  # the leg of another order, which has it when it is asked for with its legs
-            parent = await self._find(http, take)
-            if parent is None:
-                return None
-            whole = await http.find(ORDER, f"{self._url}/v2/orders/{parent.id}", {"nested": "true"}, about=about)
-            return next((each for each in self._each(whole) if each.client_order_id == client_order_id), None) if whole else None
-        url = f"{self._url}/v2/orders:by_client_order_id"
+        url, about = f"{self._url}/v2/orders:by_client_order_id", f"order {client_order_id}"
         found = await http.find(ORDER, url, {"client_order_id": client_order_id}, about=about)
         if found is not None and found.client_order_id != client_order_id:
             raise DataError(f"{self._asker}: {about}: Alpaca answers with order {found.client_order_id!r}; ask Alpaca")
         return found
 
     async def _orders(self, http: TradingHttp, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
-        found = await Listing(http, self._url, self._each).latest(client_order_ids, lambda row: row.client_order_id)
+        found = await Listing(http, self._url).latest(client_order_ids, lambda row: row.client_order_id)
         for each in client_order_ids:
             if each not in found.rows and not found.is_whole:
                 row = await self._find(http, each)
@@ -242,16 +186,13 @@ class AlpacaBroker:
         found = await self._find(http, client_order_id)
         if found is None or broker_order(found).state not in {*OPEN, OrderState.UNKNOWN}:
             return
-        take = next((take for take, stop in self._pairs().items() if stop == client_order_id), None)
-        if take is not None:  # the order that has it as its leg ends both
-            found = await self._find(http, take) or found
         about = f"cancel of order {client_order_id}"
         response = await http.answer("DELETE", f"{self._url}/v2/orders/{found.id}", {}, about=about)
         if not response.is_success and response.status_code not in (404, 422):  # 404, 422: it is over meanwhile
             raise http.refused(response, about)
 
     async def _fills(self, http: TradingHttp, since: date) -> tuple[Fill, ...]:
-        listing = Listing(http, self._url, self._each)
+        listing = Listing(http, self._url)
         midnight = datetime.combine(self._calendar.previous(since), time.min, self._calendar.zone)
         dated = [(each.transaction_time.astimezone(self._calendar.zone).date(), each) for each in await listing.activities(midnight)]
         sessions = {day: self._session(day) for day in {day for day, _ in dated}}
@@ -268,18 +209,7 @@ class AlpacaBroker:
             row = found.rows.get(each)
             if row is None and not found.is_whole:
                 row = await http.find(ORDER, f"{self._url}/v2/orders/{each}", {}, about=f"Alpaca's order {each}")
-                if row is not None and row.order_class == "oco" and row.client_order_id not in self._pairs():
-                    await self._learn_legs(http, each)  # it does not say whose leg it is
-            self._ids.setdefault(each, each if row is None else row.client_order_id)
-
-    async def _learn_legs(self, http: TradingHttp, venue_order_id: str) -> None:
-        """Find out which of our brackets an order is the leg of, the latest first."""
-        for stop in reversed(self._pairs().values()):
-            leg = await self._find(http, stop)
-            if leg is not None:
-                self._ids[leg.id] = stop
-            if venue_order_id in self._ids:
-                return
+            self._ids[each] = each if row is None else row.client_order_id
 
     def _known(self, row: AlpacaOrder) -> BrokerOrder:
         self._ids[row.id] = row.client_order_id
@@ -289,20 +219,8 @@ class AlpacaBroker:
         return day if self._calendar.is_session(day) else self._calendar.next(day)
 
 
-def _written(order: Order) -> dict[str, Any]:
-    """The order as Alpaca reads it; of a stop with a take profit both. A short sale is a sell there too."""
-    if order.other and order.price is not None and order.other_price is not None:
-        return {
-            "client_order_id": order.other,
-            "symbol": order.symbol,
-            "side": order.side.value,
-            "qty": str(order.quantity),
-            "type": "limit",
-            "time_in_force": order.time_in_force,
-            "order_class": "oco",
-            "take_profit": {"limit_price": _price(order.other_price)},
-            "stop_loss": {"stop_price": _price(order.price)},
-        }
+def _written(order: Order) -> dict[str, str]:
+    """The order as Alpaca reads it. A short sale is a sell there too."""
     return {
         "client_order_id": order.client_order_id,
         "symbol": order.symbol,
@@ -310,11 +228,7 @@ def _written(order: Order) -> dict[str, Any]:
         "qty": str(order.quantity),
         "type": order.order_type,
         "time_in_force": order.time_in_force,
-    } | ({} if order.price is None else {f"{order.order_type}_price": _price(order.price)})
-
-
-def _price(price: Micros) -> str:
-    return f"{decimal(price).normalize():f}"
+    } | ({} if order.price is None else {f"{order.order_type}_price": f"{decimal(order.price).normalize():f}"})
 
 
 def _is_of(row: AlpacaOrder, order: Order) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 import httpx
 from pydantic import TypeAdapter, ValidationError
@@ -35,7 +34,7 @@ class TradingHttp(AlpacaHttp):
             raise self.refused(response, about)
         return self.parsed(model, response.content, about)
 
-    async def send(self, url: str, order: Mapping[str, Any]) -> httpx.Response:
+    async def send(self, url: str, order: Mapping[str, str]) -> httpx.Response:
         """Send an order, once.
 
         Returns:

@@ -1,16 +1,15 @@
 """Alpaca's lists of orders and activities, to their last page.
 
 Orders are paged by the instant they were submitted, whose bounds are exclusive: each page begins a microsecond early, so that of two
-orders of one instant none is lost between two pages, and what comes twice is seen once. Legs of a bracket come within the order that they
-were sent with. Activities are paged by the last id.
+orders of one instant none is lost between two pages, and what comes twice is seen once. Activities are paged by the last id.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from grodt.brokers.alpaca_http import TradingHttp
-from grodt.brokers.alpaca_payloads import ACTIVITIES, ORDERS, OVER_STATUSES, AlpacaActivity, AlpacaOrder
+from grodt.brokers.alpaca_payloads import ACTIVITIES, ORDERS, AlpacaActivity, AlpacaOrder
 from grodt.errors import DataError
 
 ORDERS_PER_PAGE = 500
@@ -34,17 +33,9 @@ class Latest:
 class Listing:
     """Lists of one account."""
 
-    def __init__(self, http: TradingHttp, url: str, each: Callable[[AlpacaOrder], Iterable[AlpacaOrder]] = lambda row: (row,)) -> None:
-        """Over a connection.
-
-        Args:
-            http: it.
-            url: of Alpaca's API.
-            each: the orders that one row stands for: itself, and its legs under our ids.
-        """
+    def __init__(self, http: TradingHttp, url: str) -> None:
         self._http = http
         self._url = url
-        self._each = each
 
     async def open_orders(self) -> list[AlpacaOrder]:
         """Every order that may still fill.
@@ -57,7 +48,7 @@ class Listing:
         while True:
             page = await self._page("open", "asc", {} if after is None else {"after": _written(after)}, "open orders")
             if not _adds(rows, page, ORDERS_PER_PAGE, "open orders"):
-                return [each for row in rows.values() for each in self._each(row) if each is row or each.status not in OVER_STATUSES]
+                return list(rows.values())
             after = max(map(_submitted, page)) - _TICK
 
     async def latest(self, wanted: Collection[str], key: Callable[[AlpacaOrder], str]) -> Latest:
@@ -73,7 +64,7 @@ class Listing:
         in_vain = 0
         while in_vain < len(missing):
             page = await self._page("all", "desc", {} if until is None else {"until": _written(until)}, "orders")
-            hits = {key(each): each for row in page for each in self._each(row) if key(each) in missing}
+            hits = {key(row): row for row in page if key(row) in missing}
             found |= hits
             missing -= hits.keys()
             in_vain = 0 if hits else in_vain + 1
@@ -101,7 +92,7 @@ class Listing:
             question = {**question, "page_token": page[-1].id}
 
     async def _page(self, status: str, direction: str, bound: dict[str, str], about: str) -> list[AlpacaOrder]:
-        question = {"status": status, "direction": direction, "limit": str(ORDERS_PER_PAGE), "nested": "true", **bound}
+        question = {"status": status, "direction": direction, "limit": str(ORDERS_PER_PAGE), "nested": "false", **bound}
         return await self._http.read(ORDERS, f"{self._url}/v2/orders", question, about=about)
 
 

@@ -39,10 +39,8 @@ _OVER = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
-#: The order fills no more.
-OVER_STATUSES = (*_OVER, "filled")
 #: Those that are understood; any other halts its symbol.
-KNOWN_STATUSES = (*_WORKING, *OVER_STATUSES)
+KNOWN_STATUSES = (*_WORKING, *_OVER, "filled")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL, "sell_short": Side.SELL}
 _FILL_TYPES = ("fill", "partial_fill")
 
@@ -76,8 +74,6 @@ class AlpacaOrder(_Row):
     client_order_id: str
     symbol: str
     side: str
-    order_class: str | None = None
-    legs: "tuple[AlpacaOrder, ...] | None" = None
     qty: Exact | None = None
     notional: Exact | None = None
     filled_qty: Exact

@@ -119,6 +119,17 @@ class RefusesOpposite(Protocol):
 
 
 @runtime_checkable
+class KeepsOrders(Protocol):
+    """What a broker has beside `Broker` where open orders may outlive a split, a delisting or a change of symbol as they were written.
+
+    Attributes:
+        keeps_orders: that they may.
+    """
+
+    keeps_orders: bool
+
+
+@runtime_checkable
 class TakesGroups(Protocol):
     """What a broker has beside `Broker` where the intents of several orders may be committed before the first of them is sent.
 

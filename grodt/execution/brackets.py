@@ -38,6 +38,7 @@ class Brackets:
         pairs: whether the broker knows both legs as one.
         refuses_opposite: whether it takes no order while one of the other side is open.
         protects_positions: whether the book has brackets, rather than legs of earlier ones alone.
+        changing: symbols in which no leg may stand in the next session, because a corporate action would leave it at old prices.
     """
 
     state: BookState
@@ -49,6 +50,7 @@ class Brackets:
     pairs: bool = False
     refuses_opposite: bool = False
     protects_positions: bool = True
+    changing: frozenset[str] = frozenset()
 
     def passed(self, closes: Closes) -> dict[str, str]:
         """Symbols whose close has reached the price of a leg, each with what it protects."""
@@ -98,7 +100,7 @@ class Brackets:
         for at in np.flatnonzero((left != 0) & self.decided).tolist():
             symbol, shares = self.state.symbols[at], int(left[at])
             prices = self.prices.get(symbol)
-            if prices is None:
+            if prices is None or symbol in self.changing:
                 continue
             meant = prices if self.pairs else LegPrices(prices.stop)
             if not _stand(standing.get(symbol, ()), abs(shares), meant):
@@ -122,7 +124,7 @@ class Brackets:
             at = place[symbol]
             if bool(self.state.unknown[at]):
                 continue
-            closes_too_much = left_to_close(legs) > abs(int(left[at])) or symbol not in self.prices
+            closes_too_much = left_to_close(legs) > abs(int(left[at])) or symbol not in self.prices or symbol in self.changing
             if closes_too_much or (wanted.quantity[at] and symbol in sent):
                 found |= {each.order.client_order_id: each.booked_quantity for each in legs}
         return found

@@ -280,12 +280,6 @@ def filled_of(tx: Read, client_order_ids: Iterable[str]) -> dict[str, tuple[int,
     return {key: (quantity, max(filled, booked)) for key, quantity, filled, booked in rows}
 
 
-def pairs_of(tx: Read, book: str) -> dict[str, str]:
-    """Our id of the stop of each bracket of a book, by that of its take profit."""
-    query = select(orders.c.client_order_id, orders.c.other_leg).where(orders.c.book == book, orders.c.role == "take_profit")
-    return dict(tx.connection.execute(query.where(orders.c.other_leg.is_not(None))).tuples().all())
-
-
 def orders_protecting(tx: Read, client_order_id: str) -> tuple[LedgerOrder, ...]:
     """The orders that close what an order opened or added to, earliest session first."""
     return _orders(tx, orders.c.protects == client_order_id)

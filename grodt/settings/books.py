@@ -58,6 +58,8 @@ from grodt.targets.strategies import Strategy
 MOST_CAPITAL = Decimal(10**12)
 #: By how many sessions one year can be longer or shorter than another.
 _SPARE = 3
+#: Kinds of sources that are a `TellsActionsAhead`.
+_TELL_AHEAD = ("alpaca", "files", "simulated")
 
 
 class _Strict(BaseModel):
@@ -174,7 +176,7 @@ class BookConfig(_Strict):
     def _suits_its_broker(self) -> Self:
         if isinstance(self.broker, AlpacaBrokerConfig):
             of_this_place(lambda: require_hours_of_alpaca(self.exchange, self.schedule.cron))
-            of_this_place(lambda: require_safe_at_alpaca(self.order))
+            of_this_place(lambda: require_safe_at_alpaca(self.order, long_only=self.construction.long_only))
         if isinstance(self.broker, CcxtBrokerConfig):
             suits = {"long_only": self.construction.long_only}
             of_this_place(lambda: require_suits_crypto(self.exchange, self.order, **suits))
@@ -331,6 +333,13 @@ class Books(_Strict):
                 raise ValueError(f"books.{key}.name is {book.name!r}; a book's name is its key: remove the line")
             if book.source not in self.sources:
                 raise ValueError(f"books.{key}.source is {book.source!r}; the file describes {', '.join(sorted(self.sources))}")
+            kind = self.sources[book.source].kind
+            if isinstance(book.broker, AlpacaBrokerConfig) and book.order.bracket is not None and kind not in _TELL_AHEAD:
+                raise ValueError(
+                    f"books.{key}.order.bracket: source {book.source!r} of kind {kind} tells no splits before their day, and a stop that "
+                    f"rests at Alpaca would stand at an old price through one; use a source of kind {', '.join(_TELL_AHEAD)}, or leave "
+                    "the bracket out"
+                )
         return self
 
     @model_validator(mode="after")

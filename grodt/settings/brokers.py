@@ -141,16 +141,16 @@ def require_suits_crypto(calendar: Calendar, order: OrderTerms, *, long_only: bo
         raise ConfigError("construction.long_only is false, and what is not held cannot be sold at a crypto venue's spot markets")
 
 
-def require_safe_at_alpaca(order: OrderTerms) -> None:
-    """Refuse a book whose brackets are not safe at Alpaca yet.
+def require_safe_at_alpaca(order: OrderTerms, *, long_only: bool) -> None:
+    """Refuse a book whose brackets would not protect it at Alpaca.
 
     Raises:
-        ConfigError: it has a bracket.
+        ConfigError: it has a bracket and sells short.
     """
-    if order.bracket is not None:
+    if order.bracket is not None and not long_only:
         raise ConfigError(
-            "order.bracket: not safe at Alpaca yet: a split leaves its legs at the old prices and quantities, a leg that fills in part "
-            "halts the book, and a stop that has triggered cannot be cancelled; leave it out, or use broker kind paper or ib"
+            "order.bracket: a stop that rests at Alpaca through a reverse split would buy back more than was sold short; leave the bracket "
+            "out, or set construction.long_only"
         )
 
 

@@ -1,6 +1,6 @@
 """An Alpaca broker before a fake account: its pauses move the fake's clock, and no real second goes by."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
@@ -20,9 +20,7 @@ QUICK = Patience(tries=3, read=5.0, answer=10.0)
 
 
 @contextmanager
-def opened_at(
-    account: FakeTrading, *, patience: Patience = QUICK, secret: str = SECRET, paired: Callable[[], Mapping[str, str]] = dict
-) -> Iterator[AlpacaBroker]:
+def opened_at(account: FakeTrading, *, patience: Patience = QUICK, secret: str = SECRET) -> Iterator[AlpacaBroker]:
     """A broker over the account."""
 
     async def sleep(seconds: float) -> None:
@@ -31,9 +29,7 @@ def opened_at(
     settings = AlpacaAccount(trading_url=account.url)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_PROXY", "127.0.0.1")
-        broker = AlpacaBroker(
-            BOOK, settings, Credentials(KEY, secret), XNYS, random=Random(1), sleep=sleep, patience=patience, paired=paired
-        )
+        broker = AlpacaBroker(BOOK, settings, Credentials(KEY, secret), XNYS, random=Random(1), sleep=sleep, patience=patience)
         try:
             yield broker
         finally:

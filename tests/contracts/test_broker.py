@@ -90,7 +90,7 @@ VENUES = {"alpaca": _alpaca, "ccxt": _ccxt, "ib": _ib, "paper": _paper, "paper w
 #: They know an open, a close and a session.
 VENUES_WITH_SESSIONS = {name: opened for name, opened in VENUES.items() if name != "ccxt"}
 #: They know both legs of a bracket as one.
-VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith(("alpaca", "paper"))}
+VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith("paper")}
 #: They fill a tenth of a session's volume, and go on for two sessions more.
 VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
 
@@ -362,6 +362,26 @@ def test_a_good_till_cancelled_order_goes_on_until_it_fills_or_is_cancelled(venu
     advance(market(THU, {"AAPL": "70"}))
     assert broker.positions() == {"AAPL": 10}
     assert broker.open_orders() == ()
+
+
+@pytest.mark.parametrize("open_price", ["94", "96"])
+def test_a_stop_rests_until_it_is_reached_and_a_cancel_of_it_leaves_nothing(venue_with_sessions: Venue, open_price: str) -> None:
+    broker, advance = venue_with_sessions
+    broker.submit(order("AAPL", 10), MON)
+    advance(market(TUE, {"AAPL": "100"}))
+    (stop,) = legs("AAPL", 10, "95")
+    taken = broker.submit(stop, TUE)
+    assert (taken.client_order_id, taken.state, taken.quantity) == (stop.client_order_id, OrderState.ACCEPTED, 10)
+    assert broker.submit(stop, TUE) == taken
+    assert broker.open_orders() == (taken,)
+    advance(market(WED, {"AAPL": open_price}))
+    broker.cancel(stop.client_order_id)
+    found = broker.find(stop.client_order_id)
+    assert found is not None
+    reached = open_price == "94"
+    assert (found.state, found.filled_quantity) == ((OrderState.FILLED, 10) if reached else (OrderState.CANCELLED, 0))
+    assert [(fill.client_order_id, fill.quantity) for fill in broker.fills(WED)] == ([(stop.client_order_id, 10)] if reached else [])
+    assert (broker.positions(), broker.open_orders()) == ({} if reached else {"AAPL": 10}, ())
 
 
 # -- brackets, of brokers that take both legs as one

@@ -1,69 +1,58 @@
-"""Brackets at Alpaca through faults drawn from a seed: each is there once, and the fills of its legs are booked to the right orders."""
+"""Stops at Alpaca: through faults drawn from a seed, filled in part, cancelled after they triggered, refused, and through a split."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from decimal import Decimal
 from random import Random
 
 import pytest
 
+from grodt.brokers.protocol import Broker
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.execution import settle
+from grodt.execution.withdrawing import withdraw
 from grodt.ledger.fills import fills_in
-from grodt.ledger.orders import find_orders, pairs_of
+from grodt.ledger.orders import basket_of, find_orders
 from grodt.ledger.postings import holdings
+from grodt.ledger.runs import Run
 from grodt.orders.states import OrderState
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.brackets import legs
-from tests.brokers.world import BOOK, MON, TUE, WED, market
+from tests.brokers.world import BOOK, MON, THU, TUE, WED, market
 from tests.execution.desk import Desk, FaultyBroker
 from tests.execution.test_alpaca_faults import _spoilt_questions, _spoilt_sends
 from tests.execution.test_withdrawing import decided
 from tests.fakes.alpaca_trading import FakeTrading, evening
-from tests.fakes.http import Fault
 from tests.ledger.people import rearmed
 
 HELD = {"AAPL": 10, "IBM": 25, "KO": 40}
 FLAT = dict.fromkeys(HELD, "100")
-PAIRS = [each for symbol, quantity in HELD.items() for each in legs(symbol, quantity, "95", "105")]
-KEYS = [each.client_order_id for each in PAIRS]
+STOPS = [each for symbol, quantity in HELD.items() for each in legs(symbol, quantity, "95")]
+KEYS = [each.client_order_id for each in STOPS]
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_each_bracket_is_there_once_and_its_fills_are_those_of_its_legs(desk: Desk, seed: int) -> None:
+def test_each_stop_is_there_once_and_its_fills_are_booked(desk: Desk, seed: int) -> None:
     draw = Random(seed)
-
-    def paired() -> Mapping[str, str]:
-        with desk.real_ledger.read() as tx:
-            return pairs_of(tx, BOOK)
-
-    with FakeTrading(evening(MON), "1000000").served() as account:
-        with opened_at(account) as broker:
-            desk.broker = FaultyBroker(broker, desk.fuse)
-            run = desk.open(MON)
-            desk.decide(run, HELD)
-            desk.send(run)
-            account.play(market(TUE, FLAT))
-            run = desk.open(TUE)
-            settle(desk.ledger, None, desk.broker, None, [market(TUE, FLAT)], run=run, file=desk.file, now=desk.now)
-        decided(desk, run, PAIRS)
+    with FakeTrading(evening(MON), "1000000").served() as account, opened_at(account) as broker:
+        run = _bought(desk, account, broker)
+        decided(desk, run, STOPS)
         account.fail(*_spoilt_sends(draw), *_spoilt_questions(draw))
         for _ in range(40):  # each round is a process of its own, which knows what the ledger knows
-            with opened_at(account, paired=paired) as broker:
-                desk.broker = FaultyBroker(broker, desk.fuse)
+            with opened_at(account) as again:
+                desk.broker = FaultyBroker(again, desk.fuse)
                 try:
                     desk.send(run)
                     break
                 except (OrderOutcomeUnknown, BrokerUnavailable):
                     with desk.real_ledger.write() as tx:
                         rearmed(tx, BOOK, desk.now())
-        with desk.real_ledger.read() as tx:
-            assert [find_orders(tx, [key])[key].state for key in KEYS] == [OrderState.ACCEPTED] * len(KEYS)
+        assert _states(desk) == [OrderState.ACCEPTED] * len(KEYS)
         assert len(account.orders) == len(HELD) + len(KEYS)
 
-        told = market(WED, FLAT, ranges={"AAPL": ("94", "106"), "IBM": ("96", "106"), "KO": ("96", "104")})
-        account.play(told)
-        with opened_at(account, paired=paired) as broker:
-            desk.broker = FaultyBroker(broker, desk.fuse)
-            account.fail(*_spoilt_questions(draw))
+        account.play(told := market(WED, FLAT, ranges={"AAPL": ("94", "106"), "IBM": ("96", "106"), "KO": ("90", "104")}))
+        account.fail(*_spoilt_questions(draw))
+        with opened_at(account) as again:
+            desk.broker = FaultyBroker(again, desk.fuse)
             run = desk.open(WED)
             for _ in range(40):
                 try:
@@ -71,35 +60,92 @@ def test_each_bracket_is_there_once_and_its_fills_are_those_of_its_legs(desk: De
                     break
                 except BrokerUnavailable:
                     continue
-            with desk.real_ledger.read() as tx:
-                assert {each.client_order_id for each in fills_in(tx, BOOK, WED)} == {KEYS[0], KEYS[3]}
-                states = {key: each.state for key, each in find_orders(tx, KEYS).items()}
-                assert {symbol: each.quantity for symbol, each in holdings(tx, BOOK).items()} == {"KO": 40}
-            over, still = [OrderState.FILLED, OrderState.CANCELLED], [OrderState.ACCEPTED] * 2
-            assert [states[key] for key in KEYS] == [*over, *over[::-1], *still]
-            broker.cancel(KEYS[5])
-            assert broker.open_orders() == ()
+        with desk.real_ledger.read() as tx:
+            assert {each.client_order_id for each in fills_in(tx, BOOK, WED)} == {KEYS[0], KEYS[2]}
+            assert {symbol: each.quantity for symbol, each in holdings(tx, BOOK).items()} == {"IBM": 25}
+        assert _states(desk) == [OrderState.FILLED, OrderState.ACCEPTED, OrderState.FILLED]
 
 
-def test_a_fill_of_a_leg_that_no_page_shows_any_more_is_still_that_leg_s(desk: Desk) -> None:
+@pytest.fixture
+def resting(desk: Desk) -> Iterator[tuple[Desk, FakeTrading]]:
+    """The stops rest since Tuesday evening."""
     with FakeTrading(evening(MON), "1000000").served() as account, opened_at(account) as broker:
-        account.move("AAPL", 10, "100")
-        stop, take = legs("AAPL", 10, "95", "105", MON)
-        for each in (stop, take):
-            assert broker.submit(each, MON).state is OrderState.ACCEPTED
-        for number in range(1_200):  # others' orders, later than ours, on the pages that are looked through
-            account.take(client_order_id=f"other {number}", qty="1", status="canceled")
-        account.play(market(TUE, {"AAPL": "94"}))
-        with opened_at(account, paired=lambda: {take.client_order_id: stop.client_order_id}) as later:
-            assert [fill.client_order_id for fill in later.fills(TUE)] == [stop.client_order_id]
+        desk.send(decided(desk, _bought(desk, account, broker), STOPS))
+        yield desk, account
 
 
-def test_legs_of_somebody_else_are_none_of_ours(desk: Desk) -> None:
+def test_a_stop_that_fills_in_part_rests_for_what_is_left_and_ends_with_it(resting: tuple[Desk, FakeTrading]) -> None:
+    desk, account = resting
+    account.play(quiet := market(WED, FLAT))
+    account.fill(KEYS[2], "15", "95")
+    run = desk.open(WED)
+    settle(desk.ledger, None, desk.broker, None, [quiet], run=run, file=desk.file, now=desk.now)
+    assert _compared(desk, run)
+    assert _states(desk)[2] is OrderState.PARTIALLY_FILLED
+    account.play(told := market(THU, FLAT | {"KO": "90"}))
+    run = desk.open(THU)
+    settle(desk.ledger, None, desk.broker, None, [told], run=run, file=desk.file, now=desk.now)
+    assert _compared(desk, run)
+    assert _states(desk)[2] is OrderState.FILLED
+    assert desk.broker.positions() == {"AAPL": 10, "IBM": 25}
+
+
+def test_a_stop_that_has_triggered_is_withdrawn_and_what_it_filled_leaves_its_symbol_undecided(resting: tuple[Desk, FakeTrading]) -> None:
+    desk, account = resting
+    account.play(quiet := market(WED, FLAT))
+    run = desk.open(WED)
+    settle(desk.ledger, None, desk.broker, None, [quiet], run=run, file=desk.file, now=desk.now)
+    smaller = legs("KO", 20, "95", session=WED)
+    decided(desk, run, smaller, [KEYS[2]])
+    account.fill(KEYS[2], "15", "95")  # it triggers between the decision and the basket
+    with desk.real_ledger.read() as tx:
+        basket = basket_of(tx, run.run_id)
+    assert basket is not None
+    assert withdraw(desk.ledger, None, desk.broker, basket, run, now=desk.now, sleep=lambda _seconds: None) == 1
+    assert KEYS[2] not in {each.client_order_id for each in desk.broker.open_orders()}
+    with desk.real_ledger.read() as tx:
+        assert find_orders(tx, [smaller[0].client_order_id])[smaller[0].client_order_id].state is OrderState.CANCELLED
+
+
+def test_a_stop_that_the_price_has_passed_is_refused_and_nothing_else_is(desk: Desk) -> None:
     with FakeTrading(evening(MON), "1000000").served() as account, opened_at(account) as broker:
-        account.move("AAPL", 10, "100")
-        stop, _ = legs("AAPL", 10, "95", "105", MON)
-        broker.submit(stop, MON)
-        account.fail(Fault(method="GET"))
-        with opened_at(account) as stranger:  # whose ledger knows of no bracket
-            assert stop.client_order_id not in {each.client_order_id for each in stranger.open_orders()}
-            assert stranger.find(stop.client_order_id) is None
+        run = _bought(desk, account, broker)
+        account.ask = {"KO": Decimal(94)}
+        decided(desk, run, STOPS)
+        sent = desk.send(run)
+        assert (sent.accepted, sent.rejected) == (2, 1)
+        with desk.real_ledger.read() as tx:
+            assert "must be beyond the current price" in find_orders(tx, KEYS)[KEYS[2]].reason
+        assert _states(desk) == [OrderState.ACCEPTED, OrderState.ACCEPTED, OrderState.REJECTED]
+        assert _compared(desk, run)
+
+
+def test_a_split_that_nobody_announced_leaves_the_stop_as_it_was(resting: tuple[Desk, FakeTrading]) -> None:
+    desk, account = resting
+    before = desk.broker.open_orders()
+    account.split("KO", 2, 1)
+    assert desk.broker.open_orders() == before
+    assert desk.broker.positions()["KO"] == 80
+
+
+def _bought(desk: Desk, account: FakeTrading, broker: Broker) -> Run:
+    """What is held, bought on Tuesday at 100; the run of Tuesday evening."""
+    desk.broker = FaultyBroker(broker, desk.fuse)
+    run = desk.open(MON)
+    desk.decide(run, HELD)
+    desk.send(run)
+    account.play(market(TUE, FLAT))
+    run = desk.open(TUE)
+    settle(desk.ledger, None, desk.broker, None, [market(TUE, FLAT)], run=run, file=desk.file, now=desk.now)
+    return run
+
+
+def _states(desk: Desk) -> list[OrderState]:
+    with desk.real_ledger.read() as tx:
+        found = find_orders(tx, KEYS)
+    return [found[key].state for key in KEYS]
+
+
+def _compared(desk: Desk, run: Run) -> bool:
+    """Whether both sides agree in positions and open orders."""
+    return bool(desk.reconcile(run).positions)

@@ -3,6 +3,9 @@
 A session is played with `play`: orders for the open fill at its opens, and what does not fill expires. Beside the faults of
 `tests.fakes.http`, which may let an order take effect (`taken`), the list of fills can be told twice, out of order, or without heed of the
 page's token.
+
+A split moves shares and leaves every open order as it was written. A stop that the price has passed is refused, where the price is
+known (`ask`).
 """
 
 import json
@@ -28,6 +31,7 @@ OVER = ("filled", "canceled", "expired", "replaced", "rejected")
 REFUSED_OPG = (time(9, 28), time(19))
 REFUSED_CLS = (time(15, 50), time(19))
 SHORT_MARGIN = Decimal("1.03")
+_CENT = Decimal("0.01")
 _NAMES = uuid.UUID(int=0)
 
 
@@ -53,7 +57,7 @@ class FakeTrading(FakeAlpacaHost):
         self.held: dict[str, Decimal] = {}
         self.ask: dict[str, Decimal] = {}
         self.unlisted: set[str] = set()
-        self.takes: Callable[[dict[str, Any]], Decimal] = lambda order: Decimal(order["qty"])
+        self.takes: Callable[[dict[str, Any]], Decimal] = _left
         self.parts = 1
         self.doubles = False
         self.shuffles: Random | None = None
@@ -67,10 +71,7 @@ class FakeTrading(FakeAlpacaHost):
         """Fill what trades in this session, and let the evening come."""
         with self._book:
             self.now = market.opens_at
-            stopped = {each["parent"] for each in self.orders if each.get("parent") and _is_open(each) and _price(market, each) is not None}
             for order in [each for each in self.orders if _is_open(each)]:
-                if order["id"] in stopped or not _is_open(order):  # a bar that reaches both legs says nothing of which came first
-                    continue
                 price = _price(market, order)
                 for part in _parts(Decimal(0) if price is None else self.takes(order), self.parts):
                     self.fill(order["client_order_id"], part, price or 0)
@@ -85,8 +86,6 @@ class FakeTrading(FakeAlpacaHost):
             filled = Decimal(order["filled_qty"]) + quantity
             whole = filled == Decimal(order["qty"])
             order |= {"filled_qty": str(filled), "status": "filled" if whole else "partially_filled"}
-            if whole:
-                self._end_others(order)
             self.move(order["symbol"], quantity if order["side"] == "buy" else -quantity, price)
             at = self.now + timedelta(microseconds=len(self.activities))
             activity = {
@@ -104,23 +103,16 @@ class FakeTrading(FakeAlpacaHost):
             }
             self.activities.append(activity | changes)
 
-    def _end_others(self, order: dict[str, Any]) -> None:
-        """Cancel the order that has it as its leg, and its own legs."""
-        for each in self.orders:
-            if (each["id"] == order.get("parent") or each.get("parent") == order["id"]) and _is_open(each):
-                each["status"] = "canceled"
-
-    def _shown(self, order: dict[str, Any], question: dict[str, str]) -> dict[str, Any]:
-        """An order as it is told: with its legs where the question asks for them nested."""
-        plain = {name: value for name, value in order.items() if name != "parent"}
-        legs = [each for each in self.orders if each.get("parent") == order["id"]]
-        return plain | {"legs": [self._shown(leg, {}) for leg in legs] if legs and question.get("nested") == "true" else None}
-
     def move(self, symbol: str, quantity: Decimal | str, price: Decimal | str = "0") -> None:
         """Shares and what they cost, without an order: a transfer, or the cash of one."""
         with self._book:
             self.held[symbol] = self.held.get(symbol, Decimal(0)) + Decimal(quantity)
             self.cash -= Decimal(quantity) * Decimal(price)
+
+    def split(self, symbol: str, new: int, old: int) -> None:
+        """A split of what is held; open orders stay as they are."""
+        with self._book:
+            self.held[symbol] = self.held.get(symbol, Decimal(0)) * new / old
 
     def of(self, client_order_id: str) -> dict[str, Any]:
         """The order with our id."""
@@ -187,9 +179,9 @@ class FakeTrading(FakeAlpacaHost):
                 return self._list(question)
             case ["orders:by_client_order_id"]:
                 wanted = question["client_order_id"]
-                return self._one(wanted, [self._shown(each, {}) for each in self.orders if each["client_order_id"] == wanted])
+                return self._one(wanted, [each for each in self.orders if each["client_order_id"] == wanted])
             case ["orders", wanted]:
-                return self._one(wanted, [self._shown(each, question) for each in self.orders if each["id"] == wanted])
+                return self._one(wanted, [each for each in self.orders if each["id"] == wanted])
             case ["account", "activities", "FILL"]:
                 return self._fills(question)
         return 404, {"message": "Not Found"}
@@ -203,14 +195,12 @@ class FakeTrading(FakeAlpacaHost):
             return 422, {"code": 40010001, "message": "limit must be between 1 and 500"}
         wanted = question.get("status", "open")
         rows = [each for each in self.orders if wanted == "all" or _is_open(each) == (wanted == "open")]
-        if question.get("nested") == "true":
-            rows = [each for each in rows if not each.get("parent")]
         if "after" in question:
             rows = [each for each in rows if _at(each["submitted_at"]) > _at(question["after"])]
         if "until" in question:
             rows = [each for each in rows if _at(each["submitted_at"]) < _at(question["until"])]
         rows.sort(key=lambda each: _at(each["submitted_at"]), reverse=question.get("direction", "desc") == "desc")
-        return 200, [self._shown(each, question) for each in rows[:limit]]
+        return 200, rows[:limit]
 
     def _fills(self, question: dict[str, str]) -> Answer:
         size = int(question.get("page_size", "100"))
@@ -236,28 +226,11 @@ class FakeTrading(FakeAlpacaHost):
         if not _is_open(found[0]):
             return 422, {"code": 42210000, "message": f'order is already in "{found[0]["status"]}" state'}
         found[0]["status"] = "canceled"
-        self._end_others(found[0])
         return 204, None
 
     def _submit(self, told: dict[str, Any]) -> Answer:
-        if told.get("order_class", "simple") == "oco":
-            return self._submit_pair(told)
         refusal = self._malformed(told) or self._refusal(told)
         return refusal or (200, self.take(**told))
-
-    def _submit_pair(self, told: dict[str, Any]) -> Answer:
-        """A take profit with a stop as its leg, which gets an id of the account's own and is held."""
-        if told["type"] != "limit" or told["time_in_force"] not in ("day", "gtc") or not {"take_profit", "stop_loss"} <= told.keys():
-            return 422, {"code": 40010001, "message": "oco orders require limit, day or gtc, take_profit and stop_loss"}
-        plain = {name: value for name, value in told.items() if name not in ("take_profit", "stop_loss", "order_class")}
-        take, stop = plain | told["take_profit"], plain | told["stop_loss"] | {"type": "stop"}
-        refusal = self._malformed(take) or self._malformed(stop | {"client_order_id": ""}) or self._refusal(take)
-        if refusal is not None:
-            return refusal
-        parent = self.take(**take, order_class="oco")
-        del stop["client_order_id"]
-        self.take(**stop, order_class="oco", status="held", parent=parent["id"])
-        return 200, self._shown(parent, {"nested": "true"})
 
     def _malformed(self, told: dict[str, Any]) -> Answer | None:
         known = {each["client_order_id"] for each in self.orders}
@@ -290,6 +263,8 @@ class FakeTrading(FakeAlpacaHost):
     def _refusal(self, told: dict[str, Any]) -> Answer | None:
         symbol, buys = told["symbol"], told["side"] == "buy"
         price = self.ask.get(symbol, Decimal(100))
+        if told["type"] == "stop" and symbol in self.ask and (price <= _CENT + _stop(told) if not buys else price >= _stop(told) - _CENT):
+            return 422, {"code": 42210000, "message": f"stop price must be beyond the current price {price}"}
         quantity = Decimal(told["qty"]) if told.get("qty") is not None else Decimal(told["notional"]) / price
         working = [each for each in self.orders if _is_open(each)]
         if any(each["symbol"] == symbol and each["side"] != told["side"] for each in working):
@@ -300,9 +275,7 @@ class FakeTrading(FakeAlpacaHost):
         free = self.cash - reserved
         if buys and quantity * price > free:
             return 403, {"code": 40310000, "message": "insufficient buying power", "buying_power": str(free)}
-        available = self.held.get(symbol, Decimal(0)) - sum(
-            _left(each) for each in working if each["symbol"] == symbol and not each.get("parent")
-        )
+        available = self.held.get(symbol, Decimal(0)) - sum(_left(each) for each in working if each["symbol"] == symbol)
         if not buys and quantity > available and (available > 0 or not self.shorting or quantity % 1):
             words = f"insufficient qty available for order (requested: {quantity}, available: {max(available, Decimal(0))})"
             return 403, {"code": 40310000, "message": words}
@@ -319,6 +292,10 @@ def _price(market: SessionMarket, order: dict[str, Any]) -> Decimal | None:
 
 def _is_open(order: dict[str, Any]) -> bool:
     return order["status"] not in OVER
+
+
+def _stop(order: dict[str, Any]) -> Decimal:
+    return Decimal(order["stop_price"])
 
 
 def _left(order: dict[str, Any]) -> Decimal:

@@ -67,7 +67,14 @@ def test_a_key_by_another_name_decides_no_order_and_another_account_may(tmp_path
         ),
         ({"books.demo.schedule.cron": "*/30 9,20 * * 1-5"}, "schedule.cron starts a cycle at 09:30"),
         ({"books.demo.calendar": "24/7"}, "calendar 24/7 is not one of New York"),
-        ({"books.demo.order": {"bracket": {"stop_bps": 500}}}, "order.bracket: not safe at Alpaca yet: a split leaves its legs"),
+        (
+            {"books.demo.order": {"bracket": {"stop_bps": 500}}, "books.demo.construction.long_only": False},
+            "order.bracket: a stop that rests at Alpaca through a reverse split would buy back more than was sold short",
+        ),
+        (
+            {"books.demo.order": {"bracket": {"stop_bps": 500}}, "sources.simulated": {"kind": "yahoo"}},
+            "books.demo.order.bracket: source 'simulated' of kind yahoo tells no splits before their day",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, changes: dict[str, object], said: str) -> None:
