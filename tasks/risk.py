@@ -13,6 +13,7 @@ from grodt.execution.resting import without as without_rests
 from grodt.execution.slot_decision import decide_slot
 from grodt.execution.stopping import stops_of
 from grodt.execution.strategies import strategy_state
+from grodt.ledger.orders import basket_of
 from grodt.ledger.runs import done_before
 from grodt.money import micros
 from grodt.orders.slicing import Slicing
@@ -87,6 +88,9 @@ def _before_actions(cycle: Cycle, state: BookState, brackets: Brackets | None) -
     parts = cycle.parts
     if brackets is None or not isinstance(parts.broker, KeepsOrders):
         return brackets
+    with parts.ledger.read() as tx:
+        if basket_of(tx, cycle.run_id) is not None:  # decided: a rerun sends it whether the source answers or not
+            return brackets
     held = {symbol for symbol, position in zip(state.symbols, state.position.tolist(), strict=True) if position}
     asked = sorted(held | {each.order.symbol for each in state.legs})
     return replace(brackets, changing=changing(parts.source, asked, cycle.session, parts.calendar.next(cycle.session)))

@@ -151,6 +151,17 @@ def test_corporate_actions_are_paged_too(fake: FakeAlpaca, desk: Desk, monkeypat
     assert len(fake.asked_of(ACTIONS)) == 3
 
 
+def test_actions_of_days_to_come_are_told_without_a_question_for_bars(fake: FakeAlpaca, desk: Desk) -> None:
+    ahead = END + timedelta(days=3)
+    fake.act("forward_splits", symbol="AAPL", ex_date=str(ahead), new_rate=4, old_rate=1, process_date=str(ahead))
+    fake.act("forward_splits", symbol="MSFT", ex_date=str(END), new_rate=2, old_rate=1, process_date=str(END))
+    told = asyncio.run(desk.source.actions_ahead(["MSFT", "AAPL"], END + timedelta(days=1), ahead))
+    assert told.schema == RAW_ACTIONS
+    assert told.select("symbol", "ex_date", "kind", "ratio_new", "ratio_old").rows() == [("AAPL", ahead, "split", 4, 1)]
+    assert [asked.path for asked in fake.asked] == [ACTIONS]
+    assert asyncio.run(desk.source.actions_ahead([], END, ahead)).height == 0
+
+
 def test_many_symbols_are_asked_for_in_parts_a_few_questions_at_once(fake: FakeAlpaca) -> None:
     symbols = [f"S{number:04d}" for number in range(5 * SYMBOLS_AT_ONCE + 1)]
     fake.bars = {symbol: [(WEEK[0], 10.0, 10.0, 10.0, 10.0, 1.0)] for symbol in symbols}

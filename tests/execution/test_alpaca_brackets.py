@@ -17,7 +17,7 @@ from grodt.ledger.runs import Run
 from grodt.orders.states import OrderState
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.brackets import legs
-from tests.brokers.world import BOOK, MON, THU, TUE, WED, market
+from tests.brokers.world import BOOK, MON, THU, TUE, WED, market, split_of
 from tests.execution.desk import Desk, FaultyBroker
 from tests.execution.test_alpaca_faults import _spoilt_questions, _spoilt_sends
 from tests.execution.test_withdrawing import decided
@@ -120,12 +120,20 @@ def test_a_stop_that_the_price_has_passed_is_refused_and_nothing_else_is(desk: D
         assert _compared(desk, run)
 
 
-def test_a_split_that_nobody_announced_leaves_the_stop_as_it_was(resting: tuple[Desk, FakeTrading]) -> None:
+def test_a_split_that_nobody_announced_fires_the_stop_for_the_shares_of_before_and_both_books_say_so(
+    resting: tuple[Desk, FakeTrading],
+) -> None:
     desk, account = resting
     before = desk.broker.open_orders()
     account.split("KO", 2, 1)
     assert desk.broker.open_orders() == before
-    assert desk.broker.positions()["KO"] == 80
+    told = market(WED, FLAT | {"KO": "50"}, split_of("KO", WED, 2, 1), closes=FLAT)
+    account.play(told)
+    run = desk.open(WED)
+    settle(desk.ledger, None, desk.broker, None, [told], run=run, file=desk.file, now=desk.now)
+    assert _compared(desk, run)
+    assert _states(desk)[2] is OrderState.FILLED
+    assert desk.broker.positions() == HELD  # 40 of 80 are left
 
 
 def _bought(desk: Desk, account: FakeTrading, broker: Broker) -> Run:

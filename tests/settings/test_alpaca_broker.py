@@ -72,8 +72,8 @@ def test_a_key_by_another_name_decides_no_order_and_another_account_may(tmp_path
             "order.bracket: a stop that rests at Alpaca through a reverse split would buy back more than was sold short",
         ),
         (
-            {"books.demo.order": {"bracket": {"stop_bps": 500}}, "sources.simulated": {"kind": "yahoo"}},
-            "books.demo.order.bracket: source 'simulated' of kind yahoo tells no splits before their day",
+            {"books.demo.order": {"bracket": {"stop_bps": 500}}, "sources.demo": {"kind": "yahoo", "symbols": ["AAPL"]}},
+            "books.demo.order.bracket: source 'demo' of kind yahoo tells no splits before their day",
         ),
     ],
 )
