@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from grodt.bars.files import FilesSource
+from grodt.errors import ConfigError, VendorUnavailable
 from grodt.ledger.unit import Ledger
 from grodt.ledger.verify import verify_ledger
 from tests.brokers.world import market
@@ -17,6 +19,7 @@ from tests.cycles.driver import Home
 from tests.cycles.small_world import FRI, MON, NEXT_MON, TUE, WED
 from tests.fakes.alpaca import KEY, SECRET
 from tests.fakes.alpaca_trading import FakeTrading, evening
+from tests.fakes.http import Fault
 
 Told = dict[date, list[tuple[str, str, str]]]
 
@@ -98,6 +101,13 @@ def test_the_stop_makes_way_for_a_split_the_evening_before_and_is_placed_anew_af
     assert after == pytest.approx(before / 2, abs=10_000)
 
 
+def test_the_session_without_a_stop_is_an_alert_of_the_evening_before(week: tuple[Home, FakeTrading, Told]) -> None:
+    home, _, _ = week
+    query = "SELECT run_id FROM risk_checks WHERE control = 36 AND symbol = 'SPLT' AND verdict = 'alert'"
+    assert (f"small-eod-{WED}",) in home.sql(query)
+    assert (f"small-eod-{FRI}",) not in home.sql(query)
+
+
 def test_both_books_agree_all_week(week: tuple[Home, FakeTrading, Told]) -> None:
     home, account, _ = week
     assert home.sql("SELECT state FROM runs") == [("done",)] * len(WEEK)
@@ -123,3 +133,20 @@ def test_a_stop_that_the_price_has_passed_since_the_close_is_refused_halts_nothi
         assert _orders(home, WED, "role, state", "symbol = 'RISE' AND role = 'stop'") == [("stop", "accepted")]
         assert home.sql("SELECT state FROM runs") == [("done",)] * 3
         assert home.sql("SELECT count(*) FROM halts") == [(0,)]
+
+
+def test_a_basket_that_is_decided_goes_out_although_the_source_answers_no_more(tmp_path: Path, environment: None) -> None:
+    with FakeTrading(evening(MON), "1000000").served() as account, pytest.MonkeyPatch.context() as patch:
+        home = _home(tmp_path, account)
+        _run(home, account, MON)
+        account.fail(Fault(401, b"{}", method="POST"))
+        with pytest.raises(ConfigError):
+            _run(home, account, TUE)
+        assert [each for each in account.orders if each["type"] == "stop"] == []
+
+        async def silent(*_asked: object) -> None:
+            raise VendorUnavailable("nobody answers")
+
+        patch.setattr(FilesSource, "actions_ahead", silent)
+        home.run(TUE)
+        assert len([each for each in account.orders if each["type"] == "stop"]) == 4
