@@ -74,7 +74,9 @@ def _orders(home: Home, session: date, columns: str, where: str) -> list[tuple[A
 
 def test_only_the_stop_rests_there_and_as_an_order_of_its_own(week: tuple[Home, FakeTrading, Told]) -> None:
     home, account, told = week
-    assert [row for row in told[TUE] if row[1] != "market"] == [(symbol, "stop", "sell") for symbol in ("BOTH", "FALL", "RISE", "SPLT")]
+    assert sorted(row for row in told[TUE] if row[1] != "market") == [
+        (symbol, "stop", "sell") for symbol in ("BOTH", "FALL", "RISE", "SPLT")
+    ]
     assert {role for (role,) in home.sql("SELECT role FROM orders WHERE role IS NOT NULL")} == {"stop", "close"}
     assert not any("order_class" in each for each in account.orders)
     assert _orders(home, TUE, "role, state", "symbol = 'FALL'") == [("stop", "filled")]

@@ -101,7 +101,8 @@ def test_a_stop_that_has_triggered_is_withdrawn_and_what_it_filled_leaves_its_sy
     with desk.real_ledger.read() as tx:
         basket = basket_of(tx, run.run_id)
     assert basket is not None
-    assert withdraw(desk.ledger, None, desk.broker, basket, run, now=desk.now, sleep=lambda _seconds: None) == 1
+    withdrawn = withdraw(desk.ledger, None, desk.broker, basket, [KEYS[2]], run, now=desk.now, sleep=lambda _seconds: None)
+    assert (withdrawn.cancelled, dict(withdrawn.waiting)) == ({smaller[0].client_order_id}, {})
     assert KEYS[2] not in {each.client_order_id for each in desk.broker.open_orders()}
     with desk.real_ledger.read() as tx:
         assert find_orders(tx, [smaller[0].client_order_id])[smaller[0].client_order_id].state is OrderState.CANCELLED
