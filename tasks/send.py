@@ -2,8 +2,11 @@
 
 from grodt.execution.send import send
 from grodt.execution.windows import Windows
+from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
 from tasks.stage import stage
+
+_log = get_logger("grodt.send")
 
 
 @stage("send", timeout_seconds=1800)
@@ -26,4 +29,8 @@ def send_orders(cycle: Cycle) -> int:
         sleep=cycle.sleep,
         progress=progress,
     )
+    if sent.cancelled or sent.rejected:
+        _log.warning(
+            "orders that did not go out", book=cycle.book, session=str(cycle.session), not_sent=sent.cancelled, rejected=sent.rejected
+        )
     return sent.orders

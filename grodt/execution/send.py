@@ -17,7 +17,7 @@ from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.execution.withdrawing import Withdrawn, not_sent, withdraw
 from grodt.ledger.halts import active
-from grodt.ledger.later_checks import basket_is_told
+from grodt.ledger.later_checks import BASKET, basket_is_told, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
 from grodt.ledger.orders import approvals_of, basket_of, decided_since, find_orders, states_of
@@ -141,16 +141,23 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
     run, now = sending.run, sending.now()
     with sending.ledger.write(sending.lease) as tx:
         halts = active(tx, run.book, now)
-        stops = [each for order in orders for each in stopping(tx, order, halts, sending.decided_at)]
+        found_legs = find_orders(tx, keys)
+        closing = {each.order.side for each in found_legs.values()}
+        # What closes reduces once the legs are over, and would close too much beside them.
+        of_closing = [each for each in halts if each.scope == "strategy" or each.side != "reduce_only"]
+        stops = [
+            each for order in orders for each in stopping(tx, order, of_closing if order.side in closing else halts, sending.decided_at)
+        ]
         if any(map(stops_the_rest, stops)) or not sending.throttle.rejects().passed[0] or not sending.throttle.messages(now).passed[0]:
             return Withdrawn()
-        stand = all(each.state in OPEN for each in find_orders(tx, keys).values())
-        refused = [check.reason for order in orders if (check := sending.windows.refusal(order, now)) is not None]
-        why = str(stops[0]) if stops else refused[0] if refused else ""
+        stand = all(each.state in OPEN for each in found_legs.values())
+        refused = [check for order in orders if (check := sending.windows.refusal(order, now)) is not None]
+        why = str(stops[0]) if stops else refused[0].reason if refused else ""
         if why and stand:
             kept = not_sent(
                 tx, basket, {orders[0].symbol: f"its legs stay, because not all that takes their place may go out: {why}"}, run, now
             )
+            record_later(tx, run, BASKET, refused, now)
             found = Withdrawn(kept)
     if not (why and stand):
         found = withdraw(sending.ledger, sending.lease, sending.broker, basket, keys, run, now=sending.now, sleep=sending.sleep)

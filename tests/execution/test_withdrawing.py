@@ -14,6 +14,7 @@ from grodt.execution.send import send
 from grodt.execution.windows import Windows
 from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import halt
+from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.orders import approve_basket, find_orders, orders_in, record_basket
 from grodt.ledger.runs import Run
@@ -151,6 +152,9 @@ def test_a_cancel_that_was_never_confirmed_ends_with_the_window(protected: Desk)
     assert (sent.cancelled, sent.already) == (3, 1)
     assert _states(protected, [SELL, *SMALLER]) == [OrderState.CANCELLED] * 3
     assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+    with protected.real_ledger.read() as tx:
+        refused = evidence_of(tx, run.run_id).filter(control=27, scope="order")
+    assert set(refused.select("symbol", "verdict").rows()) == {("AAPL", "reject")}
 
 
 def test_an_order_that_may_not_go_out_keeps_the_legs_of_its_symbol_and_sends_nothing_there(protected: Desk) -> None:
@@ -190,6 +194,25 @@ def test_legs_take_the_place_of_those_that_an_attempt_before_has_cancelled_whate
     sent = protected.send(run)
     assert (sent.accepted, sent.cancelled) == ((2, 1) if begun else (0, 3))
     assert len(protected.paper.open_orders()) == 2
+
+
+def test_a_book_that_may_only_reduce_reduces_and_has_its_legs_made_anew(protected: Desk) -> None:
+    run = _wednesday(protected)
+    with protected.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, side="reduce_only", kind="pause", reason="storm", author="ann", now=protected.now())
+    sent = protected.send(run)
+    assert (sent.accepted, sent.cancelled) == (3, 1)
+    assert _states(protected, [SELL, *SMALLER]) == [OrderState.ACCEPTED] * 3
+
+
+def test_an_add_that_a_halt_of_all_but_reductions_stops_leaves_the_legs(protected: Desk) -> None:
+    run = protected.open(WED)
+    protected.settle(run, market(WED, {"AAPL": "100"}))
+    decided(protected, run, [order("AAPL", 20, WED)], KEYS)
+    with protected.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, side="reduce_only", kind="pause", reason="storm", author="ann", now=protected.now())
+    assert protected.send(run).cancelled == 1
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
 
 
 def test_legs_are_cancelled_when_it_is_their_symbols_turn_so_that_a_halt_before_it_leaves_them(protected: Desk) -> None:
