@@ -162,6 +162,8 @@ class AlpacaBroker:
         except VendorUnavailable as error:
             raise OrderOutcomeUnknown(f"{about}: {told_by(response)}, and it could not be looked up: {error}") from None
         if existing is None:
+            if "unique" in refusal_of(response).message:  # it has it, and the look-up does not show it yet
+                raise OrderOutcomeUnknown(f"{about}: {told_by(response)}, and a look-up does not find it")
             return _refused(order, told_by(response))
         found = self._known(existing)
         return found if found.state is OrderState.UNKNOWN or _is_of(existing, order) else _refused(order, _TAKEN_ALREADY)

@@ -128,6 +128,14 @@ class TestSubmit:
             broker.submit(BUY, MON)
         assert len(account.orders) == 1
 
+    def test_an_id_that_is_taken_by_an_order_that_a_look_up_does_not_show_yet_is_of_unknown_outcome(
+        self, account: FakeTrading, broker: AlpacaBroker
+    ) -> None:
+        broker.submit(BUY, MON)
+        account.fail(Fault(404, as_json({"code": 40410000, "message": "order not found"}), only="by_client_order_id"))
+        with pytest.raises(OrderOutcomeUnknown, match="a look-up does not find it"):
+            broker.submit(BUY, MON)
+
     def test_a_kind_of_order_that_is_not_sent_is_refused_here(self, account: FakeTrading, broker: AlpacaBroker) -> None:
         assert broker.submit(replace(BUY, time_in_force="never"), MON).state is OrderState.REJECTED
         assert account.asked == []
