@@ -117,8 +117,15 @@ class Basket:
         return self
 
     def _hash(self, basis: str) -> str:
-        identity = {"book": self.book, "kind": self.kind, "session": self.session, "run_id": self.run_id}
-        return basket_hash(**identity, orders=self.orders, basis=basis, withdraws=self.withdraws)  # type: ignore[arg-type]
+        return basket_hash(
+            book=self.book,
+            kind=self.kind,
+            session=self.session,
+            run_id=self.run_id,
+            orders=self.orders,
+            basis=basis,
+            withdraws=self.withdraws,
+        )
 
 
 def build_basket(
