@@ -50,6 +50,7 @@ def test_a_session_is_decided_slot_by_slot_and_ends_flat_and_settled(day: Within
     assert {side for _, side, _, _ in day.orders("%-1550")} == {"sell"}
     assert day.files("positions") == {}
     assert day.sql("SELECT count(*) FROM orders")[0][0] > 4
+    assert "Not flat" not in (day.folder / f"reports/within/{WED}-close.md").read_text()
 
 
 def test_orders_have_ids_of_their_slot_and_fill_at_the_open_of_what_follows(day: Within) -> None:
@@ -199,6 +200,17 @@ def test_a_large_order_is_sliced_and_what_participation_leaves_goes_out_anew(tmp
     assert cut
     assert {(row[5], row[6]) for row in cut} == {("cancelled", "cancelled on request")}
     assert home.sql("SELECT count(*) FROM breaks") == [(0,)]
+
+
+def test_what_a_flat_book_keeps_over_night_is_told_at_its_close(tmp_path: Path) -> None:
+    home = within_home(tmp_path, broker="slippage_bps: 5, commission_bps: 1, participation: 0.02")
+    home.slots(WED, SLOTS[2], *SLOTS[3:])
+    positions = pl.read_parquet(f"{home.folder}/lake/positions/**/*.parquet").sort(pl.col("market_value").abs(), descending=True)
+    named = ", ".join(f"{symbol} {quantity:,}" for symbol, quantity in positions.select("symbol", "quantity").iter_rows())
+    kept = positions["market_value"].abs().sum()
+    report = (home.folder / f"reports/within/{WED}-close.md").read_text()
+    assert f"**Not flat**: to be flat by 15:50, the book keeps {kept:,.2f} USD over night, because" in report
+    assert f"filled: {named}.\n" in report
 
 
 def test_the_cost_that_people_are_shown_of_a_slot_rests_on_sessions_before_it_also_where_it_is_caught_up_later(tmp_path: Path) -> None:
