@@ -213,6 +213,8 @@ def decide_targets(
 ) -> Targets:
     """Targets of the session. What has no bar in it may not trade and keeps its quantity; what left the universe is sold.
 
+    Where quantities are kept because nothing is decided, open orders are let come: see `let_come`.
+
     Args:
         closes: of the session.
         forecasts: of the session.
@@ -221,7 +223,7 @@ def decide_targets(
         rebalances: whether the book trades to its targets in this session; see `grodt.targets.rebalancing`.
     """
     place, groups = groups_of(state.sector) if construction.group_cap else (None, ())
-    return target_quantities(
+    targets = target_quantities(
         forecasts,
         returns=closes.returns,
         price=closes.price,
@@ -236,6 +238,24 @@ def decide_targets(
         groups=groups,
         rebalances=rebalances,
     )
+    undecided = closes.age != 0
+    return let_come(targets, state, undecided if rebalances else undecided | state.in_universe)
+
+
+def let_come(targets: Targets, state: BookState, undecided: BoolArray) -> Targets:
+    """The targets, with what is on its way where a quantity is kept because nothing is decided about it.
+
+    Without, an order would go out against the one that is open, of a symbol that nobody has looked at.
+
+    Args:
+        targets: of the state.
+        state: what is held and open.
+        undecided: (N,), without a bar, or in a session that does not rebalance.
+    """
+    kept = undecided & (targets.quantity == targets.current)
+    if not kept.any():
+        return targets
+    return replace(targets, quantity=targets.quantity + np.where(kept, state.working, 0))
 
 
 @lru_cache(maxsize=4)

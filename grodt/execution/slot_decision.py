@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from grodt.execution.decision import BookState, Closes, decide_targets
+from grodt.execution.decision import BookState, Closes, decide_targets, let_come
 from grodt.execution.slot_market import LastPrices
 from grodt.ledger.orders import LedgerOrder, orders_decided
 from grodt.ledger.postings import holdings
@@ -107,8 +107,8 @@ def _by_stops(
     A position is given up where a bar since its entry has touched its stop, where the forecast is no longer on its side, and where the book
     may not hold the symbol; the other side is entered in a later slot. Else it is held at the quantity that it was entered for, whatever
     price and equity have become. A symbol that nothing is held in is entered in the direction of its forecast; see `stop_sizes` in
-    `grodt.targets.stops`. What has not traded within the slot is kept as it is. The stop is that of the entry: from the price and the
-    average true range of then.
+    `grodt.targets.stops`. What has not traded within the slot is kept as it is, and its open orders are let come. The stop is that of the
+    entry: from the price and the average true range of then.
     """
     symbols, held = state.symbols, state.position
     tradable, eligible = closes.age == 0, state.in_universe
@@ -135,7 +135,8 @@ def _by_stops(
     quantity = np.where(held == 0, new.quantity, kept)
     weight = np.nan_to_num(quantity * closes.price / (state.equity / MICROS_PER_UNIT), nan=0.0)
     stopped = tuple(symbol for symbol, hit in zip(symbols, touched & tradable, strict=True) if hit)
-    return SlotTargets(Targets(symbols, weight, quantity, held.copy(), closes.price), stopped)
+    targets = Targets(symbols, weight, quantity, held.copy(), closes.price)
+    return SlotTargets(let_come(targets, state, ~tradable), stopped)
 
 
 def _is_of(entry: Entry | None, held: int) -> bool:

@@ -120,18 +120,23 @@ def decide_strategies(
         state: of the book, with its halts.
         closes: of the session.
     """
-    wishes = []
+    wishes, tradable = [], closes.age == 0
     for place, (strategy, forecast, rebalances) in enumerate(zip(strategies, forecasts, due, strict=True)):
         equity = state.equity if strategy.share == 1 else int(state.equity * strategy.share)
-        own = replace(state, position=held.position[place], equity=equity)
+        nothing = np.zeros_like(state.position)
+        own = replace(state, position=held.position[place], open_buys=nothing, open_sells=nothing, equity=equity)
         targets = decide_targets(closes, forecast, own, strategy.construction, rebalances=rebalances)
         stopped = _stopped(state.halts, strategy.name, targets)
         wish = Wish.of(targets, strategy.share, equity / 1e6, stopped)
-        # What it has ordered and is on its way is let come.
-        wishes.append(wish if stopped is None else replace(wish, quantity=wish.quantity + np.where(stopped, held.working[place], 0)))
-    tradable = closes.age == 0
+        # What it has ordered and is on its way is let come where it is halted, and where nothing is decided.
+        come = wish.kept & (~tradable | (state.in_universe & (not rebalances)))
+        if stopped is not None:
+            come |= stopped
+        wishes.append(replace(wish, quantity=wish.quantity + np.where(come, held.working[place], 0)))
     price = np.where(closes.micros > 0, closes.price, np.nan)
-    wishes += [Wish.leaving(held.position[place], price, state.equity / 1e6, tradable) for place in range(len(strategies), len(held.names))]
+    for place in range(len(strategies), len(held.names)):
+        wish = Wish.leaving(held.position[place], price, state.equity / 1e6, tradable)
+        wishes.append(replace(wish, quantity=wish.quantity + np.where(tradable, 0, held.working[place])))
     net, quantity = net_targets(state.symbols, wishes, price=price, position=state.position, lot=state.lot, equity=state.equity / 1e6)
     return StrategyTargets(net, quantity)
 

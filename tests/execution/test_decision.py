@@ -268,6 +268,22 @@ def test_between_rebalances_only_what_left_the_universe_is_sold():
     assert targets.quantity.tolist() == [10, 0, 0]
 
 
+@pytest.mark.parametrize("working", [50, -50])
+def test_nothing_is_ordered_against_an_open_order_of_a_symbol_without_a_bar(working):
+    close = np.full((5, 2), 10.0)
+    close[-1, 1] = NAN
+    book = state_of(2, position=[0, 100], working=[0, working])
+    targets = decide_targets(closes_of(panel_of(close)), forecasts_of([1.0, 1.0]), book, CONSTRUCTION)
+    assert targets.quantity.tolist() == [2_000, 100 + working]
+
+
+def test_what_is_on_its_way_is_let_come_in_a_session_that_does_not_rebalance_unless_it_left_the_universe():
+    book = state_of(4, position=[100, 0, 100, 0], working=[50, 70, -30, 40], in_universe=[True, True, True, False])
+    closes = closes_of(flat_panel([10.0] * 4))
+    targets = decide_targets(closes, forecasts_of([1.0] * 4), book, CONSTRUCTION, rebalances=False)
+    assert targets.quantity.tolist() == [150, 70, 70, 0]
+
+
 def test_a_forecast_for_what_left_the_universe_is_not_followed_and_stays_in_the_record():
     forecasts = forecasts_of([1.0, 1.0])
     decide(flat_panel([100.0, 10.0]), forecasts, state_of(2, in_universe=[True, False]))
@@ -324,7 +340,7 @@ def test_a_proposal_leads_exactly_to_the_targets(close):
     asked = propose(BOOK, WED, "run", closes_of(panel), forecasts, targets, book, np.full(count, 10**6), Completeness(WED, count, count))
     assert (asked.position + asked.open_buys - asked.open_sells + asked.wanted == targets.quantity).all()
     untraded = asked.price_age != 0
-    assert (targets.quantity[untraded] == book.position[untraded]).all()
+    assert (asked.wanted[untraded] == 0).all()
     assert ((asked.price > 0) == (asked.price_age >= 0)).all()
 
 

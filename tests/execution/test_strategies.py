@@ -55,6 +55,14 @@ def test_each_rebalances_when_its_own_time_has_come() -> None:
     assert _decided(_held([100, 0, 0], [0, 90, 0]), due=(False, True)).quantity.tolist() == [[100, 0, 0], [0, 250, 0]]
 
 
+def test_what_a_strategy_ordered_is_let_come_where_nothing_is_decided() -> None:
+    """b rebalances and a does not; the third symbol has no bar."""
+    held = _held([100, 0, 9], [0, 90, 9], [0, 0, 5], working=[[7, 0, 3], [0, 20, 4], [0, 0, -2]])
+    found = _decided(held, due=(False, True), working=[7, 20, 5])
+    assert found.quantity.tolist() == [[107, 0, 12], [0, 250, 13], [0, 0, 3]]
+    assert found.targets.quantity.tolist() == [107, 250, 28]
+
+
 def test_one_alone_with_all_of_the_capital_is_the_book() -> None:
     state = state_of(3, position=[10, 5, 1])
     forecast = forecasts_of([1, -1, 2])
