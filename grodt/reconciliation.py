@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from grodt.brokers.protocol import Broker
 from grodt.errors import DataError, ReconciliationBreak
+from grodt.ledger.brackets import closed_by_other_leg
 from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
 from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
@@ -34,7 +35,7 @@ class Books:
     Attributes:
         positions: shares by symbol, negative when short; a flat symbol may be absent.
         cash: micros.
-        open_orders: signed shares still to fill by client order id.
+        open_orders: signed shares still to fill by client order id; of a leg, without what its other leg has filled.
         in_flight: signed shares, by client order id, of orders sent with no answer known; our side only. The other side may
             have such an order or not; neither is a break.
         fractions: billionths of a share beside the whole ones of `positions`; the ledger holds none, so each is a break.
@@ -79,10 +80,11 @@ def compare(ours: Books, theirs: Books) -> tuple[Break, ...]:
 
 def ledger_books(tx: Read, book: str) -> Books:
     """The ledger's side."""
+    opened = orders_in(tx, book, OPEN)
     return Books(
         positions={symbol: holding.quantity for symbol, holding in holdings(tx, book).items()},
         cash=cash(tx, book),
-        open_orders=_remaining(orders_in(tx, book, OPEN)),
+        open_orders=_remaining(opened, closed_by_other_leg(tx, opened)),
         in_flight=_remaining(orders_in(tx, book, IN_FLIGHT)),
     )
 
@@ -99,7 +101,7 @@ def broker_books(broker: Broker) -> Books:
         positions={symbol: whole for symbol, (whole, _) in held.items()},
         fractions={symbol: fraction for symbol, (_, fraction) in held.items() if fraction},
         cash=broker.cash(),
-        open_orders={order.client_order_id: _signed(order.side, order.quantity - order.filled_quantity) for order in broker.open_orders()},
+        open_orders={order.client_order_id: _signed(order.side, order.left) for order in broker.open_orders()},
     )
 
 
@@ -184,8 +186,9 @@ def _signed(side: Side, quantity: int) -> int:
     return quantity if side is Side.BUY else -quantity
 
 
-def _remaining(orders: Iterable[LedgerOrder]) -> dict[str, int]:
-    return {each.order.client_order_id: _signed(each.order.side, each.order.quantity - each.filled_quantity) for each in orders}
+def _remaining(orders: Iterable[LedgerOrder], closed: Mapping[str, int] = _NONE) -> dict[str, int]:
+    filled = ((each.order, each.filled_quantity + closed.get(each.order.client_order_id, 0)) for each in orders)
+    return {order.client_order_id: _signed(order.side, order.quantity - done) for order, done in filled}
 
 
 def _what(differences: int, late: int) -> str:

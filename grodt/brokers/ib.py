@@ -12,7 +12,19 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from grodt.brokers.ib_payloads import PENDING, broker_fill, broker_order, exact_shares, kind_of, reference_of, symbol_of, words_of
+from grodt.brokers.ib_payloads import (
+    PENDING,
+    REDUCE_WITH_BLOCK,
+    broker_fill,
+    broker_order,
+    exact_shares,
+    group_of,
+    kind_of,
+    reference_of,
+    shares_together,
+    symbol_of,
+    words_of,
+)
 from grodt.brokers.ib_settings import IbAccount
 from grodt.brokers.own_loop import OwnLoop
 from grodt.brokers.protocol import BrokerOrder
@@ -51,7 +63,13 @@ def client_class(book: str) -> Callable[[], "ib_async.IB"]:
 
 
 class IbBroker:
-    """A `Broker` over one account. It connects with the first question. Safe to share between threads: they take turns."""
+    """A `Broker` over one account. It connects with the first question. Safe to share between threads: they take turns.
+
+    Both legs of a bracket are one OCA group there, whose name is the bracket's.
+    """
+
+    #: See `TakesPairs`.
+    pairs = True
 
     def __init__(
         self,
@@ -176,14 +194,20 @@ class IbBroker:
         problem = problem_of(order.order_type, order.time_in_force, order.price)
         if problem:
             return _refused(order, problem)
-        known = (await self._trades(ib)).get(order.client_order_id)
+        there = await self._trades(ib)
+        known = there.get(order.client_order_id)
         if known is not None:
             existing = broker_order(known)
             return existing if existing.state is OrderState.UNKNOWN or _is_of(known[-1], order) else _refused(order, _TAKEN_ALREADY)
+        group = group_of(order)
+        if group and order.role == "take_profit" and not _works(there.get(order.other, ()), group):
+            return _refused(order, f"its stop {order.other} is not open, and a take profit is not placed without it")
         kind, tif, price_field = kind_of(order)
         told: dict[str, Any] = {"orderRef": order.client_order_id, "account": self._settings.account, "orderType": kind, "tif": tif}
         if order.price is not None:
             told[price_field] = float(decimal(order.price))
+        if group:
+            told |= {"ocaGroup": group, "ocaType": REDUCE_WITH_BLOCK}
         contract = ib_async.Stock(order.symbol.replace(".", " "), "SMART", "USD")
         trade = ib.placeOrder(contract, ib_async.Order(action=order.side.upper(), totalQuantity=order.quantity, **told))
         for _ in range(LOOKS):
@@ -196,7 +220,12 @@ class IbBroker:
         return _refused(order, words_of(trade)) if answer.state in (OrderState.REJECTED, OrderState.CANCELLED) else answer
 
     async def _cancel(self, ib: "ib_async.IB", client_order_id: str) -> None:
-        for trade in (await self._trades(ib)).get(client_order_id, []):
+        there = await self._trades(ib)
+        asked = there.get(client_order_id, [])
+        groups = {trade.order.ocaGroup for trade in asked if shares_together(trade.order)}
+        both = [trade for trades in there.values() for trade in trades if trade in asked or trade.order.ocaGroup in groups]
+        # The stop last: whatever ends in between, no take profit is left without it.
+        for trade in sorted(both, key=lambda trade: trade.order.orderType == "STP"):
             if broker_order([trade]).state in {*OPEN, OrderState.UNKNOWN}:
                 ib.cancelOrder(trade.order)
 
@@ -226,6 +255,13 @@ def _is_of(trade: "ib_async.Trade", order: Order) -> bool:
     price = getattr(trade.order, price_field)
     same = theirs == (order.symbol, order.side, kind, tif) and (order.price is None or price == float(decimal(order.price)))
     return same and (mine.quantity == order.quantity or not trade.order.totalQuantity)
+
+
+def _works(trades: Sequence["ib_async.Trade"], group: str) -> bool:
+    """Whether the order under one id of ours is open in that OCA group, and nobody has asked for its cancel."""
+    if not trades or broker_order(trades).state is not OrderState.ACCEPTED:
+        return False
+    return all(trade.orderStatus.status != "PendingCancel" and trade.order.ocaGroup == group for trade in trades)
 
 
 def _refused(order: Order, reason: str) -> BrokerOrder:

@@ -13,7 +13,7 @@ from grodt.brokers.protocol import BrokerOrder
 from grodt.money import Micros, micros_from_float
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
-from grodt.orders.states import OrderState
+from grodt.orders.states import OPEN, OrderState
 
 if TYPE_CHECKING:
     import ib_async
@@ -27,6 +27,11 @@ _SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
 #: ib_async's mark for a number that was not told.
 _UNSET = 1e300
 _FIRST_VERSION = "01"
+#: OCA type "reduce with block": what one leg fills the other no longer closes, and one alone is at an exchange at any time.
+REDUCE_WITH_BLOCK = 2
+#: Between a bracket's name and its shares.
+_OF = "-of-"
+OTHER_LEG_FILLED = "its other leg filled"
 
 
 def symbol_of(contract: "ib_async.Contract") -> str:
@@ -44,6 +49,15 @@ def kind_of(order: Order) -> tuple[str, str, str]:
     return types[order.order_type], order.time_in_force.upper(), field
 
 
+def group_of(order: Order) -> str:
+    """The OCA group of a leg that has another one: the bracket's name, and the shares that both close together; "" of every other order.
+
+    Interactive Brokers tells a leg whose other one has filled in part with fewer shares than it was ordered with; how many it was ordered
+    with is told by the group alone.
+    """
+    return f"{order.group}{_OF}{order.quantity}" if order.is_leg and order.other else ""
+
+
 def reference_of(order: "ib_async.Order | ib_async.Execution") -> str:
     """Our id of an order; what has no reference is known by their id, and so is none of ours."""
     return order.orderRef or f"permId {order.permId}"
@@ -53,7 +67,7 @@ def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
     """The order under one id of ours, as GRODT sees it.
 
     Interactive Brokers lets two orders have one reference. When more than one under ours was taken, the state is `unknown`, as where
-    something of it is not known or not whole.
+    something of it is not known or not whole. A leg of a pair is told as it was ordered, with what its other leg has filled beside it.
     """
     taken = [trade for trade in trades if _filled(trade) or trade.orderStatus.status not in OVER]
     trade = (taken or list(trades))[-1]
@@ -62,12 +76,18 @@ def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
     if side is None:
         doubts.append(f"action {trade.order.action!r}")
     filled = _filled(trade)
+    together = shares_together(trade.order)
     # Of an order that is over, only what filled may be told.
-    ordered = _exact(trade.order.totalQuantity) or filled
+    ordered = together or _exact(trade.order.totalQuantity) or filled
+    left = _left(trade, filled)
+    if together and left % 1:
+        doubts.append(f"{left} left")
     if ordered % 1 or filled % 1 or ordered < filled:
         doubts.append(f"{filled} filled of {ordered}")
     status = trade.orderStatus.status
-    if status == "Filled":
+    if status == "Filled" and together and 0 < filled < together:
+        state = OrderState.CANCELLED
+    elif status == "Filled":
         state = OrderState.FILLED
         doubts += [f"status 'Filled' with {filled} filled of {ordered}"] if filled != ordered else []
     elif status in WORKING:
@@ -78,11 +98,13 @@ def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
         doubts.append(f"status {status!r}")
         state = OrderState.UNKNOWN
     reason = words_of(trade) if state in (OrderState.CANCELLED, OrderState.REJECTED) else ""
+    reason = OTHER_LEG_FILLED if status == "Filled" and reason else reason
     if doubts:
         state, reason = OrderState.UNKNOWN, f"Interactive Brokers' order {trade.order.permId} has {', '.join(doubts)}"
     quantity = max(1, -int(-ordered // 1))
     theirs, symbol = str(trade.order.permId), symbol_of(trade.contract)
-    return BrokerOrder(reference_of(trade.order), theirs, symbol, side or Side.BUY, quantity, state, int(filled), reason)
+    reduced = int(ordered - filled - left) if together and state in OPEN else 0
+    return BrokerOrder(reference_of(trade.order), theirs, symbol, side or Side.BUY, quantity, state, int(filled), reason, reduced)
 
 
 def words_of(trade: "ib_async.Trade") -> str:
@@ -122,6 +144,18 @@ def broker_fill(told: "ib_async.Fill", session: date) -> Fill:
 def exact_shares(position: "ib_async.Position") -> Decimal:
     """Shares of a position."""
     return _exact(position.position)
+
+
+def shares_together(order: "ib_async.Order") -> Decimal:
+    """Shares that a leg and its other one were ordered to close together; 0 of what is no leg of ours with another."""
+    name, _, shares = order.ocaGroup.rpartition(_OF)
+    return Decimal(shares) if order.orderRef and name and shares.isdecimal() else Decimal(0)
+
+
+def _left(trade: "ib_async.Trade", filled: Decimal) -> Decimal:
+    """Shares that an open order may still fill: the status tells it, or else what was ordered less what filled."""
+    remaining = _exact(trade.orderStatus.remaining)
+    return remaining if remaining > 0 else _exact(trade.order.totalQuantity) - filled
 
 
 def _filled(trade: "ib_async.Trade") -> Decimal:

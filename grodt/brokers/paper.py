@@ -25,12 +25,13 @@ from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.money import Micros
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
-from grodt.orders.states import OrderState
+from grodt.orders.states import OPEN, OrderState
 from grodt.orders.terms import problem_of
 
 _SIDES = {side.value: side for side in Side}
 _STATES = {state.value: state for state in OrderState}
-_ORDER_COLUMNS = "client_order_id, number, symbol, side, quantity, state, filled_quantity, reason"
+_FILLED_BY_OTHER = "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)"
+_ORDER_COLUMNS = f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {_FILLED_BY_OTHER}"
 
 
 class PaperBroker:
@@ -42,9 +43,9 @@ class PaperBroker:
     comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be slightly below zero, which
     risk's cash buffer is for.
 
-    It knows both legs of a bracket as one group: a leg is refused beyond what is held and not being closed already, its other leg aside;
-    where one fills the other has as much less to close, and is cancelled in the same transaction when that is nothing; a cancel of one is
-    a cancel of both.
+    It knows both legs of a bracket as one group: a leg is refused beyond what is held and not being closed already, its other leg aside,
+    and a take profit without an open stop; where one fills the other has as much less to close, and is cancelled in the same transaction
+    when that is nothing; a cancel of one is a cancel of both.
 
     Corporate actions and the cost of borrowed shares follow the ledger's rules on the broker's own positions; `advance` says how.
     """
@@ -316,6 +317,8 @@ class PaperBroker:
         if self._intraday and order.time_in_force == "day" and (last != session or has_ended(connection, session)):
             return f"session {session} is not going on: an order for the day works between its open and its close"
         if order.is_leg:
+            if order.role == "take_profit" and order.other and not _is_open(connection, order.other):
+                return f"its stop {order.other} is not open, and a take profit is not placed without it"
             free = _free_to_close(connection, order)
             return f"a leg only closes: {order.quantity} shares to close, {free} free" if order.quantity > free else ""
         if order.side is Side.BUY:
@@ -330,13 +333,17 @@ class PaperBroker:
         return ""
 
 
+def _is_open(connection: sqlite3.Connection, client_order_id: str) -> bool:
+    query = f"SELECT 1 FROM orders WHERE client_order_id = ? AND state IN {OPEN_STATES}"
+    return connection.execute(query, (client_order_id,)).fetchone() is not None
+
+
 def _free_to_close(connection: sqlite3.Connection, order: Order) -> int:
     """Shares held that the order's side closes and that no open order closes already; both legs of a bracket close the same ones."""
     held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
     of_side = 0 if held is None else held[0] if order.side is Side.SELL else -held[0]
     (closing,) = connection.execute(
-        "SELECT coalesce(sum(each), 0) FROM (SELECT min(quantity - filled_quantity - "
-        "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)) AS each FROM orders "
+        f"SELECT coalesce(sum(each), 0) FROM (SELECT min(quantity - filled_quantity - {_FILLED_BY_OTHER}) AS each FROM orders "
         f"WHERE state IN {OPEN_STATES} AND symbol = ? AND side = ? AND client_order_id <> ? "
         f"GROUP BY CASE WHEN {IS_LEG} AND other <> '' THEN min(client_order_id, other) ELSE client_order_id END)",
         (order.symbol, order.side.value, order.other),
@@ -352,9 +359,11 @@ def _refused(order: Order, reason: str) -> BrokerOrder:
     return BrokerOrder(order.client_order_id, "", order.symbol, order.side, order.quantity, OrderState.REJECTED, 0, reason)
 
 
-def _broker_order(row: tuple[str, int, str, str, int, str, int, str]) -> BrokerOrder:
-    client_order_id, number, symbol, side, quantity, state, filled, reason = row
-    return BrokerOrder(client_order_id, f"paper-{number}", symbol, _SIDES[side], quantity, _STATES[state], filled, reason)
+def _broker_order(row: tuple[str, int, str, str, int, str, int, str, int]) -> BrokerOrder:
+    client_order_id, number, symbol, side, quantity, state, filled, reason, filled_by_other = row
+    told = _STATES[state]
+    reduced = filled_by_other if told in OPEN else 0
+    return BrokerOrder(client_order_id, f"paper-{number}", symbol, _SIDES[side], quantity, told, filled, reason, reduced)
 
 
 def _find(connection: sqlite3.Connection, client_order_id: str) -> BrokerOrder | None:

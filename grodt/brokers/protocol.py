@@ -25,6 +25,7 @@ class BrokerOrder:
             not know. It has the order then, which may still fill, and its symbol is halted.
         filled_quantity: shares filled so far.
         reason: the broker's words for a rejection, cancel or expiry, or what is not known; "" otherwise.
+        reduced: shares of an open leg that it no longer closes, because its other leg has filled them.
     """
 
     client_order_id: str
@@ -35,6 +36,12 @@ class BrokerOrder:
     state: OrderState
     filled_quantity: int
     reason: str = ""
+    reduced: int = 0
+
+    @property
+    def left(self) -> int:
+        """Shares that may still fill while it is open."""
+        return self.quantity - self.filled_quantity - self.reduced
 
 
 class Broker(Protocol):
@@ -97,8 +104,8 @@ class Broker(Protocol):
 class TakesPairs(Protocol):
     """What a broker has beside `Broker` where it knows both legs of a bracket as one.
 
-    What one has filled the other no longer closes. They are submitted one after the other, the stop first, and a cancel of one is a cancel
-    of both.
+    What one has filled the other no longer closes. They are submitted one after the other, the stop first; a take profit whose stop is not
+    open is rejected, and a cancel of one is a cancel of both.
 
     Attributes:
         pairs: that it does.

@@ -213,7 +213,7 @@ class _Settling:
         told = sorted(key for key, order in theirs.items() if order.state is not OrderState.UNKNOWN)
         at_broker = [theirs[key] for key in told]
         filled = [max(order.filled_quantity, ours[key].booked_quantity) for key, order in zip(told, at_broker, strict=True)]
-        left = [0 if order.state in _OVER else max(order.quantity - order.filled_quantity, 0) for order in at_broker]
+        left = [0 if order.state in _OVER else max(order.left, 0) for order in at_broker]
         asked = parent_quantity(*(np.array(each, dtype=np.int64) for each in (filled, left, [ours[key].order.quantity for key in told])))
         if not asked.passed.all():
             at = int(asked.passed.argmin())

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from grodt.execution.decision import BookState, IntArray
+from grodt.ledger.brackets import closed_by_other_leg, left_to_close
 from grodt.ledger.halts import Halt
 from grodt.ledger.orders import orders_in
 from grodt.ledger.postings import holding
@@ -98,16 +99,12 @@ def covers(tx: Read, halt: Halt, order: Order, *, open_already: bool) -> bool:
 def _reduces(tx: Read, order: Order, *, open_already: bool) -> bool:
     """Whether an order brings what is held, other open orders of its side done, towards zero and not past it."""
     held = holding(tx, order.book, order.symbol).quantity
-    left: int = order.quantity
-    other: dict[str, tuple[Side, int]] = {}  # by group: both legs of a bracket bring what one of them does
-    for each in orders_in(tx, order.book, OPEN | IN_FLIGHT):
-        if each.order.client_order_id == order.client_order_id:
-            left -= each.filled_quantity if open_already else 0
-        elif each.order.symbol == order.symbol and each.order.group != order.group:
-            before = other.get(each.order.group, (each.order.side, each.order.quantity))[1]
-            other[each.order.group] = (each.order.side, min(before, each.order.quantity - each.filled_quantity))
-    sells = sum(quantity for side, quantity in other.values() if side is Side.SELL)
-    buys = sum(quantity for side, quantity in other.values() if side is Side.BUY)
+    beside = [each for each in orders_in(tx, order.book, OPEN | IN_FLIGHT) if each.order.symbol == order.symbol]
+    itself = [each for each in beside if each.order.client_order_id == order.client_order_id]
+    filled = sum(each.filled_quantity for each in itself) + sum(closed_by_other_leg(tx, itself).values()) if open_already else 0
+    left: int = order.quantity - filled
+    others = [each for each in beside if each.order.group != order.group]  # both legs of a bracket bring what one of them does
+    buys, sells = (left_to_close([each for each in others if each.order.side is side]) for side in (Side.BUY, Side.SELL))
     signed = left if order.side is Side.BUY else -left
     answer = reduce_only(np.array([signed]), np.array([held - sells]), np.array([held + buys]))
     return bool(answer.passed[0])

@@ -79,9 +79,11 @@ def withdraw(
             waiting.setdefault(each.order.symbol, f"{key} is not at the broker")
         elif answer.state not in _OVER:
             waiting.setdefault(each.order.symbol, f"{key} is still {answer.state} at the broker after its cancel was asked for")
-        elif more := _other_fills(basket.withdrawn_filled.get(key), answer.filled_quantity):
-            undecided.setdefault(each.order.symbol, f"{key} {more}")
         else:
+            if more := _other_fills(basket.withdrawn_filled.get(key), answer.filled_quantity):
+                undecided.setdefault(each.order.symbol, f"{key} {more}")
+                if answer.filled_quantity > each.booked_quantity:
+                    continue  # it is over once its fills are booked
             moves.append(Move(key, answer.state, reason=f"withdrawn by {run.run_id}"))
     at = now()
     with ledger.write(lease) as tx:

@@ -1,11 +1,11 @@
 """What the ledger knows of brackets: whose entry a position is, what legs have left to close, and where they have filled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import func, select
 
-from grodt.ledger.orders import LedgerOrder
+from grodt.ledger.orders import LedgerOrder, filled_of
 from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read
@@ -42,8 +42,15 @@ def legs_filled_since(tx: Read, book: str, session: date) -> frozenset[str]:
     return frozenset(tx.connection.execute(query).scalars())
 
 
+def closed_by_other_leg(tx: Read, orders: Iterable[LedgerOrder]) -> dict[str, int]:
+    """Shares of each leg of a pair that its other leg, open or over, has filled, and that it no longer closes; by our id."""
+    others = {each.order.client_order_id: each.order.other for each in orders if each.order.other}
+    filled = filled_of(tx, set(others.values())) if others else {}
+    return {key: filled[other][1] for key, other in others.items() if other in filled}
+
+
 def left_to_close(legs: Sequence[LedgerOrder]) -> int:
-    """Shares that open legs of one symbol may still close: of a group what neither leg has filled, and of several groups together."""
+    """Shares that open legs, or other orders, of one symbol may still close: of a pair what neither leg has filled, of several together."""
     filled: dict[str, int] = {}
     ordered: dict[str, int] = {}
     for each in legs:

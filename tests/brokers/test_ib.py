@@ -14,6 +14,7 @@ from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcome
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
+from tests.brokers.brackets import legs
 from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
 from tests.fakes.alpaca_trading import evening
 from tests.fakes.ib import ACCOUNT, FakeIb
@@ -113,6 +114,86 @@ def test_every_status_of_theirs_is_one_of_ours(account: FakeIb, broker: IbBroker
     assert found is not None
     assert (found.state, found.filled_quantity) == (state, int(filled))
     assert bool(found.reason) == (state in (OrderState.CANCELLED, OrderState.REJECTED, OrderState.UNKNOWN))
+
+
+class TestPairs:
+    STOP, TAKE = legs("AAPL", 10, "95", "105")
+
+    def test_a_stop_alone_is_of_no_group(self, account: FakeIb, broker: IbBroker) -> None:
+        broker.submit(legs("AAPL", 10, "95")[0], TUE)
+        assert [(each.order.ocaGroup, each.order.ocaType) for each in account.open] == [("", 0)]
+
+    def test_the_group_is_named_after_the_bracket_and_its_shares(self, account: FakeIb, broker: IbBroker) -> None:
+        broker.submit(self.STOP, TUE)
+        broker.submit(self.TAKE, TUE)
+        assert [each.order.ocaGroup for each in account.open] == [f"{self.STOP.client_order_id}-of-10"] * 2
+
+    @pytest.mark.parametrize(
+        ("status", "filled", "total", "remaining", "told"),
+        [
+            ("Submitted", 0, 10, 10, (OrderState.ACCEPTED, 10, 0, 10)),
+            ("Submitted", 0, 6, 6, (OrderState.ACCEPTED, 10, 0, 6)),
+            ("Submitted", 0, 10, 6, (OrderState.ACCEPTED, 10, 0, 6)),
+            ("Submitted", 0, 6, 0, (OrderState.ACCEPTED, 10, 0, 6)),  # of an order whose status is not told yet
+            ("Submitted", 4, 10, 6, (OrderState.PARTIALLY_FILLED, 10, 4, 6)),
+            ("Submitted", 2, 8, 6, (OrderState.PARTIALLY_FILLED, 10, 2, 6)),
+            ("Submitted", 0, 12, 12, (OrderState.ACCEPTED, 10, 0, 12)),
+            ("Submitted", 0, 10, 5.5, (OrderState.UNKNOWN, 10, 0, 10)),
+            ("Filled", 10, 0, 0, (OrderState.FILLED, 10, 10, 0)),
+            ("Filled", 6, 6, 0, (OrderState.CANCELLED, 10, 6, 4)),
+            ("Filled", 12, 12, 0, (OrderState.UNKNOWN, 10, 12, -2)),
+            ("Filled", 0, 10, 0, (OrderState.UNKNOWN, 10, 0, 10)),
+            ("Cancelled", 4, 0, 0, (OrderState.CANCELLED, 10, 4, 6)),
+        ],
+    )
+    def test_a_leg_is_told_as_it_was_ordered_with_what_it_may_still_close(
+        self,
+        account: FakeIb,
+        broker: IbBroker,
+        status: str,
+        filled: float,
+        total: float,
+        remaining: float,
+        told: tuple[OrderState, int, int, int],
+    ) -> None:
+        broker.submit(self.STOP, TUE)
+        (trade,) = account.open
+        trade.orderStatus.status, trade.orderStatus.filled, trade.orderStatus.remaining = status, filled, remaining
+        trade.order.totalQuantity = total
+        found = broker.find(self.STOP.client_order_id)
+        assert found is not None
+        assert (found.state, found.quantity, found.filled_quantity, found.left) == told
+
+    def test_a_group_that_a_person_made_says_nothing_of_shares(self, account: FakeIb, broker: IbBroker) -> None:
+        account.take(Stock("AAPL"), Order(orderRef="c", action="SELL", totalQuantity=10, ocaGroup="mine", ocaType=2))
+        account.take(Stock("AAPL"), Order(action="SELL", totalQuantity=5, ocaGroup="mine-of-7", ocaType=2))
+        assert [(each.quantity, each.left) for each in broker.open_orders()] == [(10, 10), (5, 5)]
+
+    def test_a_cancel_reaches_both_where_the_broker_cancels_one_alone(self, account: FakeIb, broker: IbBroker) -> None:
+        account.ties = False
+        other = legs("IBM", 5, "90")[0]
+        for each in (self.STOP, self.TAKE, other):
+            broker.submit(each, TUE)
+        broker.cancel(self.STOP.client_order_id)
+        assert [each.client_order_id for each in broker.open_orders()] == [other.client_order_id]
+
+    @pytest.mark.parametrize("ended", ["PendingCancel", "part"])
+    def test_no_take_profit_joins_a_stop_that_ends(self, account: FakeIb, broker: IbBroker, ended: str) -> None:
+        broker.submit(self.STOP, TUE)
+        (trade,) = account.open
+        if ended == "part":
+            account.fill(trade, 4, 95.0)
+        else:
+            trade.orderStatus.status = ended
+        answer = broker.submit(self.TAKE, TUE)
+        assert (answer.state, len(account.open)) == (OrderState.REJECTED, 1)
+
+    def test_a_leg_that_its_other_one_has_reduced_is_the_same_order_when_it_is_sent_again(self, account: FakeIb, broker: IbBroker) -> None:
+        broker.submit(self.STOP, TUE)
+        broker.submit(self.TAKE, TUE)
+        account.fill(account.of(self.TAKE.client_order_id), 4, 105.0)
+        again = broker.submit(self.STOP, TUE)
+        assert (again.state, again.quantity, again.left, len(account.open)) == (OrderState.ACCEPTED, 10, 6, 2)
 
 
 class TestFills:

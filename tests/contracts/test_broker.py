@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def _alpaca(_folder: Path) -> Iterator[Venue]:
 
 
 @contextmanager
-def _ib(_folder: Path) -> Iterator[Venue]:
-    account = FakeIb(evening(MON))
+def _ib(_folder: Path, participation: float | None = None) -> Iterator[Venue]:
+    account = FakeIb(evening(MON), participation=participation)
     broker = IbBroker(BOOK, IbAccount(account=ACCOUNT), Calendar("XNYS"), client=account.client)
     try:
         yield broker, account.play
@@ -90,9 +91,11 @@ VENUES = {"alpaca": _alpaca, "ccxt": _ccxt, "ib": _ib, "paper": _paper, "paper w
 #: They know an open, a close and a session.
 VENUES_WITH_SESSIONS = {name: opened for name, opened in VENUES.items() if name != "ccxt"}
 #: They know both legs of a bracket as one.
-VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith("paper")}
+VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith(("ib", "paper"))}
 #: They fill a tenth of a session's volume, and go on for two sessions more.
 VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
+#: They do both.
+VENUES_WITH_BRACKETS_IN_PARTS = VENUES_IN_PARTS | {"ib in parts": partial(_ib, participation=0.1)}
 
 
 @pytest.fixture(params=sorted(VENUES))
@@ -111,6 +114,12 @@ def venue_with_sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Itera
 def venue_with_brackets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
     with VENUES_WITH_BRACKETS[request.param](tmp_path) as opened:
         assert isinstance(opened[0], TakesPairs)
+        yield opened
+
+
+@pytest.fixture(params=sorted(VENUES_WITH_BRACKETS_IN_PARTS))
+def pair_in_parts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
+    with VENUES_WITH_BRACKETS_IN_PARTS[request.param](tmp_path) as opened:
         yield opened
 
 
@@ -438,3 +447,59 @@ def test_a_cancel_of_one_leg_is_a_cancel_of_both(venue_with_brackets: Venue, leg
     assert broker.open_orders() == ()
     advance(market(WED, {"AAPL": "90"}))
     assert broker.positions() == {"AAPL": 10}
+
+
+def test_a_take_profit_whose_stop_is_not_open_is_rejected(venue_with_brackets: Venue) -> None:
+    broker, advance = venue_with_brackets
+    broker.submit(order("AAPL", 10), MON)
+    advance(market(TUE, {"AAPL": "100"}))
+    stop, take = legs("AAPL", 10, "95", "105")
+    answer = broker.submit(take, TUE)
+    assert (answer.state, answer.reason) == (
+        OrderState.REJECTED,
+        f"its stop {stop.client_order_id} is not open, and a take profit is not placed without it",
+    )
+    assert broker.open_orders() == ()
+
+
+@pytest.mark.parametrize("leg", [0, 1])
+def test_what_one_leg_fills_in_part_the_other_no_longer_closes(pair_in_parts: Venue, leg: int) -> None:
+    broker, advance = pair_in_parts
+    broker.submit(order("AAPL", 100), MON)
+    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
+    pair = legs("AAPL", 100, "95", "105")
+    keys = [each.client_order_id for each in pair]
+    for each in pair:
+        assert broker.submit(each, TUE).state is OrderState.ACCEPTED
+    advance(market(WED, {"AAPL": ["94", "106"][leg]}, volume={"AAPL": 400}))
+    told = [broker.orders(keys)[key] for key in keys]
+    assert [(told[at].state, told[at].quantity, told[at].filled_quantity, told[at].left) for at in (leg, 1 - leg)] == [
+        (OrderState.PARTIALLY_FILLED, 100, 40, 60),
+        (OrderState.ACCEPTED, 100, 0, 60),
+    ]
+    assert broker.open_orders() == tuple(told)
+    assert broker.positions() == {"AAPL": 60}
+    advance(market(THU, {"AAPL": "94"}, volume={"AAPL": 10_000}))
+    ended = [(each.state, each.filled_quantity) for each in (broker.orders(keys)[key] for key in keys)]
+    by_the_stop = [(OrderState.FILLED, 100), (OrderState.CANCELLED, 0)]
+    by_both = [(OrderState.CANCELLED, 60), (OrderState.CANCELLED, 40)]
+    assert ended == [by_the_stop, by_both][leg]
+    assert (broker.positions(), broker.open_orders()) == ({}, ())
+    assert {key: sum(fill.quantity for fill in broker.fills(WED) if fill.client_order_id == key) for key in keys} == {
+        key: filled for key, (_, filled) in zip(keys, ended, strict=True)
+    }
+
+
+def test_a_cancel_of_a_pair_that_filled_in_part_keeps_the_part(pair_in_parts: Venue) -> None:
+    broker, advance = pair_in_parts
+    broker.submit(order("AAPL", 100), MON)
+    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
+    pair = legs("AAPL", 100, "95", "105")
+    for each in pair:
+        broker.submit(each, TUE)
+    advance(market(WED, {"AAPL": "106"}, volume={"AAPL": 400}))
+    broker.cancel(pair[0].client_order_id)
+    found = [broker.find(each.client_order_id) for each in pair]
+    assert [(each.state, each.filled_quantity) for each in found if each] == [(OrderState.CANCELLED, 0), (OrderState.CANCELLED, 40)]
+    advance(market(THU, {"AAPL": "90"}, volume={"AAPL": 10_000}))
+    assert broker.positions() == {"AAPL": 60}

@@ -6,7 +6,7 @@ Entries are at the open of 24 November 2015. 26 November is a holiday. A stop li
 |---|---|
 | BOTH | on 27 November it goes through its stop and its take profit |
 | FALL | on 27 November it falls by a tenth within the session |
-| RISE | climbs by 3 % a session: its take profit is reached on 30 November |
+| RISE | climbs by 3 % a session: its take profit is reached on 27 November |
 | SPLT | splits 2 for 1 on 27 November and otherwise climbs slowly |
 """
 

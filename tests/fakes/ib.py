@@ -1,7 +1,8 @@
 """An account at Interactive Brokers behind `ib_async.IB`'s methods, made of ib_async's own objects.
 
 As there: an order's reference is no key; what is over is told apart from what is open, without the quantity that was ordered; the
-commission of an execution comes after it.
+commission of an execution comes after it. Orders of one OCA group (of type 2, reduce with block) are tied: what one fills the others have
+as much less to fill, and one that has nothing left is cancelled. An order that comes when the others of its group are over stands alone.
 """
 
 import itertools
@@ -28,9 +29,20 @@ class FakeIb:
         mute: orders arrive and nothing is said of them.
         down: nobody listens.
         commission: of an execution; None: not told.
+        ties: whether a cancel of one order of a group is a cancel of all; their documents say so, and the adapter does not rely on it.
+        tells_reduced: whether an order that another one has reduced is told with fewer shares, or only with fewer remaining.
+        tells_today: whether of an open order what filled in earlier sessions is no longer told, its shares being what is left of it.
+        deaf: whether a cancel is heard and not done yet.
     """
 
-    def __init__(self, now: datetime, cash: str = "100000") -> None:
+    def __init__(self, now: datetime, cash: str = "100000", participation: float | None = None) -> None:
+        """Make one.
+
+        Args:
+            now: its clock.
+            cash: in dollars.
+            participation: of a session's volume that orders fill; None: all of it.
+        """
         self.now = now
         self.cash = Decimal(cash)
         self.open: list[Trade] = []
@@ -41,6 +53,11 @@ class FakeIb:
         self.mute = False
         self.down = False
         self.commission: float | None = 0.35
+        self.ties = True
+        self.tells_reduced = True
+        self.tells_today = False
+        self.deaf = False
+        self._participation = participation
         self.connected: list[dict[str, Any]] = []
         self._numbers: Iterator[int] = itertools.count(1)
 
@@ -51,10 +68,18 @@ class FakeIb:
     def play(self, market: SessionMarket) -> None:
         """Fill what trades in the session; the rest is cancelled unless it is good till then. Let the evening come."""
         self.now = market.opens_at
+        if self.tells_today:
+            for trade in self.open:
+                trade.order.totalQuantity, trade.orderStatus.filled = trade.orderStatus.remaining, 0.0
         for trade in list(self.open):
+            if trade not in self.open:
+                continue
             price = _price(market, trade)
-            if price is not None:
-                self.fill(trade, trade.order.totalQuantity, float(price))
+            shares = trade.orderStatus.remaining
+            if price is not None and self._participation is not None:
+                shares = min(shares, market.volume[trade.contract.symbol] * self._participation // 1)
+            if price is not None and shares:
+                self.fill(trade, shares, float(price))
             elif trade.order.tif != "GTC":
                 self.end(trade, "Cancelled", "Order Canceled - reason: not filled at the opening")
         self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
@@ -72,8 +97,32 @@ class FakeIb:
         self.held[trade.contract.symbol] = self.held.get(trade.contract.symbol, 0.0) + signed
         self.cash -= Decimal(repr(signed)) * Decimal(repr(price)) + Decimal(repr(self.commission or 0.0))
         trade.orderStatus.filled += shares
-        if trade.orderStatus.filled == trade.order.totalQuantity:
+        trade.orderStatus.remaining -= shares
+        for other in self._tied(trade):
+            other.orderStatus.remaining -= shares
+            if self.tells_reduced:
+                other.order.totalQuantity -= shares
+            if other.orderStatus.remaining <= 0:
+                self.end(other, "Cancelled", "Order Canceled - reason: OCA group")
+        if trade.orderStatus.remaining <= 0:
             self.end(trade, "Filled")
+
+    def cancel(self, trade: Trade, words: str = "by request") -> None:
+        """An order is cancelled, and with it its group."""
+        for each in [trade, *(self._tied(trade) if self.ties else [])]:
+            self.end(each, "Cancelled", f"Order Canceled - reason: {words}")
+
+    def split(self, symbol: str, ratio: int) -> None:
+        """A split: what is good till cancelled is cancelled, as their documents say."""
+        self.held[symbol] *= ratio
+        for trade in [each for each in self.open if each.contract.symbol == symbol and each.order.tif == "GTC"]:
+            if trade in self.open:
+                self.cancel(trade, "corporate action")
+
+    def of(self, reference: str) -> Trade:
+        """The open order under a reference."""
+        (found,) = (each for each in self.open if each.order.orderRef == reference)
+        return found
 
     def end(self, trade: Trade, status: str, words: str = "") -> None:
         """An order is over: it is told among the completed ones, without the quantity that was ordered."""
@@ -87,6 +136,8 @@ class FakeIb:
             tif=order.tif,
             lmtPrice=order.lmtPrice,
             auxPrice=order.auxPrice,
+            ocaGroup=order.ocaGroup,
+            ocaType=order.ocaType,
             filledQuantity=filled,
         )
         log = [TradeLogEntry(self.now, status, words)] if words else []
@@ -97,7 +148,9 @@ class FakeIb:
     def take(self, contract: Contract, order: Order) -> Trade:
         """An order arrives."""
         order.permId, order.account = 1_000_000 + next(self._numbers), ACCOUNT
-        trade = Trade(contract, order, OrderStatus(status="PendingSubmit", permId=order.permId))
+        assert not order.ocaGroup or order.ocaType == 2
+        status = OrderStatus(status="PendingSubmit", permId=order.permId, remaining=order.totalQuantity)
+        trade = Trade(contract, order, status)
         why = self.refuses(order)
         if why:
             trade.orderStatus.status = "Cancelled"
@@ -106,6 +159,9 @@ class FakeIb:
         self.open.append(trade)
         trade.orderStatus.status = "PendingSubmit" if self.mute else "PreSubmitted"
         return trade
+
+    def _tied(self, trade: Trade) -> list[Trade]:
+        return [each for each in self.open if each is not trade and trade.order.ocaGroup and each.order.ocaGroup == trade.order.ocaGroup]
 
 
 def _price(market: SessionMarket, trade: Trade) -> Decimal | None:
@@ -163,7 +219,10 @@ class _Client:
     def cancelOrder(self, order: Order) -> None:  # noqa: N802
         self._require()
         for trade in [each for each in self._account.open if each.order.permId == order.permId]:
-            self._account.end(trade, "Cancelled", "Order Canceled - reason: by request")
+            if self._account.deaf:
+                trade.orderStatus.status = "PendingCancel"
+            else:
+                self._account.cancel(trade)
 
     def _require(self, *, connected: bool = True) -> None:
         if self._account.down or connected != self._is_connected:
