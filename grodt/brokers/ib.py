@@ -19,6 +19,7 @@ from grodt.brokers.ib_payloads import (
     broker_order,
     exact_shares,
     group_of,
+    key_of,
     kind_of,
     reference_of,
     shares_together,
@@ -180,9 +181,9 @@ class IbBroker:
             self._ib = None
 
     async def _trades(self, ib: "ib_async.IB") -> dict[str, list["ib_async.Trade"]]:
-        """The account's orders by our id, open ones first, each once."""
+        """The account's orders by our id, open ones first, each once. One that TWS has not acknowledged has no `permId` yet."""
         told = [*await ib.reqAllOpenOrdersAsync(), *await ib.reqCompletedOrdersAsync(apiOnly=False)]
-        mine = {trade.order.permId: trade for trade in reversed(told) if trade.order.account in ("", self._settings.account)}
+        mine = {key_of(trade.order): trade for trade in reversed(told) if trade.order.account in ("", self._settings.account)}
         found: dict[str, list[ib_async.Trade]] = {}
         for trade in reversed(mine.values()):
             found.setdefault(reference_of(trade.order), []).append(trade)

@@ -60,7 +60,13 @@ def group_of(order: Order) -> str:
 
 def reference_of(order: "ib_async.Order | ib_async.Execution") -> str:
     """Our id of an order; what has no reference is known by their id, and so is none of ours."""
-    return order.orderRef or f"permId {order.permId}"
+    number = f"permId {order.permId}" if order.permId else f"order {order.orderId} of client {order.clientId}"
+    return order.orderRef or number
+
+
+def key_of(order: "ib_async.Order") -> int | tuple[int, int, str]:
+    """What tells one order of the account from another: their id, and of one that has none yet its number, its client and its reference."""
+    return order.permId or (order.clientId, order.orderId, order.orderRef)
 
 
 def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
@@ -99,10 +105,11 @@ def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
         state = OrderState.UNKNOWN
     reason = words_of(trade) if state in (OrderState.CANCELLED, OrderState.REJECTED) else ""
     reason = OTHER_LEG_FILLED if status == "Filled" and reason else reason
+    theirs = str(trade.order.permId or "")
     if doubts:
-        state, reason = OrderState.UNKNOWN, f"Interactive Brokers' order {trade.order.permId} has {', '.join(doubts)}"
+        state, reason = OrderState.UNKNOWN, f"Interactive Brokers' order {theirs or 'without a permId'} has {', '.join(doubts)}"
     quantity = max(1, -int(-ordered // 1))
-    theirs, symbol = str(trade.order.permId), symbol_of(trade.contract)
+    symbol = symbol_of(trade.contract)
     reduced = int(ordered - filled - left) if together and state in OPEN else 0
     return BrokerOrder(reference_of(trade.order), theirs, symbol, side or Side.BUY, quantity, state, int(filled), reason, reduced)
 

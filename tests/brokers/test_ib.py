@@ -58,6 +58,20 @@ def test_an_order_that_nothing_is_said_of_is_of_unknown_outcome_and_found(accoun
     assert len(account.open) == 1
 
 
+def test_orders_that_tws_has_not_acknowledged_are_each_found_and_none_is_sent_twice(account: FakeIb, broker: IbBroker) -> None:
+    account.mute, account.numbers = True, False
+    sent = [order(symbol, 10) for symbol in ("AAPL", "IBM")]
+    for each in sent:
+        with pytest.raises(OrderOutcomeUnknown):
+            broker.submit(each, MON)
+    found = broker.orders([each.client_order_id for each in sent])
+    assert {key: (each.symbol, each.state, each.venue_order_id) for key, each in found.items()} == {
+        each.client_order_id: (each.symbol, OrderState.ACCEPTED, "") for each in sent
+    }
+    assert [broker.submit(each, MON).state for each in sent] == [OrderState.ACCEPTED] * 2
+    assert len(account.open) == 2
+
+
 def test_what_is_refused_is_rejected_in_the_brokers_words(account: FakeIb, broker: IbBroker) -> None:
     account.refuses = lambda _: "Error 201: Order rejected - reason: no trading permissions"
     answer = broker.submit(BUY, MON)

@@ -33,6 +33,7 @@ class FakeIb:
         tells_reduced: whether an order that another one has reduced is told with fewer shares, or only with fewer remaining.
         tells_today: whether of an open order what filled in earlier sessions is no longer told, its shares being what is left of it.
         deaf: whether a cancel is heard and not done yet.
+        numbers: whether what arrives has their id at once; else it has its client's number alone until then.
     """
 
     def __init__(self, now: datetime, cash: str = "100000", participation: float | None = None) -> None:
@@ -57,6 +58,7 @@ class FakeIb:
         self.tells_reduced = True
         self.tells_today = False
         self.deaf = False
+        self.numbers = True
         self._participation = participation
         self.connected: list[dict[str, Any]] = []
         self._numbers: Iterator[int] = itertools.count(1)
@@ -147,7 +149,8 @@ class FakeIb:
 
     def take(self, contract: Contract, order: Order) -> Trade:
         """An order arrives."""
-        order.permId, order.account = 1_000_000 + next(self._numbers), ACCOUNT
+        order.orderId, order.account = next(self._numbers), ACCOUNT
+        order.permId = 1_000_000 + order.orderId if self.numbers else 0
         assert not order.ocaGroup or order.ocaType == 2
         status = OrderStatus(status="PendingSubmit", permId=order.permId, remaining=order.totalQuantity)
         trade = Trade(contract, order, status)
@@ -218,7 +221,7 @@ class _Client:
 
     def cancelOrder(self, order: Order) -> None:  # noqa: N802
         self._require()
-        for trade in [each for each in self._account.open if each.order.permId == order.permId]:
+        for trade in [each for each in self._account.open if each.order is order]:
             if self._account.deaf:
                 trade.orderStatus.status = "PendingCancel"
             else:
