@@ -12,7 +12,7 @@ from grodt.ledger.entries import deposit_entry
 from grodt.ledger.halts import expire, require_none
 from grodt.ledger.leases import Lease, acquire, release
 from grodt.ledger.limits import begin_limits
-from grodt.ledger.postings import deposits, post, settled
+from grodt.ledger.postings import has_deposit, post, settled
 from grodt.ledger.runs import Run, end_attempt, find_run, later_slot, open_run, run_id, unfinished
 from grodt.ledger.unit import Ledger, Read
 from grodt.ledger.versions import require_version
@@ -151,7 +151,7 @@ def open_cycle(
             release(tx, lease)
             return Opened(run, None)
         begin_limits(tx, opening.book, opening.limits, now())
-        if deposits(tx, opening.book) == 0:
+        if not has_deposit(tx, opening.book):
             post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, at)
         here = (opening.session, opening.slot_name)
         earlier = [each for each in unfinished(tx, opening.book, opening.kind) if (each.session, each.slot) < here]

@@ -46,12 +46,12 @@ __all__ = [
     "delisting_entry",
     "deposit_entry",
     "deposited",
-    "deposits",
     "dividend_entry",
     "dividend_payment_entry",
     "dividend_total",
     "entries_in",
     "fill_entry",
+    "has_deposit",
     "holding",
     "holdings",
     "holdings_of",
@@ -179,9 +179,10 @@ def dividend_total(tx: Read, book: str) -> Micros:
     return Micros(-_total(tx, book, "dividend"))
 
 
-def deposits(tx: Read, book: str) -> Micros:
-    """What was brought into the book, less what was taken out. A book without an entry has 0."""
-    return Micros(-_total(tx, book, "capital"))
+def has_deposit(tx: Read, book: str) -> bool:
+    """Whether money was ever brought into the book, however much of it was taken out since."""
+    found = select(entries.c.entry_id).where(entries.c.book == book, entries.c.kind == "deposit").limit(1)
+    return tx.connection.execute(found).first() is not None
 
 
 def deposited(tx: Read, book: str, after: date | None, until: date) -> Micros:

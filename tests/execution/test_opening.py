@@ -12,11 +12,12 @@ import pytest
 
 from grodt.errors import BrokerUnavailable, ConfigError, HaltActive, LeaseHeld, SessionError
 from grodt.execution.opening import LEASE_TTL, Opened, Opening, open_cycle
+from grodt.ledger.entries import cash_correction_entry, transfer_entry
 from grodt.ledger.halts import HaltScope, halt
 from grodt.ledger.leases import holder_of, release
 from grodt.ledger.order_life import transition
 from grodt.ledger.orders import approve_basket, orders_of, record_basket
-from grodt.ledger.postings import cash, deposits, record_settlement
+from grodt.ledger.postings import cash, deposited, post, record_settlement
 from grodt.ledger.runs import attempts_of, close_run, find_run
 from grodt.ledger.unit import Ledger, Read, Write
 from grodt.orders.states import OrderState
@@ -104,7 +105,7 @@ def test_the_first_cycle_opens_with_a_lease_and_the_capital(office):
     assert (opened.run.run_id, opened.run.state, opened.run.attempts) == ("demo-eod-2026-03-02", "open", 1)
     assert (opened.lease.name, opened.lease.fence, opened.lease.holder) == ("book:demo", 1, "here")
     assert opened.lease.expires_at == office.now + LEASE_TTL
-    assert office.read(lambda tx: (deposits(tx, BOOK), cash(tx, BOOK))) == (CAPITAL, CAPITAL)
+    assert office.read(lambda tx: (deposited(tx, BOOK, None, WED), cash(tx, BOOK))) == (CAPITAL, CAPITAL)
 
 
 def test_a_cycle_that_is_done_is_left_alone_without_a_write(office):
@@ -210,7 +211,18 @@ def test_the_capital_is_deposited_once_however_often_the_first_cycle_dies(office
     office.open(MON, holder="second")
     office.die("second")
     office.open(WED, holder="third")
-    assert office.read(lambda tx: (deposits(tx, BOOK), cash(tx, BOOK))) == (CAPITAL, CAPITAL)
+    assert office.read(lambda tx: (deposited(tx, BOOK, None, WED), cash(tx, BOOK))) == (CAPITAL, CAPITAL)
+
+
+def test_a_book_whose_whole_deposit_was_taken_out_again_gets_no_second_one(office):
+    opened = office.open(MON)
+    with office.ledger.write() as tx:
+        post(tx, cash_correction_entry("gain", BOOK, CAPITAL, MON, "as much again was earned"), opened.run.run_id, office.now)
+    office.finish(opened)
+    with office.ledger.write() as tx:
+        post(tx, transfer_entry("withdrawal:1", BOOK, -CAPITAL, TUE, "the stake is taken off the table"), "withdrawal", office.now)
+    office.open(TUE)
+    assert office.read(lambda tx: (deposited(tx, BOOK, None, TUE), cash(tx, BOOK))) == (0, CAPITAL)
 
 
 def half_done(office: Office) -> Opened:

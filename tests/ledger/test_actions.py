@@ -19,7 +19,7 @@ from grodt.ledger.postings import (
     cash,
     commission_total,
     deposit_entry,
-    deposits,
+    deposited,
     dividend_total,
     entries_in,
     holding,
@@ -371,6 +371,6 @@ def test_whatever_happens_positions_and_cash_are_the_sums_of_it(ledger: Ledger, 
         costs = balances(tx, BOOK, ("cost",))
         assert {symbol for _, _, symbol in costs} <= set(held)
         worth = cash(tx, BOOK) + receivable(tx, BOOK) + sum(costs.values())
-        assert worth == deposits(tx, BOOK) + realised(tx, BOOK) + dividend_total(tx, BOOK) - commission_total(tx, BOOK)
+        assert worth == deposited(tx, BOOK, None, date.max) + realised(tx, BOOK) + dividend_total(tx, BOOK) - commission_total(tx, BOOK)
         assert unbalanced(tx) == []
         assert count(tx, "fills") == len(fills)

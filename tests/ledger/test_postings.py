@@ -14,9 +14,10 @@ from grodt.ledger.postings import (
     balances,
     cash,
     deposit_entry,
-    deposits,
+    deposited,
     entries_in,
     fill_entry,
+    has_deposit,
     holding,
     holdings,
     post,
@@ -105,12 +106,13 @@ def test_an_entry_that_does_not_balance_cannot_be_made(postings: tuple[Posting, 
 
 
 def test_a_deposit_is_cash_against_capital(tx: Write) -> None:
-    assert deposits(tx, BOOK) == 0
+    assert not has_deposit(tx, BOOK)
     assert post(tx, deposit_entry(BOOK, micros(1000), "USD", SESSION), "run", NOW)
     assert post(tx, deposit_entry(BOOK, micros(-250), "USD", NEXT), "run", NOW)
-    assert cash(tx, BOOK) == deposits(tx, BOOK) == micros(750)
+    assert cash(tx, BOOK) == deposited(tx, BOOK, None, NEXT) == micros(750)
     assert balances(tx, BOOK) == {("capital", "USD", ""): -micros(750), ("cash", "USD", ""): micros(750)}
     assert cash(tx, "us") == 0
+    assert (has_deposit(tx, BOOK), has_deposit(tx, "us")) == (True, False)
 
 
 def test_capital_in_another_currency_is_refused() -> None:
