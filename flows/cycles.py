@@ -17,7 +17,6 @@ from grodt.ledger.limits import Difference, differences, limits_in_force
 from grodt.ledger.postings import settled
 from grodt.ledger.runs import find_run, run_id
 from grodt.ledger.unit import Ledger
-from grodt.money import decimal
 from grodt.reports.figures import Figures, figures_of
 from grodt.settings.environment import Environment
 from tasks.environment import clock, environment
@@ -124,7 +123,7 @@ def run_one(asked: Asked, session: date, progress: Progress) -> Figures:
         run = find_run(tx, run_id(asked.book, END_OF_DAY, session))
         assert run is not None
         figures = figures_of(tx, run)
-    progress.done(f"{name}  {figures.fills} fills, {figures.orders} orders, equity {decimal(figures.equity):,.2f}")
+    progress.done(f"{name}  {figures.line()}")
     return figures
 
 

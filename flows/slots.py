@@ -9,7 +9,6 @@ from flows.progress import Progress
 from grodt.execution.approving import Answer, answer_of
 from grodt.execution.opening import find_done
 from grodt.ledger.runs import Run, find_run, run_id
-from grodt.money import decimal
 from grodt.reports.figures import Figures, figures_of
 from grodt.settings.environment import Environment
 from grodt.slots import Slot, latest_slot, slot_named, slots_of
@@ -108,4 +107,4 @@ def run_one(asked: Asked, slot: Slot, progress: Progress) -> None:
         observer.reset(token)
     found = next((figures for each, figures in asked.figures() if each == slot), None)
     if found is not None:
-        progress.done(f"{name}  {found.fills} fills, {found.orders} orders, equity {decimal(found.equity):,.2f}")
+        progress.done(f"{name}  {found.line()}")

@@ -99,7 +99,7 @@ def _show(asked: "Asked", as_json: bool) -> None:
             "orders": each.orders,
             "fills": each.fills,
             "positions": each.positions,
-            "equity": decimal(each.equity),
+            "equity": None if each.equity is None else decimal(each.equity),
             "breaks": each.breaks,
             "seconds": each.seconds,
             "outcome": _outcome(each.state, done=each.session in asked.done, waits=each.session in waiting),

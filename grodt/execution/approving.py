@@ -57,7 +57,7 @@ class Answer:
                 who = "1 person" if made.missing == 1 else f"{made.missing} people"
                 return (
                     f"{basket} waits for {who}{agreed} until {made.expires_at:%Y-%m-%d %H:%M} UTC: "
-                    f"grodt approve {made.short} --reason WHY, or grodt reject; then run the cycle again"
+                    f"grodt approve {made.short} --reason WHY, or grodt reject {made.short} --reason WHY; then run the cycle again"
                 )
 
 

@@ -29,7 +29,7 @@ def require_liftable(control: int, symbol: str) -> None:
     if control in NOT_LIFTED:
         raise ConfigError(f"control {control} cannot be overridden: {NOT_LIFTED[control]}")
     if control not in OF_ORDERS | OF_SHARED | OF_BOOK:
-        raise ConfigError(f"there is no control {control}; docs/risk.md has them, 1 to 34")
+        raise ConfigError(f"there is no control {control} that can be lifted; docs/risk.md has those that can")
     if symbol and control not in OF_ORDERS:
         raise ConfigError(f"control {control} is lifted for the whole book; leave --symbol away")
 

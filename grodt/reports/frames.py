@@ -218,7 +218,7 @@ def runs_frame(run: Run, outcome: str, figures: Figures, closed_at: datetime) ->
             "orders": [figures.orders],
             "fills": [figures.fills],
             "positions": [figures.positions],
-            "equity": [decimal(figures.equity)],
+            "equity": [None if figures.equity is None else decimal(figures.equity)],
             "breaks": [figures.breaks],
         },
     )

@@ -40,7 +40,7 @@ def slot_summary(
     ]
     parts = [
         f"# {run.book} · {run.session} {run.slot} · {figures.state}",
-        f"Equity **{decimal(figures.equity):,.2f} USD**, {decimal(mark.profit):+z,.2f} in this session, drawdown {mark.drawdown:z.2%} from "
+        f"Equity **{decimal(mark.equity):,.2f} USD**, {decimal(mark.profit):+z,.2f} in this session, drawdown {mark.drawdown:z.2%} from "
         f"{decimal(mark.high_water_mark):,.2f}. Exposure {mark.gross:.1%} gross, {mark.net:z.1%} net.",
         table(
             ["symbols with a bar", "with a forecast", "orders", "fills", "positions", "open breaks"],

@@ -6,7 +6,6 @@ import polars as pl
 
 from grodt.execution.approving import Answer
 from grodt.execution.changes import Changes
-from grodt.money import decimal
 from grodt.reports.baskets import sections
 from grodt.reports.export import Exported
 from grodt.reports.markdown import number, table
@@ -32,7 +31,7 @@ def summary(book: str, exported: Exported, *, snapshot: str, links: dict[str, st
     equity = exported.frames["equity", session].row(0, named=True)
     parts = [
         f"# {book} · {session} · {figures.state}",
-        f"Equity **{decimal(figures.equity):,.2f} USD**, profit {equity['profit']:+z,.2f} since the last mark, drawdown "
+        f"Equity **{equity['equity']:,.2f} USD**, profit {equity['profit']:+z,.2f} since the last mark, drawdown "
         f"{equity['drawdown']:z.2%} from {equity['high_water_mark']:,.2f}. Exposure {equity['gross_exposure']:.1%} gross, "
         f"{equity['net_exposure']:z.1%} net. Cash {equity['cash']:,.2f}, dividends receivable {equity['receivable']:,.2f}.",
         table(

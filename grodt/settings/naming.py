@@ -44,4 +44,7 @@ def require_traded(tx: Read, config: BookConfig, symbol: str) -> None:
     known = {*(config.universe.symbols or ()), *coverage(tx, config.source)}
     if symbol not in known:
         near = get_close_matches(symbol.upper(), sorted(known))
-        raise ConfigError(f"book {config.name} knows no symbol {symbol!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+        raise ConfigError(
+            f"book {config.name} knows no symbol {symbol!r}"
+            + (f"; did you mean {' or '.join(near)}?" if near else "; grodt catalog bars_1d and its universe have those that it knows")
+        )

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from grodt.errors import ReconciliationBreak
 from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.runs import find_run
 from grodt.ledger.unit import Ledger
+from grodt.reports.figures import figures_of, plain
 from tests.cycles.driver import Home
-from tests.cycles.small_world import MON, TUE, WED
+from tests.cycles.small_world import FRI, MON, TUE, WED
 from tests.flows.commands import Command
 
 
@@ -41,6 +44,20 @@ def _json(grodt: Command, home: Home, *arguments: str) -> list[dict[str, Any]]:
 def _position(home: Home) -> int:
     ((shares,),) = home.sql("SELECT sum(amount) FROM postings WHERE account = 'position' AND symbol = 'RISE'")
     return int(shares)
+
+
+def test_figures_of_a_run_that_a_break_halts_say_what_is_not_known_and_leave_earlier_runs_alone(grodt: Command, home: Home) -> None:
+    grodt(home, "deposit", "5", "--reason", "never wired", "--author", "ann")
+    with pytest.raises(ReconciliationBreak, match=r"5\.00"):
+        home.run(FRI)
+    ledger = Ledger.open(f"sqlite:///{home.folder}/ledger.db")
+    with ledger.read() as tx:
+        runs = [find_run(tx, f"small-eod-{day}") for day in (WED, FRI)]
+        done, halted = (figures_of(tx, run) for run in runs if run is not None)
+    ledger.close()
+    assert (done.state, done.breaks, done.equity is None) == ("done", 0, False)
+    assert (halted.state, halted.breaks, halted.positions, halted.equity) == ("halted", 1, None, None)
+    assert (plain(halted)["equity"], halted.line()) == (None, f"{halted.fills} fills, 0 orders")
 
 
 def test_none(grodt: Command, three_days: Home) -> None:

@@ -107,11 +107,11 @@ def test_figures_are_plain_json(cycles, exported):
     }
 
 
-def test_figures_of_a_run_that_has_only_begun_are_zero(cycles):
+def test_a_run_that_has_only_begun_has_counted_nothing_and_is_worth_nothing_known(cycles):
     run = cycles.desk.open(MON)
     with cycles.ledger.read() as tx:
         found = figures_of(tx, run)
-    assert (found.state, found.bars, found.orders, found.equity, found.seconds) == ("open", 0, 0, 0, 0.0)
+    assert (found.state, found.bars, found.orders, found.positions, found.equity, found.seconds) == ("open", 0, 0, None, None, 0.0)
 
 
 def test_figures_count_open_breaks_and_the_seconds_of_all_attempts(cycles):

@@ -7,9 +7,10 @@ from pathlib import Path
 from grodt.risk import controls
 from grodt.risk.controls import Control
 from grodt.risk.limits import Limits
+from grodt.risk.overriding import NOT_LIFTED, OF_BOOK, OF_ORDERS, OF_SHARED
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/risk.md").read_text(encoding="utf-8")
-ROWS = {int(row[1]): row[0] for row in re.finditer(r"^\| (\d+) \|.*$", PAGE.split("## What is not asked yet")[0], re.MULTILINE)}
+ROWS = {int(row[1]): row[0] for row in re.finditer(r"^\| (\d+) \|.*$", PAGE, re.MULTILINE)}
 CONTROLS = [one for one in vars(controls).values() if isinstance(one, Control)]
 
 
@@ -29,3 +30,13 @@ def test_every_limit_of_the_books_file_is_named_once() -> None:
     for limit in fields(Limits):
         if limit.name != "overrides":
             assert len([row for row in ROWS.values() if f"`{limit.name}`" in row.split("|")[4]]) == 1, limit.name
+
+
+def test_the_table_of_overrides_names_every_control_once() -> None:
+    def row(start: str) -> list[int]:
+        (found,) = re.findall(rf"^\| {start} \|(.*)\|$", PAGE, re.MULTILINE)
+        return sorted(int(number) for number in re.findall(r"\d+", found))
+
+    assert row("for a symbol, or for every order") == sorted(OF_ORDERS)
+    assert row("for the whole book") == sorted(OF_SHARED | OF_BOOK)
+    assert sorted(row("never") + row("not either")) == sorted(NOT_LIFTED)
