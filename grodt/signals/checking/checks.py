@@ -19,6 +19,9 @@ type Check = Callable[[Subject, Sequence[Given], Generator], Finding]
 
 #: Cuts of each panel that are drawn; those at the edges of the history come on top.
 _CUTS = 8
+#: Rows with the largest moves, before each of which a panel is cut as well: of one that is made, and of real bars.
+_MOVES = 32
+_REAL_MOVES = 256
 _ADDED = 5
 
 
@@ -52,15 +55,28 @@ def cells(subject: Subject, worlds: Sequence[Given]) -> list[Finding]:
 
 
 def look_ahead(subject: Subject, worlds: Sequence[Given], rng: Generator) -> Finding:
-    """Each value from data up to T is bit for bit that of longer data cut at T."""
+    """Each value from data up to T is bit for bit that of longer data cut at T, also where what comes after T is a large move."""
+    return _looking_ahead(subject, worlds, rng, _MOVES)
+
+
+def look_ahead_on_real_bars(subject: Subject, worlds: Sequence[Given], rng: Generator) -> Finding:
+    """The same with more T: what a signal must not know happens more seldom there."""
+    return _looking_ahead(subject, worlds, rng, _REAL_MOVES)
+
+
+def _looking_ahead(subject: Subject, worlds: Sequence[Given], rng: Generator, moves: int) -> Finding:
     looked = 0
     for given in worlds:
         whole = subject.ask(given)
-        for count in cuts(subject.signal.history, len(given.panel.sessions), rng):
+        drawn = cuts(subject.signal.history, len(given.panel.sessions), rng)
+        before = [count for count in before_moves(given.panel, moves) if count not in drawn]
+        for count in (*drawn, *before):
             looked += 1
+            first = 0 if count in drawn else count - 1  # before a move the last value is asked for alone
             upto = f"from data up to {when_of(given.panel, count - 1)}"
-            kept = SignalOutput(whole.value[:count], whole.forecast[:count])
-            found = difference("look-ahead", given, 0, (upto, subject.ask(given.until(count))), ("from longer data", kept))
+            kept = SignalOutput(whole.value[first:count], whole.forecast[first:count])
+            cut = subject.ask(given.until(count), count - first)
+            found = difference("look-ahead", given, first, (upto, cut), ("from longer data", kept))
             if found is not None:
                 return found
     return _passed("look-ahead", f"the same bits from data up to T as from longer data, at {looked:,} T")
@@ -161,6 +177,13 @@ def cuts(stated: int, rows: int, rng: Generator) -> list[int]:
     edges = {1, 2, stated - 1, stated, stated + 1, rows - 1, rows}
     drawn = rng.integers(1, rows + 1, _CUTS).tolist()
     return sorted(count for count in edges | set(drawn) if 1 <= count <= rows)
+
+
+def before_moves(panel: Panel, most: int) -> list[int]:
+    """Counts of rows, ascending, that end before those rows in which some symbol moved most, the first row left out."""
+    change = np.abs(np.nan_to_num(panel.log_return[1:]))
+    largest = change.max(axis=1, initial=0.0)
+    return sorted((np.argsort(-largest, kind="stable")[:most] + 1).tolist())
 
 
 def _line(subject: Subject, given: Given) -> str:

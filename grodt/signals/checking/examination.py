@@ -25,14 +25,15 @@ _CHECKS: tuple[tuple[str, checks.Check], ...] = (
 )
 #: Those that can be asked of any panel, whatever is in it.
 _OF_REAL_BARS: tuple[tuple[str, checks.Check], ...] = (
-    ("look-ahead", checks.look_ahead),
+    ("look-ahead", checks.look_ahead_on_real_bars),
     ("rows asked for", checks.rows_asked_for),
     ("same twice", checks.same_twice),
 )
 
 
 def examine(build: Callable[[], Signal], seed: int, tell: Callable[[str], None] = lambda _text: None) -> Iterator[Finding]:
-    """What each check finds in a signal, on panels that are made of the seed: random walks, gaps, halts, listings, splits, extremes.
+    """What each check finds in a signal, on panels that are made of the seed: random walks, gaps, halts, listings, splits, extremes,
+    jumps and bad prints.
 
     A signal that raises something, or whose answer has the wrong shape, is asked no more.
 

@@ -140,7 +140,7 @@ def rows_of(history: int) -> int:
 
 def worlds(history: int, seed: int, per_session: int) -> tuple[World, ...]:
     """The panels that a signal of that history is looked at on; the same ones for the same arguments."""
-    makers = (_walks, _gaps, _listings, _extremes, _alone, _nobody)
+    makers = (_walks, _gaps, _listings, _extremes, _alone, _nobody, _jumps)
     return tuple(maker(np.random.default_rng([seed, place]), rows_of(history), per_session) for place, maker in enumerate(makers))
 
 
@@ -214,6 +214,19 @@ def _extremes(rng: Generator, rows: int, per_session: int) -> World:
     draft.without(np.arange(rows) != rows // 2, 7)
     draft.without(slice(0, rows), 8)
     return draft.world("prices that stand still, leap, are tiny or huge; no volume; no bars")
+
+
+def _jumps(rng: Generator, rows: int, per_session: int) -> World:
+    """Jumps that stay, up and down, and bad prints that the next bar takes back."""
+    draft = _draft(rng, rows, 6, per_session)
+    prices = [name for name in draft.bars if name != "volume"]
+    happens = rng.random((rows, 6))
+    factor = np.exp(rng.choice([-1.0, 1.0], (rows, 6)) * rng.uniform(0.08, 0.25, (rows, 6)))
+    stays = np.cumprod(np.where(happens < 0.02, factor, 1.0), axis=0)
+    passes = np.where(happens > 0.97, factor, 1.0)
+    for name in prices:
+        draft.bars[name] = np.maximum(np.round(draft.bars[name] * stays * passes, _TICK), 0.01)
+    return draft.world("jumps, and bad prints that the next bar takes back")
 
 
 def _alone(rng: Generator, rows: int, per_session: int) -> World:

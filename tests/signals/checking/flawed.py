@@ -49,6 +49,25 @@ def tomorrow(panel: Panel) -> FloatArray:
 
 
 @signal(history=2)
+def despiked(panel: Panel) -> FloatArray:
+    """Reversal of a session that leaves out bad prints: moves over 8 % that the next bar takes back, as many a filter of ticks does."""
+    change = np.nan_to_num(panel.log_return)
+    after = np.zeros_like(change)
+    after[:-1] = change[1:]
+    printed = (np.abs(change) > 0.08) & (change * after < 0) & (np.abs(after) > 0.04)
+    return np.where(np.isnan(panel.log_return), np.nan, np.where(printed, 0.0, -change))
+
+
+@signal(history=2)
+def before_jumps(panel: Panel) -> FloatArray:
+    """A gain, and what it knows of the next session where that jumps by more than 8 %."""
+    change = np.nan_to_num(panel.log_return)
+    after = np.zeros_like(change)
+    after[:-1] = change[1:]
+    return np.where(np.isnan(panel.log_return), np.nan, np.where(np.abs(after) > 0.08, np.sign(after), change))
+
+
+@signal(history=2)
 def global_mean(panel: Panel) -> FloatArray:
     """A gain less the mean of every gain there is."""
     known = ~np.isnan(panel.log_return)

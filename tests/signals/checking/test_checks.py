@@ -44,6 +44,8 @@ def test_a_sound_signal_passes(build: Callable[[], Signal]) -> None:
     ("build", "check", "others"),
     [
         (flawed.tomorrow.build, "look-ahead", set()),
+        (flawed.despiked.build, "look-ahead", set()),
+        (flawed.before_jumps.build, "look-ahead", set()),
         (flawed.global_mean.build, "look-ahead", {"members"}),
         (flawed.full_sample_score.build, "look-ahead", {"another symbol", "members"}),
         (flawed.surprise.build, "same twice", {"look-ahead", "rows asked for", "another symbol", "members"}),

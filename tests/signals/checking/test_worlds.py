@@ -37,7 +37,7 @@ def test_the_same_seed_makes_the_same_panels(per_session: int) -> None:
 
 
 def test_what_happens_to_real_bars_happens_there() -> None:
-    walks, gaps, events, extremes, alone, nobody = (world.panel for world in worlds(20, 1, 1))
+    walks, gaps, events, extremes, alone, nobody, jumps = (world.panel for world in worlds(20, 1, 1))
     assert len(walks.sessions) == 160
     assert np.isnan(walks.close[:32, 2]).all()
     holes = np.isnan(gaps.close).mean(axis=0)
@@ -56,6 +56,10 @@ def test_what_happens_to_real_bars_happens_there() -> None:
     assert np.isnan(extremes.close[:, 8]).all()
     assert (~np.isnan(extremes.close[:, 7])).sum() == 1
     assert (alone.close.shape[1], nobody.close.shape[1]) == (1, 0)
+    printed = (np.abs(jumps.log_return[:-1]) > 0.08) & (np.abs(jumps.log_return[:-1] + jumps.log_return[1:]) < 0.05)
+    stayed = (np.abs(jumps.log_return[1:-1]) > 0.08) & ~printed[1:] & ~printed[:-1]
+    assert printed.any()
+    assert stayed.any()
 
 
 def test_rows_of_an_intraday_panel_are_bars_that_end_in_its_sessions() -> None:
