@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grodt.errors import ReconciliationBreak
+from grodt.errors import HaltActive, ReconciliationBreak
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.runs import find_run
 from grodt.ledger.unit import Ledger
@@ -164,3 +164,20 @@ def test_a_break_older_than_the_book_s_limit_is_overdue(grodt: Command, broken: 
     assert _json(grodt, limited, "status")[0] == before | {"overdue_breaks": overdue}, "the configuration is the same"
     assert [row["overdue"] for row in _json(grodt, limited, "breaks")].count(True) == overdue
     assert (f"3, {overdue} of them overdue: grodt breaks" in grodt(limited, "status").out) == (overdue > 0)
+
+
+def test_each_cycle_that_is_started_tells_of_overdue_breaks_although_the_book_is_halted(grodt: Command, broken: Home) -> None:
+    assert broken.books is not None
+    written = broken.books.with_name("overdue.yaml")
+    written.write_text(broken.books.read_text().replace("    schedule:", "    break_age_days: 8\n    schedule:"))
+    limited = replace(broken, books=written)
+    grodt(limited, "breaks", "assign", "2", "ann")
+    grodt(limited, "halt", "--reason", "breaks", "--author", "ann")
+    told: list[str] = []
+    with pytest.raises(HaltActive):
+        limited.run(FRI, watch=lambda _session, stage, text: told.append(text) if stage == "open" and text else None)
+    assert told == [
+        "break 1, position RISE, is open for 9 days, and 8 are allowed; it is nobody's: grodt breaks",
+        "break 2, cash, is open for 9 days, and 8 are allowed; it is ann's: grodt breaks",
+        f"break 3, order small-eod-{WED:%Y%m%d}-RISE-0, is open for 9 days, and 8 are allowed; it is nobody's: grodt breaks",
+    ]

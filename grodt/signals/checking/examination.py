@@ -32,8 +32,7 @@ _OF_REAL_BARS: tuple[tuple[str, checks.Check], ...] = (
 
 
 def examine(build: Callable[[], Signal], seed: int, tell: Callable[[str], None] = lambda _text: None) -> Iterator[Finding]:
-    """What each check finds in a signal, on panels that are made of the seed: random walks, gaps, halts, listings, splits, extremes,
-    jumps and bad prints.
+    """What each check finds in a signal, on panels that are made of the seed: random walks, gaps, listings, splits, jumps, extremes.
 
     A signal that raises something, or whose answer has the wrong shape, is asked no more.
 
