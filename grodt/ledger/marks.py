@@ -78,6 +78,13 @@ def mark_of(tx: Read, book: str, session: date) -> Mark | None:
     return _first(tx, marks.c.book == book, marks.c.session == session)
 
 
+def marked_at(tx: Read, mark: Mark) -> datetime:
+    """When a mark was made: it knows what was booked up to then, and nothing of its session or before that came in later."""
+    query = select(marks.c.recorded_at).where(marks.c.book == mark.book, marks.c.session == mark.session)
+    at: datetime = tx.connection.execute(query).scalar_one()
+    return at
+
+
 def marks_by(tx: Read, run: Run) -> tuple[Mark, ...]:
     """The marks that a run made, oldest first: of its own session, and of one before it whose close was missed."""
     query = select(marks).where(marks.c.book == run.book, marks.c.run_id == run.run_id).order_by(marks.c.session)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Text, insert, select, type_coerce
 
 from grodt.ledger.booking import booking_instant
+from grodt.ledger.columns import day_text, instant_text
 from grodt.ledger.entries import CURRENCY, SHARES
 from grodt.ledger.postings import balances
 from grodt.ledger.strategy_book import StrategyBook, StrategyPosition
@@ -56,6 +57,18 @@ def strategy_positions(tx: Read, book: str, *, without_crosses_of: str = "") -> 
         without_crosses_of: a run, which sees what was there when it decided; "" leaves out none.
     """
     return {(strategy, symbol): position for strategy, symbol, position in _strategies(tx, book, without_crosses_of)}
+
+
+def lots_against_average(tx: Read, book: str, until: date, at: datetime) -> int:
+    """How much more a book, as if it were one strategy, has realised first in first out than at average cost. Micros.
+
+    Args:
+        tx: the ledger.
+        book: whose.
+        until, at: what counts is of sessions up to this one, and was booked up to that instant.
+    """
+    found = _strategies(tx, book, "", as_one=True, until=(until, at))
+    return sum(position.realised_fifo - position.realised for _, _, position in found)
 
 
 def shares_of(tx: Read, book: str) -> dict[str, dict[str, int]]:
@@ -149,11 +162,18 @@ def _companies(tx: Read, book: str) -> dict[str, str]:
     return {symbol: min(together) for symbol, together in found.items()}
 
 
-def _strategies(tx: Read, book: str, without: str) -> StrategyBook:
-    """The book's strategies after everything that is booked, but for the crosses of one run."""
+def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, until: tuple[date, datetime] | None = None) -> StrategyBook:
+    """The book's strategies after everything that is booked, or was of some sessions by some instant, but for the crosses of one run.
+
+    As one: everything is the default strategy's, which trades nothing with itself.
+    """
     found = StrategyBook(book)
-    shared, filled = shares_of(tx, book), dict[str, int]()
-    for _, together in groupby(_events(tx, book), key=lambda event: event[:3]):
+    shared, filled = {} if as_one else shares_of(tx, book), dict[str, int]()
+    booked = _events(tx, book)
+    if until is not None:
+        day, at = day_text(until[0]), instant_text(until[1])
+        booked = [each for each in booked if each[1] <= day and each[0] <= at]
+    for _, together in groupby(booked, key=lambda event: event[:3]):
         events = [each[4:] for each in together]
         if events[0][0] == "symbol_change":
             found.rename([_renamed(lines) for _, lines in events])
@@ -162,7 +182,7 @@ def _strategies(tx: Read, book: str, without: str) -> StrategyBook:
             if kind == "fill":
                 _fill(found, what, shared, filled)
             elif kind == "cross":
-                if what.run_id == without:
+                if as_one or what.run_id == without:
                     continue
                 found.position(what.strategy, what.symbol).trade(what.quantity, what.price)
             else:
