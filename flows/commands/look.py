@@ -36,13 +36,14 @@ def status(book: Book = None, as_json: Json = False) -> None:
         show_json([found.row()])
         return
     overdue = f"{found.open_breaks:,}, {found.overdue_breaks:,} of them overdue: grodt breaks"
+    cancelled = f", {found.cancelled_orders:,} of them over at the broker, cancelled by a halt: the next cycle books it"
     show_facts(
         {
             "book": name,
             "last run": _last(found.run),
             "settled through": str(found.settled_through or "none yet"),
             **_valued(found.mark, found.mark_slot),
-            "open orders": f"{found.open_orders:,}",
+            "open orders": f"{found.open_orders:,}{cancelled if found.cancelled_orders else ''}",
             "unknown orders": f"{found.unknown_orders:,}",
             "open breaks": overdue if found.overdue_breaks else f"{found.open_breaks:,}",
             "last basket": "\n".join([str(found.answer), *found.answer.words]) if found.answer is not None else "none",

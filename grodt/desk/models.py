@@ -287,6 +287,7 @@ class StatusNow(BaseModel):
     gross_exposure: float | None
     drawdown: float | None
     open_orders: int
+    cancelled_orders: int = Field(description="of the open ones, those over at the broker that no cycle has settled yet")
     unknown_orders: int
     open_breaks: int
     overdue_breaks: int

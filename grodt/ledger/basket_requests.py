@@ -144,8 +144,9 @@ def what(request: Request) -> str:
 
 
 def next_step(_tx: Write, request: Request, _now: datetime) -> str:
-    """What an approval is followed by: the cycle finds it, records the basket and sends it."""
-    return f"the cycle sends it when it is run before {request.expires_at:%Y-%m-%d %H:%M} UTC: {_run(request)}"
+    """What an approval is followed by: the cycle computes the basket anew, finds it approved, records and sends it."""
+    until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
+    return f"the cycle computes it again and, if it comes to the same, sends it when it is run before {until}: {_run(request)}"
 
 
 def left(request: Request) -> str:

@@ -158,12 +158,13 @@ def build_basket(
         withdraws: open orders that are cancelled first, each with the shares that were booked as filled; None: none are.
 
     Raises:
+        DataError: the slices of an order are not together what was approved.
         ValueError: a symbol is there twice, or two symbols come to one client order id.
     """
     orders = sorted((Order.of(one, book, kind, session, slot, terms) for one in approved), key=_sending_order)
     orders = [replace(each, role="close", protects=closing[each.symbol]) if closing and each.symbol in closing else each for each in orders]
     if slicing is not None:
-        orders = [child for order in orders for child in sliced(order, kind, slot, slicing)]
+        orders = [child for order in orders for child in _whole(order, sliced(order, kind, slot, slicing))]
     orders = _in_turn(orders, legs)
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
@@ -171,6 +172,17 @@ def build_basket(
     first = tuple(sorted(withdraws or ()))
     digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders, withdraws=first)
     return Basket(book, kind, session, run_id, tuple(orders), digest, withdraws=first, withdrawn_filled=dict(withdraws or {}))
+
+
+def _whole(parent: Order, children: Sequence[Order]) -> Sequence[Order]:
+    """The children, which are of their parent's side and together of its quantity (control 19): nobody decided more."""
+    total = sum(child.quantity for child in children)
+    if total != parent.quantity or any((child.symbol, child.side) != (parent.symbol, parent.side) for child in children):
+        raise DataError(
+            f"{parent.client_order_id}: its {len(children)} slices come to {total:,} shares of {parent.symbol}, and {parent.side} "
+            f"{parent.quantity:,} were approved (control 19); nothing was ordered. Take intraday.slices out of the books file and report it"
+        )
+    return children
 
 
 def _in_turn(orders: Sequence[Order], legs: Sequence[Order]) -> list[Order]:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from grodt.execution.approving import Answer, answer_of
 from grodt.ledger.acts import in_words, still_waiting
 from grodt.ledger.breaks import open_breaks
+from grodt.ledger.cancels import ended_by_cancel
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import Halt, active
 from grodt.ledger.marks import Mark
@@ -40,6 +41,7 @@ class Status:
         waiting: what waits for people, in words.
         halts: those that hold.
         open_orders, unknown_orders, open_breaks, overdue_breaks: how many there are.
+        cancelled_orders: of the open ones, those that the broker has said to be over when a halt had them cancelled; settling books it.
     """
 
     book: str
@@ -55,6 +57,7 @@ class Status:
     waiting: tuple[str, ...]
     halts: tuple[Halt, ...]
     open_orders: int
+    cancelled_orders: int
     unknown_orders: int
     open_breaks: int
     overdue_breaks: int
@@ -78,6 +81,7 @@ class Status:
             "gross_exposure": mark.gross if mark else None,
             "drawdown": mark.drawdown if mark else None,
             "open_orders": self.open_orders,
+            "cancelled_orders": self.cancelled_orders,
             "unknown_orders": self.unknown_orders,
             "open_breaks": self.open_breaks,
             "overdue_breaks": self.overdue_breaks,
@@ -100,6 +104,7 @@ def status_of(tx: Read, book: str, now: datetime, break_age_days: int | None) ->
     changed, left = ("", 0) if run is None else (what_changed(tx, run), cycles_left(checks_of(tx, run.run_id)))
     left -= left > 0 and run is not None and run.state == "done"  # the last run was one of them
     breaks = open_breaks(tx, book)
+    open_now = orders_in(tx, book, OPEN)
     valued = latest_value(tx, book)
     return Status(
         book=book,
@@ -114,7 +119,8 @@ def status_of(tx: Read, book: str, now: datetime, break_age_days: int | None) ->
         answer=answer_of(tx, run, now) if run is not None else None,
         waiting=tuple(in_words(each) for each in still_waiting(tx, waiting(tx, now, book))),
         halts=active(tx, book, now),
-        open_orders=len(orders_in(tx, book, OPEN)),
+        open_orders=len(open_now),
+        cancelled_orders=len(ended_by_cancel(tx, [each.order.client_order_id for each in open_now])),
         unknown_orders=len(orders_in(tx, book, [OrderState.UNKNOWN, OrderState.SENDING])),
         open_breaks=len(breaks),
         overdue_breaks=sum(each.is_overdue(break_age_days, now) for each in breaks),

@@ -71,6 +71,8 @@ class TestHalt:
         (symbol, side), *others = before
         ended = grodt(home, "halt", "--symbol", symbol, "--reason", "why", "--author", "ann")
         assert ended.out.splitlines()[2] == "asked the broker of small to cancel 1 open orders: 1 cancelled"
+        shown = [line for line in grodt(home, "status").out.splitlines() if line.startswith("open orders")]
+        assert "1 of them over at the broker, cancelled by a halt: the next cycle books it" in shown[0]
         assert home.broker(open_orders) == others
         assert home.sql("SELECT halt_id, outcome, filled_quantity FROM cancels") == [(1, "cancelled", 0)]
         other = {"buy": "sells", "sell": "buys"}[side]

@@ -1,13 +1,24 @@
 """Incidents of others as whole cycles, and which control stopped them. What a proposal alone shows is in tests/risk/test_incidents.py."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from grodt.errors import ConfigError, HaltActive
+from grodt.errors import ConfigError, DataError, HaltActive
+from grodt.execution.decision import decide_targets
 from grodt.ledger.unit import Ledger
+from grodt.orders.order import Order
+from grodt.orders.slicing import sliced
+from grodt.signals.forecasts import Forecasts, forecast_session
+from grodt.targets.quantities import Targets
 from tests.cycles.driver import Home
+from tests.cycles.intraday_world import SLOTS, STOPS, within_home
+from tests.cycles.intraday_world import WED as SLICED
 from tests.cycles.small_world import FRI, MON, NEXT_TUE, NEXT_WED, TUE, WED, WEEK, books_text
 from tests.ledger.people import rearmed
 
@@ -32,19 +43,61 @@ def _halted(home: Home, control: int, sent: int = 0) -> None:
         home.run(TUE)
 
 
-def test_citi_2022_a_basket_out_of_all_proportion_to_the_book_is_refused_whole(home: Home) -> None:
+def test_citi_2022_a_decision_that_takes_dollars_for_shares_is_refused_whole(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between targets and risk the notional comes to stand where the quantity belongs; all limits are the book's own."""
+
+    def swapped(*args: Any, **kwargs: Any) -> Targets:
+        made = decide_targets(*args, **kwargs)
+        return replace(made, quantity=np.rint(made.quantity * made.price).astype(np.int64))
+
+    monkeypatch.setattr("tasks.targets.decide_targets", swapped)
     with pytest.raises(HaltActive, match="basket_above_limit"):
-        _with(home, basket_value="0.001").run(MON)
-    assert _verdicts(home, "halt") == {(13, "basket")}
+        home.run(MON)
+    assert (13, "basket") in _verdicts(home, "halt")
+    ((value,),) = home.sql("SELECT value FROM risk_checks WHERE control = 13")
+    assert value > 10
+    monkeypatch.undo()
     _halted(home, 13)
 
 
-def test_axa_rosenberg_volatilities_outside_their_declared_range_halt_the_book(home: Home) -> None:
-    """As if they came in another unit than the limits are written in."""
+def test_axa_rosenberg_volatilities_in_percent_where_decimals_are_meant_halt_the_book(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_percent(*args: Any, **kwargs: Any) -> Forecasts:
+        made = forecast_session(*args, **kwargs)
+        return replace(made, volatility=made.volatility * 100)
+
+    monkeypatch.setattr("tasks.signals.forecast_session", in_percent)
     with pytest.raises(HaltActive, match="scale_wrong"):
-        _with(home, volatility_low="1.5", volatility_high="9.0").run(MON)
+        home.run(MON)
     assert _verdicts(home, "halt") == {(26, "book")}
+    monkeypatch.undo()
     _halted(home, 26)
+
+
+def test_everbright_2013_a_loop_that_takes_its_cycle_for_unfinished_sends_nothing_again(home: Home) -> None:
+    home.run(MON)
+    sent = home.broker("SELECT * FROM orders ORDER BY 1")
+    assert sent
+    ledger = Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")
+    for _ in range(3):
+        with ledger.write() as tx:
+            tx.connection.exec_driver_sql("UPDATE runs SET state = 'open', closed_at = NULL")
+        home.run(MON)
+    ledger.close()
+    assert home.broker("SELECT * FROM orders ORDER BY 1") == sent
+    assert home.sql("SELECT count(*) FROM run_attempts") == [(4,)]
+
+
+def test_knight_2012_children_that_together_outrun_their_parent_never_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each child is given the whole quantity of its parent."""
+    home = within_home(tmp_path, within=f", stops: {STOPS}, slices: {{above: 20000, count: 3}}")
+
+    def whole(parent: Order, *args: Any) -> tuple[Order, ...]:
+        return tuple(replace(child, quantity=parent.quantity) for child in sliced(parent, *args))
+
+    monkeypatch.setattr("grodt.orders.basket.sliced", whole)
+    with pytest.raises(DataError, match=r"its 3 slices come to .* were approved \(control 19\); nothing was ordered"):
+        home.slots(SLICED, *SLOTS[:3])
+    assert home.broker("SELECT count(*) FROM orders") == [(0,)]
 
 
 def test_everbright_2013_a_cycle_that_sends_too_much_is_stopped_on_its_way(home: Home) -> None:
