@@ -13,6 +13,7 @@ from flows.at_home import chosen_book
 from flows.progress import Progress
 from grodt.execution.approving import Answer, answer_of
 from grodt.execution.opening import find_done
+from grodt.ledger.halts import Halt, active
 from grodt.ledger.limits import Difference, differences, limits_in_force
 from grodt.ledger.postings import settled
 from grodt.ledger.runs import find_run, run_id
@@ -59,6 +60,11 @@ class Asked:
             runs = [find_run(tx, run_id(self.book, END_OF_DAY, session)) for session in self.sessions]
             answers = {run.session: answer_of(tx, run, now) for run in runs if run is not None and run.state == "open"}
         return {session: answer for session, answer in answers.items() if answer is not None and answer.state == "waiting"}
+
+    def halts(self) -> tuple[Halt, ...]:
+        """What holds of the book, or of all books, now."""
+        with _ledger(self.where) as ledger, ledger.read() as tx:
+            return active(tx, self.book, clock(self.where)())
 
     def figures(self) -> tuple[Figures, ...]:
         """Figures of every run there is by now."""

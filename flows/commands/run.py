@@ -64,6 +64,8 @@ def _run(asked: "Asked", server: PrefectServer, progress: Progress) -> None:
     if asked.passed:
         days = ", ".join(map(str, sorted(asked.passed)))
         progress.done(f"{asked.book}: {days} never ran and the book has settled past it; skipped")
+    for halt in () if asked.to_run else asked.halts():  # what is left to run says so itself
+        progress.done(f"{asked.book}: {halt}; grodt halts says how it ends")
     for difference in asked.not_in_force:
         progress.done(f"{asked.book}: {difference}")
     if asked.to_run:
