@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ib_async import AccountValue, Contract, Order, OrderStatus, Stock, Trade
 
 from grodt.brokers.ib import IbBroker, client_class
@@ -208,6 +211,33 @@ class TestPairs:
         account.fill(account.of(self.TAKE.client_order_id), 4, 105.0)
         again = broker.submit(self.STOP, TUE)
         assert (again.state, again.quantity, again.left, len(account.open)) == (OrderState.ACCEPTED, 10, 6, 2)
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 60), st.booleans()), min_size=1, max_size=6),
+    tells_reduced=st.booleans(),
+    tells_today=st.booleans(),
+)
+def test_however_a_pair_fills_what_each_leg_has_left_is_what_is_held(
+    steps: list[tuple[int, int, bool]], tells_reduced: bool, tells_today: bool
+) -> None:
+    """Steps: which leg fills, how much at most, and whether a night comes after it."""
+    account, pair = FakeIb(evening(MON)), legs("AAPL", 100, "95", "105")
+    account.tells_reduced, account.tells_today, account.held = tells_reduced, tells_today, {"AAPL": 100.0}
+    with closing(IbBroker(BOOK, IbAccount(account=ACCOUNT), Calendar("XNYS"), client=account.client)) as broker:
+        for each in pair:
+            assert broker.submit(each, TUE).state is OrderState.ACCEPTED
+        for leg, most, night in steps:
+            if not account.open:
+                break
+            trade = account.of(pair[leg].client_order_id)
+            account.fill(trade, min(most, trade.orderStatus.remaining), 100.0)
+            if night:
+                account.play(market(WED, {"AAPL": "100"}))
+            held = int(broker.positions().get("AAPL", 0))
+            assert [(each.quantity, each.left) for each in broker.open_orders()] == ([(100, held)] * 2 if held else [])
+            over = {OrderState.FILLED, OrderState.CANCELLED}
+            assert held or {each.state for each in broker.orders([each.client_order_id for each in pair]).values()} <= over
 
 
 class TestFills:
