@@ -19,9 +19,13 @@ import pytest
 import flows.server
 from flows.prefect_home import apply_environment, prefect_home
 from flows.server import PrefectServer, own_server
+from tests.memory import memory
 from tests.new_ledgers import made_at_once
 from tests.postgres import PostgresServer, running_server
+from tests.shared_statements import shared_statements
 
+if "TMPDIR" not in os.environ and (_MEMORY := memory()) is not None:
+    os.environ["TMPDIR"] = tempfile.tempdir = _MEMORY  # for child processes, and for us
 _HOME = Path(tempfile.mkdtemp(prefix="grodt-tests-"))
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith(("PREFECT_", "GRODT_"))]:
@@ -34,9 +38,9 @@ hypothesis.settings.load_profile("grodt")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _new_ledgers() -> Iterator[None]:
-    """New ledgers cost no migrations; see `tests.new_ledgers`."""
-    with made_at_once():
+def _light_ledgers() -> Iterator[None]:
+    """New ledgers cost no migrations, and statements are compiled once; see `tests.new_ledgers` and `tests.shared_statements`."""
+    with made_at_once(), shared_statements("pysqlite"):
         yield
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,13 @@ def test_both_books_agree(parted: Home) -> None:
     )
 
 
-def test_stopped_at_each_stage_it_ends_the_same(parted: Home, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stops", [1, pytest.param(3, marks=pytest.mark.long)])
+def test_stopped_at_each_stage_it_ends_the_same(parted: Home, tmp_path: Path, stops: int) -> None:
+    """In each session at one stage, at another in the next one; or in each session at all of them."""
+    stages = cycle(("settle", "mark", "send"))
     home = _home(tmp_path)
     for session in WEEK:
-        for stage in ("settle", "mark", "send"):
+        for stage in islice(stages, stops):
             with pytest.raises(Stop):
                 home.run(session, watch=stop_at(stage))
         home.run(session)

@@ -227,7 +227,8 @@ class TestWorkers:
             fill(depot)
         assert depot.read(lambda tx: coverage(tx, "scripted")).get("A", (BEGUN, BEGUN))[1] < FRI
 
-    def test_killed_anywhere_and_run_again_it_ends_the_same(self, tmp_path, template):
+    @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+    def test_killed_anywhere_and_run_again_it_ends_the_same(self, tmp_path, template, stride):
         def prepared(name: str, fuse: Fuse) -> Depot:
             depot = Depot(tmp_path / name, template, fuse, BEGUN)
             real, depot.ledger = depot.ledger, depot.real_ledger
@@ -244,7 +245,7 @@ class TestWorkers:
         rows, kept = whole.glob().drop("known_at"), whole.read(lambda tx: coverage(tx, "scripted"))
         refused = whole.glob("quarantine").drop("known_at")
         assert len(fuse.steps) == 3 * (1 + 4 + 2 + 1)  # the lease, each chunk, what is merged afterwards, the lease
-        for at in range(len(fuse.steps)):
+        for at in range(0, len(fuse.steps), stride):
             depot = prepared(f"killed-{at}", Fuse(at=at))
             with pytest.raises(Killed):
                 fill(depot, date(2012, 12, 20), MON)

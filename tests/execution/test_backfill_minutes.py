@@ -208,7 +208,8 @@ class TestWorkers:
         assert not stray.exists()
         assert depot.glob().height == 3 * 3 * 390
 
-    def test_killed_anywhere_and_run_again_it_ends_the_same(self, tmp_path: Path, template: Path) -> None:
+    @pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.long)])
+    def test_killed_anywhere_and_run_again_it_ends_the_same(self, tmp_path: Path, template: Path, stride: int) -> None:
         def prepared(name: str, fuse: Fuse) -> Depot:
             depot = Depot(tmp_path / name, template, fuse)
             real, depot.ledger = depot.ledger, depot.real_ledger
@@ -224,7 +225,7 @@ class TestWorkers:
         assert (done.report.chunks, done.report.healed, done.report.quarantined) == (3, 1, 1)
         rows, refused, kept = whole.glob().drop("known_at"), whole.glob("quarantine_1m").drop("known_at"), whole.covered()
         assert len(fuse.steps) == 3 * (1 + 3 + 1)
-        for at in range(len(fuse.steps)):
+        for at in range(0, len(fuse.steps), stride):
             depot = prepared(f"killed-{at}", Fuse(at=at))
             with pytest.raises(Killed):
                 depot.fill(FRI, WED)

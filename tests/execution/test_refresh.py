@@ -325,12 +325,13 @@ def test_a_source_that_cannot_be_read_is_an_error_and_no_halt(depot):
     assert depot.read(lambda tx: active(tx, BOOK, depot.now)) == ()
 
 
-def test_killed_anywhere_and_run_again_the_lake_is_the_same(tmp_path, template):
+@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+def test_killed_anywhere_and_run_again_the_lake_is_the_same(tmp_path, template, stride):
     whole = Depot(tmp_path / "whole", template, fuse := Fuse(), SHORT)
     expected, kept = whole.cycle(FRI), whole.read(lambda tx: coverage(tx, "scripted"))
     rows = whole.glob().drop("known_at")
     assert len(fuse.steps) >= 12
-    for at in range(len(fuse.steps)):
+    for at in range(0, len(fuse.steps), stride):
         depot = Depot(tmp_path / f"killed-{at}", template, Fuse(at=at), SHORT)
         run = depot.open(FRI)
         with pytest.raises(Killed):

@@ -25,9 +25,10 @@ from tests.cycles.driver import Home
 from tests.cycles.processes import Processes
 from tests.cycles.small_world import WEEK, small_home
 from tests.faults.alpaca_worlds import AlpacaScenes
-from tests.faults.homes import broken, copied, left_behind, life, memory
+from tests.faults.homes import broken, copied, left_behind, life
 from tests.faults.points import Remains, Undisturbed, killed_again, rerun, run_undisturbed, without_power
 from tests.faults.worlds import Scenes, live, worlds_of
+from tests.memory import memory
 
 console = Console(width=150, highlight=False)
 _SEED = 2015

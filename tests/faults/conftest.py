@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.cycles.conftest import processes  # noqa: F401
-from tests.faults.homes import memory
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder in memory where the machine has one."""
-    made = Path(tempfile.mkdtemp(prefix="grodt-faults-", dir=memory()))
+    """A folder that is gone at the end."""
+    made = Path(tempfile.mkdtemp(prefix="grodt-faults-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
 

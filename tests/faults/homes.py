@@ -5,16 +5,12 @@ import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
-
-from sqlalchemy import Dialect, Engine, Pool
-from sqlalchemy.util import LRUCache
 
 import tasks.bars
 import tasks.cycle
@@ -24,22 +20,16 @@ from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger
 from grodt.ledger.verify import verify_ledger
 from tests.cycles.driver import Home
+from tests.shared_statements import shared_statements
 
 _lives = count(1)
 _alive: set[str] = set()
 #: Number of the invariant that ledger and broker agree.
 _AGREED = 10
-_dialects: dict[str, Dialect] = {}
-_statements = LRUCache[Any, Any](5_000)
 
 
 class Killed(BaseException):
     """Stands for SIGKILL: whoever raises it has copied the home first, and what is still done to the original is thrown away with it."""
-
-
-def memory() -> str | None:
-    """A folder in memory where the machine has one."""
-    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def copied(home: Home, folder: Path) -> Home:
@@ -69,7 +59,7 @@ def life() -> Iterator[str]:
             patches.enter_context(patch.object(module, "process_name", lambda: name))
             patches.enter_context(patch.object(module, "is_alive", _alive.__contains__))
         patches.enter_context(patch.object(tasks.cycle, "connect", lambda _where: None))  # no log of its own for each of thousands of homes
-        patches.enter_context(patch.object(Engine, "__init__", _sharing(Engine.__init__)))
+        patches.enter_context(shared_statements("pysqlite", "psycopg"))
         disabled = logging.root.manager.disable
         logging.disable()  # faults are many, and each is told by whoever made it
         try:
@@ -77,18 +67,6 @@ def life() -> Iterator[str]:
         finally:
             logging.disable(disabled)
             _alive.discard(name)
-
-
-def _sharing(original: Callable[..., None]) -> Callable[..., None]:
-    """Every engine takes the statements that one before it has compiled: a cycle's hundred cost more than what they do."""
-
-    def init(self: Engine, pool: Pool, dialect: Dialect, *args: Any, **kwargs: Any) -> None:
-        shared = _dialects.setdefault(dialect.name, dialect)
-        pool._dialect = shared
-        original(self, pool, shared, *args, **kwargs)
-        self._compiled_cache = _statements
-
-    return init
 
 
 def broken(home: Home, *, recovered: bool = True) -> list[str]:

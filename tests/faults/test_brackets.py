@@ -1,12 +1,13 @@
 """A cycle that withdraws the legs of a bracket, trades, and sends new ones, killed at its instants and run again."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cycles.bracket_world import MON, TUE, WED, bracket_home
-from tests.faults.homes import life
+from tests.faults.homes import copied, life
 from tests.faults.points import Undisturbed, killed_again, rerun, run_undisturbed
 
 pytestmark = [
@@ -24,15 +25,17 @@ def wednesday(folder: Path) -> Undisturbed:
     return run_undisturbed(started, [WED], folder / "on-wednesday")
 
 
-def test_killed_while_legs_make_way_and_run_again_it_ends_the_same(wednesday: Undisturbed) -> None:
+@pytest.mark.parametrize("kills", [6, pytest.param(25, marks=pytest.mark.long)])
+def test_killed_while_legs_make_way_and_run_again_it_ends_the_same(wednesday: Undisturbed, folder: Path, kills: int) -> None:
     assert len(wednesday.facts["withdrawals"]) == 2
     late = [left for left in wednesday.remains if left.first > wednesday.instants // 2]  # decisions, cancels and sends
-    for left in random.Random(3).sample(late, min(len(late), 25)):
-        assert rerun(left, wednesday) == [], str(left)
+    for left in random.Random(3).sample(late, kills):
+        home = copied(left.home, folder / f"again-{left.first}-of-{kills}")
+        assert rerun(replace(left, home=home), wednesday) == [], str(left)
 
 
 def test_killed_again_during_the_recovery_legs_are_sent_once(wednesday: Undisturbed) -> None:
     draw = random.Random(5)
-    left_behind = [left for left in wednesday.remains if left.home.folder.exists() and left.first > wednesday.instants // 2]
-    for left in draw.sample(left_behind, min(len(left_behind), 6)):
+    late = [left for left in wednesday.remains if left.first > wednesday.instants // 2]
+    for left in draw.sample(late, 6):
         assert killed_again(left, wednesday, draw.random(), wednesday.remains[0].home.folder.parent / "again") == [], str(left)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,9 +29,19 @@ def _failed(findings: dict[str, Finding]) -> set[str]:
     return {name for name, each in findings.items() if each.verdict == "fail"}
 
 
-@pytest.mark.parametrize("name", sorted(BUILT_IN))
-def test_every_built_in_signal_passes(name: str) -> None:
-    findings = _findings(lambda: build_signal(name, {}))
+#: Its default takes the panels of the checks a hundred times longer than its windows here.
+_SHORTER = {"ewma_trend": {"fast": (4, 8), "slow": (16, 32)}}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        *((name, _SHORTER.get(name, {})) for name in sorted(BUILT_IN)),
+        *(pytest.param(name, {}, marks=pytest.mark.long) for name in _SHORTER),
+    ],
+)
+def test_every_built_in_signal_passes(name: str, parameters: dict[str, Any]) -> None:
+    findings = _findings(lambda: build_signal(name, parameters))
     assert _failed(findings) == set(), [each for each in findings.values() if each.verdict == "fail"]
     assert len([each for each in findings.values() if each.verdict == "pass"]) == 11
 
