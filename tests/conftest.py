@@ -19,6 +19,7 @@ import pytest
 import flows.server
 from flows.prefect_home import apply_environment, prefect_home
 from flows.server import PrefectServer, own_server
+from tests.examples import examples
 from tests.memory import memory
 from tests.new_ledgers import made_at_once
 from tests.postgres import PostgresServer, running_server
@@ -33,7 +34,7 @@ for _name in [name for name in os.environ if name.startswith(("PREFECT_", "GRODT
 apply_environment(_HOME)
 
 # A loaded machine is no finding. In CI the examples are the same each time; elsewhere they differ, and a failure prints how to repeat it.
-hypothesis.settings.register_profile("grodt", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True)
+hypothesis.settings.register_profile("grodt", examples(100, deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True))
 hypothesis.settings.load_profile("grodt")
 
 

@@ -9,7 +9,12 @@ _FEW = 25
 
 
 def examples(count: int, **options: Any) -> settings:
-    """Put it on a property in place of `settings`. `count`: the full number; `options`: further settings."""
+    """Put it on a property in place of `settings`, where the full number is not a hundred.
+
+    Args:
+        count: the full number.
+        options: further settings.
+    """
     if os.environ.get("EXAMPLES") == "full":
         return settings(max_examples=count, **options)
     return settings(max_examples=max(count // 3, min(count, _FEW)), **options)

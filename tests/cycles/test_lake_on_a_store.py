@@ -37,9 +37,15 @@ def tables(home: Home) -> dict[str, pl.DataFrame]:
         return {name: grodt.read(name) for name in names}
 
 
-def test_a_week_on_a_store_is_the_week_in_a_folder(stored: StoreHome, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plain = small_home(tmp_path / "plain")
-    plain.run(MON, TUE)
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two sessions over a folder. Only to be read."""
+    home = small_home(tmp_path_factory.mktemp("plain"))
+    home.run(MON, TUE)
+    return home
+
+
+def test_a_week_on_a_store_is_the_week_in_a_folder(stored: StoreHome, plain: Home, capsys: pytest.CaptureFixture[str]) -> None:
     stored.run(MON, TUE)
     for name, rows in tables(plain).items():
         assert tables(stored)[name].equals(rows), name

@@ -24,9 +24,8 @@ def scenes(folder: Path) -> Scenes:
     return Scenes(folder / "scenes")
 
 
-@pytest.mark.parametrize("first", [0, 10])
-def test_worlds_of_seeds_end_as_they_would_without_faults(scenes: Scenes, folder: Path, first: int) -> None:
-    worlds = [live(seed, scenes, folder / "worlds", scripts=3) for seed in range(first, first + 10)]
+def test_worlds_of_seeds_end_as_they_would_without_faults(scenes: Scenes, folder: Path) -> None:
+    worlds = [live(seed, scenes, folder / "worlds", scripts=3) for seed in range(8)]
     assert [str(world) for world in worlds if world.wrong] == []
 
 

@@ -31,11 +31,17 @@ def test_sixty_cycles_of_the_demo_book(tmp_path: Path) -> None:
     assert done.course.halts == []
 
 
-def test_a_week_with_dividends_a_split_a_delisting_and_a_halted_symbol(tmp_path: Path) -> None:
-    home = small_home(tmp_path)
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The small world's week. Only to be read."""
+    home = small_home(tmp_path_factory.mktemp("week"))
     home.run(*WEEK)
-    done = replayed(home, WEEK, tmp_path / "out")
-    assert differences(home, tmp_path / "out") == {}
+    return home
+
+
+def test_a_week_with_dividends_a_split_a_delisting_and_a_halted_symbol(week: Home, tmp_path: Path) -> None:
+    done = replayed(week, WEEK, tmp_path / "out")
+    assert differences(week, tmp_path / "out") == {}
     assert {each.action.kind for each in done.course.account.applied} == {"dividend", "split", "delisting"}
     assert set(table(tmp_path / "out", "orders")["state"]) >= {"filled", "cancelled"}
 
@@ -99,12 +105,10 @@ def test_clips_and_refusals_are_the_same_too(tmp_path: Path) -> None:
     assert {"clip", "reject"} <= set(table(tmp_path / "out", "risk_checks")["verdict"])
 
 
-def test_a_replay_is_the_same_bytes_each_time(tmp_path: Path) -> None:
-    home = small_home(tmp_path)
-    home.run(*WEEK)
+def test_a_replay_is_the_same_bytes_each_time(week: Home, tmp_path: Path) -> None:
     files = []
     for name in ("one", "two"):
-        replayed(home, WEEK, tmp_path / name)
+        replayed(week, WEEK, tmp_path / name)
         files.append({str(path.relative_to(tmp_path / name)): path.read_bytes() for path in (tmp_path / name).rglob("*") if path.is_file()})
     assert files[0] == files[1]
     assert len(files[0]) >= len(SYMBOLS)

@@ -52,6 +52,7 @@ def test_a_zero_quantity_is_never_approved() -> None:
         _approve("S0", 0, Micros(1))
 
 
+@pytest.mark.long
 def test_an_order_of_a_plain_int_does_not_type_check(tmp_path: Path) -> None:
     snippet = tmp_path / "unchecked.py"
     snippet.write_text(SNIPPET, encoding="utf-8")

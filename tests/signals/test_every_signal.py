@@ -196,13 +196,18 @@ ON_A_WALK: dict[str, list[tuple[dict[str, object], float]]] = {
 }
 
 
-@pytest.mark.parametrize("name", DAILY)
-def test_the_average_absolute_forecast_on_a_random_walk_is_one_or_what_the_docstring_says(name: str) -> None:
+@pytest.fixture(scope="module")
+def walks() -> Panel:
+    """Three thousand random walks. Only to be read."""
     rng = np.random.default_rng(99)
-    panel = panel_of(np.exp(np.cumsum(rng.normal(0, 0.01, (520, 3000)), axis=0)))
+    return panel_of(np.exp(np.cumsum(rng.normal(0, 0.01, (520, 3000)), axis=0)))
+
+
+@pytest.mark.parametrize("name", DAILY)
+def test_the_average_absolute_forecast_on_a_random_walk_is_one_or_what_the_docstring_says(name: str, walks: Panel) -> None:
     for parameters, expected in ON_A_WALK[name]:
         signal = build_signal(name, {**parameters, "cap": 20.0})  # type: ignore[dict-item]
-        forecast = signal.evaluate(panel, np.full((1, 3000), 0.01 * np.sqrt(252))).forecast
+        forecast = signal.evaluate(walks, np.full((1, 3000), 0.01 * np.sqrt(252))).forecast
         assert np.abs(forecast).mean() == pytest.approx(expected, rel=0.05, abs=0.02), parameters
         assert forecast.mean() == pytest.approx(expected if parameters.get("side") == "long" else 0.0, abs=0.06), parameters
 
