@@ -5,18 +5,20 @@ Positions are compared exactly, cash within a cent, open orders one by one.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
 from grodt.brokers.protocol import Broker
 from grodt.errors import DataError, ReconciliationBreak
 from grodt.ledger.brackets import closed_by_other_leg
+from grodt.ledger.break_evidence import DAYS_BEFORE
 from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
 from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import LedgerOrder, orders_in
 from grodt.ledger.postings import cash, holdings
+from grodt.ledger.unbooked import Unbooked, is_dealt_with, kept_in
 from grodt.ledger.unit import Ledger, Read
 from grodt.money import MICROS_PER_CENT, Micros
 from grodt.orders.order import Side
@@ -138,6 +140,7 @@ def reconcile(
     theirs = broker_books(broker)
     with ledger.read() as tx:
         ours = ledger_books(tx, book)
+        unbooked = _unbooked(tx, book, session)
     differences = compare(ours, theirs)
     breaks = (*differences, *late_actions)
     if not breaks:
@@ -158,7 +161,7 @@ def reconcile(
         )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
-        f"{_of_foreign(book, foreign)}"
+        f"{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}"
         f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
@@ -209,6 +212,19 @@ def _of_foreign(book: str, fills: int) -> str:
         f"broker's file, brokers/paper-{book}.db, of the same instant too, or book what a real broker did as corrections. "
         "Else somebody else trades the account.\n"
     )
+
+
+def _unbooked(tx: Read, book: str, session: date) -> tuple[Unbooked, ...]:
+    """Fills of the week before that cannot be booked, but for those that people have dealt with."""
+    told = kept_in(tx, book, session - timedelta(days=DAYS_BEFORE), session)
+    return tuple(each for each in told if not is_dealt_with(tx, book, each))
+
+
+def _of_unbooked(fills: tuple[Unbooked, ...]) -> str:
+    """The fills that the broker tells and that are not booked: what is likely to be behind the breaks."""
+    lines = [f"  {each.fill.execution_id} of {each.fill.client_order_id}: {each.reason}\n" for each in fills[:_LINES_SHOWN]]
+    more = f"  and {len(fills) - _LINES_SHOWN} more\n" if len(fills) > _LINES_SHOWN else ""
+    return f"Told by the broker, and not booked:\n{''.join(lines)}{more}" if fills else ""
 
 
 def _table(breaks: tuple[Break, ...]) -> str:

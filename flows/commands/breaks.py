@@ -77,7 +77,7 @@ def assign(break_id: Number, person: Annotated[str, typer.Argument(help="Who wor
 
 @breaks.command("explain")
 def explain(break_id: Number, as_json: Json = False) -> None:
-    """What the ledger has around a break: orders with their events, fills, and what moved the figure that differs."""
+    """What the ledger has around a break: orders with their events, fills, booked or not, and what moved the figure that differs."""
     from flows.at_home import ledger_at_home
     from grodt.ledger.break_evidence import evidence_of
     from grodt.ledger.breaks import find_break
@@ -91,7 +91,9 @@ def explain(break_id: Number, as_json: Json = False) -> None:
     if as_json:
         moved = [each | {"amount": _amount(each["amount"], evidence.symbol)} for each in evidence.entries]
         told = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.fills]
-        show_json([row | {"from": evidence.start, "to": evidence.end, "orders": evidence.orders, "fills": told, "entries": moved}])
+        unbooked = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.unbooked]
+        around = {"orders": evidence.orders, "fills": told, "unbooked": unbooked, "entries": moved}
+        show_json([row | {"from": evidence.start, "to": evidence.end} | around])
     else:
         _print(row, evidence)
 
@@ -185,6 +187,11 @@ def _print(row: dict[str, Any], evidence: "Evidence") -> None:
             branch.add(
                 f"{each['session']} {each['side']} {each['quantity']:,} at {cell(decimal(each['price']), 4)} ({each['execution_id']})"
             )
+    if evidence.unbooked:
+        branch = tree.add("fills that the broker told and that are not booked")
+        for each in evidence.unbooked:
+            terms = f"{each['session']} {each['side']} {each['quantity']:,} {each['symbol']} at {cell(decimal(each['price']), 4)}"
+            branch.add(f"{terms} ({each['execution_id']} of {each['client_order_id']}): {each['reason']}")
     unit = "shares" if evidence.symbol else "USD"
     branch = tree.add(
         f"entries that moved {'the position' if evidence.symbol else 'cash'}, {span}" + ("" if evidence.entries else ": none")

@@ -4,7 +4,7 @@ Per session the venue plays it (paper), then one transaction books all of it: bo
 over, and that the session is settled. So a kill leaves whole sessions, and the next call goes on from there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,9 +18,10 @@ from grodt.errors import HaltActive
 from grodt.execution.breaching import halt_book
 from grodt.execution.outcome import halt_unread, is_same, record_answer
 from grodt.execution.slipping import Slippage, Slipped
+from grodt.execution.unbookable import OverfillError, Unbookable
 from grodt.ledger.actions import applied, apply_actions, charge_borrowing
 from grodt.ledger.booking import booking_instant
-from grodt.ledger.fills import Overfilled, fills_since, record_fills
+from grodt.ledger.fills import fills_since, record_fills
 from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
 from grodt.ledger.leases import Lease
@@ -29,6 +30,14 @@ from grodt.ledger.order_life import Move, transition, transitions
 from grodt.ledger.orders import LedgerOrder, find_orders, orders_in
 from grodt.ledger.postings import record_settlement, settled
 from grodt.ledger.runs import Run
+from grodt.ledger.unbooked import (
+    Unbooked,
+    is_dealt_with,
+    keep_unbooked,
+    most_told,
+    record_overfilled,
+    unbooked_by_order,
+)
 from grodt.ledger.unit import Ledger, Write
 from grodt.orders.fill import Fill
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
@@ -55,6 +64,7 @@ class Settled:
         ended: orders found cancelled, expired, rejected or replaced.
         adopted: orders found at the broker whose answer had been lost.
         foreign: fills of orders that are not ours; not booked, reconciliation will show them.
+        unbooked: fills that cannot be booked, and were not told before; kept as such, reconciliation will show what they make.
         slipped: fills that control 32 found too far from the reference price of their order.
     """
 
@@ -64,6 +74,7 @@ class Settled:
     ended: int = 0
     adopted: int = 0
     foreign: int = 0
+    unbooked: int = 0
     slipped: tuple[Slipped, ...] = ()
 
 
@@ -96,9 +107,9 @@ def settle(
 
     Raises:
         BrokerUnavailable: the broker did not answer; sessions before are settled, this one is untouched.
-        HaltActive: control 19 found more filled and open than was ordered, and this session is untouched; or, with this session settled,
-            control 32 found too many fills in a row too far from their reference prices.
-        DataError: a fill differs from one with its execution id, or a corporate action or borrowing cannot be booked.
+        HaltActive: control 19 found more filled and open than was ordered and than it knew of, and this session is untouched: calling again
+            settles it; or, with this session settled, control 32 found too many fills in a row too far from their reference prices.
+        DataError: a corporate action or borrowing cannot be booked.
         ValueError: the sessions are not ascending.
     """
     late = _LATE if advance is None else timedelta(0)  # what a paper venue has played, it has told
@@ -138,6 +149,7 @@ class _Settling:
         with self.ledger.read() as tx:
             ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, _MAY_BE_AT_BROKER)}
             last = settled(tx, self.run.book)
+            unbooked = unbooked_by_order(tx, ours)
             begun = market is not None and market.session == self.going_on == applied(tx, self.run.book)
         until = market.session if market is not None else last
         # Orders before fills: when an order is seen to be over, all its fills are there to be read.
@@ -145,7 +157,7 @@ class _Settling:
         # What traded before may have come in late.
         since = last - self.late if last is not None else until
         fills = self._unbooked(since) if since is not None else ()
-        short = [ours[key].order.session for key in _short_of(ours, theirs, fills)]
+        short = [ours[key].order.session for key in _short_of(ours, theirs, fills, unbooked)]
         if since is not None and short and min(short) < since:
             fills = self._unbooked(min(short))
         # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
@@ -158,9 +170,8 @@ class _Settling:
         try:
             with self.ledger.write(self.lease) as tx:
                 halted = self._book(tx, market, ours, theirs, due, children)
-        except Overfilled as error:
-            found = parent_quantity(np.array([error.filled]), np.array([0]), np.array([error.ordered]))
-            self._stop(f"children_exceed_parent: {error} (control 19)", Check.of(found, scope="order", symbol=error.symbol), part)
+        except OverfillError as error:
+            self._overfilled(error, part)
         if halted is not None:
             raise HaltActive(f"{_stopped(self.run.book, halted)} What was filled is booked.")
 
@@ -184,6 +195,7 @@ class _Settling:
         now = self.now()
         booked_at = booking_instant(tx, self.run.book, now)
         slippage = Slippage(tx, self.run.book, limits_in_force(tx, self.run.book, self.file).limits)
+        unbookable = Unbookable(tx, self.run.book, self.run.run_id, now)
         for each in ours.values():
             self._adopt(tx, each, theirs.get(each.order.client_order_id), now)
         for key, order in theirs.items():
@@ -191,13 +203,16 @@ class _Settling:
                 halt_unread(tx, self.run.book, ours[key].order.symbol, order.reason, now)
         if market is not None:
             # A late fill of an earlier session was held when the rights of this one were cut off.
-            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, now, booked_at)
+            self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, unbookable, booked_at)
             begun = applied(tx, self.run.book)
             if begun is None or begun < market.session:  # else a slot of the session has done it
                 charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, booked_at)
             self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, booked_at)
             fills = tuple(fill for fill in fills if fill.session == market.session)
-        self._fill(tx, fills, ours, slippage, now, booked_at)
+        self._fill(tx, fills, ours, slippage, unbookable, booked_at)
+        self.result.unbooked += unbookable.keep()
+        self.foreign |= unbookable.foreign
+        self.result.foreign = len(self.foreign)
         self._end(tx, theirs, now)
         if market is not None and market.session != self.going_on:
             record_settlement(tx, self.run.book, market.session, self.run.run_id, booked_at)
@@ -209,25 +224,51 @@ class _Settling:
         return slippage.halt(tx, now)
 
     def _require_ordered(self, ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], part: str) -> Evaluation:
-        """Control 19 of every order that the broker tells of: what it has filled and may still fill against what was ordered."""
-        told = sorted(key for key, order in theirs.items() if order.state is not OrderState.UNKNOWN)
-        at_broker = [theirs[key] for key in told]
-        filled = [max(order.filled_quantity, ours[key].booked_quantity) for key, order in zip(told, at_broker, strict=True)]
-        left = [0 if order.state in _OVER else max(order.left, 0) for order in at_broker]
-        asked = parent_quantity(*(np.array(each, dtype=np.int64) for each in (filled, left, [ours[key].order.quantity for key in told])))
+        """Control 19 of every order that the broker tells of: what it has filled and may still fill against what was ordered.
+
+        One that was found with as many shares before has halted the book then, and is left to reconciliation.
+        """
+        found = {}
+        for key, order in theirs.items():
+            if order.state is not OrderState.UNKNOWN:
+                left = 0 if order.state in _OVER else max(order.left, 0)
+                found[key] = (max(order.filled_quantity, ours[key].booked_quantity), left)
+        with self.ledger.read() as tx:
+            known = most_told(tx, list(found))
+        told = sorted(key for key, (filled, left) in found.items() if filled + left > known.get(key, 0))
+        columns = ([found[key][0] for key in told], [found[key][1] for key in told], [ours[key].order.quantity for key in told])
+        asked = parent_quantity(*(np.array(each, dtype=np.int64) for each in columns))
         if not asked.passed.all():
             at = int(asked.passed.argmin())
             check = Check.of(asked, scope="order", symbol=ours[told[at]].order.symbol, at=at)
-            self._stop(f"{why(asked, at)}: {told[at]} at the broker", check, part)
+            over = {key: sum(found[key]) for key, passed in zip(told, asked.passed, strict=True) if not passed}
+            self._stop(f"{why(asked, at)}: {told[at]} at the broker", [check], part, over)
         return asked
 
-    def _stop(self, reason: str, check: Check, part: str) -> NoReturn:
-        """Halt the book by control 19; nothing of the session is booked."""
+    def _overfilled(self, error: OverfillError, part: str) -> NoReturn:
+        """Halt because of fills that are more than was ordered; they are kept."""
+        checks = []
+        for each in error.found.values():
+            found = parent_quantity(np.array([each.shares]), np.array([0]), np.array([each.ordered]))
+            checks.append(Check.of(found, scope="order", symbol=each.refused.fill.symbol))
+        first = next(iter(error.found.values()))
+        over = {key: each.shares for key, each in error.found.items()}
+        self._stop(f"children_exceed_parent: {first} (control 19)", checks, part, over, error.told)
+
+    def _stop(
+        self, reason: str, checks: Sequence[Check], part: str, over: Mapping[str, int], told: Mapping[Fill, str] | None = None
+    ) -> NoReturn:
+        """Halt the book by control 19; nothing of the session is booked. The next attempt knows of it, and goes on to reconciliation."""
         now = self.now()
         with self.ledger.write(self.lease) as tx:
             halted = halt_book(tx, self.run.book, reason, PARENT_QUANTITY.number, now)
-            record_later(tx, self.run, part, [check], now)
-        raise HaltActive(_stopped(self.run.book, halted))
+            record_later(tx, self.run, part, checks, now)
+            record_overfilled(tx, over, self.run.run_id, now)
+            keep_unbooked(tx, self.run.book, told or {}, self.run.run_id, now)
+        raise HaltActive(
+            f"{_stopped(self.run.book, halted)} Running the cycle again settles the session without what is too much, and "
+            "reconciliation shows what that leaves apart."
+        )
 
     def _adopt(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder | None, now: datetime) -> None:
         """Write the answer that was lost, of an order that is at the broker after all."""
@@ -244,49 +285,66 @@ class _Settling:
         fills: Iterable[Fill],
         ours: Mapping[str, LedgerOrder],
         slippage: Slippage,
-        now: datetime,
+        unbookable: Unbookable,
         booked_at: datetime,
     ) -> None:
         told = tuple(fills)
         others = find_orders(tx, {fill.client_order_id for fill in told if fill.client_order_id not in ours})
         orders = {fill.client_order_id: ours.get(fill.client_order_id) or others.get(fill.client_order_id) for fill in told}
-        readable = []
-        for fill in told:
-            if orders[fill.client_order_id] is None:
-                self.foreign.add(fill.execution_id)  # it is told again in the next session
-                self.result.foreign = len(self.foreign)
-            elif fill.unreadable:
-                halt_unread(tx, self.run.book, fill.symbol, fill.unreadable, now)
-            else:
-                readable.append(fill)
-        booked = record_fills(tx, readable, self.run.book, self.run.run_id, booked_at)
-        self.result.fills += len(booked)
-        slippage.booked([(fill, order.order) for fill in booked if (order := orders[fill.client_order_id]) is not None])
+        done = record_fills(tx, unbookable.readable(told, orders), self.run.book, self.run.run_id, booked_at)
+        unbookable.add(done.refused)
+        self.result.fills += len(done.booked)
+        slippage.booked([(fill, order.order) for fill in done.booked if (order := orders[fill.client_order_id]) is not None])
 
     def _end(self, tx: Write, theirs: Mapping[str, BrokerOrder], now: datetime) -> None:
-        """Close orders that are over, once all their fills are booked."""
+        """Close orders that are over, once all their fills are booked, or kept because they cannot be."""
         over = []
-        for each in orders_in(tx, self.run.book, OPEN):
-            order = theirs.get(each.order.client_order_id)
-            if order is not None and order.state in _ENDED and each.booked_quantity >= order.filled_quantity:
+        opened = [each for each in orders_in(tx, self.run.book, OPEN) if each.order.client_order_id in theirs]
+        unbooked = unbooked_by_order(tx, [each.order.client_order_id for each in opened])
+        for each in opened:
+            order, kept = theirs[each.order.client_order_id], unbooked.get(each.order.client_order_id, ())
+            whole = each.booked_quantity >= order.filled_quantity or self._has_all(tx, each, order, kept)
+            if order.state in _ENDED and whole:
                 over.append(Move(order.client_order_id, order.state, reason=order.reason))
+            elif order.state is OrderState.FILLED and whole and kept:
+                over.append(_filled(each, order, kept))
         transitions(tx, over, run_id=self.run.run_id, now=now)
         self.result.ended += len(over)
 
+    def _has_all(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder, kept: Sequence[Unbooked]) -> bool:
+        """Whether its fills are all told, booked or not; of one whose shares cannot be read, people have corrected the position."""
+        if ours.booked_quantity + sum(each.fill.quantity for each in kept) >= theirs.filled_quantity:
+            return True
+        return any(each.fill.unreadable and is_dealt_with(tx, self.run.book, each) for each in kept)
 
-def _traded(fill: Fill) -> tuple[date, datetime, str]:
-    """When it traded; fills of one instant in the order of their ids."""
-    return fill.session, fill.filled_at, fill.execution_id
+
+def _traded(fill: Fill) -> tuple[date, datetime, str, int, int, int]:
+    """When it traded; fills of one instant in the order of their ids, and one that is told in two ways in the order of its figures."""
+    return fill.session, fill.filled_at, fill.execution_id, fill.quantity, fill.price, fill.commission
 
 
 def _stopped(book: str, halted: Halt) -> str:
     return f"book {book} is now halted: {halted}. Compare `grodt orders` with the broker's statement, then `grodt rearm --book {book}`."
 
 
-def _short_of(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], fills: Iterable[Fill]) -> list[str]:
-    """Client order ids of the orders that have filled at the broker by more than the fills we know."""
+def _filled(ours: LedgerOrder, theirs: BrokerOrder, kept: Sequence[Unbooked]) -> Move:
+    """The end of an order that has filled at the broker by fills of which some cannot be booked."""
+    key, reason = ours.order.client_order_id, f"filled at the broker; not booked: {', '.join(each.fill.execution_id for each in kept)}"
+    if theirs.filled_quantity >= ours.order.quantity:
+        return Move(key, OrderState.FILLED, reason=reason)
+    return Move(key, OrderState.CANCELLED, reason=reason)
+
+
+def _short_of(
+    ours: Mapping[str, LedgerOrder],
+    theirs: Mapping[str, BrokerOrder],
+    fills: Iterable[Fill],
+    unbooked: Mapping[str, Sequence[Unbooked]],
+) -> list[str]:
+    """Client order ids of the orders that have filled at the broker by more than the fills we know, booked or not."""
     known = {key: each.booked_quantity for key, each in ours.items()}
-    for fill in fills:
+    told = {fill.execution_id: fill for fill in fills} | {each.fill.execution_id: each.fill for of in unbooked.values() for each in of}
+    for fill in told.values():
         known[fill.client_order_id] = known.get(fill.client_order_id, 0) + fill.quantity
     return [key for key, order in theirs.items() if order.filled_quantity > known.get(key, 0)]
 

@@ -10,6 +10,7 @@ from grodt.ledger import (
     tables_people,
     tables_postings,
     tables_strategies,
+    tables_unbooked,
     tables_users,
 )
 
@@ -24,5 +25,6 @@ _MODULES = (
     tables_users,
     tables_checks,
     tables_strategies,
+    tables_unbooked,
 )
 APPEND_ONLY = tuple(name for module in _MODULES for name in module.APPEND_ONLY)

@@ -1,4 +1,4 @@
-"""What the ledger has around a break: orders, fills and entries of its symbol, in the sessions about it."""
+"""What the ledger has around a break: orders, fills, booked or not, and entries of its symbol, in the sessions about it."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,6 +11,7 @@ from grodt.ledger.orders import find_order
 from grodt.ledger.tables_orders import order_events, order_status, orders
 from grodt.ledger.tables_postings import entries, fills, postings
 from grodt.ledger.transaction import Read
+from grodt.ledger.unbooked import kept_in
 
 #: Days before the first sight of a break that may have its cause.
 DAYS_BEFORE = 7
@@ -25,6 +26,7 @@ class Evidence:
         start, end: dates whose rows are shown, both included.
         orders: of the symbol, decided in that time, each with its state, its reason and its events.
         fills: of the symbol, in that time.
+        unbooked: fills that the broker told and that are not booked, of the symbol, or of all for cash; each with why, as it was told.
         entries: in that time, each with what it does to the figure that differs: shares of the symbol, or micros of cash.
     """
 
@@ -33,11 +35,12 @@ class Evidence:
     end: date
     orders: tuple[dict[str, Any], ...]
     fills: tuple[dict[str, Any], ...]
+    unbooked: tuple[dict[str, Any], ...]
     entries: tuple[dict[str, Any], ...]
 
 
 def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
-    """The evidence of a break. Of one of cash: every entry that moved cash, and no order."""
+    """The evidence of a break. Of one of cash: every entry that moved cash, every fill that is not booked, and no order."""
     start, end = found.first_session - timedelta(days=DAYS_BEFORE), found.last_session
     symbol = _symbol(tx, found)
     of_orders = (orders.c.book == found.book, orders.c.symbol == symbol, orders.c.session.between(start, end))
@@ -66,7 +69,27 @@ def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
         end=end,
         orders=tuple(dict(row) | {"events": _events(tx, row["client_order_id"])} for row in tx.connection.execute(decided).mappings()),
         fills=tuple(dict(row) for row in tx.connection.execute(traded).mappings()),
+        unbooked=_unbooked(tx, found.book, symbol, start, end),
         entries=tuple(dict(row) for row in tx.connection.execute(moved).mappings()),
+    )
+
+
+def _unbooked(tx: Read, book: str, symbol: str, start: date, end: date) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {
+            "execution_id": each.fill.execution_id,
+            "client_order_id": each.fill.client_order_id,
+            "session": each.fill.session,
+            "symbol": each.fill.symbol,
+            "side": each.fill.side.value,
+            "quantity": each.fill.quantity,
+            "price": each.fill.price,
+            "commission": each.fill.commission,
+            "reason": each.reason,
+            "run_id": each.run_id,
+        }
+        for each in kept_in(tx, book, start, end)
+        if symbol in ("", each.fill.symbol)
     )
 
 

@@ -1,7 +1,7 @@
 """Fills: facts from the broker, each booked once, by its execution id."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from grodt.ledger.rows import insert_rows, rows_of
 from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
+from grodt.ledger.unbooked import described
 from grodt.money import Micros
 from grodt.orders.brackets import LEGS
 from grodt.orders.fill import Fill
@@ -43,15 +44,32 @@ _SIDES = {side.value: side for side in Side}
 
 
 class Overfilled(DataError):
-    """The broker tells more fills of an order than were ordered: control 19 halts the book.
+    """The broker tells more fills of an order than were ordered: control 19 halts the book."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A fill that cannot be booked.
 
     Attributes:
-        symbol, filled, ordered: of the order; with the fill that was too much.
+        fill: as told.
+        reason: why not, in words.
+        ordered: how many shares its order may fill, where it would fill more; None: that is not why.
+        besides: shares of these that are booked without it, of both legs of a bracket together.
     """
 
-    def __init__(self, message: str, symbol: str, filled: int, ordered: int) -> None:
-        super().__init__(message)
-        self.symbol, self.filled, self.ordered = symbol, filled, ordered
+    fill: Fill
+    reason: str
+    ordered: int | None = None
+    besides: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What became of fills: those that were booked now, and those that cannot be. Those that were booked before are in neither."""
+
+    booked: tuple[Fill, ...]
+    refused: tuple[Refused, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,52 +98,53 @@ class _Standing:
 
 
 def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) -> bool:
-    """Book one fill; see `record_fills`. False if it is booked already."""
-    return bool(record_fills(tx, [fill], book, run_id, now))
-
-
-def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: datetime) -> tuple[Fill, ...]:
-    """Book fills, one after the other: the fact, its postings at average cost, and the order's progress.
-
-    Fills may come twice, late and in any order.
-
-    Returns:
-        Those that were not booked already.
+    """Book one fill that is known to be sound; see `record_fills`. False if it is booked already.
 
     Raises:
-        DataError: an execution id is known with other content, we sent no such order, a fill does not match it, or the order
-            would be overfilled; none of them is booked.
+        DataError: it cannot be booked; `Overfilled` where it is more than was ordered.
+    """
+    done = record_fills(tx, [fill], book, run_id, now)
+    for each in done.refused:
+        message = f"fill {fill.execution_id} of order {fill.client_order_id} ({fill.symbol}, book {book}, {fill.session}): {each.reason}"
+        raise DataError(message) if each.ordered is None else Overfilled(message)
+    return bool(done.booked)
+
+
+def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: datetime) -> Booking:
+    """Book fills, one after the other: the fact, its postings at average cost, and the order's progress.
+
+    Fills may come twice, late and in any order. One that is known with other content, is of no order that was sent, does not match it or
+    would overfill it is not booked, and says why; the others are.
     """
     known = _known(tx, [fill.execution_id for fill in told])
-    new = {fill.execution_id: fill for fill in reversed(told) if fill.execution_id not in known}
-    for fill in told:
-        _require_same(fill, book, known.get(fill.execution_id, (new.get(fill.execution_id), book)))
-    booked = tuple(dict.fromkeys(fill for fill in told if fill.execution_id in new))
-    if not booked:
-        return ()
-    progress = _standing(tx, {fill.client_order_id for fill in booked})
+    progress = _standing(tx, {fill.client_order_id for fill in told if fill.execution_id not in known})
     progress |= _standing(tx, {each.other for each in progress.values() if each.other} - progress.keys())
-    held = holdings_of(tx, book, {fill.symbol for fill in booked})
+    held = holdings_of(tx, book, {fill.symbol for fill in told})
     number: int = tx.connection.execute(_LAST_NUMBER, {"of_book": book}).scalar_one()
-    rows, made = [], []
+    booked, refused, rows, made = [], [], [], []
     events: list[Event] = []
     at = instant_text(now)
-    for fill in booked:
-        order = _order_of(progress, fill, book)
-        notional = fill.quantity * fill.price
-        if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
-            raise DataError(f"{_named(fill, book)}: value {notional} micros is not positive or leaves 64 bits; {_NEXT}")
-        before = held.get(fill.symbol, FLAT)
-        entry = fill_entry(fill, book, before)
-        held[fill.symbol] = before.after(entry, fill.symbol)
+    for fill in dict.fromkeys(told):
+        before = known.get(fill.execution_id)
+        if before == (fill, book):
+            continue
+        refusal = _refusal(progress, fill, book) if before is None else _told_before(fill, book, *before)
+        if refusal is not None:
+            refused.append(refusal)
+            continue
+        holding = held.get(fill.symbol, FLAT)
+        entry = fill_entry(fill, book, holding)
+        held[fill.symbol] = holding.after(entry, fill.symbol)
         made.append(entry)
         number += 1
-        rows.append(_row(fill, book, number, notional, run_id, at))
-        _advance(order, fill, events)
+        rows.append(_row(fill, book, number, fill.quantity * fill.price, run_id, at))
+        _advance(progress[fill.client_order_id], fill, events)
+        known[fill.execution_id] = (fill, book)
+        booked.append(fill)
     post_all(tx, made, run_id, now)
     insert_rows(tx, fills, _FILL, rows)
     append_events(tx, events, run_id=run_id, now=now)
-    return booked
+    return Booking(tuple(booked), tuple(_besides(progress, each) for each in refused))
 
 
 def fills_since(tx: Read, book: str, session: date) -> dict[str, Fill]:
@@ -177,13 +196,6 @@ def fill_sessions(tx: Read, run_id: str) -> set[date]:
     return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())
 
 
-_NEXT = "nothing of it is booked; compare `grodt orders` with the broker's statement, then run the cycle again"
-
-
-def _named(fill: Fill, book: str) -> str:
-    return f"fill {fill.execution_id} of order {fill.client_order_id} ({fill.symbol}, book {book}, {fill.session})"
-
-
 def _known(tx: Read, execution_ids: Sequence[str]) -> dict[str, tuple[Fill, str]]:
     """Those of the fills that are booked, each with its book."""
     there = [key for (key,) in rows_of(tx, _KNOWN, execution_ids)]
@@ -199,32 +211,44 @@ def _standing(tx: Read, client_order_ids: set[str]) -> dict[str, _Standing]:
     }
 
 
-def _require_same(fill: Fill, book: str, before: tuple[Fill | None, str]) -> None:
-    if before != (fill, book):
-        raise DataError(f"{_named(fill, book)} was reported before with other content: {before[0]} of book {before[1]}; {_NEXT}")
+def _told_before(fill: Fill, book: str, before: Fill, of: str) -> Refused:
+    """That its execution is booked with other content."""
+    where = "" if of == book else f" in book {of}"
+    return Refused(
+        fill, f"it is told as {described(fill)}, and was reported before with other content, which is booked{where}: {described(before)}"
+    )
 
 
-def _order_of(found: Mapping[str, _Standing], fill: Fill, book: str) -> _Standing:
+def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str) -> Refused | None:
+    """Why a fill that is not booked cannot be; None where it can."""
     order = found.get(fill.client_order_id)
     if order is None:
-        raise DataError(f"{_named(fill, book)}: we never sent that order; {_NEXT}")
+        return Refused(fill, "we never sent that order")
     if (order.book, order.symbol, order.side) != (book, fill.symbol, fill.side):
-        ours = f"{order.side} {order.symbol} of book {order.book}"
-        raise DataError(f"{_named(fill, book)}: {fill.side} {fill.symbol} is not the order's {ours}; {_NEXT}")
+        return Refused(fill, f"{fill.side} {fill.symbol} is not the order's {order.side} {order.symbol} of book {order.book}")
     if order.state in (OrderState.APPROVED, OrderState.REJECTED):
-        raise DataError(f"{_named(fill, book)}: the order is {order.state} and cannot have filled; {_NEXT}")
+        return Refused(fill, f"the order is {order.state} and cannot have filled")
+    notional = fill.quantity * fill.price
+    if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
+        return Refused(fill, f"value {notional} micros is not positive or leaves 64 bits")
     filled, ordered = order.booked + fill.quantity, order.ordered
     if filled > ordered:
-        message = f"{_named(fill, book)}: {fill.quantity} shares more would make {filled} filled of {ordered} ordered; {_NEXT}"
-        raise Overfilled(message, fill.symbol, filled, ordered)
-    both = filled + (found[order.other].booked if order.other in found else 0)
-    if both > ordered:
-        message = (
-            f"{_named(fill, book)}: with it, both legs of the bracket would have filled {both} of the {ordered} shares that one was "
-            f"to close; {_NEXT}"
-        )
-        raise Overfilled(message, fill.symbol, both, ordered)
-    return order
+        return Refused(fill, f"{fill.quantity} shares more would make {filled} filled of {ordered} ordered", ordered)
+    other = _booked(found, order.other)
+    if filled + other > ordered:
+        both = f"with it, both legs of the bracket would have filled {filled + other} of the {ordered} shares that one was to close"
+        return Refused(fill, both, ordered)
+    return None
+
+
+def _booked(found: Mapping[str, _Standing], client_order_id: str) -> int:
+    return found[client_order_id].booked if client_order_id in found else 0
+
+
+def _besides(found: Mapping[str, _Standing], refused: Refused) -> Refused:
+    """A refusal with what is booked without it."""
+    order = found.get(refused.fill.client_order_id)
+    return refused if order is None else replace(refused, besides=order.booked + _booked(found, order.other))
 
 
 def _advance(order: _Standing, fill: Fill, events: list[Event]) -> None:

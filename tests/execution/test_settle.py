@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from grodt.brokers.protocol import BrokerOrder
-from grodt.errors import BrokerUnavailable, DataError
+from grodt.errors import BrokerUnavailable
 from grodt.execution import Settled, settle
 from grodt.ledger.fills import fills_in
 from grodt.ledger.halts import active
@@ -262,14 +262,15 @@ def test_a_fill_of_an_order_that_is_not_ours_is_counted_and_left_to_reconciliati
     assert _holds(desk) == {}
 
 
-def test_a_fill_that_changes_its_story_is_an_error_and_nothing_is_booked(desk: Desk, monday: Run, venue: Venue) -> None:
+def test_a_fill_that_changes_its_story_stays_as_it_is_booked_and_the_other_is_kept_once(desk: Desk, monday: Run, venue: Venue) -> None:
     first = venue.fill(1, "AAPL", 10, TUE)
     _settle(desk, venue, TUE, market(TUE, {}))
     venue.executions.append(replace(first, quantity=20))
     venue.fill(3, "IBM", 30, WED)
-    with pytest.raises(DataError, match="other content"):
-        _settle(desk, venue, WED, market(WED, {}))
-    assert _holds(desk) == {"AAPL": 10}
+    found = _settle(desk, venue, WED, market(WED, {}))
+    assert (found.fills, found.unbooked) == (1, 1)
+    assert _holds(desk) == {"AAPL": 10, "IBM": 30}
+    assert _settle(desk, venue, WED) == Settled()
 
 
 def test_an_order_of_which_the_broker_says_what_we_do_not_know_stays_open_and_its_symbol_is_halted(

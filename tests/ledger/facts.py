@@ -17,6 +17,7 @@ from grodt.ledger.manifest import commit_files
 from grodt.ledger.postings import record_settlement
 from grodt.ledger.strategies import record_attribution
 from grodt.ledger.tables_orders import withdrawals
+from grodt.ledger.unbooked import keep_unbooked, record_overfilled
 from grodt.ledger.unit import Ledger
 from grodt.money import micros
 from grodt.orders.attribution import Attribution, Cross
@@ -64,6 +65,8 @@ def one_of_each(ledger: Ledger) -> None:
         withdrawn = {"run_id": run.run_id, "client_order_id": one.client_order_id, "booked_quantity": 0}
         tx.connection.execute(insert(withdrawals).values(withdrawn))
         record_fill(tx, fill(one), BOOK, run.run_id, NOW)
+        keep_unbooked(tx, BOOK, {fill(one, 2): "100 shares more would make 200 filled of 100 ordered"}, run.run_id, NOW)
+        record_overfilled(tx, {one.client_order_id: 200}, run.run_id, NOW)
         apply_actions(tx, BOOK, market, run.run_id, NOW)
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
         record_checks(tx, checks(run.run_id), 1)
