@@ -1,6 +1,7 @@
 """grodt breaks, deposit, withdraw: what people see of a break and do about it, with who and why."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +11,12 @@ import pytest
 from grodt.errors import HaltActive, ReconciliationBreak
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.runs import find_run
+from grodt.ledger.unbooked import keep_unbooked
 from grodt.ledger.unit import Ledger
+from grodt.orders.fill import Fill
+from grodt.orders.order import Side
 from grodt.reports.figures import figures_of, plain
+from tests.brokers.world import usd
 from tests.cycles.driver import Home
 from tests.cycles.small_world import FRI, MON, TUE, WED
 from tests.flows.commands import Command
@@ -95,6 +100,20 @@ def test_explain_shows_orders_fills_and_what_moved_the_figure(grodt: Command, br
     assert (money["orders"], money["fills"]) == ([], [])
     assert {each["kind"] for each in money["entries"]} >= {"deposit", "fill"}
     assert grodt(broken, "breaks", "explain", "9").err == "error: there is no break 9; `grodt breaks --all` lists them\n"
+
+
+def test_explain_shows_the_fills_that_cannot_be_booked_and_why(grodt: Command, broken: Home) -> None:
+    at = datetime(2015, 11, 25, 15, tzinfo=UTC)
+    told = Fill("x9", f"small-eod-{TUE:%Y%m%d}-RISE-0", "RISE", Side.BUY, 7, usd("51.5"), usd("0"), WED, at)
+    with closing(Ledger.open(f"sqlite:///{broken.folder}/ledger.db")) as ledger, ledger.write() as tx:
+        keep_unbooked(tx, "small", {told: "more than was ordered"}, f"small-eod-{WED}", datetime(2015, 11, 25, 22, tzinfo=UTC))
+    assert (
+        f"{WED} buy 7 RISE at 51.5000 (x9 of small-eod-{TUE:%Y%m%d}-RISE-0): more than was ordered"
+        in grodt(broken, "breaks", "explain", "1").out
+    )
+    for number in ("1", "2"):
+        (row,) = _json(grodt, broken, "breaks", "explain", number)
+        assert [(each["execution_id"], each["price"]) for each in row["unbooked"]] == [("x9", "51.500000")]
 
 
 def test_a_correction_is_booked_by_the_second_person(grodt: Command, broken: Home) -> None:

@@ -1,5 +1,6 @@
 """Limits, overrides and breaks at the desk: by the rules of the command line, in the name of who is logged in."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from grodt.ledger.limits import limits_in_force
 from grodt.ledger.overrides import overrides_in_force
 from grodt.ledger.postings import deposit_entry, post
 from grodt.ledger.runs import run_id
+from grodt.ledger.unbooked import keep_unbooked
 from grodt.money import Micros, micros
 from grodt.settings.books import load_books
 from tests.desk.test_pages import browser, send
 from tests.desk.world import World
-from tests.ledger.world import BOOK, NOW, SESSION
+from tests.ledger.world import BOOK, NOW, SESSION, fill, order
 
 API = "/api/v1"
 LIMITS = load_books(None).book(BOOK).limits
@@ -125,6 +127,16 @@ class TestBreaks:
         assert world.ask("vic", "GET", f"{API}/breaks/{number}").get_json() == closed
         _said(world, "tom", f"breaks/{number}/resolve", 409, reason="again")
         assert world.ask("vic", "GET", f"{API}/breaks/99").status_code == 404
+
+    def test_its_page_shows_the_fills_that_the_broker_told_and_that_are_not_booked(self, world: World) -> None:
+        number = _break(world)
+        assert "not booked" not in browser(world, "vic").get(f"/breaks/{number}").text
+        told = replace(fill(order(), 7, 12), execution_id="x7")
+        with world.ledger.write() as tx:
+            keep_unbooked(tx, BOOK, {told: "12 shares more would make 112 filled of 100 ordered"}, run_id(BOOK, "eod", SESSION), NOW)
+        shown = browser(world, "vic").get(f"/breaks/{number}").text
+        for part in ("Told by the broker, and not booked", "x7", "12 shares more would make 112 filled of 100 ordered"):
+            assert part in shown
 
     def test_a_correction_is_booked_when_another_person_agrees(self, world: World) -> None:
         number = _break(world)

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
-from grodt.ledger.fills import Overfilled, booked_fills, fill_sessions, fills_in, fills_of, fills_since, record_fill
+from grodt.ledger.fills import Overfilled, booked_fills, fill_sessions, fills_in, fills_of, fills_since, record_fill, record_fills
 from grodt.ledger.order_life import transition
 from grodt.ledger.orders import find_order, record_basket
 from grodt.ledger.postings import Holding, cash, commission_total, holdings, realised
+from grodt.ledger.unbooked import keep_unbooked, kept_of
 from grodt.ledger.unit import Ledger, Write
 from grodt.money import Micros, micros
 from grodt.orders.order import Side
@@ -163,6 +164,28 @@ def test_arrival_order_and_repetition_of_an_orders_fills_do_not_matter(
         assert holdings(tx, BOOK) == {"AAPL": Holding(sign * sum(parts), Micros(sign * value))}
         assert cash(tx, BOOK) == -sign * value - len(parts) * micros("0.5")
         assert realised(tx, BOOK) == 0
+        assert unbalanced(tx) == []
+
+
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(told=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 60), st.sampled_from([90, 91])), min_size=1, max_size=8))
+def test_of_any_fills_each_is_booked_or_refused_and_never_more_than_was_ordered(ledger: Ledger, told: list[tuple[int, int, int]]) -> None:
+    one = order(quantity=100)
+    made = [fill(one, number, quantity, str(price)) for number, quantity, price in told]
+    with undone(ledger) as tx:
+        run = sent(tx, [one])
+        done = record_fills(tx, made, BOOK, run.run_id, NOW)
+        refused = {each.fill for each in done.refused}
+        assert set(done.booked) | refused == set(made)
+        assert not refused & set(done.booked)
+        assert sum(each.quantity for each in done.booked) == sum(each.quantity for each in fills_in(tx, BOOK, NEXT)) <= 100
+        assert len({each.execution_id for each in done.booked}) == len(done.booked)
+        keep = {each.fill: each.reason for each in done.refused}
+        assert set(keep_unbooked(tx, BOOK, keep, run.run_id, NOW)) == refused
+        assert keep_unbooked(tx, BOOK, keep, run.run_id, NOW) == ()
+        assert {fill for contents in kept_of(tx, [each.execution_id for each in made]).values() for fill in contents} == refused
+        again = record_fills(tx, made, BOOK, run.run_id, NOW)
+        assert (again.booked, {each.fill for each in again.refused}) == ((), refused)
         assert unbalanced(tx) == []
 
 
