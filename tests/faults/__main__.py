@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -27,7 +27,8 @@ from tests.cycles.small_world import WEEK, small_home
 from tests.faults.alpaca_worlds import AlpacaScenes
 from tests.faults.homes import broken, copied, left_behind, life
 from tests.faults.points import Remains, Undisturbed, killed_again, rerun, run_undisturbed, without_power
-from tests.faults.worlds import Scenes, live, worlds_of
+from tests.faults.scenes import Scenes
+from tests.faults.worlds import live, worlds_of
 from tests.memory import memory
 
 console = Console(width=150, highlight=False)
@@ -45,23 +46,36 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--pairs", type=int, default=0, metavar="N", help="that many pairs of a kill and a kill during the recovery")
     parser.add_argument("--session", type=date.fromisoformat, choices=WEEK, help="of --points and --pairs: only this one")
+    parser.add_argument(
+        "--from",
+        type=int,
+        default=0,
+        metavar="I",
+        dest="start",
+        help="of --points and --session: from that instant on; default %(default)s",
+    )
     parser.add_argument("--seeds", type=int, default=0, metavar="N", help="that many random worlds")
     parser.add_argument("--first", type=int, default=0, metavar="K", help="of --seeds: the first seed; default %(default)s")
     parser.add_argument("--seed", type=int, metavar="K", help="the world of that seed, and its course")
     parser.add_argument("--at", choices=[*_SCENES], default="paper", help="of --seeds and --seed: the broker; default %(default)s")
+    parser.add_argument("--brackets", action="store_true", help="of --seeds and --seed: only worlds whose positions have brackets")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of --seeds: processes; default %(default)s")
     asked = parser.parse_args(arguments)
     if not asked.points and not asked.pairs and not asked.seeds and asked.seed is None:
         parser.error("say what to run: --points, --pairs, --seeds or --seed")
+    if asked.start and (not asked.points or asked.session is None):
+        parser.error("--from goes on with --points of one --session; say which")
+    kind = _SCENES[asked.at]
+    among = range(kind.scripts, kind.scripts + kind.brackets) if asked.brackets else ()
     folder = Path(tempfile.mkdtemp(prefix="grodt-faults-", dir=memory()))
     failed = 0
     try:
         if asked.points or asked.pairs:
-            failed += _points(folder / "points", asked.session, asked.pairs, singly=asked.points)
+            failed += _points(folder / "points", asked.session, asked.pairs, asked.start if asked.points else None)
         if asked.seeds:
-            failed += _worlds(folder, range(asked.first, asked.first + asked.seeds), asked.workers, _SCENES[asked.at])
+            failed += _worlds(folder, range(asked.first, asked.first + asked.seeds), asked.workers, kind, among)
         if asked.seed is not None:
-            world = live(asked.seed, _SCENES[asked.at](folder / "scenes"), folder / "worlds")
+            world = live(asked.seed, kind(folder / "scenes"), folder / "worlds", among)
             console.print(str(world))
             failed += bool(world.wrong)
     finally:
@@ -69,10 +83,10 @@ def main(arguments: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _worlds(folder: Path, seeds: range, workers: int, kind: type[Scenes]) -> int:
+def _worlds(folder: Path, seeds: range, workers: int, kind: type[Scenes], among: Sequence[int]) -> int:
     """Let them take their courses; say what ended otherwise, and count it."""
     began, failed, befell = time.monotonic(), 0, Counter[str]()
-    for world in track(worlds_of(seeds, folder, workers, kind), "worlds", total=len(seeds), console=console):
+    for world in track(worlds_of(seeds, folder, workers, kind, among), "worlds", total=len(seeds), console=console):
         befell.update(world.befell)
         if world.wrong:
             failed += 1
@@ -83,19 +97,20 @@ def _worlds(folder: Path, seeds: range, workers: int, kind: type[Scenes]) -> int
     return failed
 
 
-def _points(folder: Path, only: date | None, pairs: int, *, singly: bool) -> int:
-    """Session by session; the number of cases that ended otherwise."""
+def _points(folder: Path, only: date | None, pairs: int, start: int | None) -> int:
+    """Session by session, single kills from that instant on (none of them if it is None); the number of cases that ended otherwise."""
     table = Table("session", "instants", "states", "power", "pairs", "cases a minute", "failed")
     failed = 0
     chosen = [only] if only else WEEK
     with Processes() as processes:
-        for session, start in _starts(folder):
+        for session, home in _starts(folder):
             if session not in chosen:
                 continue
             below = folder / f"of-{session}"
-            whole = run_undisturbed(start, [session], below)
+            whole = run_undisturbed(home, [session], below)
             began, bad = time.monotonic(), 0
-            dark = [left for left in whole.remains if left.vanishing] if singly else []
+            single = [] if start is None else [left for left in whole.remains if left.first + len(left.instants) > start]
+            dark = [left for left in single if left.vanishing]
             bad += _report(
                 session,
                 ((left, broken(without_power(left, below / f"dark-{left.first}"), recovered=False)) for left in dark),
@@ -108,8 +123,7 @@ def _points(folder: Path, only: date | None, pairs: int, *, singly: bool) -> int
                 for _ in range(pairs // len(chosen))
             ]
             bad += _report(session, ((left, killed_again(left, whole, at, below / "again")) for left, at in drawn), "pairs", len(drawn))
-            single = whole.remains if singly else []
-            bad += _report(session, ((left, _killed(processes, start, left, whole, below)) for left in single), "killed", len(single))
+            bad += _report(session, ((left, _killed(processes, home, left, whole, below)) for left in single), "killed", len(single))
             cases = len(dark) + len(drawn) + len(single)
             rate = f"{60 * cases / (time.monotonic() - began):.0f}"
             table.add_row(str(session), str(whole.instants), str(len(single)), str(len(dark)), str(len(drawn)), rate, str(bad))

@@ -34,8 +34,9 @@ from tests.fakes.alpaca_trading import FakeTrading, evening
 from tests.fakes.http import Fault, as_json
 from tests.faults.homes import broken, copied, life
 from tests.faults.light import scripted_decisions
+from tests.faults.scenes import LEDGER, Scene, Scenes, facts_of
 from tests.faults.weather import KINDS
-from tests.faults.worlds import LEDGER, Course, Scene, Scenes, facts_of
+from tests.faults.worlds import Course
 from tests.new_ledgers import made_at_once
 
 #: Enough for every basket of a script, so that no order is refused because of those that came before it.
@@ -163,12 +164,12 @@ class AlpacaCourse(Course):
     def _account(self) -> Exchange:
         return self.scene.account
 
-    def session(self, session: date) -> None:
+    def session(self, session: date, *, last: bool) -> None:
         """The exchange's day, and the attempts of its evening."""
         if not self.world.told[1:]:
             self._account.restore(self.scene.accounts[session])
         self.scene.play(self.home, session)
-        super().session(session)
+        super().session(session, last=last)
 
     def evening(self, session: date) -> datetime:
         """When Alpaca takes orders for the next open."""
@@ -240,6 +241,7 @@ class AlpacaScenes(Scenes):
     course = AlpacaCourse
     week = (MON, TUE, WED)
     scripts = 3
+    brackets = 0
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -258,7 +260,7 @@ class AlpacaScenes(Scenes):
         text = books_text(slippage="0.9", slippages_in_a_row="1000").replace("30 17 * *", "5 19 * *").replace("1000000\n", f"{_CAPITAL}\n")
         home.books.write_text(text.replace(f"kind: paper, {BROKER}", f"kind: alpaca, trading_url: '{self.account.url}', {BROKER}"))
         home.folder.mkdir()
-        scene = AlpacaScene(script, {}, {}, self.account, {})
+        scene = AlpacaScene(script, {}, {}, False, self.account, {})
         self.account.restore(self._empty)
         for session in self.week:
             home = replace(home, now=evening(session).isoformat())

@@ -25,6 +25,10 @@ CHANGING = frozenset({"mkdir", "rmdir", "link", "unlink", "replace", "exchange",
 _READS = ("find", "orders", "open_orders", "fills", "positions", "cash")
 
 
+class Swallowed(Exception):
+    """Raised before a message to a broker: it never arrives, and whoever sends it is not told."""
+
+
 class Ask(Protocol):
     """Told a moment, the door and what it is passed with (a path below the home, a client order id); may raise."""
 
@@ -180,8 +184,11 @@ def _of_descriptor(original: Callable[[int], None]) -> Callable[[int], None]:
 def _of_broker(door: str, original: Callable[..., Any], answered: Callable[[Any], Any]) -> Callable[..., Any]:
     def call(self: Any, *args: Any) -> Any:
         name = str(getattr(args[0], "client_order_id", args[0])) if args and door in ("submit", "cancel") else original.__name__
-        with _asked.passing(door, name):
-            return answered(original(self, *args))
+        try:
+            with _asked.passing(door, name):
+                return answered(original(self, *args))
+        except Swallowed:
+            return None
 
     return call
 

@@ -1,16 +1,21 @@
 """Cycles whose decisions are scripted: opened, fetched, settled, reconciled, sent and closed by the flow as it stands.
 
-What reads closes and thinks about them changes nothing but the ledger's evidence, and costs half a cycle.
+What reads closes and thinks about them changes nothing but the ledger's evidence, and costs half a cycle. Where positions have brackets it
+decides what is cancelled for what, so there the targets alone are scripted.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from unittest.mock import patch
 
+import numpy as np
 import polars as pl
 
 import flows.end_of_day
+import tasks.targets
+from grodt.execution.decision import BookState, Closes, let_come
 from grodt.execution.judging import Judged
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.orders import basket_of, orders_in
@@ -19,8 +24,12 @@ from grodt.ledger.runs import close_run
 from grodt.money import micros
 from grodt.orders.order import Order, Side, client_order_id
 from grodt.orders.states import IN_FLIGHT, OPEN
+from grodt.signals.forecasts import Forecasts
+from grodt.targets.construction import Construction
+from grodt.targets.quantities import Targets
 from tasks.cycle import Cycle
 from tasks.kinds import END_OF_DAY
+from tasks.signals import Opinion
 from tests.cycles.small_world import SYMBOLS
 from tests.execution.desk import make_basket
 
@@ -38,6 +47,36 @@ def scripted_decisions(script: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def scripted_targets(script: int) -> Iterator[None]:
+    """Let cycles want what that script says, and decide as ever what leads there, what risk lets pass, and what makes way for what."""
+    compute = flows.end_of_day.compute_targets
+
+    def computed(cycle: Cycle, opinion: Opinion) -> Targets:
+        with patch.object(tasks.targets, "decide_targets", partial(_targets, _wanted_by(cycle, script))):
+            return compute(cycle, opinion)
+
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(flows.end_of_day, "compute_targets", computed))
+        patches.enter_context(patch.object(flows.end_of_day, "report", lambda cycle, *_: _close(cycle)))
+        yield
+
+
+def _targets(wanted: Mapping[str, int], closes: Closes, _forecasts: Forecasts, state: BookState, *_: Construction, **__: bool) -> Targets:
+    """So many shares of each symbol; what has no bar keeps what it has and has ordered."""
+    scripted = np.array([wanted[symbol] if within else 0 for symbol, within in zip(state.symbols, state.in_universe, strict=True)])
+    quantity = np.where(closes.age == 0, scripted, state.position).astype(np.int64)
+    weight = np.nan_to_num(quantity * closes.price * 1e6 / state.equity)
+    return let_come(Targets(state.symbols, weight, quantity, state.position, closes.price), state, closes.age != 0)
+
+
+def _wanted_by(cycle: Cycle, script: int) -> dict[str, int]:
+    """Shares of each symbol that the script wants of the cycle."""
+    draw = random.Random(f"{script} {cycle.session}")
+    sizes = (0, 700, 1_900, 3_100) if cycle.parts.config.construction.long_only else (-1_200, 0, 700, 1_900)
+    return {symbol: draw.choice(sizes) for symbol in SYMBOLS}
+
+
 def _decide(cycle: Cycle, script: int) -> Judged:
     """Orders that lead from what is held and ordered to what is wanted; each passes one control."""
     with cycle.parts.ledger.read() as tx:
@@ -48,9 +87,7 @@ def _decide(cycle: Cycle, script: int) -> Judged:
         for each in orders_in(tx, cycle.book, {*OPEN, *IN_FLIGHT}):
             left = each.order.quantity - each.booked_quantity
             held[each.order.symbol] = held.get(each.order.symbol, 0) + (left if each.order.side is Side.BUY else -left)
-    draw = random.Random(f"{script} {cycle.session}")
-    sizes = (0, 700, 1_900, 3_100) if cycle.parts.config.construction.long_only else (-1_200, 0, 700, 1_900)
-    wanted = {symbol: draw.choice(sizes) for symbol in SYMBOLS}
+    wanted = _wanted_by(cycle, script)
     listed = {each.symbol for each in cycle.parts.universe(cycle.session)}
     orders = [_order(cycle, symbol, wanted[symbol] - held.get(symbol, 0)) for symbol in SYMBOLS if symbol in listed]
     basket = make_basket(cycle.opened, [each for each in orders if each is not None])

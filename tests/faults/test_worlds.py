@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.alpaca_worlds import AlpacaScenes
-from tests.faults.worlds import Scenes, World, live
+from tests.faults.scenes import Scenes
+from tests.faults.worlds import World, live
 
 #: A process that is killed closes nothing; here it is an exception, and what it held is collected at some later time.
 pytestmark = [
@@ -25,17 +26,23 @@ def scenes(folder: Path) -> Scenes:
 
 
 def test_worlds_of_seeds_end_as_they_would_without_faults(scenes: Scenes, folder: Path) -> None:
-    worlds = [live(seed, scenes, folder / "worlds", scripts=3) for seed in range(8)]
+    worlds = [live(seed, scenes, folder / "worlds", among=range(3)) for seed in range(8)]
     assert [str(world) for world in worlds if world.wrong] == []
+
+
+def test_worlds_with_brackets_end_as_they_would_without_faults(scenes: Scenes, folder: Path) -> None:
+    worlds = [live(seed, scenes, folder / "worlds", among=[scenes.scripts]) for seed in range(4)]
+    assert [str(world) for world in worlds if world.wrong] == []
+    assert sum(sum(world.befell.values()) for world in worlds) > 5
 
 
 def test_worlds_at_alpaca_end_as_they_would_without_faults(folder: Path) -> None:
     with closing(AlpacaScenes(folder / "alpaca")) as scenes:
-        worlds = [live(seed, scenes, folder / "worlds-at-alpaca", scripts=1) for seed in range(5)]
+        worlds = [live(seed, scenes, folder / "worlds-at-alpaca", among=range(1)) for seed in range(5)]
     assert [str(world) for world in worlds if world.wrong] == []
     assert sum(kind.startswith(("order ", "question ")) for world in worlds for kind in world.befell) > 5
 
 
 def test_a_seed_makes_one_world(scenes: Scenes, folder: Path) -> None:
-    courses: list[World] = [live(7, scenes, folder / "worlds", scripts=3) for _ in range(2)]
+    courses: list[World] = [live(7, scenes, folder / "worlds", among=range(3)) for _ in range(2)]
     assert courses[0].told == courses[1].told

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from tests.cycles.driver import Home
 from tests.cycles.small_world import SYMBOLS
-from tests.faults.doors import Moment
+from tests.faults.doors import Moment, Swallowed
 from tests.faults.homes import Killed, copied
 from tests.faults.power import Unsynced, lose
 from tests.faults.vendor import VendorFault
@@ -35,8 +35,12 @@ KINDS = {
     "overtaken": 2,
     "halted": 2,
 }
-#: Instants of a light cycle, about: where a kill is drawn from.
-_INSTANTS = 290
+#: In worlds whose positions have brackets, in place of these and beside them: legs are cancelled before what takes their place goes out.
+OF_BRACKETS = {"kill": 9, "cancel lost": 3, "cancel unanswered": 2, "look-up lags": 2}
+#: Instants of a light cycle, about, and of one with brackets: where a kill is drawn from.
+_INSTANTS, INSTANTS_WITH_BRACKETS = 290, 420
+#: Of so many first orders one is drawn, and of a basket with legs.
+_ORDERS, ORDERS_WITH_BRACKETS = 4, 10
 _WRITES = frozenset({"open", "write", "mkdir", "link", "replace", "commit"})
 
 
@@ -54,12 +58,12 @@ class Fault:
         return f"{self.kind}{f' {self.vendor} ({self.symbol})' if self.vendor else ''} at {self.at}"
 
 
-def draw_fault(draw: random.Random, kinds: Mapping[str, int] = KINDS) -> Fault:
-    """One fault of these kinds."""
+def draw_fault(draw: random.Random, kinds: Mapping[str, int], *, instants: int = _INSTANTS, orders: int = _ORDERS) -> Fault:
+    """One fault of these kinds, at one of so many instants or orders."""
     kind = draw.choices(list(kinds), list(kinds.values()))[0]
-    most = {"kill": _INSTANTS, "power": _INSTANTS, "disk full": 60, "locked": 40, "broker down": 12, "vendor": 2, "early": 1}
+    most = {"kill": instants, "power": instants, "disk full": 60, "locked": 40, "broker down": 12, "vendor": 2, "early": 1}
     others = {"another process": 40, "overtaken": 40, "halted": 40}
-    at = draw.randrange((most | others).get(kind, 4))  # a door that is passed less often than this: nothing happens
+    at = draw.randrange((most | others).get(kind, orders))  # a door that is passed less often than this: nothing happens
     vendor = draw.choice(get_args(VendorFault)) if kind == "vendor" else None
     return Fault(kind, at, vendor, draw.choice(SYMBOLS) if vendor else "")
 
@@ -139,6 +143,12 @@ class Weather:
         if door == "submit" and (kind, moment) in (("order lost", "before"), ("answer lost", "after")) and self._is(kind, fault.at):
             self.say(kind, f"{kind}: {name}")
             raise OrderOutcomeUnknown(f"order {name}: connection reset")
+        if kind == "cancel lost" and (door, moment) == ("cancel", "before") and self._from(kind, fault.at):
+            self.say(kind, f"no cancel arrives any more, the first of {name}")
+            raise Swallowed
+        if kind == "cancel unanswered" and (door, moment) == ("cancel", "after") and self._is(kind, fault.at):
+            self.say(kind, f"the answer to the cancel of {name} is lost")
+            raise BrokerUnavailable(f"cancel of {name}: connection reset")
         if kind == "broker down" and door == "read" and moment == "before" and self._from(kind, fault.at):
             self.say(kind, f"the broker is down {where}")
             raise BrokerUnavailable("the broker answered 503; try again later")

@@ -6,7 +6,6 @@ ledger, broker and lake are those of the world without faults, wherever no fault
 
 import os
 import random
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,101 +32,22 @@ from grodt.ledger.leases import holder_of
 from grodt.ledger.rearming import rearm
 from grodt.ledger.unit import Ledger
 from tests.cycles.driver import Home
-from tests.cycles.small_world import WEEK, XNYS, books_text, small_home
 from tests.faults.doors import doors
 from tests.faults.homes import Killed, broken, copied, disagreement, life
-from tests.faults.light import scripted_decisions
+from tests.faults.legs import loose, unprotected
 from tests.faults.points import differences
+from tests.faults.scenes import Scene, Scenes, evening, timeless
 from tests.faults.vendor import TELLING, Vendor
-from tests.faults.weather import KINDS, Fault, Weather, draw_fault
+from tests.faults.weather import INSTANTS_WITH_BRACKETS, KINDS, OF_BRACKETS, ORDERS_WITH_BRACKETS, Fault, Weather, draw_fault
 from tests.new_ledgers import made_at_once
 
-#: Terms of the paper broker: orders filled whole; in parts, the rest in one session more; in parts, with borrowed shares.
-TERMS = (
-    "slippage_bps: 5, commission_bps: 1",
-    "slippage_bps: 5, commission_bps: 1, participation: 0.05, carry_sessions: 1",
-    "slippage_bps: 5, commission_bps: 1, participation: 0.05, carry_sessions: 1, borrow_bps: 100",
-)
 SESSIONS = 2
 DONE = "it has done the cycle"
 _ATTEMPTS = 8
+#: The share of first sessions that nobody brings to their end.
+_MISSED = 0.08
 #: What a decision or the broker's book may differ by afterwards; the invariants and the agreement with the broker still hold.
 _TELLING = frozenset({"halted", "fills late"})
-#: The ledger's tables of facts that a rerun repeats; what is left out of each is what tells how often it was tried.
-LEDGER = (
-    "runs",
-    "baskets",
-    "orders",
-    "order_status",
-    "fills",
-    "entries",
-    "postings",
-    "dividends",
-    "applied_sessions",
-    "settlements",
-    "breaks",
-)
-_PAPER = ("account", "sessions", "positions", "orders", "fills", "payments")
-_OF_TRIES = ("number", "attempts", "flow_run_id", "fence", "break_id", "limits_version", "snapshot_version", "snapshot_digest")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A script's week without faults.
-
-    Attributes:
-        starts: the home before each session.
-        facts: after each session.
-    """
-
-    script: int
-    starts: dict[date, Home]
-    facts: dict[date, dict[str, list[Any]]]
-
-
-class Scenes:
-    """Weeks without faults, made when first asked for.
-
-    Attributes:
-        at: the broker, by the name that the command has for it.
-        course: what a world in them is.
-        week: its sessions.
-        scripts: how many there are.
-    """
-
-    at: ClassVar[str] = "paper"
-    course: "ClassVar[type[Course]]"
-    week: ClassVar[Sequence[date]] = WEEK
-    scripts: ClassVar[int] = 6
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._made: dict[int, Scene] = {}
-
-    def of(self, script: int) -> Scene:
-        """That script's week."""
-        if script not in self._made:
-            self._made[script] = self._make(script)
-        return self._made[script]
-
-    def _make(self, script: int) -> Scene:
-        folder = self._folder / f"script-{script}"
-        home = small_home(folder)
-        assert home.books is not None
-        terms = TERMS[script % len(TERMS)]
-        books = books_text(broker=terms, slippage="0.9", slippages_in_a_row="1000")
-        home.books.write_text(books.replace("long_only: true", "long_only: false") if "borrow" in terms else books)
-        home.folder.mkdir()
-        scene = Scene(script, {}, {})
-        for session in WEEK:
-            home = replace(home, now=evening(session).isoformat())
-            scene.starts[session] = copied(home, folder / str(session))
-            with life(), made_at_once(), scripted_decisions(script):
-                home.run(session)
-            scene.facts[session] = timeless(home)
-        wrong = broken(home)
-        assert not wrong, wrong
-        return scene
 
 
 @dataclass
@@ -138,12 +58,14 @@ class World:
         seed: it.
         at: its broker; see `Scenes`.
         told: what happened, in its order.
+        only_brackets: whether it was drawn from worlds with brackets alone.
         befell: how often a fault of each kind came to pass.
         wrong: what should not have happened; empty for a sound world.
     """
 
     seed: int
     at: str = "paper"
+    only_brackets: bool = False
     told: list[str] = field(default_factory=list)
     befell: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -151,23 +73,22 @@ class World:
     def __str__(self) -> str:
         """Its course, and how to see it again."""
         lines = [*self.told, *(f"WRONG: {each}" for each in self.wrong)]
-        at = "" if self.at == Scenes.at else f" --at {self.at}"
+        at = ("" if self.at == Scenes.at else f" --at {self.at}") + (" --brackets" if self.only_brackets else "")
         return f"seed {self.seed}; again: uv run python -m tests.faults --seed {self.seed}{at}\n  " + "\n  ".join(lines)
 
 
-def live(seed: int, scenes: Scenes, folder: Path, scripts: int | None = None) -> World:
-    """Let a seed's world take its course in a folder, which is thrown away; only so many scripts, if that is said."""
+def live(seed: int, scenes: Scenes, folder: Path, among: Sequence[int] = ()) -> World:
+    """Let a seed's world take its course in a folder, which is thrown away; of these scripts alone, if any are said."""
     draw = random.Random(seed)
-    scene = scenes.of(draw.randrange(scripts or scenes.scripts))
+    scene = scenes.drawn(draw, among)
     first = draw.randrange(len(scenes.week) - SESSIONS + 1)
     sessions = scenes.week[first : first + SESSIONS]
-    course = scenes.course(
-        World(seed, scenes.at), scene, draw, folder / str(seed), copied(scene.starts[sessions[0]], folder / str(seed) / "0")
-    )
+    world = World(seed, scenes.at, bool(among) and min(among) >= scenes.scripts)
+    course = scenes.course(world, scene, draw, folder / str(seed), copied(scene.starts[sessions[0]], folder / str(seed) / "0"))
     course.world.told.append(f"script {scene.script}, sessions {sessions[0]} and {sessions[-1]}")
     try:
         for session in sessions:
-            course.session(session)
+            course.session(session, last=session == sessions[-1])
             if course.world.wrong:
                 return course.world
         course.compare(sessions[-1])
@@ -179,10 +100,10 @@ def live(seed: int, scenes: Scenes, folder: Path, scripts: int | None = None) ->
 _place: dict[str, Any] = {}
 
 
-def worlds_of(seeds: Sequence[int], folder: Path, workers: int, kind: type[Scenes]) -> Iterator[World]:
-    """The worlds of those seeds in their order, lived in so many processes."""
+def worlds_of(seeds: Sequence[int], folder: Path, workers: int, kind: type[Scenes], among: Sequence[int] = ()) -> Iterator[World]:
+    """The worlds of those seeds in their order, lived in so many processes; see `live`."""
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(folder, kind)) as pool:
-        yield from pool.map(_live, seeds, chunksize=4)
+        yield from pool.map(partial(_live, among=among), seeds, chunksize=4)
 
 
 def _begin(folder: Path, kind: type[Scenes]) -> None:
@@ -191,8 +112,8 @@ def _begin(folder: Path, kind: type[Scenes]) -> None:
     _place["scenes"] = kind(_place["folder"] / "scenes")
 
 
-def _live(seed: int) -> World:
-    return live(seed, _place["scenes"], _place["folder"])
+def _live(seed: int, among: Sequence[int]) -> World:
+    return live(seed, _place["scenes"], _place["folder"], among)
 
 
 @dataclass
@@ -207,6 +128,7 @@ class Course:
         home: the one that lives.
         telling: whether a fault befell it that a decision may differ by.
         otherwise_timed: whether its lake may know things since other instants.
+        halted: whether a halt has held in this session.
         late: how much the clock is ahead, because leases had to run out.
     """
 
@@ -217,6 +139,7 @@ class Course:
     home: Home
     telling: bool = False
     otherwise_timed: bool = False
+    halted: bool = False
     late: timedelta = timedelta(0)
     copies: int = 0
     me: str = ""
@@ -231,7 +154,7 @@ class Course:
 
     def facts(self) -> dict[str, list[Any]]:
         """Of ledger, broker and lake, without instants and what counts tries."""
-        return timeless(self.home)
+        return timeless(self.home, any_order=self.scene.has_brackets)
 
     def disagreement(self) -> list[str]:
         """Where the ledger is not as the broker in the end."""
@@ -239,28 +162,42 @@ class Course:
 
     def broken(self, *, recovered: bool) -> list[str]:
         """Which invariants do not hold."""
-        return broken(self.home, recovered=recovered)
+        return broken(self.home, recovered=recovered) + (loose(self.home) if self.scene.has_brackets else [])
+
+    def bare(self, session: date) -> list[str]:
+        """Positions that a session's cycle leaves without their stop, and without a word."""
+        return unprotected(self.home, session) if self.scene.has_brackets and not self.halted else []
 
     @contextmanager
     def surroundings(self, faulty: bool) -> Iterator[list[str]]:
         """What else an attempt is made in; yields what of it is a fault."""
         yield []
 
-    def session(self, session: date) -> None:
-        """Its attempts, until one without faults is done."""
-        faulty = self.draw.choices((0, 1, 2), (1, 6, 2))[0]
+    def session(self, session: date, *, last: bool) -> None:
+        """Its attempts, until one without faults is done; in some first sessions only those with faults, because nobody tries again."""
+        faulty, self.halted = self.draw.choices((0, 1, 2), (1, 6, 2))[0], False
+        missed = not last and faulty > 0 and self.draw.random() < _MISSED
         for attempt in range(_ATTEMPTS):
-            drawn = {
-                fault.kind: fault
-                for fault in (draw_fault(self.draw, self.kinds) for _ in range(self.draw.choices((1, 2, 3), (5, 3, 1))[0]))
-            }
+            drawn = {fault.kind: fault for fault in (self._draw_fault() for _ in range(self.draw.choices((1, 2, 3), (5, 3, 1))[0]))}
             faults = tuple(drawn.values()) if attempt < faulty else ()
             done = self._attempt(session, faults)
             self.world.wrong += [f"{session} after attempt {attempt + 1}: {each}" for each in self.broken(recovered=done)]
+            if done and not faults:
+                self.world.wrong += [f"{session}: {each}" for each in self.bare(session)]
             if self.world.wrong or (done and not faults):
                 return
             self._rearm()
+            if missed and attempt + 1 == faulty:
+                self.telling = True
+                self.world.befell["missed"] += 1
+                self.world.told.append(f"{session}: nobody tries again")
+                return
         self.world.wrong.append(f"{session} is not done after {_ATTEMPTS} attempts")
+
+    def _draw_fault(self) -> Fault:
+        if self.scene.has_brackets:
+            return draw_fault(self.draw, {**self.kinds, **OF_BRACKETS}, instants=INSTANTS_WITH_BRACKETS, orders=ORDERS_WITH_BRACKETS)
+        return draw_fault(self.draw, self.kinds)
 
     def compare(self, last: date) -> None:
         """What must be so in the end."""
@@ -282,7 +219,7 @@ class Course:
         with ExitStack() as around:
             self.me = around.enter_context(life())
             around.enter_context(made_at_once())
-            around.enter_context(scripted_decisions(self.scene.script))
+            around.enter_context(self.scene.decides())
             around.enter_context(_vendor(weather))
             around.enter_context(doors(self.home.folder, weather, weather.answers(), self.broker))
             spoilt = around.enter_context(self.surroundings(bool(faults)))
@@ -370,35 +307,14 @@ class Course:
             if not found:
                 return
             self.world.told.append(f"    halted, and armed again: {'; '.join(map(str, found))}")
+            self.halted = True
+            self.telling |= self.scene.has_brackets  # a halt has cancelled legs, and the next cycle sends others
             asked = rearm(tx, book=self.home.book, reason="looked into", author="ann", now=now).asked
             if asked is not None:
                 act(tx, asked.request_id, "approve", by="bob", reason="agreed", now=now)
 
 
 Scenes.course = Course
-
-
-def evening(session: date) -> datetime:
-    """When a session's cycle runs."""
-    return XNYS.closes_at(session) + timedelta(hours=1, minutes=30)
-
-
-def timeless(home: Home) -> dict[str, list[Any]]:
-    """Facts of ledger, paper broker and lake, without instants and what counts tries."""
-    return facts_of(home, {"ledger.db": LEDGER, f"brokers/paper-{home.book}.db": _PAPER})
-
-
-def facts_of(home: Home, databases: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
-    """Facts of those tables of databases and of the lake, without instants and what counts tries."""
-    facts: dict[str, list[Any]] = {}
-    for file, tables in databases.items():
-        with closing(sqlite3.connect(home.folder / file)) as connection:
-            for table in tables:
-                columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-                kept = ", ".join(name for name in columns if not name.endswith("_at") and name not in _OF_TRIES)
-                facts[f"{file} {table}"] = sorted(map(repr, connection.execute(f"SELECT {kept} FROM {table}")))
-    facts["lake"] = list(home.files("bars_1d", "corporate_actions").items())
-    return facts
 
 
 def _without(facts: dict[str, list[Any]], dropped: set[str]) -> dict[str, list[Any]]:
