@@ -13,7 +13,7 @@ class Closing:
 
     Attributes:
         held: signed shares.
-        legs: shares that legs close, both of a pair counted once.
+        legs: shares that legs close, of a pair those of the larger.
         others: shares that other orders close.
         stops: ids of live stops.
         astray: ids of legs that close nothing.
@@ -64,7 +64,8 @@ def _closing(home: Home) -> dict[str, Closing]:
         if role not in ("stop", "take_profit"):
             of.others += left if closes else 0
             continue
-        pairs[symbol][min(key, other or key)] = left
+        pair = min(key, other or key)
+        pairs[symbol][pair] = max(pairs[symbol].get(pair, 0), left)
         of.stops += [key] if role == "stop" else []
         of.astray += [] if closes else [key]
     for symbol, of_pairs in pairs.items():
