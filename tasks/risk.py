@@ -1,10 +1,10 @@
 """risk: every control, with evidence."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from grodt.brokers.protocol import KeepsOrders
-from grodt.execution.announced import changing
-from grodt.execution.brackets import Brackets
+from grodt.execution.announced import Announced, announced_actions
 from grodt.execution.decision import BookState, IntArray, decide_targets, propose
 from grodt.execution.history import read_volume
 from grodt.execution.judging import Beside, Judged, judge
@@ -42,7 +42,12 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
     rests = unwanted(state, targets, opinion.closes) if state.rests and trades_to_targets(cycle) else ()
-    brackets = _before_actions(cycle, state, bracket_positions(cycle, state, opinion.closes))
+    brackets = bracket_positions(cycle, state, opinion.closes)
+    terms = parts.config.order
+    ahead = ask_ahead(cycle, [symbol for symbol, asked in zip(state.symbols, _concerned(state, targets), strict=True) if asked])
+    standing = ahead.standing(state)
+    rests = tuple(each for each in state.rests if each in rests or each.order.symbol in standing)
+    brackets = None if brackets is None else replace(brackets, changing=ahead.withdrawn_in)
     state = without_rests(state, rests)
     wanted = None
     if opinion.strategies is not None:
@@ -54,9 +59,11 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
         wanted = targets_of_strategies(cycle, opinion).wanted(held, state, opinion.closes)
     passed = {} if brackets is None else brackets.passed(opinion.closes)
     stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted), passed)
-    terms = parts.config.order
     cooling = None if brackets is None or not brackets.cooling.any() else brackets.cooling
-    proposal = propose(*identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms, cooling)
+    announced = ahead.of_orders(state.symbols, terms.tif)
+    proposal = propose(
+        *identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms, cooling, announced
+    )
     judged = judge(
         parts.ledger,
         cycle.lease,
@@ -74,26 +81,47 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
             {each.order.client_order_id: each.booked_quantity for each in rests},
             brackets,
             passed,
+            standing,
         ),
     )
     cycle.tell("risk", f"{judged.rows} checks, {len(judged.basket.orders)} orders approved")
+    if held_back := judged.before_action:
+        _log.warning("nothing is ordered before a corporate action", book=cycle.book, session=str(cycle.session), symbols=list(held_back))
+        cycle.tell("risk", f"{', '.join(held_back)}: a corporate action is announced, so nothing is ordered and what works is withdrawn")
     if bare := judged.without_a_stop:
         _log.warning("positions without the stop of their bracket", book=cycle.book, session=str(cycle.session), symbols=list(bare))
         cycle.tell("risk", f"{', '.join(bare)}: some or all of the position stays without the stop of its bracket")
     return judged
 
 
-def _before_actions(cycle: Cycle, state: BookState, brackets: Brackets | None) -> Brackets | None:
-    """The brackets without what a corporate action of the next session would leave at old prices at this broker."""
+def ask_ahead(cycle: Cycle, symbols: Sequence[str]) -> Announced:
+    """What is announced for the days up to the next session that orders at the book's broker would outlive as they were written.
+
+    Nothing, and nobody is asked, where orders of the book's kind do not outlive it, or the run's basket is decided: a rerun sends it
+    whether the source answers or not. An order of a slot works in its own session.
+
+    Args:
+        cycle: whose.
+        symbols: in which something is held, wanted or open.
+
+    Raises:
+        ConfigError, VendorUnavailable, DataError: see `announced_actions`.
+    """
     parts = cycle.parts
-    if brackets is None or not isinstance(parts.broker, KeepsOrders):
-        return brackets
+    keeps = parts.broker.keeps_orders if isinstance(parts.broker, KeepsOrders) else frozenset()
+    if cycle.slot is not None or not keeps & {parts.config.order.tif, "gtc"}:
+        return Announced()
     with parts.ledger.read() as tx:
-        if basket_of(tx, cycle.run_id) is not None:  # decided: a rerun sends it whether the source answers or not
-            return brackets
-    held = {symbol for symbol, position in zip(state.symbols, state.position.tolist(), strict=True) if position}
-    asked = sorted(held | {each.order.symbol for each in state.legs})
-    return replace(brackets, changing=changing(parts.source, asked, cycle.session, parts.calendar.next(cycle.session)))
+        if basket_of(tx, cycle.run_id) is not None:
+            return Announced()
+    return Announced(keeps, announced_actions(parts.source, symbols, cycle.session, parts.calendar.next(cycle.session)))
+
+
+def _concerned(state: BookState, targets: Targets) -> list[bool]:
+    """Where something is held, wanted or open."""
+    legs = {each.order.symbol for each in state.legs}
+    found = (state.position != 0) | (targets.quantity != 0) | (state.open_buys != 0) | (state.open_sells != 0)
+    return [one or symbol in legs for one, symbol in zip(found.tolist(), state.symbols, strict=True)]
 
 
 def _slicing(cycle: Cycle, state: BookState) -> Slicing | None:

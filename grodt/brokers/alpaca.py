@@ -49,8 +49,8 @@ class AlpacaBroker:
 
     #: See `RefusesOpposite`: 403, "potential wash trade detected".
     refuses_opposite = True
-    #: See `KeepsOrders`: Alpaca promises neither to cancel a stop nor to adjust it.
-    keeps_orders = True
+    #: See `KeepsOrders`.
+    keeps_orders = AlpacaAccount.keeps_orders
 
     def __init__(
         self,

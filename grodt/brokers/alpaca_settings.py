@@ -1,6 +1,6 @@
 """What the Alpaca broker needs to be told: which account, and where its key is looked for."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,7 +22,11 @@ class AlpacaAccount(BaseModel):
         key: name of the account's key. `alpaca` is in APCA_API_KEY_ID and APCA_API_SECRET_KEY, another one in <KEY>_API_KEY and
             <KEY>_API_SECRET, and either in the Prefect block grodt-<key>.
         trading_url: the account's host, where it is not Alpaca's own.
+        keeps_orders: of orders that may outlive a split, a delisting or a change of symbol as they were written: Alpaca promises neither
+            to cancel them nor to adjust them.
     """
+
+    keeps_orders: ClassVar[frozenset[str]] = frozenset({"opg", "cls", "day", "gtc"})
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,6 +1,6 @@
 """What the broker at a crypto venue needs to be told."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,10 @@ class CcxtAccount(BaseModel):
         account: `sandbox` trades no money, at a venue that has one (kraken has none); `live` must be written out.
         key: name of the account's key; the venue's id where it is not given. It is in <KEY>_API_KEY and <KEY>_API_SECRET, or in the Prefect
             block grodt-<key>.
+        keeps_orders: of orders that may outlive a corporate action; coins have none.
     """
+
+    keeps_orders: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -72,6 +72,9 @@ class IbBroker:
     #: See `TakesPairs`.
     pairs = True
 
+    #: See `KeepsOrders`.
+    keeps_orders = IbAccount.keeps_orders
+
     def __init__(
         self,
         book: str,

@@ -1,6 +1,6 @@
 """What the Interactive Brokers broker needs to be told."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,7 +13,11 @@ class IbAccount(BaseModel):
         live: must be true for an account that is none of paper.
         host, port: where TWS or the gateway listens; 7497 is TWS's port for paper, 7496 for live, the gateway's are 4002 and 4001.
         client_id: of this connection. Orders can be cancelled only under the one they were sent under.
+        keeps_orders: of orders that may outlive a split, a delisting or a change of symbol as they were written. Interactive Brokers says
+            that it cancels those that are good till cancelled, and nothing of those that wait for one session.
     """
+
+    keeps_orders: ClassVar[frozenset[str]] = frozenset({"opg", "cls", "day"})
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -130,10 +130,10 @@ class KeepsOrders(Protocol):
     """What a broker has beside `Broker` where open orders may outlive a split, a delisting or a change of symbol as they were written.
 
     Attributes:
-        keeps_orders: that they may.
+        keeps_orders: times in force of the orders that may.
     """
 
-    keeps_orders: bool
+    keeps_orders: frozenset[str]
 
 
 @runtime_checkable

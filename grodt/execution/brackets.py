@@ -38,7 +38,7 @@ class Brackets:
         pairs: whether the broker knows both legs as one.
         refuses_opposite: whether it takes no order while one of the other side is open.
         protects_positions: whether the book has brackets, rather than legs of earlier ones alone.
-        changing: symbols in which no leg may stand in the next session, because a corporate action would leave it at old prices.
+        changing: symbols in which no leg may stand in the next session, because a corporate action would leave it as it was written.
     """
 
     state: BookState
@@ -122,7 +122,7 @@ class Brackets:
         found: dict[str, int] = {}
         for symbol, legs in self._standing().items():
             at = place[symbol]
-            if bool(self.state.unknown[at]):
+            if bool(self.state.unknown[at]) and symbol not in self.changing:
                 continue
             closes_too_much = left_to_close(legs) > abs(int(left[at])) or symbol not in self.prices or symbol in self.changing
             if closes_too_much or (wanted.quantity[at] and symbol in sent):

@@ -37,6 +37,7 @@ from grodt.targets.universe import Eligibility
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
+StrArray = NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -279,6 +280,7 @@ def propose(
     stops: Stops | None = None,
     terms: OrderTerms = MARKET_AT_OPEN,
     cooling: BoolArray | None = None,
+    announced: StrArray | None = None,
 ) -> Proposal:
     """The orders that lead from what is held and working to the targets, for risk to judge.
 
@@ -293,6 +295,7 @@ def propose(
         stops: what the state's halts leave of them.
         terms: what orders they are; control 5 is asked of limits and stops alike.
         cooling: where a leg of a bracket has filled lately; None: nowhere.
+        announced: see `Proposal`.
     """
     group, groups = groups_of(state.sector)
     wanted = targets.quantity - state.position - state.working
@@ -337,4 +340,5 @@ def propose(
         first_basket=state.first_basket,
         stops=stops,
         cooling=cooling,
+        announced=announced,
     )

@@ -21,8 +21,8 @@ from grodt.orders.attribution import Wanted
 from grodt.orders.basket import Basket, build_basket
 from grodt.orders.slicing import Slicing
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
-from grodt.risk.assess import Assessment, assess
-from grodt.risk.controls import UNPROTECTED
+from grodt.risk.assess import Assessment, assess, tell_withdrawn
+from grodt.risk.controls import UNPROTECTED, WITHDRAWN_BEFORE_ACTION, Control
 from grodt.risk.exits import ApprovedExit, ask_protection, assess_exits
 from grodt.risk.limits import Limits
 from grodt.risk.proposal import Proposal
@@ -37,12 +37,14 @@ class Beside:
         withdrawn: our ids of these rests, each with the shares that were booked as filled.
         brackets: of the book; None where it has none.
         closing: symbols whose position is given up because a close has passed a leg's price, with what each order protects.
+        before_action: symbols in which orders stand that are withdrawn because a corporate action is announced.
     """
 
     state: BookState
     withdrawn: Mapping[str, int] = field(default_factory=dict)
     brackets: Brackets | None = None
     closing: Mapping[str, str] = field(default_factory=dict)
+    before_action: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +63,16 @@ class Judged:
     @property
     def without_a_stop(self) -> tuple[str, ...]:
         """Symbols of positions of which control 36 says that some or all stays without a stop."""
-        found = self.evidence.filter((pl.col("control") == UNPROTECTED.number) & (pl.col("verdict") != "pass"))
-        return tuple(found["symbol"].to_list())
+        return self._failing(UNPROTECTED)
+
+    @property
+    def before_action(self) -> tuple[str, ...]:
+        """Symbols in which control 37 refuses an order, or something is withdrawn, because a corporate action is announced."""
+        return self._failing(WITHDRAWN_BEFORE_ACTION)
+
+    def _failing(self, control: Control) -> tuple[str, ...]:
+        found = self.evidence.filter((pl.col("control") == control.number) & (pl.col("verdict") != "pass"))
+        return tuple(found["symbol"].unique().sort().to_list())
 
 
 def judge(
@@ -118,6 +128,8 @@ def judge(
         if beside is not None and beside.brackets is not None:
             assessment, legs, first = _judge_legs(beside.state, beside.brackets, assessment, in_force.limits)
             withdrawn = {**withdrawn, **first}
+        if beside is not None and beside.before_action:
+            assessment = tell_withdrawn(assessment, beside.before_action)
         evidence = assessment.evidence
         stopped = set(assessment.halting) <= STOPPED_BEFORE
         pin_limits(tx, proposal.run_id, in_force.version)

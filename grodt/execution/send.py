@@ -58,7 +58,7 @@ def send(
 
     What the basket withdraws is cancelled before what takes its place goes out (`withdraw`): rests first, and legs of brackets symbol by
     symbol, each when it is its symbol's turn, so that nothing that stops the rest leaves positions without their legs. Where an order of
-    the symbol may not go out, its legs stay, and none of its orders goes out.
+    the symbol may not go out, its legs stay, and none of its orders goes out. What nothing takes the place of waits for no window.
 
     Raises:
         TransientError: the broker has not confirmed a cancel; the orders of its symbol stay approved, all others are sent, and calling
@@ -72,10 +72,10 @@ def send(
     """
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
-    first, legs = _withdrawals(ledger, basket)
+    alone, first, legs = _withdrawals(ledger, basket)
     before = Withdrawn()
-    if first and _may_go_out(ledger, basket, run, windows, now()):
-        before = withdraw(ledger, lease, broker, basket, first, run, now=now, sleep=sleep)
+    if (alone or first) and (going := _may_be_withdrawn(ledger, basket, run, windows, now(), alone, first)):
+        before = withdraw(ledger, lease, broker, basket, going, run, now=now, sleep=sleep)
     with ledger.read() as tx:
         states = states_of(tx, run.run_id)
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
@@ -167,16 +167,17 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
     return found
 
 
-def _withdrawals(ledger: Ledger, basket: Basket) -> tuple[list[str], dict[str, list[str]]]:
-    """Our ids of what the basket withdraws: at once, and, of symbols with legs that others take the place of, by symbol."""
+def _withdrawals(ledger: Ledger, basket: Basket) -> tuple[list[str], list[str], dict[str, list[str]]]:
+    """Our ids of what the basket withdraws: in symbols in which nothing is ordered; rests of others; legs of these, by symbol."""
     if not basket.withdraws:
-        return [], {}
+        return [], [], {}
     with ledger.read() as tx:
         found = [each.order for each in find_orders(tx, basket.withdraws).values()]
     ordered = {order.symbol for order in basket.orders}
     in_turn = {order.symbol for order in found if order.is_leg and order.symbol in ordered}
-    first = [order.client_order_id for order in found if order.symbol not in in_turn]
-    return first, {symbol: [each.client_order_id for each in found if each.symbol == symbol] for symbol in sorted(in_turn)}
+    alone = [order.client_order_id for order in found if order.symbol not in ordered]
+    first = [order.client_order_id for order in found if order.symbol in ordered - in_turn]
+    return alone, first, {symbol: [each.client_order_id for each in found if each.symbol == symbol] for symbol in sorted(in_turn)}
 
 
 def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], run: Run) -> Basket:
@@ -187,9 +188,12 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
     return basket.require_intact()
 
 
-def _may_go_out(ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime) -> bool:
-    """Whether no halt of all the book does holds, and the window of an order of the basket is open; always where it has no orders."""
+def _may_be_withdrawn(
+    ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime, alone: Sequence[str], first: Sequence[str]
+) -> list[str]:
+    """Those that are cancelled now: none under a halt of all the book does, the others' where the window of an order is open."""
     with ledger.read() as tx:
         if any(each.whole for each in active(tx, run.book, now)):
-            return False
-    return not basket.orders or any(windows.refusal(order, now) is None for order in basket.orders)
+            return []
+    opened = bool(first) and any(windows.refusal(order, now) is None for order in basket.orders)
+    return [*alone, *first] if opened else [*alone]

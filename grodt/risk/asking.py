@@ -95,6 +95,9 @@ def ask_each(orders: Orders, asked: Proposal, limits: Limits, *, reduce_only: bo
     orders.ask(controls.limit_exists(quantity_limit, value_limit, position_limit, weight_limit))
     orders.ask(controls.untradable(restricted, asked.untradable[at]))
     orders.ask(controls.unknown_order(asked.unknown[at]))
+    if asked.announced is not None:
+        for answer, which in controls.announced_action(asked.announced[at]):
+            orders.ask(answer, which)
     orders.ask(controls.reference_price(price, asked.price_age[at], limits.price_age))
     _ask_prices(orders, asked, limits, price)
     after = asked.position[at] + asked.open_buys[at] - asked.open_sells[at] + orders.quantity

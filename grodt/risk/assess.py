@@ -6,7 +6,8 @@ The order is fixed:
    14 turnover, over the basket *as proposed*, so that a swapped quantity and notional is not clipped into looking fine; 14 is not
    asked of a book's first basket. A failure of any halts: nothing is approved; the rest is asked all the same and recorded. Then 28
    daily loss and drawdown, whose failure lets the book only reduce, and 33 new strategy, whose failure reduces caps 9 and 11.
-2. Each order that is wanted (not zero): 1, 17, 30, 6, 5 where it carries a limit price, 7, 2, 3, 18, 23. They refuse it.
+2. Each order that is wanted (not zero): 1, 17, 30, 37 at a broker whose orders outlive corporate actions, 6, 5 where it
+   carries a limit price, 7, 2, 3, 18, 23. They refuse it.
 3. 28 where the book or the symbol may only reduce (clips to the close), 29 where halts stop a side or a strategy (clips to what they
    leave), 35 where a leg of a bracket filled lately (clips to the close), 16 for sells (clips to what is held), 4 (clips to the share of
    volume).
@@ -25,6 +26,7 @@ Before all of it, 34 about each override: one that stands turns failures of its 
 12 or 15 is lifted, its bound takes no room from the orders after it either.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,7 +44,7 @@ from grodt.risk.overriding import Overrides
 from grodt.risk.proposal import Proposal
 from grodt.risk.turns import Queue, Room, caps_of_groups, take_in_turn
 
-__all__ = ["Assessment", "Proposal", "assess"]
+__all__ = ["Assessment", "Proposal", "assess", "tell_withdrawn"]
 
 #: Micros beyond every sum of a basket; it fits 64 bits.
 _NO_BOUND = 2**62
@@ -136,6 +138,17 @@ def assess(proposal: Proposal, limits: Limits) -> Assessment:
         controls.why(loss.evaluation) if reduce_only and loss.evaluation.control is not controls.LATCHED else "",
         tuple(orders.answers),
     )
+
+
+def tell_withdrawn(assessed: Assessment, symbols: Collection[str]) -> Assessment:
+    """Say by control 37 of which symbols what works is withdrawn, because a corporate action is announced.
+
+    Args:
+        assessed: the orders of the basket.
+        symbols: of the proposal.
+    """
+    at = np.array([place for place, symbol in enumerate(assessed.proposal.symbols) if symbol in symbols], dtype=np.int64)
+    return replace(assessed, answers=(*assessed.answers, Answered(controls.withdrawn_before_action(len(at)), at)))
 
 
 def _gates(asked: Proposal, limits: Limits, wanted: IntArray, price: IntArray, adds: IntArray) -> tuple[Evaluation, ...]:

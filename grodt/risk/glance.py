@@ -121,6 +121,7 @@ def approved_at_a_glance(asked: Proposal, limits: Limits) -> IntArray | None:
     if (
         marked.any()
         or asked.cooling is not None
+        or asked.announced is not None
         or asked.active_halts
         or asked.open_breaks
         or asked.reduce_only

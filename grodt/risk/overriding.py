@@ -16,7 +16,7 @@ from grodt.risk.evidence import Answered
 from grodt.risk.exact import IntArray
 
 #: Controls that can be lifted for one symbol, or for every order.
-OF_ORDERS = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 23, 35})
+OF_ORDERS = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 23, 35, 37})
 #: Controls that can be lifted for the book as a whole alone: of what its orders share, and of the book and its basket.
 OF_SHARED = frozenset({10, 11, 12, 15})
 OF_BOOK = frozenset({14, 21, 28, 33})

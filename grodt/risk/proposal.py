@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from grodt.errors import DataError
-from grodt.risk.exact import BoolArray, FloatArray, IntArray
+from grodt.risk.exact import BoolArray, FloatArray, IntArray, StrArray
 from grodt.risk.overriding import Override
 from grodt.risk.stops import Stops
 
@@ -93,6 +93,8 @@ class Proposal:
         first_basket: whether the book has never ordered, which excepts it from control 14.
         overrides: what two people lift of it (control 34).
         cooling: bool, whether a leg of a bracket filled in the symbol so lately that it is not added to; None: nowhere.
+        announced: str, kind of the corporate action that is announced for the days up to the next session, "" where none is; None: orders
+            of this kind do not outlive one at the broker, and nobody asked.
 
     Raises:
         ValueError: shapes, types or symbols are not as above: a mistake of the caller.
@@ -139,6 +141,7 @@ class Proposal:
     stops: Stops | None = None
     overrides: tuple[Override, ...] = ()
     cooling: BoolArray | None = None
+    announced: StrArray | None = None
 
     @property
     def low(self) -> IntArray:
@@ -179,6 +182,8 @@ class Proposal:
             raise ValueError(f"proposal of run {self.run_id}: stops are of {len(self.stops.reducing)} symbols, not {len(self.symbols)}")
         if self.cooling is not None and (self.cooling.shape != (len(self.symbols),) or self.cooling.dtype != np.bool_):
             raise ValueError(f"proposal of run {self.run_id}: cooling is of {len(self.cooling)} symbols, not {len(self.symbols)} flags")
+        if self.announced is not None and (self.announced.shape != (len(self.symbols),) or self.announced.dtype.kind != "U"):
+            raise ValueError(f"proposal of run {self.run_id}: announced is of {len(self.announced)} symbols, not {len(self.symbols)} texts")
         self._require_possible()
 
     def _require_least(self, name: str, least: int) -> None:

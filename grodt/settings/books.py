@@ -58,8 +58,6 @@ from grodt.targets.strategies import Strategy
 MOST_CAPITAL = Decimal(10**12)
 #: By how many sessions one year can be longer or shorter than another.
 _SPARE = 3
-#: Kinds of sources that are a `TellsActionsAhead`.
-_TELL_AHEAD = ("alpaca", "files", "simulated")
 
 
 class _Strict(BaseModel):
@@ -245,6 +243,12 @@ class BookConfig(_Strict):
         """Its starting capital in micros."""
         return micros(self.capital)
 
+    @property
+    def orders_kept(self) -> frozenset[str]:
+        """Times in force of its orders, legs of brackets among them, that may outlive a split at its broker as they were written."""
+        own = {self.order.tif} if self.order.bracket is None else {self.order.tif, "gtc"}
+        return self.broker.keeps_orders & own
+
     def require_end_of_day(self, instead: str) -> None:
         """Refuse an intraday book.
 
@@ -333,12 +337,13 @@ class Books(_Strict):
                 raise ValueError(f"books.{key}.name is {book.name!r}; a book's name is its key: remove the line")
             if book.source not in self.sources:
                 raise ValueError(f"books.{key}.source is {book.source!r}; the file describes {', '.join(sorted(self.sources))}")
-            kind = self.sources[book.source].kind
-            if isinstance(book.broker, AlpacaBrokerConfig) and book.order.bracket is not None and kind not in _TELL_AHEAD:
+            source = self.sources[book.source]
+            if book.orders_kept and not source.tells_ahead:
                 raise ValueError(
-                    f"books.{key}.order.bracket: source {book.source!r} of kind {kind} tells no splits before their day, and a stop that "
-                    f"rests at Alpaca would stand at an old price through one; use a source of kind {', '.join(_TELL_AHEAD)}, or leave "
-                    "the bracket out"
+                    f"books.{key}.source: {book.source!r} of kind {source.kind} tells no splits before their day, and orders "
+                    f"({', '.join(sorted(book.orders_kept))}) that wait at a broker of kind {book.broker.kind} would stand as they were "
+                    "written through one: a sell of all that is held, before ten shares become one, sells ten times as much. "
+                    "Use a source of kind alpaca, files or simulated"
                 )
         return self
 

@@ -3,7 +3,7 @@
 from datetime import time
 from decimal import Decimal
 from itertools import product
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -76,8 +76,9 @@ class BrokerTerms(BaseModel):
 
 
 class PaperConfig(BrokerTerms):
-    """The embedded paper broker: fills in the session after the decision."""
+    """The embedded paper broker: fills in the session after the decision, and cancels what a corporate action would leave as it was."""
 
+    keeps_orders: ClassVar[frozenset[str]] = frozenset()
     kind: Literal["paper"]
 
 

@@ -1,6 +1,6 @@
 """Sources of the books file: where bars come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,13 @@ from grodt.settings.fields import Day, Whole
 
 
 class SimulatedConfig(BaseModel):
-    """A simulated exchange, reproducible from its seed."""
+    """A simulated exchange, reproducible from its seed.
+
+    Attributes, of every kind of source:
+        tells_ahead: whether it is a `TellsActionsAhead`.
+    """
+
+    tells_ahead: ClassVar[bool] = True
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,24 +30,28 @@ class SimulatedConfig(BaseModel):
 class FilesConfig(FilesSettings):
     """The user's own files."""
 
+    tells_ahead: ClassVar[bool] = True
     kind: Literal["files"]
 
 
 class AlpacaConfig(AlpacaSettings):
     """Alpaca's market data API. Its key comes from the environment or a Prefect block."""
 
+    tells_ahead: ClassVar[bool] = True
     kind: Literal["alpaca"]
 
 
 class CcxtConfig(CcxtSettings):
     """A crypto venue. Needs the extra `crypto`."""
 
+    tells_ahead: ClassVar[bool] = False
     kind: Literal["ccxt"]
 
 
 class YahooConfig(YahooSettings):
     """Yahoo, for personal use. Needs the extra `yahoo`."""
 
+    tells_ahead: ClassVar[bool] = False
     kind: Literal["yahoo"]
 
 

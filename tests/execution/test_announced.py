@@ -8,7 +8,7 @@ import pytest
 
 from grodt.bars.source import RAW_ACTIONS
 from grodt.errors import ConfigError
-from grodt.execution.announced import changing
+from grodt.execution.announced import Announced, announced_actions
 from tests.brokers.world import FRI, MON
 
 SATURDAY = date(2026, 3, 7)
@@ -44,11 +44,35 @@ def test_splits_and_changes_of_the_days_up_to_the_next_session_count_and_dividen
         {"symbol": "KO", "ex_date": FRI, "kind": "split", **_RATIOS},
         {"symbol": "OTHER", "ex_date": NEXT_MON, "kind": "split", **_RATIOS},
     )
-    assert changing(source, ["KO", "IBM", "GONE", "AAPL"], FRI, NEXT_MON) == {"AAPL", "GONE"}  # type: ignore[arg-type]
+    told = announced_actions(source, ["KO", "IBM", "GONE", "AAPL"], FRI, NEXT_MON)  # type: ignore[arg-type]
+    assert told == {"AAPL": "split", "GONE": "delisting"}
     assert source.asked == [(("AAPL", "GONE", "IBM", "KO"), SATURDAY, NEXT_MON)]
+
+
+def test_of_several_actions_the_first_is_told_and_of_one_day_a_delisting_before_a_split_before_a_change() -> None:
+    source = _Telling(
+        {"symbol": "AAPL", "ex_date": NEXT_MON, "kind": "symbol_change", "new_symbol": "NEW"},
+        {"symbol": "AAPL", "ex_date": NEXT_MON, "kind": "split", **_RATIOS},
+        {"symbol": "AAPL", "ex_date": NEXT_MON, "kind": "delisting"},
+        {"symbol": "KO", "ex_date": NEXT_MON, "kind": "split", **_RATIOS},
+        {"symbol": "KO", "ex_date": SATURDAY, "kind": "symbol_change", "new_symbol": "COKE"},
+    )
+    told = announced_actions(source, ["AAPL", "KO"], FRI, NEXT_MON)  # type: ignore[arg-type]
+    assert told == {"AAPL": "delisting", "KO": "symbol_change"}
 
 
 def test_a_source_that_tells_nothing_ahead_is_refused_and_one_that_need_not_be_asked_is_not() -> None:
     with pytest.raises(ConfigError, match="source 'silent' tells no splits before their day"):
-        changing(_Silent(), ["AAPL"], MON, FRI)  # type: ignore[arg-type]
-    assert changing(_Silent(), [], MON, FRI) == frozenset()  # type: ignore[arg-type]
+        announced_actions(_Silent(), ["AAPL"], MON, FRI)  # type: ignore[arg-type]
+    assert announced_actions(_Silent(), [], MON, FRI) == {}  # type: ignore[arg-type]
+
+
+def test_what_a_broker_keeps_says_which_orders_are_asked_about_and_which_are_withdrawn() -> None:
+    kinds = {"AAPL": "split"}
+    all_kept, of_a_session, none = (Announced(frozenset(keeps), kinds) for keeps in (("opg", "gtc"), ("opg",), ()))
+    asked = all_kept.of_orders(("AAPL", "KO"), "opg")
+    assert asked is not None
+    assert asked.tolist() == ["split", ""]
+    assert of_a_session.of_orders(("AAPL",), "gtc") is None
+    assert none.of_orders(("AAPL",), "opg") is None
+    assert (all_kept.withdrawn_in, of_a_session.withdrawn_in) == ({"AAPL"}, frozenset())

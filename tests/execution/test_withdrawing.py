@@ -291,3 +291,12 @@ def test_a_rest_goes_where_targets_want_less_than_it_brings_or_the_other_side(de
     assert without(state, found).working.tolist() == [0 if goes else 100]
     stale = Closes(closes.price, closes.micros, np.array([1]), closes.returns)
     assert unwanted(state, targets, stale) == ()
+
+
+def test_what_nothing_takes_the_place_of_waits_for_no_window_and_the_legs_of_an_order_that_does_stay(protected: Desk) -> None:
+    run = protected.open(WED)
+    protected.settle(run, market(WED, {"AAPL": "100"}))
+    shut = {"file": limits(), "windows": _SHUT, "now": protected.now, "sleep": protected.pauses.append}
+    alone = send(protected.ledger, None, protected.broker, decided(protected, run, [OTHER], KEYS), **shut)  # type: ignore[arg-type]
+    assert (alone.accepted, alone.cancelled) == (0, 1)
+    assert _states(protected, PAIR) == [OrderState.CANCELLED] * 2

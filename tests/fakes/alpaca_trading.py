@@ -4,8 +4,8 @@ A session is played with `play`: orders for the open fill at its opens, and what
 `tests.fakes.http`, which may let an order take effect (`taken`), the list of fills can be told twice, out of order, or without heed of the
 page's token.
 
-A split moves shares and leaves every open order as it was written. A stop that the price has passed is refused, where the price is
-known (`ask`).
+A split, a delisting or a change of symbol moves shares and leaves every open order as it was written. A stop that the price has passed
+is refused, where the price is known (`ask`).
 """
 
 import json
@@ -41,6 +41,7 @@ class FakeTrading(FakeAlpacaHost):
     Attributes:
         orders: in the order they came.
         ask: price that an order in the symbol is valued at.
+        stood: our ids of orders that were open in a symbol when it split, was delisted or changed.
         unlisted: symbols that Alpaca does not have.
         takes: shares of an order that fill at the open.
         parts: fills that these come in.
@@ -56,6 +57,7 @@ class FakeTrading(FakeAlpacaHost):
         self.activities: list[dict[str, Any]] = []
         self.held: dict[str, Decimal] = {}
         self.ask: dict[str, Decimal] = {}
+        self.stood: list[str] = []
         self.unlisted: set[str] = set()
         self.takes: Callable[[dict[str, Any]], Decimal] = _left
         self.parts = 1
@@ -109,10 +111,33 @@ class FakeTrading(FakeAlpacaHost):
             self.held[symbol] = self.held.get(symbol, Decimal(0)) + Decimal(quantity)
             self.cash -= Decimal(quantity) * Decimal(price)
 
-    def split(self, symbol: str, new: int, old: int) -> None:
-        """A split of what is held; open orders stay as they are."""
+    def split(self, symbol: str, new: int, old: int, *, before: str | None = None) -> None:
+        """A split of what is held; with a price of one old share, the fraction is paid. Open orders stay as they are."""
         with self._book:
-            self.held[symbol] = self.held.get(symbol, Decimal(0)) * new / old
+            self._stand(symbol)
+            held = self.held.get(symbol, Decimal(0)) * new / old
+            if before is not None:
+                fraction = held - int(held)
+                self.cash += (fraction * Decimal(before) * old / new).quantize(_CENT)
+                held = Decimal(int(held))
+            self.held[symbol] = held
+
+    def delist(self, symbol: str, value: str) -> None:
+        """What is held is paid and gone; open orders stay as they are."""
+        with self._book:
+            self._stand(symbol)
+            self.move(symbol, -self.held.get(symbol, Decimal(0)), value)
+            self.unlisted.add(symbol)
+
+    def rename(self, symbol: str, new: str) -> None:
+        """What is held has another symbol; open orders stay as they are."""
+        with self._book:
+            self._stand(symbol)
+            self.held[new] = self.held.pop(symbol, Decimal(0))
+            self.unlisted.add(symbol)
+
+    def _stand(self, symbol: str) -> None:
+        self.stood += [str(each["client_order_id"]) for each in self.orders if each["symbol"] == symbol and _is_open(each)]
 
     def of(self, client_order_id: str) -> dict[str, Any]:
         """The order with our id."""

@@ -72,8 +72,12 @@ def test_a_key_by_another_name_decides_no_order_and_another_account_may(tmp_path
             "order.bracket: a stop that rests at Alpaca through a reverse split would buy back more than was sold short",
         ),
         (
+            {"sources.demo": {"kind": "yahoo", "symbols": ["AAPL"]}},
+            "books.demo.source: 'demo' of kind yahoo tells no splits before their day, and orders (opg) that wait at a broker of kind",
+        ),
+        (
             {"books.demo.order": {"bracket": {"stop_bps": 500}}, "sources.demo": {"kind": "yahoo", "symbols": ["AAPL"]}},
-            "books.demo.order.bracket: source 'demo' of kind yahoo tells no splits before their day",
+            "and orders (gtc, opg) that wait at a broker of kind alpaca",
         ),
     ],
 )

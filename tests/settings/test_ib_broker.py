@@ -1,10 +1,21 @@
 """An `ib` broker in a books file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from grodt.settings.brokers import IbBrokerConfig
+from grodt.bars.alpaca import AlpacaSource
+from grodt.bars.ccxt import CcxtSource
+from grodt.bars.files import FilesSource
+from grodt.bars.simulated import SimulatedSource
+from grodt.bars.yahoo import YahooSource
+from grodt.brokers.alpaca import AlpacaBroker
+from grodt.brokers.ccxt import CcxtBroker
+from grodt.brokers.ib import IbBroker
+from grodt.brokers.paper import PaperBroker
+from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig, PaperConfig
+from grodt.settings.sources import AlpacaConfig, CcxtConfig, FilesConfig, SimulatedConfig, YahooConfig
 from tests.settings.books_files import edited, load, mistake
 
 
@@ -41,3 +52,31 @@ def test_where_the_gateway_listens_decides_no_order_and_the_account_may(tmp_path
 )
 def test_a_mistake_is_one_line(tmp_path: Path, changes: dict[str, object], said: str) -> None:
     assert said in mistake(tmp_path, _told(**changes))
+
+
+def test_orders_for_one_session_need_a_source_that_tells_splits_ahead_and_those_till_cancelled_do_not(tmp_path: Path) -> None:
+    broker = {"kind": "ib", "account": "DU1234567", "slippage_bps": 2, "commission_bps": 0}
+    changes: dict[str, object] = {"books.demo.broker": broker, "sources.demo": {"kind": "yahoo", "symbols": ["AAPL"]}}
+    changes |= {"books.demo.universe": {"symbols": ["AAPL"]}}
+    said = "books.demo.source: 'demo' of kind yahoo tells no splits before their day, and orders (opg) that wait at a broker of kind ib"
+    assert said in mistake(tmp_path, edited(changes))
+    rests = {"books.demo.order": {"type": "limit", "offset_bps": 20, "tif": "gtc"}}
+    assert load(tmp_path, edited(changes | rests)).book("demo").orders_kept == frozenset()
+
+
+def test_what_the_settings_say_of_sources_and_brokers_is_what_these_are() -> None:
+    sources: list[tuple[Any, type]] = [
+        (AlpacaConfig, AlpacaSource),
+        (CcxtConfig, CcxtSource),
+        (FilesConfig, FilesSource),
+        (SimulatedConfig, SimulatedSource),
+        (YahooConfig, YahooSource),
+    ]
+    assert [config.tells_ahead for config, _ in sources] == [hasattr(made, "actions_ahead") for _, made in sources]
+    brokers: list[tuple[Any, type]] = [
+        (AlpacaBrokerConfig, AlpacaBroker),
+        (CcxtBrokerConfig, CcxtBroker),
+        (IbBrokerConfig, IbBroker),
+        (PaperConfig, PaperBroker),
+    ]
+    assert [config.keeps_orders for config, _ in brokers] == [getattr(made, "keeps_orders", frozenset()) for _, made in brokers]

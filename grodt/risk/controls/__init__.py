@@ -1,4 +1,4 @@
-"""The 34 controls of RISK.md and two of ours, each a pure function of arrays.
+"""The 34 controls of RISK.md and three of ours, each a pure function of arrays.
 
 Every control answers one question of the form *value ≤ limit*. A value or limit that cannot be computed is NaN and fails: nothing
 passes because it was not known. docs/risk.md has them as a table, with the order in which they are asked.
@@ -52,8 +52,10 @@ from grodt.risk.controls.exposure import (
     symbol_weight,
 )
 from grodt.risk.controls.orders import (
+    CHANGE_ANNOUNCED,
     COLLAR_OF_TAKE_PROFIT,
     COOL_OFF,
+    DELISTING_ANNOUNCED,
     DUPLICATE_INTENT,
     GRID,
     HALTED,
@@ -65,10 +67,13 @@ from grodt.risk.controls.orders import (
     REFERENCE_PRICE,
     SELF_CROSS,
     SHORT_PERMISSION,
+    SPLIT_ANNOUNCED,
     UNKNOWN_ORDER,
     UNPROTECTED,
     UNTRADABLE,
     VOLUME_SHARE,
+    WITHDRAWN_BEFORE_ACTION,
+    announced_action,
     cool_off,
     duplicate_intent,
     grid,
@@ -85,6 +90,7 @@ from grodt.risk.controls.orders import (
     unprotected,
     untradable,
     volume_share,
+    withdrawn_before_action,
 )
 from grodt.risk.controls.sending import (
     CONSECUTIVE_REJECTS,
@@ -107,6 +113,7 @@ from grodt.risk.controls.sending import (
 __all__ = [
     "BASKET_VALUE",
     "BUYING_POWER",
+    "CHANGE_ANNOUNCED",
     "COLLAR_OF_TAKE_PROFIT",
     "CONSECUTIVE_REJECTS",
     "COOL_OFF",
@@ -115,6 +122,7 @@ __all__ = [
     "DATA_OUTLIER",
     "DATA_STALE",
     "DATA_UNTRUSTED",
+    "DELISTING_ANNOUNCED",
     "DRAWDOWN",
     "DUPLICATE_INTENT",
     "GRID",
@@ -148,6 +156,7 @@ __all__ = [
     "SESSION_WINDOW",
     "SHORT_PERMISSION",
     "SLIPPAGE",
+    "SPLIT_ANNOUNCED",
     "SYMBOL_POSITION",
     "SYMBOL_WEIGHT",
     "TURNOVER",
@@ -155,9 +164,11 @@ __all__ = [
     "UNPROTECTED",
     "UNTRADABLE",
     "VOLUME_SHARE",
+    "WITHDRAWN_BEFORE_ACTION",
     "Control",
     "Evaluation",
     "allowed_below",
+    "announced_action",
     "basket_value",
     "buying_power",
     "consecutive_rejects",
@@ -198,4 +209,5 @@ __all__ = [
     "volume_share",
     "whole_answers",
     "why",
+    "withdrawn_before_action",
 ]

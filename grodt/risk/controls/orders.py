@@ -1,4 +1,4 @@
-"""Controls of one order by itself: 1-7, 16-18, 23, 30, and the reduction that 28 leaves of it.
+"""Controls of one order by itself: 1-7, 16-18, 23, 30, 35-37, and the reduction that 28 leaves of it.
 
 Arrays are aligned to the orders asked about: quantity (n,) int64, > 0 buys and < 0 sells; price (n,) int64 micros, 0 where there is
 none. A value or limit that cannot be computed is NaN and fails.
@@ -8,7 +8,7 @@ import numpy as np
 
 from grodt.money import MICROS_PER_UNIT
 from grodt.risk.controls.control import Control, Evaluation, none_marked
-from grodt.risk.exact import BoolArray, FloatArray, IntArray, budgets, floors
+from grodt.risk.exact import BoolArray, FloatArray, IntArray, StrArray, budgets, floors
 
 LIMIT_EXISTS = Control(1, "limit exists", "order", "reject", "limit_missing", "a limit of the symbol is not a finite number above zero")
 ORDER_QUANTITY = Control(2, "order quantity", "order", "reject", "quantity_above_limit", "more shares than one order may have")
@@ -32,6 +32,30 @@ COLLAR_OF_TAKE_PROFIT = Control(
     5, "price collar", "symbol", "alert", "take_profit_outside_collar", "the take profit is too far from the entry: the stop goes out alone"
 )
 UNPROTECTED = Control(36, "protection", "symbol", "alert", "no_stop", "some or all of the position stays without the stop of its bracket")
+_BEFORE_ACTION = "at this broker its orders would stand as they were written"
+SPLIT_ANNOUNCED = Control(
+    37, "announced action", "order", "reject", "split_announced", f"a split comes with the next session, and {_BEFORE_ACTION}"
+)
+DELISTING_ANNOUNCED = Control(
+    37, "announced action", "order", "reject", "delisting_announced", f"a delisting comes with the next session, and {_BEFORE_ACTION}"
+)
+CHANGE_ANNOUNCED = Control(
+    37,
+    "announced action",
+    "order",
+    "reject",
+    "symbol_change_announced",
+    f"a change of the symbol comes with the next session, and {_BEFORE_ACTION}",
+)
+WITHDRAWN_BEFORE_ACTION = Control(
+    37,
+    "announced action",
+    "symbol",
+    "alert",
+    "withdrawn_before_action",
+    "a split, a delisting or a change of the symbol comes with the next session: what works in it is withdrawn",
+)
+_ANNOUNCED = {"split": SPLIT_ANNOUNCED, "delisting": DELISTING_ANNOUNCED, "symbol_change": CHANGE_ANNOUNCED}
 UNKNOWN_ORDER = Control(30, "unknown order", "symbol", "reject", "order_unknown", "an order of unknown outcome is in the symbol")
 
 
@@ -231,6 +255,33 @@ def unprotected(held: IntArray, covered: IntArray) -> Evaluation:
     """
     value = np.maximum(held.astype(np.float64) - covered.astype(np.float64), 0.0)
     return Evaluation(UNPROTECTED, value, np.zeros_like(value), value == 0)
+
+
+def announced_action(kind: StrArray) -> tuple[tuple[Evaluation, IntArray], ...]:
+    """Control 37, asked where open orders outlive corporate actions as they were written. value: 1 where one is announced; limit: 0.
+
+    Source: ours. A quantity that was decided in old shares is another one after a split: a sell of all that is held before a split of 1 for
+    10 sells ten times as much as is held.
+
+    Args:
+        kind: of the action that is announced for the days up to the next session, "" where none is, (n,).
+
+    Returns:
+        An answer for each kind that is announced, and for orders without, with the places of those it is about.
+    """
+    found = []
+    for name in ("", *_ANNOUNCED):
+        which = np.flatnonzero(kind == name)
+        if len(which):
+            found.append((none_marked(_ANNOUNCED[name or "split"], np.full(len(which), bool(name))), which))
+    if sum(len(which) for _, which in found) != len(kind):
+        raise ValueError(f"kinds of actions are {', '.join(_ANNOUNCED)}, not {', '.join(sorted(set(kind.tolist()) - {'', *_ANNOUNCED}))}")
+    return tuple(found)
+
+
+def withdrawn_before_action(count: int) -> Evaluation:
+    """Control 37 of symbols, so many of them, in which what works is withdrawn. value: 1, that an action is announced; limit: 0."""
+    return none_marked(WITHDRAWN_BEFORE_ACTION, np.ones(count, dtype=np.bool_))
 
 
 def halted(quantity: IntArray, room: IntArray) -> Evaluation:
