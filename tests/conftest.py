@@ -4,6 +4,7 @@ Prefect reads its settings when it is imported, so they are set here, before any
 """
 
 import atexit
+import gc
 import os
 import shutil
 import sqlite3
@@ -36,6 +37,12 @@ apply_environment(_HOME)
 # A loaded machine is no finding. In CI the examples are the same each time; elsewhere they differ, and a failure prints how to repeat it.
 hypothesis.settings.register_profile("grodt", examples(100, deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True))
 hypothesis.settings.load_profile("grodt")
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

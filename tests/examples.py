@@ -1,11 +1,11 @@
-"""How many examples a property is shown: a third of the full number, so that a run of everything stays short; all with EXAMPLES=full."""
+"""How many examples a property is shown: a quarter of the full number, so that a run of everything stays short; all with EXAMPLES=full."""
 
 import os
 from typing import Any
 
 from hypothesis import settings
 
-_FEW = 25
+_FEW = 15
 
 
 def examples(count: int, **options: Any) -> settings:
@@ -17,4 +17,4 @@ def examples(count: int, **options: Any) -> settings:
     """
     if os.environ.get("EXAMPLES") == "full":
         return settings(max_examples=count, **options)
-    return settings(max_examples=max(count // 3, min(count, _FEW)), **options)
+    return settings(max_examples=max(count // 4, min(count, _FEW)), **options)

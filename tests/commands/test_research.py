@@ -174,7 +174,7 @@ def test_a_terminal_has_a_bar_with_the_time_left(three_days: Home, tmp_path: Pat
     assert "Report      " in screen
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_ctrl_c_ends_every_process_and_leaves_nothing(how: signal.Signals, three_days: Home, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()

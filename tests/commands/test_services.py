@@ -36,7 +36,7 @@ class TestMetrics:
         assert ended.out.endswith("\n")
         assert not ended.out.endswith("\n\n")
 
-    @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+    @pytest.mark.parametrize("end", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)], ids=["Ctrl-C", "SIGTERM"])
     def test_served_over_http_until_it_is_told_to_end(self, three_days: Home, end: signal.Signals) -> None:
         with start(three_days, "metrics", "--port", "0") as process:
             assert process.stdout is not None

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -186,7 +187,7 @@ def test_the_ui_shows_pages_until_interrupted(migrated: Path) -> None:
 
 
 def test_a_ui_that_cannot_start_says_so_and_leaves_no_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREFECT_SERVER_API_PORT", "a word")
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))  # ends with status 1 at once
     with pytest.raises(PrefectServerError, match="ended with status 1"):
         serve_ui(tmp_path, _free_port())
     with pytest.raises(PrefectServerError, match="ended with status 1"), scheduling_server(tmp_path, _free_port()):

@@ -308,8 +308,11 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("disk_type", "when"), [(DyingDisk, "halfway"), (DyingDisk, "after"), (PowerlessDisk, "before"), (PowerlessDisk, "after")]
     )
-    def test_killed_at_any_step_the_glob_the_manifest_and_a_rerun_are_right(self, tmp_path: Path, disk_type: type[DyingDisk], when: str):
-        for at in range(200):
+    @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
+    def test_killed_at_any_step_the_glob_the_manifest_and_a_rerun_are_right(
+        self, tmp_path: Path, disk_type: type[DyingDisk], when: str, stride: int
+    ):
+        for at in range(0, 200, stride):
             shelf, manifest = FolderShelf(tmp_path / f"{at}"), MemoryManifest()
             rows = write_days(lake_on(shelf, manifest), manifest, [*DAYS[:2], date(2024, 5, 1)])
             disk = disk_type(at=at, when=when)

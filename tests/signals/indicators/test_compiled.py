@@ -83,6 +83,7 @@ def test_a_kernel_that_there_is_not_is_refused() -> None:
             compiled.evaluate(name, (values,) * inputs)
 
 
+@pytest.mark.long
 def test_the_build_compiles_into_the_wheel_and_tags_it_for_its_platform(folder: Path, tmp_path: Path) -> None:
     compiler = build_kernels.installed_compiler()
     if compiler is None:
