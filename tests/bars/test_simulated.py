@@ -98,7 +98,7 @@ def test_a_small_ask_gives_the_answer_it_has_always_given():
 def test_a_fresh_process_gives_the_same_answer():
     script = "from tests.bars.test_simulated import *; print(digest(fetch(exchange(symbols=9), *SMALL_ASK)))"
     root = Path(__file__).resolve().parents[2]
-    printed = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True, timeout=60).stdout
+    printed = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True, timeout=300).stdout
     assert printed.strip() == digest(fetch(exchange(), *SMALL_ASK))
 
 

@@ -422,7 +422,7 @@ def test_a_frame_of_another_shape_is_an_error(fake: FakeYahoo, frame: pd.DataFra
 
 
 def test_few_questions_are_under_way_at_once(fake: FakeYahoo) -> None:
-    met = Barrier(2, timeout=10.0)
+    met = Barrier(2, timeout=120.0)
 
     class Client:
         under_way = most = 0

@@ -82,13 +82,13 @@ def test_it_is_served_until_it_is_told_to_end(client: tuple[Home, FlaskClient]) 
                 one.sendall(b"POST /api/token HTTP/1.1\r\nHost: desk\r\nContent-Type: application/json\r\nContent-Length: 60\r\n\r\n{")
             assert _token(f"http://127.0.0.1:{port}/api/token")
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
     assert (process.returncode, "Traceback" in errors) == (0, False)
 
 
 def _token(url: str) -> str:
     asked = json.dumps({"name": "vic", "password": PASSWORD}).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, asked, {"Content-Type": "application/json"}), timeout=60) as reply:
+    with urllib.request.urlopen(urllib.request.Request(url, asked, {"Content-Type": "application/json"}), timeout=300) as reply:
         return str(json.load(reply)["access_token"])
 
 
@@ -96,7 +96,7 @@ def _answered(url: str, process: subprocess.Popen[str]) -> object:
     """What it answers, once a worker listens."""
     while process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=60) as reply:
+            with urllib.request.urlopen(url, timeout=300) as reply:
                 return json.load(reply)
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError):

@@ -220,7 +220,7 @@ class TestOrders:
 class TestWidth:
     def test_nothing_is_cut_where_there_is_no_terminal(self, broken: Home) -> None:
         with start(broken, "breaks", COLUMNS="80") as process:
-            shown, errors = process.communicate(timeout=60)
+            shown, errors = process.communicate(timeout=300)
         assert (process.returncode, errors) == (0, "")
         assert f"small-eod-{WED}-RISE-0   " in shown
         assert max(map(len, shown.splitlines())) > 120

@@ -43,11 +43,11 @@ class TestMetrics:
             line = process.stdout.readline()
             address = re.fullmatch(r"metrics  (http://127\.0\.0\.1:\d+/metrics)  \(Ctrl-C ends it\)\n", line)
             assert address, line
-            with urllib.request.urlopen(address[1], timeout=20) as reply:
+            with urllib.request.urlopen(address[1], timeout=300) as reply:
                 assert reply.status == http.client.OK
                 assert b'grodt_equity_usd{book="small"}' in reply.read()
             process.send_signal(end)
-            rest, errors = process.communicate(timeout=20)
+            rest, errors = process.communicate(timeout=300)
         assert (process.returncode, rest, errors) == (0, "", "")
 
     def test_a_port_that_is_taken_is_named(self, grodt: Command, three_days: Home, taken: int) -> None:
@@ -71,7 +71,7 @@ class TestPrefect:
     @pytest.mark.parametrize("command", ["ui", "serve"])
     def test_a_port_that_is_taken_is_named(self, empty: Home, taken: int, command: str) -> None:
         with start(empty, command, "--port", str(taken)) as process:
-            shown, errors = process.communicate(timeout=60)
+            shown, errors = process.communicate(timeout=300)
         assert (process.returncode, shown) == (2, "")
         first, last = errors.splitlines()
         assert first == "starting the Prefect server, about ten seconds"

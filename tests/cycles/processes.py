@@ -18,7 +18,7 @@ from typing import Any, Self
 from tests.cycles.driver import Home
 from tests.faults.doors import Moment, doors
 
-_ENOUGH_SECONDS = 60.0
+_ENOUGH_SECONDS = 600.0
 
 
 class Processes:

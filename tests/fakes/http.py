@@ -131,7 +131,7 @@ class FakeVendor:
             self._under_way += 1
             self.most_at_once = max(self.most_at_once, self._under_way)
             self._meeting.notify_all()
-            self._meeting.wait_for(lambda: self.most_at_once >= self.answers_from, timeout=10.0)
+            self._meeting.wait_for(lambda: self.most_at_once >= self.answers_from, timeout=120.0)
         try:
             yield
         finally:

@@ -69,7 +69,7 @@ def _id(state: State[Any]) -> UUID:
 
 def _eventually[T](read: Callable[[], Sequence[T]], count: int) -> list[T]:
     """The server writes task runs when it comes to it."""
-    for _ in range(300):
+    for _ in range(1_200):
         if len(found := read()) >= count:
             return list(found)
         time.sleep(0.1)

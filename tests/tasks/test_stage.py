@@ -172,7 +172,7 @@ class TestInAFlow:
 
 
 def _eventually[T](read: Callable[[], list[T]]) -> list[T]:
-    for _ in range(100):
+    for _ in range(1_200):
         if found := read():
             return found
         time.sleep(0.1)
