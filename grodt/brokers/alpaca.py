@@ -41,7 +41,6 @@ from grodt.sessions import Calendar
 
 #: An evening's basket does not wait for long: an order without an answer is looked up after this many seconds.
 PATIENCE = Patience(read=20.0, answer=40.0)
-_TAKEN_ALREADY = "client_order_id must be unique"
 
 
 class AlpacaBroker:
@@ -165,8 +164,7 @@ class AlpacaBroker:
             if "unique" in refusal_of(response).message:  # it has it, and the look-up does not show it yet
                 raise OrderOutcomeUnknown(f"{about}: {told_by(response)}, and a look-up does not find it")
             return _refused(order, told_by(response))
-        found = self._known(existing)
-        return found if found.state is OrderState.UNKNOWN or _is_of(existing, order) else _refused(order, _TAKEN_ALREADY)
+        return self._known(existing)
 
     async def _find(self, http: TradingHttp, client_order_id: str) -> AlpacaOrder | None:
         url, about = f"{self._url}/v2/orders:by_client_order_id", f"order {client_order_id}"
@@ -231,13 +229,6 @@ def _written(order: Order) -> dict[str, str]:
         "type": order.order_type,
         "time_in_force": order.time_in_force,
     } | ({} if order.price is None else {f"{order.order_type}_price": f"{decimal(order.price).normalize():f}"})
-
-
-def _is_of(row: AlpacaOrder, order: Order) -> bool:
-    """Whether what Alpaca has is this order."""
-    theirs = (row.symbol, row.side, row.qty, row.type, row.time_in_force, row.limit_price if row.type == "limit" else row.stop_price)
-    price = None if order.price is None else decimal(order.price)
-    return theirs == (order.symbol, order.side.value, Decimal(order.quantity), order.order_type, order.time_in_force, price)
 
 
 def _refused(order: Order, reason: str) -> BrokerOrder:

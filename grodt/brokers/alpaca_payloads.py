@@ -155,7 +155,19 @@ def broker_order(told: AlpacaOrder) -> BrokerOrder:
         reason = f"replaced at Alpaca by order {told.replaced_by}"
     if doubts:
         state, reason = OrderState.UNKNOWN, f"Alpaca's order {told.id} has {', '.join(doubts)}"
-    return BrokerOrder(told.client_order_id, told.id, told.symbol, side or Side.BUY, quantity, state, filled, reason)
+    return BrokerOrder(
+        told.client_order_id,
+        told.id,
+        told.symbol,
+        side or Side.BUY,
+        quantity,
+        state,
+        filled,
+        reason,
+        order_type=told.type,
+        time_in_force=told.time_in_force,
+        price=told.limit_price if told.type == "limit" else told.stop_price,
+    )
 
 
 def _state(status: str, filled: int, quantity: int) -> OrderState:

@@ -74,7 +74,22 @@ def broker_order(told: Mapping[str, Any], client_order_id: str) -> BrokerOrder:
     if doubts:
         state, reason = OrderState.UNKNOWN, f"the venue's order {told.get('id')} has {', '.join(doubts)}"
     quantity, whole = max(1, int(ordered.to_integral_value(ROUND_CEILING))), max(0, int(filled.to_integral_value(ROUND_FLOOR)))
-    return BrokerOrder(client_order_id, str(told["id"]), str(told["symbol"]), side or Side.BUY, quantity, state, whole, reason)
+    kind = told.get("type")
+    # Of a market order, venues tell a time in force that nobody gave it, and what it traded at for its price.
+    limited = kind == "limit"
+    return BrokerOrder(
+        client_order_id,
+        str(told["id"]),
+        str(told["symbol"]),
+        side or Side.BUY,
+        quantity,
+        state,
+        whole,
+        reason,
+        order_type=kind,
+        time_in_force=str(told["timeInForce"]).lower() if limited and told.get("timeInForce") else None,
+        price=exact(told.get("price")) or None if limited else None,
+    )
 
 
 def one_order(rows: Sequence[Mapping[str, Any]], client_order_id: str) -> BrokerOrder:

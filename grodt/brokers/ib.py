@@ -201,8 +201,7 @@ class IbBroker:
         there = await self._trades(ib)
         known = there.get(order.client_order_id)
         if known is not None:
-            existing = broker_order(known)
-            return existing if existing.state is OrderState.UNKNOWN or _is_of(known[-1], order) else _refused(order, _TAKEN_ALREADY)
+            return broker_order(known)
         group = group_of(order)
         if group and order.role == "take_profit" and not _works(there.get(order.other, ()), group):
             return _refused(order, f"its stop {order.other} is not open, and a take profit is not placed without it")
@@ -246,19 +245,6 @@ class IbBroker:
         dated = [(each.execution.time.astimezone(self._calendar.zone).date(), each) for each in told]
         fills = [broker_fill(each, session) for session, each in dated if session >= since]
         return tuple(sorted(fills, key=lambda fill: (fill.filled_at, fill.execution_id)))
-
-
-_TAKEN_ALREADY = "client_order_id must be unique"
-
-
-def _is_of(trade: "ib_async.Trade", order: Order) -> bool:
-    """Whether what the account has under our id is this order; of one that is over, the quantity may not be told."""
-    mine = broker_order([trade])
-    kind, tif, price_field = kind_of(order)
-    theirs = (mine.symbol, mine.side, trade.order.orderType, trade.order.tif)
-    price = getattr(trade.order, price_field)
-    same = theirs == (order.symbol, order.side, kind, tif) and (order.price is None or price == float(decimal(order.price)))
-    return same and (mine.quantity == order.quantity or not trade.order.totalQuantity)
 
 
 def _works(trades: Sequence["ib_async.Trade"], group: str) -> bool:

@@ -23,6 +23,8 @@ PENDING = ("", "PendingSubmit", "ApiPending")
 WORKING = ("PreSubmitted", "Submitted", "PendingCancel", "ValidationError", "ApiUpdate", *PENDING)
 OVER = ("Cancelled", "ApiCancelled", "Inactive")
 _ACTIONS = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
+#: Their types; and the time in force of those that have it in their name.
+_KINDS = {"MKT": ("market", ""), "LMT": ("limit", ""), "STP": ("stop", ""), "MOC": ("market", "cls"), "LOC": ("limit", "cls")}
 _SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
 #: ib_async's mark for a number that was not told.
 _UNSET = 1e300
@@ -47,6 +49,13 @@ def kind_of(order: Order) -> tuple[str, str, str]:
     if order.time_in_force == "cls":
         return {"market": "MOC", "limit": "LOC"}[order.order_type], "DAY", field
     return types[order.order_type], order.time_in_force.upper(), field
+
+
+def terms_of(order: "ib_async.Order") -> tuple[str | None, str | None, Decimal | None]:
+    """Type, time in force and price of an order of theirs, as ours have them; None: not told, or no price."""
+    kind, tif = _KINDS.get(order.orderType, (order.orderType.lower(), ""))
+    told = {"limit": order.lmtPrice, "stop": order.auxPrice}.get(kind)
+    return kind or None, tif or order.tif.lower() or None, None if told is None or told >= _UNSET else _exact(told)
 
 
 def group_of(order: Order) -> str:
@@ -111,7 +120,22 @@ def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
     quantity = max(1, -int(-ordered // 1))
     symbol = symbol_of(trade.contract)
     reduced = int(ordered - filled - left) if together and state in OPEN else 0
-    return BrokerOrder(reference_of(trade.order), theirs, symbol, side or Side.BUY, quantity, state, int(filled), reason, reduced)
+    kind, tif, price = terms_of(trade.order)
+    return BrokerOrder(
+        reference_of(trade.order),
+        theirs,
+        symbol,
+        side or Side.BUY,
+        quantity,
+        state,
+        int(filled),
+        reason,
+        reduced,
+        order_type=kind,
+        time_in_force=tif,
+        price=price,
+        says_quantity=bool(together or trade.order.totalQuantity) or status == "Filled",
+    )
 
 
 def words_of(trade: "ib_async.Trade") -> str:

@@ -22,7 +22,7 @@ from grodt.brokers.paper_book import immediate, open_book, translated
 from grodt.brokers.paper_session import IS_LEG, OPEN_STATES, last_session, play, reserve
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
-from grodt.money import Micros
+from grodt.money import Micros, decimal
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
@@ -31,13 +31,15 @@ from grodt.orders.terms import problem_of
 _SIDES = {side.value: side for side in Side}
 _STATES = {state.value: state for state in OrderState}
 _FILLED_BY_OTHER = "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)"
-_ORDER_COLUMNS = f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {_FILLED_BY_OTHER}"
+_ORDER_COLUMNS = (
+    f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {_FILLED_BY_OTHER}, order_type, time_in_force, price"
+)
 
 
 class PaperBroker:
     """A `Broker` over one SQLite file. Safe to share between threads; several processes take turns.
 
-    It refuses an order (state `rejected`) when the client order id stands for another order, when it is not of whole shares, of this
+    It refuses an order (state `rejected`) when it is not of whole shares, of this
     book and of a kind that exists, when the session after its decision has passed, when a buy is not covered by cash at reference
     prices (open sells count, open buys count against), and a sell beyond what is held unless `allow_short`. Prices move and commission
     comes on top, so a buy that was covered when sent still fills when it no longer is: cash may then be slightly below zero, which
@@ -105,7 +107,7 @@ class PaperBroker:
     # orders
 
     def submit(self, order: Order, session: date) -> BrokerOrder:
-        """See `Broker.submit`. Accepted and refused orders are kept; malformed ones and doubled ids are refused without a trace."""
+        """See `Broker.submit`. Accepted and refused orders are kept; malformed ones are refused without a trace."""
         try:
             with self._lock, translated(self._path), immediate(self._connection):
                 return self._take(self._connection, order, session)
@@ -258,6 +260,14 @@ class PaperBroker:
             yield self._connection
 
     def _take(self, connection: sqlite3.Connection, order: Order, session: date) -> BrokerOrder:
+        existing = _find(connection, order.client_order_id)
+        if existing is not None:
+            return existing
+        malformed = self._malformed(order, session)
+        if malformed:
+            return _refused(order, malformed)
+        refusal = self._refusal(connection, order, session)
+        state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
         content = (
             session.isoformat(),
             order.symbol,
@@ -270,19 +280,6 @@ class PaperBroker:
             order.role,
             order.other,
         )
-        known = connection.execute(
-            "SELECT session, symbol, side, quantity, reference_price, order_type, time_in_force, price, role, other "
-            "FROM orders WHERE client_order_id = ?",
-            (order.client_order_id,),
-        ).fetchone()
-        if known is not None:
-            existing = _find(connection, order.client_order_id)
-            return existing if known == content and existing else _refused(order, "client_order_id must be unique")
-        malformed = self._malformed(order, session)
-        if malformed:
-            return _refused(order, malformed)
-        refusal = self._refusal(connection, order, session)
-        state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
         number = connection.execute(
             "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
             "price, role, other, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
@@ -293,7 +290,10 @@ class PaperBroker:
             connection.execute("INSERT INTO starts VALUES (?, ?)", starts)
         if not refusal and not order.is_leg:
             connection.execute("UPDATE account SET reserved = reserved + ?", (_signed(order) * order.reference_price,))
-        return BrokerOrder(order.client_order_id, f"paper-{number}", order.symbol, order.side, order.quantity, state, 0, refusal)
+        terms = (order.order_type, order.time_in_force, order.price)
+        return _broker_order(
+            (order.client_order_id, number or 0, order.symbol, order.side.value, order.quantity, state.value, 0, refusal, 0, *terms)
+        )
 
     def _malformed(self, order: Order, session: date) -> str:
         if order.book != self._book:
@@ -359,11 +359,24 @@ def _refused(order: Order, reason: str) -> BrokerOrder:
     return BrokerOrder(order.client_order_id, "", order.symbol, order.side, order.quantity, OrderState.REJECTED, 0, reason)
 
 
-def _broker_order(row: tuple[str, int, str, str, int, str, int, str, int]) -> BrokerOrder:
-    client_order_id, number, symbol, side, quantity, state, filled, reason, filled_by_other = row
+def _broker_order(row: tuple[str, int, str, str, int, str, int, str, int, str, str, int | None]) -> BrokerOrder:
+    client_order_id, number, symbol, side, quantity, state, filled, reason, filled_by_other, kind, tif, price = row
     told = _STATES[state]
     reduced = filled_by_other if told in OPEN else 0
-    return BrokerOrder(client_order_id, f"paper-{number}", symbol, _SIDES[side], quantity, told, filled, reason, reduced)
+    return BrokerOrder(
+        client_order_id,
+        f"paper-{number}",
+        symbol,
+        _SIDES[side],
+        quantity,
+        told,
+        filled,
+        reason,
+        reduced,
+        order_type=kind,
+        time_in_force=tif,
+        price=None if price is None else decimal(price),
+    )
 
 
 def _find(connection: sqlite3.Connection, client_order_id: str) -> BrokerOrder | None:

@@ -26,6 +26,9 @@ class BrokerOrder:
         filled_quantity: shares filled so far.
         reason: the broker's words for a rejection, cancel or expiry, or what is not known; "" otherwise.
         reduced: shares of an open leg that it no longer closes, because its other leg has filled them.
+        order_type, time_in_force: as an `Order` has them, in the broker's words where it knows others; None: it does not say.
+        price: limit or stop, in currency units; None: it has none, or the broker does not say.
+        says_quantity: whether the broker says how many were ordered; of what is over it may say what filled alone.
     """
 
     client_order_id: str
@@ -37,6 +40,10 @@ class BrokerOrder:
     filled_quantity: int
     reason: str = ""
     reduced: int = 0
+    order_type: str | None = None
+    time_in_force: str | None = None
+    price: Decimal | None = None
+    says_quantity: bool = True
 
     @property
     def left(self) -> int:
@@ -55,7 +62,7 @@ class Broker(Protocol):
 
         Returns:
             The order as accepted, or with state `rejected` and the broker's reason (a definite refusal). A client order id
-            the broker already has is not a second order: the one that exists is returned as it stands.
+            the broker already has is not a second order: the one that exists is returned as it stands, also where it is another one.
 
         Raises:
             OrderOutcomeUnknown: no definite answer; look it up with `find`.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker
-from grodt.execution.outcome import is_same, look_up, record_answer
+from grodt.execution.outcome import TAKEN, described, halt_unknown, is_same, look_up, record_answer
 from grodt.ledger.leases import Lease
 from grodt.ledger.order_life import transition
 from grodt.ledger.orders import orders_of
@@ -60,6 +60,7 @@ def abandon(
         for each in orders:
             order = each.order
             answer = found.get(order.client_order_id)
+            ended = OrderState.CANCELLED
             if each.state is OrderState.APPROVED:
                 reason = "not sent before the session ended"
             elif each.state not in IN_FLIGHT:
@@ -71,8 +72,9 @@ def abandon(
                 adopted += 1
                 continue
             else:
-                reason = f"the broker has another order under this id, {answer.venue_order_id}"
-            transition(tx, order.client_order_id, OrderState.CANCELLED, run_id=run.run_id, now=at, reason=reason)
+                ended, reason = OrderState.REJECTED, f"{TAKEN}: {described(answer)}"
+                halt_unknown(tx, order.book, order.symbol, f"{TAKEN}: {order.client_order_id}", at)
+            transition(tx, order.client_order_id, ended, run_id=run.run_id, now=at, reason=reason)
             cancelled += 1
         close_run(tx, earlier.run_id, "abandoned", at)
     return Abandoned(earlier.run_id, cancelled, adopted)

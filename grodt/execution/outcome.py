@@ -7,12 +7,15 @@ from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.ledger.halts import halt
 from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.unit import Write
+from grodt.money import decimal
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 from grodt.risk.controls import UNKNOWN_ORDER
 
 #: Between the two look-ups that together say "the broker never had it": a send may still be on its way.
 LOOK_UP_PAUSE_SECONDS = 2.0
+#: Why an order of ours is over whose id stands for another one there.
+TAKEN = "the broker has another order under this id"
 
 
 def look_up(broker: Broker, client_order_ids: Iterable[str], sleep: Callable[[float], None]) -> dict[str, BrokerOrder]:
@@ -31,13 +34,20 @@ def look_up(broker: Broker, client_order_ids: Iterable[str], sleep: Callable[[fl
 
 
 def is_same(order: Order, answer: BrokerOrder) -> bool:
-    """Whether what the broker has under our id is our order."""
-    return (answer.client_order_id, answer.symbol, answer.side, answer.quantity) == (
-        order.client_order_id,
-        order.symbol,
-        order.side,
-        order.quantity,
-    )
+    """Whether what the broker has under our id is our order, by all that it says of it."""
+    quantity = answer.quantity == order.quantity if answer.says_quantity else answer.filled_quantity <= order.quantity
+    price = None in (answer.price, order.price) or answer.price == decimal(order.price or 0)
+    kind = answer.order_type in (None, order.order_type) and answer.time_in_force in (None, order.time_in_force)
+    names = (answer.client_order_id, answer.symbol, answer.side) == (order.client_order_id, order.symbol, order.side)
+    return names and quantity and kind and price
+
+
+def described(answer: BrokerOrder) -> str:
+    """What the broker has, in words: side, quantity, symbol and terms as far as it says them, and its id."""
+    terms = (answer.order_type, answer.time_in_force, None if answer.price is None else f"at {answer.price.normalize():f}")
+    quantity = answer.quantity if answer.says_quantity else f"{answer.filled_quantity} filled of"
+    words = (answer.side, quantity, answer.symbol, *terms, f"as {answer.venue_order_id}" if answer.venue_order_id else None)
+    return " ".join(str(word) for word in words if word is not None)
 
 
 def record_answers(tx: Write, answers: Iterable[tuple[Order, BrokerOrder]], run_id: str, now: datetime) -> None:

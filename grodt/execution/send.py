@@ -65,7 +65,8 @@ def send(
             again asks again.
         HaltActive: a halt of the book or of everything was found, or controls 19, 20 or 22 made one; nothing was sent after it.
         OrderOutcomeUnknown: no answer, and not found by look-up; the symbol is halted.
-        ReconciliationBreak: the broker has another order under our id; the symbol is halted.
+        ReconciliationBreak: the broker has another order under our id: ours is over as rejected and the symbol is halted; calling again
+            sends the rest.
         BrokerUnavailable: a look-up got no answer; calling again looks up first.
         DataError: the basket does not have the hash that was approved.
         GrodtError: the run has no approved basket.

@@ -16,7 +16,7 @@ from typing import NoReturn
 from grodt.brokers.protocol import Broker, BrokerOrder, TakesGroups
 from grodt.errors import HaltActive, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution.breaching import children_of, halt_on_breach
-from grodt.execution.outcome import halt_unknown, is_same, look_up, record_answers
+from grodt.execution.outcome import TAKEN, described, halt_unknown, is_same, look_up, record_answers
 from grodt.execution.sending_checks import checks_of_sending
 from grodt.execution.stopping import stopping
 from grodt.execution.throttle import Throttle
@@ -27,6 +27,7 @@ from grodt.ledger.leases import Lease, require_current
 from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Write
+from grodt.money import decimal
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
@@ -230,7 +231,8 @@ class Sending:
         """Find out what became of an order that got no answer, or another's; send it once more where the broker never had it.
 
         Raises:
-            OrderOutcomeUnknown, ReconciliationBreak: what became of it is not known; its symbol is halted.
+            OrderOutcomeUnknown: what became of it is not known; its symbol is halted.
+            ReconciliationBreak: another order has its id at the broker; it is over as rejected, and its symbol is halted.
             BrokerUnavailable: a look-up got no answer.
             HaltActive: it may not be sent again.
         """
@@ -257,14 +259,24 @@ class Sending:
         """That the broker has another order under our id."""
         if answer.state is OrderState.REJECTED or is_same(order, answer):
             return None
+        at = "" if order.price is None else f" at {decimal(order.price).normalize():f}"
         return ReconciliationBreak(
-            f"order {order.client_order_id}: we sent {order.side} {order.quantity} {order.symbol}, the broker has {answer.side} "
-            f"{answer.quantity} {answer.symbol} as {answer.venue_order_id}."
+            f"order {order.client_order_id}: we sent {order.side} {order.quantity} {order.symbol} {order.order_type} "
+            f"{order.time_in_force}{at}, the broker has {described(answer)}."
         )
 
     def _refuse(self, order: Order, other: ReconciliationBreak) -> NoReturn:
-        self._unknown(order, "the broker has another order under this id")
-        raise ReconciliationBreak(f"{other} {self._halt(order, 'another order under our id')}")
+        """End an order whose id another one has, as rejected, and halt its symbol: what fills under the id is none of ours."""
+        now = self.now()
+        with self.ledger.write(self.lease) as tx:
+            self._write(tx, now)
+            self._move(tx, [Move(order.client_order_id, OrderState.REJECTED, reason=TAKEN)], now)
+            halt_unknown(tx, self.run.book, order.symbol, f"{TAKEN}: {order.client_order_id}", now)
+        self._written()
+        raise ReconciliationBreak(
+            f"{other} Ours is over as rejected and {order.symbol} is halted. Look it up at the broker, and cancel it there if it is open; "
+            f"then `grodt rearm --book {self.run.book} --reason WHY`. Running the cycle again sends what else its basket has."
+        )
 
     def _take(self, order: Order, answer: BrokerOrder, *, adopted: bool = False) -> None:
         if (other := self._other(order, answer)) is not None:

@@ -143,6 +143,7 @@ class _Settling:
     result: Settled
     going_on: date | None = None
     foreign: set[str] = field(default_factory=set)
+    others: frozenset[str] = frozenset()
 
     def book(self, market: SessionMarket | None) -> None:
         """Book one session, or with None what has come in since for sessions that are settled."""
@@ -153,7 +154,9 @@ class _Settling:
             begun = market is not None and market.session == self.going_on == applied(tx, self.run.book)
         until = market.session if market is not None else last
         # Orders before fills: when an order is seen to be over, all its fills are there to be read.
-        theirs = self.broker.orders(sorted(ours)) if ours else {}
+        told = self.broker.orders(sorted(ours)) if ours else {}
+        self.others = frozenset(key for key, order in told.items() if ours[key].state not in OPEN and not is_same(ours[key].order, order))
+        theirs = {key: order for key, order in told.items() if key not in self.others or order.state is OrderState.UNKNOWN}
         # What traded before may have come in late.
         since = last - self.late if last is not None else until
         fills = self._unbooked(since) if since is not None else ()
@@ -195,7 +198,7 @@ class _Settling:
         now = self.now()
         booked_at = booking_instant(tx, self.run.book, now)
         slippage = Slippage(tx, self.run.book, limits_in_force(tx, self.run.book, self.file).limits)
-        unbookable = Unbookable(tx, self.run.book, self.run.run_id, now)
+        unbookable = Unbookable(tx, self.run.book, self.run.run_id, now, self.others)
         for each in ours.values():
             self._adopt(tx, each, theirs.get(each.order.client_order_id), now)
         for key, order in theirs.items():

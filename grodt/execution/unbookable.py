@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from grodt.execution.outcome import halt_unread
+from grodt.execution.outcome import TAKEN, halt_unknown, halt_unread
 from grodt.ledger.fills import Refused
 from grodt.ledger.orders import LedgerOrder
 from grodt.ledger.unbooked import is_dealt_with, keep_unbooked, kept_of, most_told, unbooked_by_order
 from grodt.ledger.unit import Write
 from grodt.orders.fill import Fill
+from grodt.orders.states import OrderState
 
 FOREIGN = "it is of an order that this ledger does not have"
 DEALT_WITH = "its execution was told before, and people have corrected the position since"
@@ -56,6 +57,7 @@ class Unbookable:
 
     Attributes:
         tx, book, run_id, now: whose, and when.
+        others: ids of ours, of orders in flight, under which the broker has other orders.
         foreign: execution ids of fills of orders that the ledger does not have.
     """
 
@@ -63,13 +65,14 @@ class Unbookable:
     book: str
     run_id: str
     now: datetime
+    others: frozenset[str] = frozenset()
     foreign: set[str] = field(default_factory=set)
     _refused: dict[Fill, Refused] = field(default_factory=dict)
 
     def readable(self, told: Iterable[Fill], orders: Mapping[str, LedgerOrder | None]) -> list[Fill]:
         """Those of the fills that may be booked: of an order of ours, read in whole, and not dealt with as corrections.
 
-        The symbol of one that cannot be read is halted, the first time.
+        The symbol of one that cannot be read, or is of an order that is not there by its answer, is halted, the first time.
         """
         fills = list(told)
         kept = kept_of(self.tx, {fill.execution_id for fill in fills})
@@ -79,9 +82,14 @@ class Unbookable:
             if any(is_dealt_with(self.tx, self.book, each) for each in known.values()):
                 if fill not in known:
                     self._refused[fill] = Refused(fill, DEALT_WITH)
-            elif orders[fill.client_order_id] is None:
+            elif (order := orders[fill.client_order_id]) is None:
                 self.foreign.add(fill.execution_id)
                 self._refused[fill] = Refused(fill, FOREIGN)
+            elif order.state is OrderState.REJECTED or fill.client_order_id in self.others:
+                why = TAKEN if fill.client_order_id in self.others else f"the order is rejected ({order.reason}), and it fills"
+                self._refused[fill] = Refused(fill, why)
+                if fill not in known:
+                    halt_unknown(self.tx, self.book, order.order.symbol, f"{why}: {fill.client_order_id}", self.now)
             elif fill.unreadable:
                 self._refused[fill] = Refused(fill, fill.unreadable)
                 if fill not in known:

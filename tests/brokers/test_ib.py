@@ -14,6 +14,7 @@ from ib_async import AccountValue, Contract, Order, OrderStatus, Stock, Trade
 from grodt.brokers.ib import IbBroker, client_class
 from grodt.brokers.ib_settings import IbAccount
 from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown
+from grodt.execution.outcome import is_same
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
@@ -73,6 +74,15 @@ def test_orders_that_tws_has_not_acknowledged_are_each_found_and_none_is_sent_tw
     }
     assert [broker.submit(each, MON).state for each in sent] == [OrderState.ACCEPTED] * 2
     assert len(account.open) == 2
+
+
+def test_of_an_order_that_is_over_unfilled_no_quantity_is_told_and_it_is_still_ours(account: FakeIb, broker: IbBroker) -> None:
+    broker.submit(BUY, MON)
+    broker.cancel(BUY.client_order_id)
+    found = broker.find(BUY.client_order_id)
+    assert found is not None
+    assert (found.state, found.says_quantity, is_same(BUY, found)) == (OrderState.CANCELLED, False, True)
+    assert not is_same(replace(BUY, order_type="limit", price=usd("99")), found)
 
 
 def test_what_is_refused_is_rejected_in_the_brokers_words(account: FakeIb, broker: IbBroker) -> None:

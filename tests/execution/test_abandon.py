@@ -6,10 +6,11 @@ import pytest
 
 from grodt.errors import BrokerUnavailable
 from grodt.execution import Abandoned, abandon
+from grodt.ledger.halts import active
 from grodt.ledger.orders import LedgerOrder, orders_of
 from grodt.ledger.runs import Run, find_run
 from grodt.orders.states import OrderState
-from tests.brokers.world import MON, TUE, market
+from tests.brokers.world import BOOK, MON, TUE, market
 from tests.execution.desk import Desk, Killed
 
 
@@ -65,7 +66,13 @@ def test_another_order_under_our_id_is_not_taken_for_ours(desk: Desk, half_sent:
     ibm = _orders(desk, half_sent)["IBM"].order
     desk.paper.submit(replace(ibm, quantity=21), MON)
     assert _abandon(desk, half_sent).cancelled == 2
-    assert "another order" in _orders(desk, half_sent)["IBM"].reason
+    ended = _orders(desk, half_sent)["IBM"]
+    assert (ended.state, ended.reason) == (
+        OrderState.REJECTED,
+        "the broker has another order under this id: buy 21 IBM market opg as paper-2",
+    )
+    with desk.real_ledger.read() as tx:
+        assert [each.symbol for each in active(tx, BOOK, desk.now())] == ["IBM"]
 
 
 def test_without_an_answer_nothing_is_given_up(desk: Desk, half_sent: Run) -> None:

@@ -238,11 +238,23 @@ def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> No
             return replace(desk.paper.submit(order, MON), quantity=order.quantity + 1)
 
     desk.decide(run, {"AAPL": 30})
-    with pytest.raises(ReconciliationBreak, match="we sent buy 30 AAPL, the broker has buy 31 AAPL as paper-1"):
+    words = "we sent buy 30 AAPL market opg, the broker has buy 31 AAPL market opg as paper-1"
+    with pytest.raises(ReconciliationBreak, match=words):
         send(desk.ledger, None, Confused(), run, file=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)  # type: ignore[arg-type]
-    assert _states(desk, run) == {"AAPL": _UNKNOWN}
+    assert _states(desk, run) == {"AAPL": OrderState.REJECTED}
     with desk.real_ledger.read() as tx:
         assert [each.symbol for each in active(tx, BOOK, desk.now())] == ["AAPL"]
+
+
+def test_after_another_order_under_our_id_the_next_call_sends_the_rest(desk: Desk, run: Run) -> None:
+    another = replace(order("AAPL", 30, MON, "100"), order_type="limit", price=usd("99"))
+    desk.paper.submit(another, MON)
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    with pytest.raises(ReconciliationBreak, match="buy 30 AAPL market opg, the broker has buy 30 AAPL limit opg at 99 as paper-1"):
+        desk.send(run)
+    assert desk.send(run).accepted == 1
+    assert _states(desk, run) == {"AAPL": OrderState.REJECTED, "IBM": OrderState.ACCEPTED}
+    assert [each.client_order_id for each in desk.paper.open_orders()] == [another.client_order_id, order("IBM", 20).client_order_id]
 
 
 def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run: Run) -> None:
