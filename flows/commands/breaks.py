@@ -1,5 +1,6 @@
 """`grodt breaks`: differences between our ledger and the broker as work items; deposits and withdrawals that answer them."""
 
+import time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,15 +118,30 @@ def correct(
     price: Annotated[str | None, typer.Option("--price", help="USD that a share was paid with; without it no cash moves.")] = None,
     author: Author = None,
 ) -> None:
-    """Ask for the entry that brings our side to theirs. A second person's approval books it and resolves the break."""
+    """Ask for what brings our side to theirs: an entry; or the end of an order that the broker has no more, once it has said so again.
+
+    A second person's approval books it and resolves the break.
+    """
     from flows.at_home import ledger_at_home
+    from grodt.execution.ending import propose_end
     from grodt.ledger.acts import in_words
+    from grodt.ledger.breaks import require_open
     from grodt.ledger.corrections import propose_correction
     from tasks.environment import clock, environment
+    from tasks.wiring import broker_of
 
-    paid = None if price is None else _micros("--price", price)
-    with ledger_at_home() as ledger, ledger.write() as tx:
-        asked = propose_correction(tx, break_id, paid, by=author_of(author), reason=reason, now=clock(environment())())
+    paid, by, now = None if price is None else _micros("--price", price), author_of(author), clock(environment())
+    with ledger_at_home() as ledger:
+        with ledger.read() as tx:
+            found = require_open(tx, break_id)
+        if found.difference.kind == "order" and paid is None:
+            with broker_of(found.book) as broker:
+                if broker is None:
+                    raise ConfigError(f"break {break_id}: book {found.book} has no account that could be asked for the order")
+                asked = propose_end(ledger, broker, break_id, by=by, reason=reason, now=now, sleep=time.sleep)
+        else:
+            with ledger.write() as tx:
+                asked = propose_correction(tx, break_id, paid, by=by, reason=reason, now=now())
     out.print(in_words(asked), soft_wrap=True)
 
 

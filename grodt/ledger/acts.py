@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.errors import ConfigError
-from grodt.ledger import basket_requests, corrections, limits, overrides, rearming
+from grodt.ledger import basket_requests, corrections, limits, order_ends, overrides, rearming
 from grodt.ledger.requests import Request, Verdict, decide, find_request
 from grodt.ledger.transaction import Read, Write
 
@@ -67,6 +67,12 @@ KINDS: Mapping[str, Kind] = {
     ),
     corrections.WITHDRAWAL: Kind(
         what=corrections.what_is_withdrawn, carry_out=corrections.book_withdrawal, refusal=corrections.no_withdrawal
+    ),
+    order_ends.ORDER_END: Kind(
+        what=order_ends.what_is_ended,
+        carry_out=order_ends.end_order,
+        turned_down=lambda _request: "the order stays open in the ledger, and the break too",
+        refusal=order_ends.no_end,
     ),
     rearming.REARM: Kind(
         what=rearming.what,

@@ -1,6 +1,7 @@
 """grodt breaks, deposit, withdraw: what people see of a break and do about it, with who and why."""
 
 import json
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -132,6 +133,33 @@ def test_a_correction_is_booked_by_the_second_person(grodt: Command, broken: Hom
         ("corrected: sold by hand", "ann and bob")
     ]
     assert [row["result"] for row in json.loads(grodt(broken, "verify", "--json").out)].count("FAIL") == 1, "the other breaks are open"
+
+
+def test_an_order_that_the_broker_has_no_more_is_ended_by_the_second_person(grodt: Command, home: Home) -> None:
+    key, shares = home.sql(
+        "SELECT o.client_order_id, o.quantity FROM orders AS o JOIN order_status AS s USING (client_order_id) "
+        "WHERE s.state = 'accepted' AND o.side = 'buy' ORDER BY 1"
+    )[0]
+    with closing(Ledger.open(f"sqlite:///{home.folder}/ledger.db")) as ledger, ledger.write() as tx:
+        record_breaks(tx, "small", WED, [Break("order", key, shares, 0)], f"small-eod-{WED}", datetime(2015, 11, 25, 22, tzinfo=UTC))
+    words = ("breaks", "correct", "1", "--reason", "over on Tuesday", "--author", "ann")
+    assert f"the broker has order {key}, and says that it is accepted with 0 filled" in grodt(home, *words).err
+    with closing(sqlite3.connect(home.folder / "brokers" / "paper-small.db")) as paper, paper:
+        paper.execute("DELETE FROM orders WHERE client_order_id = ?", (key,))
+    asked = grodt(home, *words)
+    assert f"break 1: order {key}, {shares:,} shares left, ends in the ledger; the broker has it no more" in asked.out
+    (waiting,) = _json(grodt, home, "waiting")
+    assert "break 1 is resolved" in grodt(home, "approve", waiting["id"], "--reason", "seen", "--author", "bob").out
+    assert home.sql(f"SELECT state FROM order_status WHERE client_order_id = '{key}'") == [("cancelled",)]
+    assert "ended by ann and bob" in grodt(home, "breaks", "explain", "1").out
+    assert grodt(home, "verify").status == 0
+
+
+def test_an_order_of_which_other_shares_are_left_than_the_break_says_is_not_ended(grodt: Command, broken: Home) -> None:
+    refused = grodt(broken, "breaks", "correct", "3", "--reason", "why", "--author", "ann")
+    assert refused.err == "error: break 3: our side has moved since; run the cycle again, which compares anew\n"
+    refused = grodt(broken, "breaks", "correct", "3", "--price", "5", "--reason", "why", "--author", "ann")
+    assert "ended by `grodt breaks correct` without a price" in refused.err
 
 
 def test_resolved_ones_are_shown_with_all(grodt: Command, broken: Home) -> None:

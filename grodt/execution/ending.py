@@ -1,0 +1,40 @@
+"""Ask for an order to be ended that our side has open and the broker does not have any more."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from grodt.brokers.protocol import Broker
+from grodt.errors import ConfigError
+from grodt.execution.outcome import look_up
+from grodt.ledger.order_ends import ask_to_end, require_endable
+from grodt.ledger.requests import Request
+from grodt.ledger.unit import Ledger
+
+
+def propose_end(
+    ledger: Ledger, broker: Broker, break_id: int, *, by: str, reason: str, now: Callable[[], datetime], sleep: Callable[[float], None]
+) -> Request:
+    """Ask for the order of a break to be ended, after the broker has said once more that it does not have it.
+
+    Args:
+        ledger: where the break is.
+        broker: of its book. It is asked for the order twice, with a pause between, and for what is open.
+        break_id: of an order.
+        by, reason: who asks and thereby agrees, and why.
+        now: the clock.
+        sleep: waits that many seconds.
+
+    Raises:
+        BrokerUnavailable: the broker did not answer; nothing was asked for.
+        ConfigError: as `require_endable`; or the broker has the order.
+    """
+    with ledger.read() as tx:
+        key = require_endable(tx, break_id).difference.symbol
+    there = look_up(broker, [key], sleep).get(key) or next((each for each in broker.open_orders() if each.client_order_id == key), None)
+    if there is not None:
+        raise ConfigError(
+            f"break {break_id}: the broker has order {key}, and says that it is {there.state} with {there.filled_quantity:,} filled: "
+            "run the cycle again, which books what it says"
+        )
+    with ledger.write() as tx:
+        return ask_to_end(tx, break_id, by=by, reason=reason, now=now())
