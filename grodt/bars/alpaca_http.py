@@ -111,14 +111,22 @@ class AlpacaHttp:
             vendor="Alpaca",
         )
 
-    async def once(self, method: str, url: str, question: Mapping[str, str], content: object = None) -> httpx.Response:
+    async def once(
+        self, method: str, url: str, question: Mapping[str, str], content: object = None, *, last_look: Callable[[], None] | None = None
+    ) -> httpx.Response:
         """One try, and its answer, whatever its status; JSON content where there is any.
+
+        Args:
+            method, url, question, content: of the request.
+            last_look: called when all that is waited for has passed; what it raises passes through, and then nothing is asked.
 
         Raises:
             httpx.RequestError, TimeoutError: none came.
         """
         await self._wait_for_quota()
         async with self._free, asyncio.timeout(self._patience.answer):
+            if last_look is not None:
+                last_look()
             response = await self._client.request(method, url, params=dict(question), json=content)
         if response.headers.get("X-RateLimit-Remaining") == "0" and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
             self._quota_gone_for = seconds_to_reset(response.headers) or 0.0

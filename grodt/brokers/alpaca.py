@@ -30,7 +30,7 @@ from grodt.brokers.alpaca_payloads import (
 )
 from grodt.brokers.alpaca_settings import AlpacaAccount
 from grodt.brokers.own_loop import OwnLoop
-from grodt.brokers.protocol import BrokerOrder
+from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown, VendorUnavailable
 from grodt.money import Micros, decimal
 from grodt.orders.fill import Fill
@@ -89,10 +89,10 @@ class AlpacaBroker:
 
     # orders
 
-    def submit(self, order: Order, session: date) -> BrokerOrder:
+    def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         """See `Broker.submit`. `session` is for venues that play sessions; when Alpaca takes an order is in `grodt.brokers.windows`."""
         del session
-        return self._asked(lambda http: self._submit(http, order))
+        return self._asked(lambda http: self._submit(http, order, last_look))
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """See `Broker.find`. Alpaca keeps an id taken for ever, also after a cancel."""
@@ -143,11 +143,11 @@ class AlpacaBroker:
         except VendorUnavailable as error:
             raise BrokerUnavailable(str(error)) from None
 
-    async def _submit(self, http: TradingHttp, order: Order) -> BrokerOrder:
+    async def _submit(self, http: TradingHttp, order: Order, last_look: Callable[[], None]) -> BrokerOrder:
         problem = problem_of(order.order_type, order.time_in_force, order.price)
         if problem:
             return _refused(order, problem)
-        response = await http.send(f"{self._url}/v2/orders", _written(order))
+        response = await http.send(f"{self._url}/v2/orders", _written(order), last_look)
         about = f"order {order.client_order_id}"
         if response.is_success:
             try:

@@ -1,6 +1,6 @@
 """Asking Alpaca's trading host. A question is patient; an order is sent once, and never again without a look-up in between."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import httpx
@@ -34,8 +34,8 @@ class TradingHttp(AlpacaHttp):
             raise self.refused(response, about)
         return self.parsed(model, response.content, about)
 
-    async def send(self, url: str, order: Mapping[str, str]) -> httpx.Response:
-        """Send an order, once.
+    async def send(self, url: str, order: Mapping[str, str], last_look: Callable[[], None]) -> httpx.Response:
+        """Send an order, once, after a last look; see `Broker.submit`.
 
         Returns:
             The definite answer: a 2xx, or a 4xx that refuses it.
@@ -46,7 +46,7 @@ class TradingHttp(AlpacaHttp):
         """
         name = f"{self._asker}: order {order['client_order_id']}"
         try:
-            response = await self.once("POST", url, {}, order)
+            response = await self.once("POST", url, {}, order, last_look=last_look)
         except (httpx.RequestError, TimeoutError) as error:
             raise OrderOutcomeUnknown(f"{name}: {type(error).__name__} {error}".strip()) from None
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:

@@ -25,7 +25,7 @@ from grodt.brokers.ccxt_payloads import (
 from grodt.brokers.ccxt_settings import CcxtAccount
 from grodt.brokers.ccxt_venues import Row, rule_of
 from grodt.brokers.own_loop import OwnLoop
-from grodt.brokers.protocol import BrokerOrder
+from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown
 from grodt.money import Micros, decimal
 from grodt.orders.fill import Fill
@@ -91,7 +91,7 @@ class CcxtBroker:
 
     # orders
 
-    def submit(self, order: Order, session: date) -> BrokerOrder:
+    def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         """See `Broker.submit`. A market order for the next open is sent as one for now: the session after has begun."""
         del session
         problem = kind_problem(order)
@@ -99,7 +99,7 @@ class CcxtBroker:
             return _refused(order, problem)
         self._know({order.client_order_id: order.symbol})
         try:
-            return self._asked(lambda venue: self._submit(venue, order))
+            return self._asked(lambda venue: self._submit(venue, order, last_look))
         except BrokerUnavailable as error:
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: {error}") from None
 
@@ -221,7 +221,7 @@ class CcxtBroker:
                 )
         return found
 
-    async def _submit(self, venue: Any, order: Order) -> BrokerOrder:
+    async def _submit(self, venue: Any, order: Order, last_look: Callable[[], None]) -> BrokerOrder:
         import ccxt
 
         name, look_up = order.client_order_id, partial(self._told, venue, order.symbol, [order.client_order_id], order)
@@ -235,6 +235,7 @@ class CcxtBroker:
             await venue.load_markets()
             if problem := precision_problem(order, price, venue.amount_to_precision, venue.price_to_precision):
                 return _refused(order, problem)
+            last_look()
             row = await venue.create_order(order.symbol, order.order_type, order.side.value, order.quantity, price, told)
         except (ccxt.DuplicateOrderId, ccxt.OrderNotFound) as error:  # ccxt counts them among refusals, and they speak of an order there
             raise OrderOutcomeUnknown(f"order {name}: {self._said(error)}; the venue may have an order under this id") from None

@@ -28,7 +28,7 @@ from grodt.brokers.ib_payloads import (
 )
 from grodt.brokers.ib_settings import IbAccount
 from grodt.brokers.own_loop import OwnLoop
-from grodt.brokers.protocol import BrokerOrder
+from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown
 from grodt.money import Micros, decimal, micros
 from grodt.orders.fill import Fill
@@ -106,11 +106,11 @@ class IbBroker:
         self._loop.run(self._disconnected)
         self._loop.close()
 
-    def submit(self, order: Order, session: date) -> BrokerOrder:
+    def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         """See `Broker.submit`."""
         del session
         try:
-            return self._asked(lambda ib: self._submit(ib, order))
+            return self._asked(lambda ib: self._submit(ib, order, last_look))
         except BrokerUnavailable as error:
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: {error}") from None
 
@@ -192,7 +192,7 @@ class IbBroker:
             found.setdefault(reference_of(trade.order), []).append(trade)
         return found
 
-    async def _submit(self, ib: "ib_async.IB", order: Order) -> BrokerOrder:
+    async def _submit(self, ib: "ib_async.IB", order: Order, last_look: Callable[[], None]) -> BrokerOrder:
         import ib_async
 
         problem = problem_of(order.order_type, order.time_in_force, order.price)
@@ -212,6 +212,7 @@ class IbBroker:
         if group:
             told |= {"ocaGroup": group, "ocaType": REDUCE_WITH_BLOCK}
         contract = ib_async.Stock(order.symbol.replace(".", " "), "SMART", "USD")
+        last_look()
         trade = ib.placeOrder(contract, ib_async.Order(action=order.side.upper(), totalQuantity=order.quantity, **told))
         for _ in range(LOOKS):
             if trade.orderStatus.status not in PENDING:

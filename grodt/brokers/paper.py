@@ -8,7 +8,7 @@ It works an order from the first session after the one that decided it: a market
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper_bars import end_day, has_ended, play_bar
 from grodt.brokers.paper_book import immediate, open_book, translated
 from grodt.brokers.paper_session import IS_LEG, OPEN_STATES, last_session, play, reserve
-from grodt.brokers.protocol import BrokerOrder
+from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.money import Micros, decimal
 from grodt.orders.fill import Fill
@@ -106,10 +106,11 @@ class PaperBroker:
 
     # orders
 
-    def submit(self, order: Order, session: date) -> BrokerOrder:
+    def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         """See `Broker.submit`. Accepted and refused orders are kept; malformed ones are refused without a trace."""
         try:
             with self._lock, translated(self._path), immediate(self._connection):
+                last_look()
                 return self._take(self._connection, order, session)
         except BrokerUnavailable as error:  # the commit itself may have failed after it took effect
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: no definite answer: {error}") from error

@@ -1,6 +1,6 @@
 """What GRODT asks of a broker. One contract suite runs against every implementation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -51,14 +51,24 @@ class BrokerOrder:
         return self.quantity - self.filled_quantity - self.reduced
 
 
+def no_last_look() -> None:
+    """For an order that nothing keeps any more."""
+
+
 class Broker(Protocol):
     """A venue that takes orders and keeps its own book of them.
 
     Every read raises `BrokerUnavailable` when it got no answer: a failed query is never an empty one.
     """
 
-    def submit(self, order: Order, session: date) -> BrokerOrder:
+    def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         """Send one order, decided at the close of `session`. It is sent once, never repeated inside.
+
+        Args:
+            order: to be sent.
+            session: that decided it.
+            last_look: called once right before the order leaves, after all that is waited for and asked first, maybe by another thread;
+                what it raises passes through, and then nothing was sent. It is not called where nothing leaves.
 
         Returns:
             The order as accepted, or with state `rejected` and the broker's reason (a definite refusal). A client order id

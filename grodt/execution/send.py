@@ -52,7 +52,7 @@ def send(
         run: whose basket is sent.
         file: limits of the books file; controls 20 and 22 take those in force when sending begins.
         windows: of its broker, for control 27, which refuses an order and goes on with the next.
-        now: the clock, read once per commit.
+        now: the clock, read once per commit and per last look.
         sleep: waits that many seconds.
         progress: told (orders dealt with, orders in the basket) after each.
 

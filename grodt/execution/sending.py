@@ -1,8 +1,11 @@
 """One call of `send`: orders go out in groups, whose intents are committed together, in one transaction that also read the halts.
 
 A group is one order, but at a broker that takes more (`TakesGroups`). Then the answers to a group and the intents of the next are one
-commit. Between two orders of a group nothing is written, but it is asked whether anybody has committed anything to the ledger since; if so,
-lease and halts are read again, and what must not go out any more is taken back: marked as approved again, for it never left.
+commit. Between two orders of a group nothing is written.
+
+Right before an order leaves, and after all that its broker waits for and asks before, comes a last look: lease, halts and its window once
+more. In a group, where nothing is waited for, they are read only when anybody has committed anything to the ledger since. What must not go
+out any more is taken back: marked as approved again, for it never left, or as unknown, where it may have left before.
 """
 
 from collections import deque
@@ -10,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from itertools import islice
 from typing import NoReturn
 
@@ -58,6 +62,10 @@ class Sent:
     already: int = 0
 
 
+class _TakenBack(Exception):
+    """A last look does not let an order go out."""
+
+
 @dataclass(slots=True)
 class _Marked:
     """What one transaction made of the orders it looked at."""
@@ -70,7 +78,11 @@ class _Marked:
 
 @dataclass(slots=True)
 class Sending:
-    """Its parts, its tally, and what the next commit will record: answers, and orders that are taken back."""
+    """Its parts, its tally, and what the next commit will record: answers, and orders that are taken back.
+
+    Attributes:
+        doubtful: our ids of orders that went out before without an answer, and were looked up and not found.
+    """
 
     ledger: Ledger
     lease: Lease | None
@@ -85,6 +97,7 @@ class Sending:
     dealt_with: Callable[[], None]
     answers: list[tuple[Order, BrokerOrder]] = field(default_factory=list)
     back: list[Order] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)
     seen: str = ""
     disturbed: bool = False
 
@@ -95,6 +108,7 @@ class Sending:
             if order.client_order_id in found:
                 self._take(order, found[order.client_order_id], adopted=True)
                 self.record()
+        self.doubtful |= {order.client_order_id for order in orders} - found.keys()
         return frozenset(found)
 
     def send(self, orders: Sequence[Order]) -> None:
@@ -145,6 +159,7 @@ class Sending:
         for _ in range(marked.looked_at - len(marked.going)):
             self.sent.cancelled += 1
             self.dealt_with()
+        self.disturbed = len(marked.going) == 1  # its broker may wait before it sends it
         if len(marked.going) > 1:
             self.seen = self.ledger.state()  # from here on others' commits count; what came between ours and here is read
             with self.ledger.read() as tx:
@@ -195,7 +210,7 @@ class Sending:
         return next((each.at(at) for each, at in asked if not each.passed[at]), None)
 
     def _call(self, going: Sequence[Order], together: Callable[[], AbstractContextManager[None]]) -> tuple[int, Exception | None]:
-        """Send a group, as long as it may go on.
+        """Send a group, as long as a last look lets the next one go out.
 
         Returns:
             How many were sent and answered, and what is wrong with the answer to the next one; None where it was not sent.
@@ -204,10 +219,10 @@ class Sending:
             return 0, None
         with together():
             for place, order in enumerate(going):
-                if (place or (self.disturbed and len(going) > 1)) and not self._still(order):
-                    return place, None
                 try:
-                    answer = self.broker.submit(order, order.session)
+                    answer = self.broker.submit(order, order.session, partial(self._last_look, order))
+                except _TakenBack:
+                    return place, None
                 except OrderOutcomeUnknown as error:
                     return place, error
                 if (other := self._other(order, answer)) is not None:
@@ -215,17 +230,25 @@ class Sending:
                 self._take(order, answer)
         return len(going), None
 
-    def _still(self, order: Order) -> bool:
-        """Whether the order may go out after others of its group: by control 22, and by the lease and the halts that are committed."""
+    def _last_look(self, order: Order) -> None:
+        """Let the order leave only where it still may: by control 22, by the lease and the halts that are committed, and by its window.
+
+        Raises:
+            _TakenBack: it may not.
+            LeaseHeld: another has been given the lease.
+        """
         if not self.throttle.rejects().passed[0]:
-            return False
-        self.disturbed |= self.ledger.state() != self.seen
-        if not self.disturbed:
-            return True
+            raise _TakenBack
+        if not self.disturbed and self.ledger.state() == self.seen:
+            return
+        self.disturbed = True
+        now = self.now()
         with self.ledger.read() as tx:
             if self.lease is not None:
                 require_current(tx, self.lease)
-            return not stopping(tx, order, active(tx, self.run.book, self.now()), self.decided_at)
+            stops = stopping(tx, order, active(tx, self.run.book, now), self.decided_at)
+        if stops or self.windows.refusal(order, now) is not None:
+            raise _TakenBack
 
     def _learn(self, order: Order, error: Exception) -> None:
         """Find out what became of an order that got no answer, or another's; send it once more where the broker never had it.
@@ -246,7 +269,8 @@ class Sending:
                 return
             if sends == SENDS:
                 break
-            _, again = self._call(self._intend(deque([order]), 1), nullcontext)
+            self.doubtful.add(order.client_order_id)
+            again = self._again(order)
             if again is None:
                 return
             error = again
@@ -254,6 +278,19 @@ class Sending:
             f"order {order.client_order_id} ({order.side} {order.quantity} {order.symbol}): {SENDS} sends got no answer and the broker "
             f"does not find it; {order.symbol} is halted. {self._halt(order, 'order of unknown outcome')}"
         )
+
+    def _again(self, order: Order) -> Exception | None:
+        """Send an order that the broker never had once more; what is wrong with the answer.
+
+        Raises:
+            HaltActive: it may not be sent again.
+        """
+        while going := self._intend(deque([order]), 1):
+            called, error = self._call(going, nullcontext)
+            if called or error is not None:
+                return error
+            self.back = going
+        return None
 
     def _other(self, order: Order, answer: BrokerOrder) -> ReconciliationBreak | None:
         """That the broker has another order under our id."""
@@ -301,7 +338,13 @@ class Sending:
     def _write(self, tx: Write, now: datetime) -> None:
         self.throttle.taken_back(len(self.back))  # before it is asked of the next
         record_answers(tx, self.answers, self.run.run_id, now)
-        self._move(tx, [Move(order.client_order_id, OrderState.APPROVED, reason="taken back: not sent") for order in self.back], now)
+        self._move(tx, list(map(self._taken_back, self.back)), now)
+
+    def _taken_back(self, order: Order) -> Move:
+        """Approved again, for it never left; one that may have left before is still looked up before it is sent."""
+        if order.client_order_id in self.doubtful:
+            return Move(order.client_order_id, OrderState.UNKNOWN, reason="taken back: not sent again")
+        return Move(order.client_order_id, OrderState.APPROVED, reason="taken back: not sent")
 
     def _written(self) -> None:
         self.answers, self.back = [], []

@@ -220,6 +220,15 @@ class TestQuestions:
         assert len(account.asked) == 7
         assert account.now > evening(MON) + timedelta(minutes=2)
 
+    def test_the_last_look_comes_after_that_pause_and_right_before_the_order(self, account: FakeTrading, broker: AlpacaBroker) -> None:
+        account.allowed_in_a_window = 1
+        broker.submit(order("S0", 1), MON)
+        looks = []
+        broker.submit(order("S1", 1), MON, lambda: looks.append((account.now, len(account.asked))))
+        assert looks == [(account.now, 1)]
+        assert account.now > evening(MON) + timedelta(minutes=1)
+        assert len(account.asked) == 2
+
     def test_an_order_that_met_the_limit_is_looked_up_when_it_has_passed(self, account: FakeTrading, broker: AlpacaBroker) -> None:
         reset = str(int(account.now.timestamp()) + 30)
         account.fail(Fault(429, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, method="POST"))

@@ -20,7 +20,7 @@ from grodt.brokers.ccxt_venues import VENUES, Offsets, Windows
 from grodt.errors import BrokerUnavailable, ConfigError, DataError, OrderOutcomeUnknown
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
-from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
+from tests.brokers.world import BOOK, MON, TUE, WED, market, noted, order, usd
 from tests.fakes.alpaca_trading import evening
 from tests.fakes.ccxt_account import FakeCcxtAccount
 
@@ -55,6 +55,16 @@ def _opened(account: FakeCcxtAccount, *, hidden_in: Callable[[str], str] = str, 
         return account.now
 
     return CcxtBroker(BOOK, ACCOUNT, Calendar("24/7"), client=account.client, ours=lambda: ours, now=now, hidden_in=hidden_in)
+
+
+def test_the_last_look_comes_after_the_look_up_and_right_before_the_order(account: FakeCcxtAccount) -> None:
+    calls: list[str] = []
+    opened = CcxtBroker(BOOK, ACCOUNT, Calendar("24/7"), client=lambda: noted(account.client(), calls), ours=dict, now=lambda: evening(MON))
+    opened.submit(BUY, MON, lambda: calls.append("last look"))
+    opened.close()
+    placed = calls.index("create_order")
+    assert calls[placed - 1] == "last look"
+    assert {"fetch_open_orders", "load_markets"} <= set(calls[: placed - 1])
 
 
 def test_an_order_goes_out_once_under_an_id_that_is_a_function_of_ours(account: FakeCcxtAccount, broker: CcxtBroker) -> None:

@@ -19,7 +19,7 @@ from grodt.orders.order import Side
 from grodt.orders.states import OrderState
 from grodt.sessions import Calendar
 from tests.brokers.brackets import legs
-from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
+from tests.brokers.world import BOOK, MON, TUE, WED, market, noted, order, usd
 from tests.fakes.alpaca_trading import evening
 from tests.fakes.ib import ACCOUNT, FakeIb
 
@@ -49,6 +49,15 @@ def test_our_id_is_the_reference_and_the_order_is_for_the_open(account: FakeIb, 
     assert told == ("SELL", 3, "MKT", "OPG", order("BRK.B", -3).client_order_id, ACCOUNT)
     assert [each.symbol for each in broker.open_orders()] == ["BRK.B"]
     assert account.connected == [{"host": "127.0.0.1", "port": 4002, "clientId": 17, "account": ACCOUNT, "raiseSyncErrors": True}]
+
+
+def test_the_last_look_comes_after_the_look_up_and_right_before_the_order(account: FakeIb) -> None:
+    calls: list[str] = []
+    opened = IbBroker(BOOK, IbAccount(account=ACCOUNT), Calendar("XNYS"), client=lambda: noted(account.client(), calls))
+    opened.submit(BUY, MON, lambda: calls.append("last look"))
+    opened.close()
+    placed = calls.index("placeOrder")
+    assert calls[placed - 2 : placed] == ["reqCompletedOrdersAsync", "last look"]
 
 
 def test_an_order_that_nothing_is_said_of_is_of_unknown_outcome_and_found(account: FakeIb, broker: IbBroker) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.market import SessionMarket, TradingFigures
@@ -27,6 +28,21 @@ def order(symbol: str, quantity: int, session: date = MON, price: str = "100", *
         quantity=abs(quantity),
         reference_price=micros(price),
     )
+
+
+class _Noted:
+    def __init__(self, inner: Any, calls: list[str]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        self._calls.append(name)
+        return getattr(self._inner, name)
+
+
+def noted(client: Any, calls: list[str]) -> Any:
+    """The client of a venue, with the names of what is called of it."""
+    return _Noted(client, calls)
 
 
 def market(

@@ -158,6 +158,22 @@ def test_the_same_order_sent_twice_is_one_order(venue: Venue) -> None:
     assert broker.positions() == {"AAPL": 10}
 
 
+def test_what_a_last_look_does_not_let_go_was_never_there(venue: Venue) -> None:
+    broker, _ = venue
+    buy = order("AAPL", 10)
+
+    def refuse() -> None:
+        raise KeyError("a kill was committed")
+
+    with pytest.raises(KeyError, match="a kill was committed"):
+        broker.submit(buy, MON, refuse)
+    assert (broker.find(buy.client_order_id), broker.open_orders()) == (None, ())
+    looks: list[str] = []
+    assert broker.submit(buy, MON, lambda: looks.append("once")).state is OrderState.ACCEPTED
+    assert looks == ["once"]
+    assert [each.client_order_id for each in broker.open_orders()] == [buy.client_order_id]
+
+
 def test_another_order_under_a_known_id_is_not_taken_and_changes_nothing(venue: Venue) -> None:
     broker, _ = venue
     buy = order("AAPL", 10)

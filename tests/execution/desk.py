@@ -12,7 +12,7 @@ from pathlib import Path
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
-from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.brokers.protocol import Broker, BrokerOrder, no_last_look
 from grodt.brokers.windows import PAPER
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.execution import Sent, Settled, send, settle
@@ -86,6 +86,8 @@ class FaultyBroker:
         lose_after: sends that arrive and whose reply is lost.
         hide: look-ups (counted from 0) that say "never had it" although it is there.
         down: reads fail.
+        before_look: what happens while an order waits to be sent, told how many were sent.
+        before_send: what happens while one is on its way, likewise.
     """
 
     def __init__(self, inner: Broker, fuse: Fuse | None = None) -> None:
@@ -97,11 +99,14 @@ class FaultyBroker:
         self.down = False
         self.sends: list[str] = []
         self.finds = 0
+        self.before_look: Callable[[int], None] = lambda number: None
         self.before_send: Callable[[int], None] = lambda number: None
 
-    def submit(self, order: Order, session: date) -> BrokerOrder:
+    def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         self._fuse("before a send")
         number = len(self.sends)
+        self.before_look(number)
+        last_look()
         self.before_send(number)
         self.sends.append(order.client_order_id)
         if number in self.lose_before:

@@ -5,8 +5,9 @@ from random import Random
 
 import pytest
 
-from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
-from grodt.execution import settle
+from grodt.errors import BrokerUnavailable, HaltActive, OrderOutcomeUnknown
+from grodt.execution import send, settle
+from grodt.ledger.halts import halt
 from grodt.ledger.orders import orders_of
 from grodt.ledger.postings import cash, holdings
 from grodt.ledger.runs import Run
@@ -54,6 +55,26 @@ def _sent(desk: Desk, run: Run) -> int:
         else:
             return number
     raise AssertionError(f"not sent in {_ROUNDS} rounds")
+
+
+def test_a_kill_that_is_committed_while_an_order_waits_for_the_next_minutes_quota_keeps_it(desk: Desk) -> None:
+    with FakeTrading(evening(MON), "1000000").served() as account, opened_at(account) as broker:
+        account.allowed_in_a_window = 3
+        advance = account.advance
+
+        def storm(seconds: float) -> None:
+            with desk.real_ledger.write() as tx:
+                halt(tx, scope="book", book=BOOK, kind="kill", reason="storm", author="ann", now=desk.now())
+            advance(seconds)
+
+        account.advance = storm  # type: ignore[method-assign]
+        monday = desk.open(MON)
+        desk.decide(monday, {"AAPL": 10, "IBM": 20, "KO": 30, "MSFT": 40})
+        with pytest.raises(HaltActive, match=r"AAPL-0 and what follows it .*storm"):
+            send(desk.ledger, None, broker, monday, file=desk.file, windows=desk.windows, now=desk.now, sleep=desk.pauses.append)
+        assert [each["symbol"] for each in account.orders] == ["MSFT", "KO", "IBM"]
+        with desk.real_ledger.read() as tx:
+            assert [each.state for each in orders_of(tx, monday.run_id)] == [OrderState.ACCEPTED] * 3 + [OrderState.APPROVED]
 
 
 @pytest.mark.parametrize("seed", range(8))

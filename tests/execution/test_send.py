@@ -20,12 +20,13 @@ from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.leases import acquire
 from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket, rejects_in_a_row
 from grodt.ledger.runs import Run
+from grodt.ledger.sent import sendings
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 from grodt.risk.controls import why
 from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, MON, TUE, market, order, usd
-from tests.execution.desk import WINDOWS, Desk, make_basket
+from tests.execution.desk import WINDOWS, Desk, Killed, make_basket
 from tests.ledger.people import rearmed
 from tests.risk.proposals import limits
 
@@ -234,7 +235,7 @@ def test_a_look_up_without_an_answer_says_nothing(desk: Desk, run: Run) -> None:
 
 def test_another_order_under_our_id_halts_the_symbol(desk: Desk, run: Run) -> None:
     class Confused:
-        def submit(self, order: Order, session: object) -> BrokerOrder:
+        def submit(self, order: Order, session: object, last_look: object) -> BrokerOrder:
             return replace(desk.paper.submit(order, MON), quantity=order.quantity + 1)
 
     desk.decide(run, {"AAPL": 30})
@@ -255,6 +256,80 @@ def test_after_another_order_under_our_id_the_next_call_sends_the_rest(desk: Des
     assert desk.send(run).accepted == 1
     assert _states(desk, run) == {"AAPL": OrderState.REJECTED, "IBM": OrderState.ACCEPTED}
     assert [each.client_order_id for each in desk.paper.open_orders()] == [another.client_order_id, order("IBM", 20).client_order_id]
+
+
+# -- what is committed while an order waits for its broker
+
+
+@pytest.mark.parametrize("scope", ["all", "book"])
+def test_a_halt_that_is_committed_while_an_order_waits_keeps_it(desk: Desk, run: Run, scope: str) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
+    desk.broker.before_look = lambda number: _halt(desk, scope) if number == 1 else None
+    with pytest.raises(HaltActive, match=r"IBM-0 and what follows it.*storm"):
+        desk.send(run)
+    assert [each.split("-")[3] for each in desk.broker.sends] == ["AAPL"]
+    assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _APPROVED, "MSFT": _APPROVED}
+    with desk.real_ledger.write() as tx:
+        assert len(sendings(tx, run.run_id)) == 1
+        rearmed(tx, "" if scope == "all" else BOOK, desk.now())
+    desk.broker.before_look = lambda number: None
+    assert desk.send(run) == Sent(orders=3, accepted=2, already=1)
+    assert len(desk.broker.sends) == 3
+
+
+def test_a_halt_of_its_symbol_that_is_committed_while_an_order_waits_cancels_it_and_the_others_go(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30, "IBM": 20})
+    desk.broker.before_look = lambda number: _halt(desk, "symbol", "AAPL") if number == 0 else None
+    assert desk.send(run) == Sent(orders=2, accepted=1, cancelled=1)
+    assert _states(desk, run) == {"AAPL": _CANCELLED, "IBM": _ACCEPTED}
+    assert [each.symbol for each in desk.paper.open_orders()] == ["IBM"]
+
+
+def test_a_halt_that_is_committed_while_an_order_waits_to_be_sent_again_leaves_it_to_be_looked_up(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    desk.broker.lose_before.add(0)
+    desk.broker.before_look = lambda number: _halt(desk, "book") if number == 1 else None
+    with pytest.raises(HaltActive, match="storm"):
+        desk.send(run)
+    assert (len(desk.broker.sends), _states(desk, run)) == (1, {"AAPL": _UNKNOWN})
+    with desk.real_ledger.write() as tx:
+        rearmed(tx, BOOK, desk.now())
+    finds = desk.broker.finds
+    desk.broker.before_look = lambda number: None
+    assert desk.send(run) == Sent(orders=1, accepted=1)
+    assert desk.broker.finds == finds + 2
+
+
+@_ONE_BY_ONE
+def test_so_does_one_that_is_committed_while_an_order_waits_that_a_process_before_had_marked(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+
+    def die(number: int) -> None:
+        raise Killed
+
+    desk.broker.before_look = die
+    with pytest.raises(Killed):
+        desk.send(run)
+    desk.broker.before_look = lambda number: _halt(desk, "book")
+    with pytest.raises(HaltActive, match="storm"):
+        desk.send(run)
+    assert (desk.broker.sends, _states(desk, run)) == ([], {"AAPL": _UNKNOWN})
+
+
+@_ONE_BY_ONE
+def test_a_worker_whose_lease_is_taken_over_while_an_order_waits_does_not_send_it(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 30})
+    with desk.real_ledger.write() as tx:
+        lease = acquire(tx, "book:demo", "first", desk.now(), timedelta(hours=1))
+
+    def take_over(number: int) -> None:
+        with desk.real_ledger.write() as tx:
+            acquire(tx, "book:demo", "second", desk.now(), timedelta(hours=1), lambda holder: False)
+
+    desk.broker.before_look = take_over
+    with pytest.raises(LeaseHeld, match="taken over by second"):
+        send(desk.ledger, lease, desk.broker, run, file=limits(), windows=WINDOWS, now=desk.now, sleep=desk.pauses.append)
+    assert desk.broker.sends == []
 
 
 def test_a_worker_whose_lease_was_taken_over_sends_nothing_more(desk: Desk, run: Run) -> None:
@@ -382,9 +457,18 @@ def test_outside_its_window_an_order_is_cancelled_with_the_reason_and_the_next_i
 
 
 @_ONE_BY_ONE
+def test_a_window_that_ends_while_an_order_waits_refuses_it(desk: Desk, run: Run) -> None:
+    desk.decide(run, {"AAPL": 10})
+    instants = iter([datetime(2026, 3, 3, 14, 27, 59, tzinfo=UTC), *[datetime(2026, 3, 3, 14, 28, tzinfo=UTC)] * 5])
+    desk.windows, desk.now = Windows(Calendar("XNYS"), ALPACA), lambda: next(instants)  # type: ignore[method-assign]
+    assert desk.send(run) == Sent(orders=1, cancelled=1)
+    assert desk.broker.sends == []
+
+
+@_ONE_BY_ONE
 def test_a_window_that_ends_while_a_basket_is_sent_refuses_the_rest(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 10, "IBM": 20})
-    instants = iter([datetime(2026, 3, 3, 14, 27, 59, tzinfo=UTC), *[datetime(2026, 3, 3, 14, 28, tzinfo=UTC)] * 5])
+    instants = iter([*[datetime(2026, 3, 3, 14, 27, 59, tzinfo=UTC)] * 2, *[datetime(2026, 3, 3, 14, 28, tzinfo=UTC)] * 5])
     found = send(
         desk.ledger,
         None,
