@@ -1,8 +1,9 @@
 """Cancel what a basket withdraws, before what takes its place goes out.
 
 An order that has filled since the basket was decided leaves its symbol undecided: nothing of the basket goes out there, and the next cycle
-decides anew. One that is not known to be over leaves its symbol waiting: nothing goes out there either, until another attempt within the
-window finds that it is. So what takes an order's place is never beside it, and no leg closes what was sold already.
+decides anew. So does one that was replaced at the broker: what stands there in its place is none of ours, and still works. One that is not
+known to be over leaves its symbol waiting: nothing goes out there either, until another attempt within the window finds that it is. So what
+takes an order's place is never beside it, and no leg closes what was sold already.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -80,19 +81,20 @@ def withdraw(
         elif answer.state not in _OVER:
             waiting.setdefault(each.order.symbol, f"{key} is still {answer.state} at the broker after its cancel was asked for")
         else:
-            if more := _other_fills(basket.withdrawn_filled.get(key), answer.filled_quantity):
+            if more := _news(answer.state, answer.filled_quantity, answer.reason, basket.withdrawn_filled.get(key)):
                 undecided.setdefault(each.order.symbol, f"{key} {more}")
                 if answer.filled_quantity > each.booked_quantity:
                     continue  # it is over once its fills are booked
-            moves.append(Move(key, answer.state, reason=f"withdrawn by {run.run_id}"))
+            replaced = answer.state is OrderState.REPLACED
+            moves.append(Move(key, answer.state, reason=answer.reason if replaced else f"withdrawn by {run.run_id}"))
     at = now()
     with ledger.write(lease) as tx:
         transitions(tx, moves, run_id=run.run_id, now=at)
-        # What an attempt before this one has found out: over with more filled than the basket was decided on.
+        # What was found out before: over otherwise than the basket was decided on.
         for each in (each for each in found.values() if each.state not in OPEN):
-            decided_on = basket.withdrawn_filled.get(each.order.client_order_id)
-            if more := _other_fills(decided_on, max(each.booked_quantity, each.filled_quantity)):
-                undecided.setdefault(each.order.symbol, f"{each.order.client_order_id} {more}")
+            key, filled = each.order.client_order_id, max(each.booked_quantity, each.filled_quantity)
+            if more := _news(each.state, filled, each.reason, basket.withdrawn_filled.get(key)):
+                undecided.setdefault(each.order.symbol, f"{key} {more}")
         cancelled = not_sent(tx, basket, undecided, run, at)
     return Withdrawn(cancelled, {symbol: why for symbol, why in waiting.items() if symbol not in undecided})
 
@@ -130,7 +132,11 @@ def _cancelled(broker: Broker, client_order_id: str, sleep: Callable[[float], No
     return answer
 
 
-def _other_fills(decided_on: int | None, filled: int) -> str:
+def _news(state: OrderState, filled: int, reason: str, decided_on: int | None) -> str:
+    """What has become of an order that is over, other than a cancel: what the basket was decided on does not hold any more."""
+    if state is OrderState.REPLACED:
+        by = reason or "replaced at the broker by another order"
+        return f"is {by}, which is none of ours and may still fill: cancel that one at the broker"
     if decided_on is None:
         return f"has filled {filled:,}, and what the basket was decided on is not recorded"
     return f"has filled {filled:,} and not the {decided_on:,} that the basket was decided on" if filled != decided_on else ""

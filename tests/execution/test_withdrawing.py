@@ -1,13 +1,15 @@
 """What a basket withdraws is over before anything of it goes out, or nothing of it goes out there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from grodt.brokers.protocol import Broker
 from grodt.brokers.windows import ALPACA
-from grodt.errors import BrokerUnavailable, HaltActive, TransientError
+from grodt.errors import BrokerUnavailable, HaltActive, ReconciliationBreak, TransientError
+from grodt.execution import Sent, settle
 from grodt.execution.decision import Closes
 from grodt.execution.resting import unwanted, without
 from grodt.execution.send import send
@@ -24,10 +26,13 @@ from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
 from grodt.sessions import Calendar
 from grodt.targets.quantities import Targets
+from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.brackets import legs
 from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
-from tests.execution.desk import Desk
+from tests.execution.desk import Desk, FaultyBroker
 from tests.execution.test_decision import state_of
+from tests.fakes.alpaca_trading import FakeTrading, evening
+from tests.ledger.people import rearmed
 from tests.risk.proposals import limits
 
 PAIR = legs("AAPL", 100, "95", "105")
@@ -258,6 +263,45 @@ def test_both_legs_of_a_pair_reduce_together_as_one(protected: Desk) -> None:
     from grodt.execution.cancelling import cancel_covered
 
     assert cancel_covered(protected.real_ledger, protected.paper, BOOK, protected.now) == ()
+
+
+def test_what_a_person_replaced_at_the_broker_has_not_made_way_and_the_next_cycle_goes_on(desk: Desk) -> None:
+    rest = replace(order("KO", 100, MON), order_type="limit", time_in_force="gtc", price=usd("90"))
+    tuesday, wednesday = (replace(order("KO", 60, day), order_type="limit", time_in_force="gtc", price=usd("99")) for day in (TUE, WED))
+    played = [market(TUE, {"KO": "100"}), market(WED, {"KO": "100"})]
+    with FakeTrading(evening(MON), "1000000").served() as account, opened_at(account) as broker:
+        desk.broker = FaultyBroker(broker, desk.fuse)
+
+        def settled(run: Run, count: int) -> Run:
+            settle(desk.ledger, None, desk.broker, None, played[:count], run=run, file=desk.file, now=desk.now)
+            return run
+
+        desk.send(decided(desk, desk.open(MON), [rest]))
+        account.play(played[0])
+        run = settled(desk.open(TUE), 1)
+        desk.reconcile(run)
+        decided(desk, run, [tuesday], [rest.client_order_id])
+        successor = account.replace(rest.client_order_id, 100)
+        for already in (0, 1):
+            assert desk.send(run) == Sent(orders=1, cancelled=1 - already, already=already)
+        assert [each.client_order_id for each in broker.open_orders()] == [successor["client_order_id"]]
+        assert _states(desk, [rest, tuesday]) == [OrderState.REPLACED, OrderState.CANCELLED]
+        with desk.real_ledger.read() as tx:
+            (found,) = find_orders(tx, [tuesday.client_order_id]).values()
+        assert found.reason == (
+            f"not sent: {rest.client_order_id} is replaced at Alpaca by order {successor['id']}, which is none of ours and may still fill: "
+            "cancel that one at the broker; decided anew next time"
+        )
+
+        with pytest.raises(ReconciliationBreak):
+            desk.reconcile(run)
+        broker.cancel(successor["client_order_id"])
+        with desk.real_ledger.write() as tx:
+            rearmed(tx, BOOK, desk.now())
+        account.play(played[1])
+        run = settled(desk.open(WED), 2)
+        desk.reconcile(run)
+        assert desk.send(decided(desk, run, [wednesday])).accepted == 1
 
 
 # -- rests that are no longer wanted
