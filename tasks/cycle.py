@@ -155,6 +155,8 @@ def cycle(book: str, session: date, slot: Slot | None = None) -> Iterator[Cycle]
         raise
     except BaseException as error:
         _end(this, "failed", f"{type(error).__name__}: {error}" if not isinstance(error, GrodtError) else str(error))
+        if isinstance(error, Exception):  # whoever interrupts it waits for no broker
+            _cancel_halted_after(this, error)
         raise
     finally:
         try:
@@ -169,6 +171,14 @@ def _cancel_halted(this: Cycle) -> None:
     asked = cancel_covered(this.parts.ledger, this.parts.broker, this.book, this.parts.now)
     if asked:
         this.tell("halt", f"asked the broker to cancel {len(asked):,} open orders: {in_words(asked)}")
+
+
+def _cancel_halted_after(this: Cycle, error: Exception) -> None:
+    """The same after an error, which stays the one that is raised: an order may have gone out after its cancel was asked for."""
+    try:
+        _cancel_halted(this)
+    except GrodtError as second:
+        error.add_note(f"nor was what halts cover cancelled at the broker, which the next start asks for: {second}")
 
 
 def _end(this: Cycle, outcome: StageOutcome, error: str) -> None:

@@ -1,10 +1,14 @@
 """A cycle from its parts to giving back its lease."""
 
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from grodt.errors import DataError, HaltActive
+from grodt.ledger.halts import halt
+from grodt.ledger.unit import Ledger, LedgerLocked
 from tasks.bars import fetch_bars
 from tasks.cycle import cycle
 from tasks.open import open_run
@@ -56,6 +60,36 @@ def test_however_it_ends_the_attempt_says_so_and_the_lease_is_free(
     assert home.sql("SELECT outcome, error FROM run_attempts") == [(outcome, text)]
     assert home.sql("SELECT state FROM runs") == [(state,)]
     assert home.sql("SELECT name FROM leases WHERE holder IS NOT NULL") == []
+
+
+@pytest.fixture
+def sent(home: Home) -> Home:
+    """Monday's orders are at the broker, and the book is halted, whose halt has cancelled nothing: they came after its cancels."""
+    home.run(MON)
+    with closing(Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")) as ledger, ledger.write() as tx:
+        halt(tx, scope="book", book="small", reason="storm", author="ann", now=datetime(2015, 11, 24, 1, tzinfo=UTC))
+    return home
+
+
+def test_what_a_halt_covers_is_cancelled_after_an_error_of_another_kind_too(sent: Home) -> None:
+    with sent.environment(), pytest.raises(DataError, match="a price is text") as found, cycle("small", MON) as this:  # noqa: PT012
+        assert this.parts.broker.open_orders()
+        raise DataError("a price is text")
+    assert not hasattr(found.value, "__notes__")
+    with sent.environment(), cycle("small", MON) as this:
+        assert this.parts.broker.open_orders() == ()
+
+
+def test_an_error_of_that_cancel_does_not_hide_the_first(sent: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise LedgerLocked("somebody else writes")
+
+    monkeypatch.setattr("tasks.cycle.cancel_covered", fail)
+    with sent.environment(), pytest.raises(DataError, match="a price is text") as found, cycle("small", MON):
+        raise DataError("a price is text")
+    assert found.value.__notes__ == [
+        "nor was what halts cover cancelled at the broker, which the next start asks for: somebody else writes"
+    ]
 
 
 def test_it_tells_whoever_watches_and_does_not_wait_in_a_rehearsal(home: Home) -> None:
