@@ -6,7 +6,7 @@ lost is looked up by our id before anything else happens, and is sent again unde
 that it never had it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker
@@ -20,12 +20,13 @@ from grodt.ledger.halts import active
 from grodt.ledger.later_checks import BASKET, basket_is_told, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import approvals_of, basket_of, decided_since, find_orders, states_of
+from grodt.ledger.orders import LedgerOrder, approvals_of, basket_of, decided_since, find_orders, states_of
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.risk.controls import why as why_not
 from grodt.risk.limits import Limits
 
 __all__ = ["Sent", "send"]
@@ -74,9 +75,13 @@ def send(
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
     alone, first, legs = _withdrawals(ledger, basket)
-    before = Withdrawn()
-    if (alone or first) and (going := _may_be_withdrawn(ledger, basket, run, windows, now(), alone, first)):
-        before = withdraw(ledger, lease, broker, basket, going, run, now=now, sleep=sleep)
+    before, held = Withdrawn(), dict[str, str]()
+    if alone or first:
+        halted, shut = _kept_by(ledger, basket, run, windows, now())
+        with ledger.read() as tx:
+            held = _standing(find_orders(tx, first).values(), halted or shut) if halted or shut else {}
+        if going := [] if halted else [*alone] if shut else [*alone, *first]:
+            before = withdraw(ledger, lease, broker, basket, going, run, now=now, sleep=sleep)
     with ledger.read() as tx:
         states = states_of(tx, run.run_id)
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
@@ -89,7 +94,7 @@ def send(
     def dealt_with() -> None:
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
 
-    sending = Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, sent, dealt_with)
+    sending = Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, sent, dealt_with, held=held)
     adopted = sending.adopt([order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT])
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     pending = [each for each in basket.orders if states[each.client_order_id] in to_send and each.client_order_id not in adopted]
@@ -129,13 +134,13 @@ def _send_in_turn(sending: Sending, basket: Basket, orders: Sequence[Order], leg
         if order.symbol not in waiting and order.client_order_id not in dropped:
             turn.append(order)
     sending.send(turn)
-    return waiting
+    return waiting | sending.waiting
 
 
 def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: Sequence[str]) -> Withdrawn:
     """Have legs of one symbol cancelled, where all that takes their place may go out, or an attempt before this one has begun with it.
 
-    Where something stops the whole basket they stay, and the next send says so.
+    Where something stops the whole basket they stay, and the next send says so. Where it has passed by then, nothing goes out there.
     """
     if sending.answers:
         sending.record()
@@ -149,7 +154,10 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
         stops = [
             each for order in orders for each in stopping(tx, order, of_closing if order.side in closing else halts, sending.decided_at)
         ]
-        if any(map(stops_the_rest, stops)) or not sending.throttle.rejects().passed[0] or not sending.throttle.messages(now).passed[0]:
+        breaches = [each for each in (sending.throttle.rejects(), sending.throttle.messages(now)) if not each.passed[0]]
+        whole = next(filter(stops_the_rest, stops), None)
+        if whole is not None or breaches:
+            sending.held |= _standing(found_legs.values(), str(whole) if whole is not None else why_not(breaches[0]))
             return Withdrawn()
         stand = all(each.state in OPEN for each in found_legs.values())
         refused = [check for order in orders if (check := sending.windows.refusal(order, now)) is not None]
@@ -189,12 +197,15 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
     return basket.require_intact()
 
 
-def _may_be_withdrawn(
-    ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime, alone: Sequence[str], first: Sequence[str]
-) -> list[str]:
-    """Those that are cancelled now: none under a halt of all the book does, the others' where the window of an order is open."""
+def _kept_by(ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime) -> tuple[str, str]:
+    """What keeps orders from being withdrawn, in words: a halt of all the book does, any; that no window is open, those that make way."""
     with ledger.read() as tx:
-        if any(each.whole for each in active(tx, run.book, now)):
-            return []
-    opened = bool(first) and any(windows.refusal(order, now) is None for order in basket.orders)
-    return [*alone, *first] if opened else [*alone]
+        whole = next((str(each) for each in active(tx, run.book, now) if each.whole), "")
+    refused = [check for order in basket.orders if (check := windows.refusal(order, now)) is not None]
+    return whole, refused[0].reason if refused and len(refused) == len(basket.orders) else ""
+
+
+def _standing(orders: Iterable[LedgerOrder], why: str) -> dict[str, str]:
+    """Symbols in which one of these still stands, and in words why it does; see `Sending.held`."""
+    standing = (each.order for each in orders if each.state in OPEN)
+    return {order.symbol: f"{order.client_order_id} was not cancelled: {why}" for order in standing}

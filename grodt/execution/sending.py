@@ -72,6 +72,7 @@ class _Marked:
 
     going: list[Order] = field(default_factory=list)
     looked_at: int = 0
+    cancelled: int = 0
     stopped_by: tuple[Halt, ...] = ()
     stopped: Order | None = None
 
@@ -81,6 +82,9 @@ class Sending:
     """Its parts, its tally, and what the next commit will record: answers, and orders that are taken back.
 
     Attributes:
+        held: symbols in which the basket withdraws what still stands, and its cancel was not asked for, each with the reason in words. What
+            kept it from that was to keep the symbol's orders too; one that a later look lets go waits for another attempt.
+        waiting: those of them in which an order was so let go, likewise.
         doubtful: our ids of orders that went out before without an answer, and were looked up and not found.
     """
 
@@ -97,6 +101,8 @@ class Sending:
     dealt_with: Callable[[], None]
     answers: list[tuple[Order, BrokerOrder]] = field(default_factory=list)
     back: list[Order] = field(default_factory=list)
+    held: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
     seen: str = ""
     disturbed: bool = False
@@ -156,7 +162,7 @@ class Sending:
                 f"book {self.run.book} is halted, so {marked.stopped.client_order_id} and what follows it in run {self.run.run_id} was not "
                 f"sent: {'; '.join(map(str, marked.stopped_by))}. `grodt rearm` when it may trade again, then run the cycle again"
             )
-        for _ in range(marked.looked_at - len(marked.going)):
+        for _ in range(marked.cancelled):
             self.sent.cancelled += 1
             self.dealt_with()
         self.disturbed = len(marked.going) == 1  # its broker may wait before it sends it
@@ -193,10 +199,14 @@ class Sending:
             if kind not in open_now:
                 open_now[kind] = self.windows.refusal(order, now) is None
             if stops:
+                marked.cancelled += 1
                 moves.append(Move(order.client_order_id, OrderState.CANCELLED, reason=f"not sent: {stops[0]}"))
             elif not open_now[kind] and (refused := self.windows.refusal(order, now)) is not None:
+                marked.cancelled += 1
                 moves.append(Move(order.client_order_id, OrderState.CANCELLED, reason=refused.reason))
                 record_later(tx, self.run, BASKET, [refused], now)
+            elif order.symbol in self.held:
+                self.waiting[order.symbol] = self.held[order.symbol]
             else:
                 self.throttle.sent(now)
                 moves.append(Move(order.client_order_id, OrderState.SENDING))

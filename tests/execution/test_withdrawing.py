@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -254,6 +255,79 @@ def test_a_halted_book_keeps_the_legs_that_protect_it(protected: Desk) -> None:
     with pytest.raises(HaltActive):
         protected.send(run)
     assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+
+
+# -- what keeps an order from being cancelled, and is over a moment later
+
+
+def _clock(desk: Desk, moves_at: int, seconds: float) -> None:
+    """The desk's clock stands, and moves on once, when so many commits have been made."""
+    base, commits = desk.now(), desk.fuse.steps.count("after a commit")
+
+    def now() -> datetime:
+        late = desk.fuse.steps.count("after a commit") - commits >= moves_at
+        return base + timedelta(seconds=seconds) if late else base
+
+    desk.now = now  # type: ignore[method-assign]
+
+
+def _pause(desk: Desk, seconds: float) -> None:
+    """A pause of the book, which ends by itself."""
+    now = desk.now()
+    with desk.real_ledger.write() as tx:
+        end = now + timedelta(seconds=seconds)
+        halt(tx, scope="book", book=BOOK, kind="pause", keep_orders=True, reason="tea", author="ann", now=now, expires_at=end)
+
+
+def test_legs_that_a_pause_kept_stay_alone_where_it_ends_before_what_takes_their_place_goes_out(protected: Desk) -> None:
+    run = _wednesday(protected)
+    _pause(protected, 5)
+    _clock(protected, 1, 10)
+    with pytest.raises(TransientError, match=rf"{KEYS[1]} was not cancelled: halt 1 .* tea.* Nothing was sent in AAPL: run the"):
+        protected.send(run)
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+    assert _states(protected, [SELL, *SMALLER, OTHER]) == [*[OrderState.APPROVED] * 3, OrderState.ACCEPTED]
+    sent = protected.send(run)
+    assert (sent.accepted, sent.cancelled, sent.already) == (3, 0, 1)
+    assert _states(protected, PAIR) == [OrderState.CANCELLED] * 2
+
+
+def test_so_do_those_that_the_limit_of_a_minute_kept(protected: Desk) -> None:
+    run = protected.open(WED)
+    protected.settle(run, market(WED, {"AAPL": "100"}))
+    decided(protected, run, [order("A", 1, WED), order("B", 1, WED), SELL], KEYS)
+    _clock(protected, 4, 61)  # the intents of A and B, the answer to B, and the look at the legs
+    with pytest.raises(TransientError, match=rf"{KEYS[1]} was not cancelled: messages_above_limit: .*control 20: value is 3, limit 2"):
+        protected.send(run, minute_messages=2)
+    assert _states(protected, PAIR) == [OrderState.ACCEPTED] * 2
+    assert _states(protected, [SELL]) == [OrderState.APPROVED]
+    assert protected.send(run, minute_messages=2).accepted == 1
+    assert _states(protected, PAIR) == [OrderState.CANCELLED] * 2
+
+
+@pytest.mark.parametrize("kept_by", ["a pause", "its window"])
+def test_a_rest_that_was_kept_stays_alone_where_what_kept_it_is_over_before_what_takes_its_place_goes_out(desk: Desk, kept_by: str) -> None:
+    rest, new = (
+        replace(order("AAPL", quantity, day), order_type="limit", time_in_force="gtc", price=usd("90"))
+        for quantity, day in ((100, MON), (60, TUE))
+    )
+    desk.send(decided(desk, desk.open(MON), [rest]))
+    run = desk.open(TUE)
+    desk.settle(run, market(TUE, {"AAPL": "100"}))
+    decided(desk, run, [new], [rest.client_order_id])
+    opens = datetime(2026, 3, 4, tzinfo=UTC)
+    late = [opens - timedelta(milliseconds=20)]
+    desk.now = lambda: late.pop() if late else opens  # type: ignore[method-assign]
+    if kept_by == "a pause":
+        _pause(desk, 0.02)
+        late.append(opens - timedelta(milliseconds=10))
+    else:
+        desk.windows = _SHUT
+    with pytest.raises(TransientError, match=rf"{rest.client_order_id} was not cancelled: .* Nothing was sent in AAPL"):
+        desk.send(run)
+    assert [each.client_order_id for each in desk.paper.open_orders()] == [rest.client_order_id]
+    assert desk.send(run).accepted == 1
+    assert [each.client_order_id for each in desk.paper.open_orders()] == [new.client_order_id]
 
 
 def test_both_legs_of_a_pair_reduce_together_as_one(protected: Desk) -> None:
