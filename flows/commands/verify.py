@@ -1,18 +1,23 @@
 """`grodt verify`: the lake's checksums, the audit chain, and the invariants."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.commands.options import Json
 from flows.commands.tables import show
-from flows.progress import out
+from flows.progress import Progress, console, out
 from grodt.errors import DataError
 
 if TYPE_CHECKING:
     from grodt.lake.verification import Finding
     from grodt.ledger.verify_findings import Check
+
+
+#: Where nobody looks on, nothing is said of what is done within.
+_QUIET_SECONDS = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -31,11 +36,13 @@ def verify(
     from grodt.ledger.verify import verify_ledger
 
     name = None if book is None else chosen_book(book)
-    with ledger_at_home() as ledger:
+    progress = Progress()
+    say = partial(_say, progress)
+    with progress.live(), ledger_at_home() as ledger:
         current = LedgerManifest(ledger).snapshot()
-        files = lake_at_home(ledger).verify(current)
+        files = lake_at_home(ledger).verify(current, say)
         with ledger.read() as tx:
-            checks = verify_ledger(tx, name, head)
+            checks = verify_ledger(tx, name, head, say)
     rows = [_of_lake(len(current.files), files), *map(_of_ledger, checks)]
     failed = [row for row in rows if row["result"] == "FAIL"]
     title = "verify" if name is None else f"verify: {name}"
@@ -46,10 +53,17 @@ def verify(
             out.print(f"  {finding}", soft_wrap=True)
         out.print(f"  what to do: {row['advice']}", soft_wrap=True)
     if not as_json:
+        for row in (row for row in rows if not row["things"]):
+            out.print(f"nothing is there to look at for {row['invariant']}, {row['what']}: {row['checked']}", soft_wrap=True)
         out.print(f"head of the audit chain: {next(each.head for each in checks if each.head)}", soft_wrap=True)
     if failed:
         first = failed[0]["findings"][0]
         raise DataError(f"{len(failed)} of {len(rows)} checks failed; the first: {first}")
+
+
+def _say(progress: Progress, what: str) -> None:
+    if console.is_interactive or progress.seconds() > _QUIET_SECONDS:
+        progress.say(what)
 
 
 def _of_lake(files: int, findings: Sequence["Finding"]) -> dict[str, Any]:
@@ -57,6 +71,7 @@ def _of_lake(files: int, findings: Sequence["Finding"]) -> dict[str, Any]:
         "invariant": "lake",
         "what": "every file is as the manifest lists it",
         "checked": f"{files:,} files",
+        "things": files,
         "result": "FAIL" if findings else "PASS",
         "findings": [f"{each.kind} {each.path}: {each.detail}" for each in findings],
         "advice": "each finding says it",
@@ -68,6 +83,7 @@ def _of_ledger(check: "Check") -> dict[str, Any]:
         "invariant": str(check.invariant),
         "what": check.what,
         "checked": check.checked,
+        "things": check.things,
         "result": "PASS" if check.holds else "FAIL",
         "findings": list(check.findings),
         "advice": check.advice,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -169,10 +169,15 @@ class Lake:
             "see what else writes to this lake, then run again"
         ) from failure
 
-    def verify(self, snapshot: Snapshot) -> list[Finding]:
-        """Hash every version anew, those of the history included, and compare what stands with what the manifest lists now; by path."""
+    def verify(self, snapshot: Snapshot, say: Callable[[str], None] = lambda _: None) -> list[Finding]:
+        """Hash every version anew, those of the history included, and compare what stands with what the manifest lists now; by path.
+
+        Args:
+            snapshot: whose files are looked at beside all that were ever committed.
+            say: hears how far it has come.
+        """
         current = self._manifest.snapshot().files
-        return verify(self._storage, _accept, current, (*snapshot.files, *self._manifest.versions()), TABLES)
+        return verify(self._storage, _accept, current, (*snapshot.files, *self._manifest.versions()), TABLES, say)
 
     def set_aside(self, source: str, tables: Sequence[str]) -> tuple[str, ...]:
         """Make a source's (or a book's) folders the truth again after a crash, so that a glob shows what the manifest lists.

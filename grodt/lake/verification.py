@@ -1,8 +1,9 @@
 """What is wrong with the files of a lake, file by file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from grodt.errors import DataError
@@ -30,7 +31,14 @@ class Finding:
     detail: str
 
 
-def verify(storage: Storage, accept: Accept, current: Sequence[LakeFile], ever: Iterable[LakeFile], tables: Iterable[str]) -> list[Finding]:
+def verify(
+    storage: Storage,
+    accept: Accept,
+    current: Sequence[LakeFile],
+    ever: Iterable[LakeFile],
+    tables: Iterable[str],
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Finding]:
     """Hash every version anew, and compare what stands below the tables' folders with what is listed; by path.
 
     Args:
@@ -39,15 +47,21 @@ def verify(storage: Storage, accept: Accept, current: Sequence[LakeFile], ever: 
         current: versions that are to stand at their paths.
         ever: all versions that were ever committed: those that are not current are to be in the history.
         tables: whose folders to look through.
+        say: hears how far it has come.
     """
     storage.forget()
     listed = {file.path: file for file in current}
     past = {(file.path, file.sha256): file for file in ever if listed.get(file.path) is None or listed[file.path].sha256 != file.sha256}
     findings: dict[str, Finding] = {}
     with ThreadPoolExecutor(max_workers=_THREADS) as threads:
-        problems = [*threads.map(lambda file: problem(storage, accept, file), listed.values())]
-        problems += threads.map(lambda file: _past_problem(storage, accept, file), past.values())
-        findings |= {finding.path: finding for finding in problems if finding is not None}
+        problems = chain(
+            threads.map(lambda file: problem(storage, accept, file), listed.values()),
+            threads.map(lambda file: _past_problem(storage, accept, file), past.values()),
+        )
+        for number, finding in enumerate(problems):
+            say(f"the lake: {number:,} of {len(listed) + len(past):,} files")
+            if finding is not None:
+                findings[finding.path] = finding
         standing = [path for table in tables for path in storage.standing(table)]
         for path, found in zip(standing, threads.map(lambda path: _found(storage, path), standing), strict=True):
             detail = _unlisted(listed.get(path), found)

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from json.encoder import encode_basestring_ascii
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,6 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _INSERT = re.compile(r"INSERT (?:OR \w+ )?INTO (\w+)")
 _HEAD = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
 _ADD = insert(audit)
-#: Types whose JSON is `str` of a value, or its quoted text.
-_PLAIN = {int, str}
 
 
 class _Collected:
@@ -73,26 +72,27 @@ def seal_of(table: str, names: Sequence[str], values: Iterable[Any]) -> bytes:
     return hashlib.sha256(_encode([table, row]).encode()).digest()[:SEAL]
 
 
-def seals_of(table: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[bytes]:
-    """The seals of many facts: what `seal_of` says of each, in less than half its time.
+def seals_of(table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[bytes]:
+    """The seals of many facts: what `seal_of` says of each, in less than half its time, column by column.
 
     Args:
         table: their table.
         names: of its columns, in the order of the values.
         rows: values as they stand in the file.
     """
-    order = sorted(range(len(names)), key=names.__getitem__)
-    ascending = [names[place] for place in order]
-    form = f"[{_encode(table)},{{{','.join(f'{_encode(name)}:%s' for name in ascending)}}}]"
-    seals = []
-    for row in rows:
-        values = [row[place] for place in order]
-        if not _PLAIN.issuperset(map(type, values)):
-            seals.append(seal_of(table, ascending, values))
-            continue
-        content = form % tuple([encode_basestring_ascii(each) if type(each) is str else each for each in values])
-        seals.append(hashlib.sha256(content.encode()).digest()[:SEAL])
-    return seals
+    form, texts = "", list[Iterable[Any]]()
+    for name, values in sorted(zip(names, zip(*rows, strict=True), strict=bool(rows)), key=itemgetter(0)):
+        kinds = set(map(type, values))
+        if kinds == {int} or kinds == {str}:
+            form += f"{_encode(name)}:%s,"
+            texts.append(map(encode_basestring_ascii, values) if kinds == {str} else values)
+        elif kinds != {type(None)}:
+            form += "%s"
+            member = f"{_encode(name)}:"
+            texts.append(["" if value is None else f"{member}{_encode(value)}," for value in values])
+    head = f"[{_encode(table)},{{"
+    contents = map(form.__mod__, zip(*texts, strict=True)) if texts else [""] * len(rows)
+    return [hashlib.sha256(f"{head}{content[:-1]}}}]".encode()).digest()[:SEAL] for content in contents]
 
 
 def evidence_seal(run_id: str, attempt: int, rows: int, columns: Sequence[Any]) -> bytes:

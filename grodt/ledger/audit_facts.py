@@ -2,40 +2,52 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from itertools import count
+from functools import partial
+from itertools import chain, count
 from typing import Any
 
 from sqlalchemy import Connection
 
 from grodt.errors import DataError
 from grodt.ledger import catalogue
-from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, evidence_seal, seal_of
+from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, SEAL, evidence_seal, seals_of
 from grodt.ledger.evidence_packing import unpacked
 
+#: Values of a fact's key.
+Key = tuple[Any, ...]
 _NUMBERS = count()
+#: Rows that are read and sealed at a time.
+_AT_ONCE = 2_000
+_KEY_OF_EVIDENCE = ("run_id", "attempt")
 
 
-def facts_in(connection: Connection, table: str) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Every fact of a table: its key, by column, and its seal."""
+def facts_in(connection: Connection, table: str) -> Iterator[tuple[Key, bytes]]:
+    """Every fact of a table, by key: the key and the seal."""
     return _evidence(connection) if table == EVIDENCE else _rows(connection, table)
 
 
-def named(table: str, key: dict[str, Any]) -> str:
+def named(connection: Connection, table: str, key: Key) -> str:
     """A fact as a person finds it."""
-    return f"{table} {', '.join(f'{name} {value}' for name, value in key.items())}"
+    names = _KEY_OF_EVIDENCE if table == EVIDENCE else _key(catalogue.columns(connection, table))
+    return f"{table} {', '.join(f'{name} {value}' for name, value in zip(names, key, strict=True))}"
 
 
-def _rows(connection: Connection, table: str) -> Iterator[tuple[dict[str, Any], bytes]]:
+def _key(columns: list[tuple[str, int]]) -> tuple[str, ...]:
+    return tuple(name for name, place in sorted(columns, key=lambda column: column[1]) if place)
+
+
+def _rows(connection: Connection, table: str) -> Iterator[tuple[Key, bytes]]:
     columns = catalogue.columns(connection, table)
-    names = tuple(name for name, _ in columns)
-    keys = [(name, names.index(name)) for name, place in sorted(columns, key=lambda column: column[1]) if place]
+    key = _key(columns)
+    names = (*key, *(name for name, place in columns if not place))
     with _streaming(connection) as driver:
-        driver.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {', '.join(name for name, _ in keys)}")
-        for row in driver:
-            yield {name: row[at] for name, at in keys}, seal_of(table, names, row)
+        driver.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {', '.join(key)}")
+        for rows in iter(partial(driver.fetchmany, _AT_ONCE), []):
+            for row, seal in zip(rows, seals_of(table, names, rows), strict=True):
+                yield row[: len(key)], seal
 
 
-def _evidence(connection: Connection) -> Iterator[tuple[dict[str, Any], bytes]]:
+def _evidence(connection: Connection) -> Iterator[tuple[Key, bytes]]:
     """One attempt of a run at a time. The next one is sought, which reads no row twice."""
     driver: Any = connection.connection.cursor()
     mark = catalogue.placeholder(connection)
@@ -45,20 +57,30 @@ def _evidence(connection: Connection) -> Iterator[tuple[dict[str, Any], bytes]]:
     while (group := driver.fetchone()) is not None:
         driver.execute(rows, group)
         run_id, attempt = group
-        yield {"run_id": run_id, "attempt": attempt}, _seal_of_evidence(run_id, attempt, driver)
+        yield (run_id, attempt), _seal_of_evidence(run_id, attempt, driver)
         driver.execute(after, group)
 
 
 def _seal_of_evidence(run_id: str, attempt: int, rows: Iterable[Sequence[Any]]) -> bytes:
-    """Nothing that the chain has, where rows cannot be read any more."""
+    """Zeros, which the chain never has, where rows cannot be read any more."""
+    groups: dict[tuple[Any, Any], list[Sequence[Any]]] = {}
+    for row in rows:
+        groups.setdefault((row[0], row[1]), []).append(row)  # by control and scope
     try:
-        found = unpacked(rows)
+        parts = [_by_symbol(unpacked(groups[key])) for key in sorted(groups)]
     except DataError:
-        return b""
-    keys = list(zip(found["control"], found["scope"], found["symbol"], strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    columns = ([found["limit" if name == "bound" else name][place] for place in order] for name in EVIDENCE_COLUMNS)
-    return evidence_seal(run_id, attempt, len(order), list(columns))
+        return bytes(SEAL)
+    columns = [[*chain.from_iterable(part["limit" if name == "bound" else name] for part in parts)] for name in EVIDENCE_COLUMNS]
+    return evidence_seal(run_id, attempt, len(columns[0]), columns)
+
+
+def _by_symbol(found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Ascending, as they stand in the file unless a control's checks ended differently."""
+    symbols = found["symbol"]
+    if symbols == sorted(symbols):
+        return found
+    order = sorted(range(len(symbols)), key=symbols.__getitem__)
+    return {name: [column[place] for place in order] for name, column in found.items()}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ SHARED = ("control", "scope", "name", "verdict")
 COLUMNS = (*SHARED, "symbol", "value", "limit", "headroom", "reason")
 #: What a JSON string does not hold as it is.
 _ESCAPED = r'["\\\x00-\x1f]'
+_PAIRS = json.JSONDecoder(object_pairs_hook=list).decode
 _LESS = (pl.col("limit") - pl.col("value")).fill_nan(None)
 
 
@@ -77,6 +78,21 @@ def unpacked(rows: Iterable[Sequence[Any]], symbols: Sequence[str] | None = None
     return columns
 
 
+def symbols_in(checks: str) -> Iterable[str]:
+    """Whose checks are in a row of `evidence`.
+
+    Raises:
+        DataError: the row is not as it was written.
+    """
+    try:
+        found = json.loads(checks)
+    except ValueError as error:
+        raise DataError(f"evidence is not as it was written: {error}") from error
+    if not isinstance(found, dict):
+        raise DataError("evidence is not as it was written: it is no object")
+    return found.keys()
+
+
 def _constant(numbers: pl.Series) -> bool:
     given = numbers.to_numpy()
     return bool(np.all(np.isnan(given)) or np.all(given == given[0]))
@@ -103,7 +119,7 @@ def _parsed(
     """Symbols; and values, limits, headrooms and reasons."""
     try:
         if wanted is None:
-            pairs: list[tuple[str, Any]] = json.loads(checks, object_pairs_hook=list)
+            pairs: list[tuple[str, Any]] = _PAIRS(checks)
         else:
             by_symbol: dict[str, Any] = json.loads(checks)
             pairs = [(symbol, by_symbol[symbol]) for symbol in dict.fromkeys(wanted) if symbol in by_symbol]
@@ -113,13 +129,13 @@ def _parsed(
         if isinstance(pairs[0][1], list):
             return symbols, tuple(map(list, zip(*(check for _, check in pairs), strict=True)))
         values = [value for _, value in pairs]
-        return symbols, (values, [bound] * len(pairs), [_less(bound, value) for value in values], [""] * len(pairs))
+        return symbols, (values, [bound] * len(pairs), _headrooms(bound, values), [""] * len(pairs))
     except (ValueError, TypeError, IndexError) as error:
         raise DataError(f"evidence of control {shared[0]} ({' '.join(map(str, shared[1:]))}) is not as it was written: {error}") from error
 
 
-def _less(bound: float | None, value: float | None) -> float | None:
-    if bound is None or value is None:
-        return None
-    left = bound - value
-    return None if isnan(left) else left
+def _headrooms(bound: float | None, values: Sequence[float | None]) -> list[float | None]:
+    """Limit less value; None where one of them is, or where both are infinite."""
+    if bound is None:
+        return [None] * len(values)
+    return [None if value is None or isnan(left := bound - value) else left for value in values]

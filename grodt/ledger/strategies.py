@@ -6,10 +6,12 @@ corrections, in the order these were booked; nothing keeps a balance of them.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from heapq import merge
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Text, insert, select, type_coerce
+from sqlalchemy import Text, func, insert, select, type_coerce
 
 from grodt.ledger.booking import booking_instant
 from grodt.ledger.columns import day_text, instant_text
@@ -20,7 +22,7 @@ from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import entries, fills, postings
 from grodt.ledger.tables_strategies import crosses, order_shares
 from grodt.ledger.transaction import Read, Write
-from grodt.ledger.verify_findings import Found
+from grodt.ledger.verify_findings import AT_ONCE, Found
 from grodt.orders.attribution import Attribution
 from grodt.orders.shares import filled_now
 
@@ -100,15 +102,14 @@ def check_strategies(tx: Read, book: str | None) -> Found:
             continue
         count += len(positions)
         wrong += _off(tx, each, positions)
-    return f"{count:,} positions of strategies", iter(wrong)
+    return Found(f"{count:,} positions of strategies", count, iter(wrong))
 
 
 def _not_whole(tx: Read, book: str) -> Iterator[str]:
-    shared = shares_of(tx, book)
-    query = select(orders.c.client_order_id, orders.c.quantity).where(orders.c.book == book).order_by(orders.c.client_order_id)
-    for key, quantity in tx.connection.execute(query):
-        if key in shared and sum(shared[key].values()) != quantity:
-            yield f"order {key} is of {quantity:,} shares, and its strategies have {sum(shared[key].values()):,}"
+    key, whole, of_strategies = orders.c.client_order_id, orders.c.quantity, func.sum(order_shares.c.quantity)
+    together = select(key, whole, of_strategies).join(order_shares, order_shares.c.client_order_id == key).where(orders.c.book == book)
+    for order, quantity, shares in tx.connection.execute(together.group_by(key, whole).having(of_strategies != whole).order_by(key)):
+        yield f"order {order} is of {quantity:,} shares, and its strategies have {shares:,}"
     for (run, symbol), rows in groupby(_crosses(tx, book), key=lambda row: (row.run_id, row.symbol)):
         found = list(rows)
         if sum(row.quantity for row in found) or len({row.price for row in found}) > 1:
@@ -190,12 +191,11 @@ def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, unti
     return found
 
 
-def _events(tx: Read, book: str) -> list[tuple[Any, ...]]:
+def _events(tx: Read, book: str) -> Iterator[tuple[Any, ...]]:
     """(recorded at, session, rank, number, kind, row or postings) of everything that moves shares, in the order it was booked."""
     at, session = type_coerce(fills.c.recorded_at, Text).label("at"), type_coerce(fills.c.session, Text).label("day")
     columns = (fills.c.client_order_id, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.commission)
-    traded = tx.connection.execute(select(at, session, fills.c.number, *columns).where(fills.c.book == book))
-    found: list[tuple[Any, ...]] = [(at, day, _RANKS["fill"], (number, ""), "fill", row) for at, day, number, *row in traded]
+    traded = select(at, session, fills.c.number, *columns).where(fills.c.book == book).order_by(at, session, fills.c.number)
     moved = (
         select(type_coerce(entries.c.recorded_at, Text).label("at"), type_coerce(entries.c.session, Text).label("day"))
         .add_columns(entries.c.entry_id, entries.c.kind, postings.c.account, postings.c.symbol, postings.c.amount)
@@ -203,10 +203,15 @@ def _events(tx: Read, book: str) -> list[tuple[Any, ...]]:
         .where(entries.c.book == book, entries.c.kind.in_(["split", "delisting", "symbol_change", "correction"]))
         .order_by(entries.c.entry_id, postings.c.line)
     )
+    found: list[tuple[Any, ...]] = []
     for key, lines in groupby(tx.connection.execute(moved), key=lambda row: (row.at, row.day, row.kind, row.entry_id)):
         found.append((key[0], key[1], _RANKS[key[2]], (0, key[3]), key[2], list(lines)))
     found += [(row.at, row.day, _RANKS["cross"], (0, row.symbol), "cross", row) for row in _crosses(tx, book)]
-    return sorted(found, key=lambda event: event[:4])
+    place = itemgetter(slice(4))
+    # There may be millions of fills, and of the others few.
+    with tx.connection.execute(traded, execution_options={"yield_per": AT_ONCE}) as rows:
+        filled = ((at, day, _RANKS["fill"], (number, ""), "fill", row) for at, day, number, *row in rows)
+        yield from merge(filled, sorted(found, key=place), key=place)
 
 
 def _crosses(tx: Read, book: str) -> list[Any]:

@@ -5,6 +5,7 @@ Every check reads and changes nothing, and says what it looked at, so that an em
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,7 +14,7 @@ from grodt.ledger.entries import entry_digest
 from grodt.ledger.strategies import check_strategies
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_chain import verify_chain
-from grodt.ledger.verify_findings import Check, Found, ask, first_few
+from grodt.ledger.verify_findings import Check, Found, Say, ask, first_few, stream
 from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
 
 #: Kinds of entries that may move shares, beside fills.
@@ -22,37 +23,37 @@ _RESTORE = "restore the latest backup that verifies, and run the cycles since th
 _CARRY_ANEW = "postings are the facts and stand: make the sums anew, as docs/verify.md says"
 
 
-def verify_ledger(tx: Read, book: str | None = None, head: str | None = None) -> tuple[Check, ...]:
-    """Every check, by invariant.
+def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, say: Say = lambda _: None) -> tuple[Check, ...]:
+    """Every check, by invariant. Whatever there may be millions of is read some rows at a time.
 
     Args:
         tx: the ledger.
         book: only this book's rows; the audit chain and the manifest are of the whole ledger. None: every book.
         head: of the audit chain, noted earlier.
+        say: hears what is being checked.
     """
-    chain = verify_chain(tx, head)
+
+    def checked(invariant: int, what: str, advice: str, check: Callable[[Read, str | None], Found]) -> Check:
+        say(what)
+        found = check(tx, book)
+        return Check(invariant, what, found.checked, found.things, first_few(found.findings), advice)
+
+    chain = verify_chain(tx, head, say)
     covered = f"{chain.rows:,} rows over {chain.facts:,} facts, head {chain.head[:12]}"
     return (
-        _check(1, "postings of an entry sum to zero", _RESTORE, _balanced, tx, book),
-        _check(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived, tx, book),
-        _check(2, "balances carried on are the sums of their postings", _CARRY_ANEW, _carried, tx, book),
-        _check(2, "what strategies hold adds up to what the book holds", _RESTORE, check_strategies, tx, book),
-        _check(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids, tx, book),
-        _check(4, "orders and their fills go forward only", _RESTORE, check_life, tx, book),
-        _check(5, "sent after a committed intent, approval and verdict", "compare the order with the broker's", check_decided, tx, book),
-        _check(6, "nothing sent while a halt held", "compare the order with the broker's; who sent it?", check_halts, tx, book),
-        _check(8, "decided on what was known", "replay the session and compare its orders", _known, tx, book),
-        Check(9, "the audit chain", covered, chain.findings, _RESTORE, chain.head),
-        _check(9, "postings are those their entries' digests are of", _RESTORE, _digests, tx, book),
-        _check(10, "settled sessions agree with the broker", "work the break: `grodt breaks`", _agreed, tx, book),
+        checked(1, "postings of an entry sum to zero", _RESTORE, _balanced),
+        checked(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived),
+        checked(2, "balances carried on are the sums of their postings", _CARRY_ANEW, _carried),
+        checked(2, "what strategies hold adds up to what the book holds", _RESTORE, check_strategies),
+        checked(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids),
+        checked(4, "orders and their fills go forward only", _RESTORE, check_life),
+        checked(5, "sent after a committed intent, approval and verdict", "compare the order with the broker's", check_decided),
+        checked(6, "nothing sent while a halt held", "compare the order with the broker's; who sent it?", check_halts),
+        checked(8, "decided on what was known", "replay the session and compare its orders", _known),
+        Check(9, "the audit chain", covered, chain.facts, chain.findings, _RESTORE, chain.head),
+        checked(9, "postings are those their entries' digests are of", _RESTORE, _digests),
+        checked(10, "settled sessions agree with the broker", "work the break: `grodt breaks`", _agreed),
     )
-
-
-def _check(
-    invariant: int, what: str, advice: str, check: Callable[[Read, str | None], tuple[str, Iterator[str]]], tx: Read, book: str | None
-) -> Check:
-    checked, findings = check(tx, book)
-    return Check(invariant, what, checked, first_few(findings), advice)
 
 
 def _balanced(tx: Read, book: str | None) -> Found:
@@ -60,15 +61,17 @@ def _balanced(tx: Read, book: str | None) -> Found:
         SELECT entry_id, asset, CASE asset WHEN 'shares' THEN symbol ELSE '' END AS what, sum(amount) AS total
         FROM postings WHERE :book IS NULL OR book = :book GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3
     """
-    counts = f"{_count(tx, 'postings', book):,} postings of {_count(tx, 'entries', book):,} entries"
-    return counts, (
+    postings = _count(tx, "postings", book)
+    findings = (
         f"entry {row.entry_id} is out of balance by {row.total:,} {' '.join(filter(None, (row.what, row.asset)))}"
-        for row in _rows(tx, query, book)
+        for row in stream(tx, query, book=book)
     )
+    return Found(f"{postings:,} postings of {_count(tx, 'entries', book):,} entries", postings, findings)
 
 
 def _derived(tx: Read, book: str | None) -> Found:
-    return f"{_count(tx, 'fills', book):,} fills against their entries", _not_derived(tx, book)
+    fills, entries = _count(tx, "fills", book), _count(tx, "entries", book)
+    return Found(f"{fills:,} fills against their entries", fills + entries, _not_derived(tx, book))
 
 
 def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
@@ -82,7 +85,7 @@ def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
           FROM fills AS f WHERE :book IS NULL OR f.book = :book
         ) AS booked WHERE shares <> posted_shares OR cash <> posted_cash OR off <> 0 ORDER BY execution_id
     """
-    for row in _rows(tx, query, book):
+    for row in stream(tx, query, book=book):
         yield (
             f"fill {row.execution_id} of {row.symbol} is {row.shares:,} shares and {row.cash:,} micros of cash, and its entry posts "
             f"{row.posted_shares:,} and {row.posted_cash:,}"
@@ -91,20 +94,20 @@ def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
         SELECT e.entry_id FROM entries AS e WHERE e.kind = 'fill' AND (:book IS NULL OR e.book = :book)
         AND NOT EXISTS (SELECT 1 FROM fills AS f WHERE f.execution_id = substr(e.entry_id, 6)) ORDER BY 1
     """
-    for row in _rows(tx, no_fill, book):
+    for row in stream(tx, no_fill, book=book):
         yield f"entry {row.entry_id} is of a fill that is not in the ledger"
     moved = f"""
         SELECT DISTINCT e.entry_id, e.kind FROM postings AS p JOIN entries AS e ON e.entry_id = p.entry_id
         WHERE p.account = 'position' AND e.kind NOT IN ('fill', {", ".join(f"'{kind}'" for kind in _MOVES_SHARES)})
         AND (:book IS NULL OR p.book = :book) ORDER BY 1
     """
-    for row in _rows(tx, moved, book):
+    for row in stream(tx, moved, book=book):
         yield f"entry {row.entry_id} moves shares, which a {row.kind} never does"
     orphan = """
         SELECT DISTINCT p.entry_id FROM postings AS p WHERE (:book IS NULL OR p.book = :book)
         AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.entry_id = p.entry_id) ORDER BY 1
     """
-    for row in _rows(tx, orphan, book):
+    for row in stream(tx, orphan, book=book):
         yield f"postings of entry {row.entry_id} stand without it"
 
 
@@ -116,11 +119,13 @@ def _carried(tx: Read, book: str | None) -> Found:
           UNION ALL SELECT book, account, asset, symbol, 0, amount FROM carried WHERE :book IS NULL OR book = :book
         ) AS sums GROUP BY 1, 2, 3, 4 HAVING sum(posted) <> sum(carried) ORDER BY 1, 2, 3, 4
     """
-    return f"{_count(tx, 'carried', book):,} balances", (
+    findings = (
         f"account {' '.join(filter(None, (row.account, row.asset, row.symbol)))} of book {row.book} is carried as {row.carried:,}, "
         f"and its postings come to {row.posted:,}"
-        for row in _rows(tx, query, book)
+        for row in stream(tx, query, book=book)
     )
+    balances = _count(tx, "carried", book)
+    return Found(f"{balances:,} balances", balances + _count(tx, "postings", book), findings)
 
 
 def _known(tx: Read, book: str | None) -> Found:
@@ -129,7 +134,8 @@ def _known(tx: Read, book: str | None) -> Found:
         WHERE r.snapshot_version IS NOT NULL AND (:book IS NULL OR r.book = :book) GROUP BY 1, 2 ORDER BY 3, 1
     """
     decided = _rows(tx, query, book)
-    return f"{len(decided):,} decisions against {_count(tx, 'lake_files', None):,} files", _known_later(tx, decided)
+    checked = f"{len(decided):,} decisions against {_count(tx, 'lake_files', None):,} files"
+    return Found(checked, len(decided), _known_later(tx, decided) if decided else iter(()))
 
 
 def _known_later(tx: Read, decided: list[Row[Any]]) -> Iterator[str]:
@@ -157,15 +163,17 @@ def _digests(tx: Read, book: str | None) -> Found:
         WHERE :book IS NULL OR e.book = :book ORDER BY e.entry_id, p.line
     """
 
-    def other() -> Iterator[str]:
-        rows = ask(tx, query, book=book)
-        for head, lines in groupby(rows, key=lambda row: tuple(row[:6])):
-            entry_id, kind, of, session, memo, digest = head
-            booked = [(line.account, line.asset, line.symbol, line.amount) for line in lines if line.account is not None]
-            if entry_digest(entry_id, kind, of, session, memo, booked) != digest:
-                yield f"entry {entry_id} has other postings, or another memo or session, than it was booked with"
+    entries = _count(tx, "entries", book)
+    return Found(f"{entries:,} entries", entries, _other_digests(stream(tx, query, book=book)))
 
-    return f"{_count(tx, 'entries', book):,} entries", other()
+
+def _other_digests(rows: Iterator[Row[Any]]) -> Iterator[str]:
+    for entry_id, lines in groupby(rows, key=itemgetter(0)):
+        whole = list(lines)
+        _, kind, of, session, memo, digest, *_ = whole[0]
+        booked = [tuple(line[6:]) for line in whole if line[6] is not None]
+        if entry_digest(entry_id, kind, of, session, memo, booked) != digest:
+            yield f"entry {entry_id} has other postings, or another memo or session, than it was booked with"
 
 
 def _agreed(tx: Read, book: str | None) -> Found:
@@ -178,10 +186,12 @@ def _agreed(tx: Read, book: str | None) -> Found:
         WHERE resolved_at IS NULL AND (:book IS NULL OR book = :book) ORDER BY break_id
     """
     latest = ", ".join(f"{row.book} through {row.session}" for row in settled)
-    return f"{_count(tx, 'settlements', book):,} settled sessions{f': {latest}' if latest else ''}", (
+    findings = (
         f"break {row.break_id} of book {row.book} is open since {row.first_session}: {' '.join(filter(None, (row.kind, row.symbol)))}"
         for row in _rows(tx, open_ones, book)
     )
+    sessions = _count(tx, "settlements", book)
+    return Found(f"{sessions:,} settled sessions{f': {latest}' if latest else ''}", sessions, findings)
 
 
 def _count(tx: Read, table: str, book: str | None) -> int:

@@ -1,18 +1,34 @@
 """What a check of the ledger looked at and what it found."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Text, bindparam, text
+from sqlalchemy import CursorResult, Row, TextClause, Text, bindparam, text
 
 from grodt.ledger.transaction import Read
 
-#: Counts of what is looked at, in words, and what is wrong, row by row.
-Found = tuple[str, Iterator[str]]
 #: Findings kept of one check.
 SHOWN = 5
+#: Rows that are in memory at a time.
+AT_ONCE = 5_000
+#: Hears what is being checked.
+Say = Callable[[str], None]
+
+
+class Found(NamedTuple):
+    """What one check comes to.
+
+    Attributes:
+        checked: counts of what is looked at, in words.
+        things: how many there are; 0 where nothing is there that could be wrong.
+        findings: what is wrong, row by row.
+    """
+
+    checked: str
+    things: int
+    findings: Iterator[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +39,7 @@ class Check:
         invariant: its number in docs/verify.md.
         what: must hold.
         checked: counts of what was looked at.
+        things: how many there were; 0 where nothing was there, so that the check says nothing.
         findings: what is wrong, first row first, at most `SHOWN` and how many more; none where it holds.
         advice: what to do about a finding.
         head: of the audit chain; "" elsewhere.
@@ -31,6 +48,7 @@ class Check:
     invariant: int
     what: str
     checked: str
+    things: int
     findings: tuple[str, ...]
     advice: str
     head: str = ""
@@ -50,5 +68,14 @@ def first_few(findings: Iterator[str]) -> tuple[str, ...]:
 
 def ask(tx: Read, query: str, **texts: str | None) -> CursorResult[Any]:
     """Ask the ledger; `:book` and the like in the query are these texts, of which those that it does not name are left out."""
-    named = [bindparam(name, value, Text) for name, value in texts.items() if f":{name}" in query]
-    return tx.connection.execute(text(query).bindparams(*named))
+    return tx.connection.execute(_bound(query, texts))
+
+
+def stream(tx: Read, query: str, **texts: str | None) -> Iterator[Row[Any]]:
+    """What `ask` gives, some rows at a time: for what there may be millions of."""
+    with tx.connection.execute(_bound(query, texts), execution_options={"yield_per": AT_ONCE}) as rows:
+        yield from rows
+
+
+def _bound(query: str, texts: dict[str, str | None]) -> TextClause:
+    return text(query).bindparams(*(bindparam(name, value, Text) for name, value in texts.items() if f":{name}" in query))

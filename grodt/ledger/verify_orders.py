@@ -1,17 +1,27 @@
 """Checks of orders: their ids, their lives, what stood before they were sent."""
 
+from collections import deque
 from collections.abc import Iterator
-from itertools import groupby
+from contextlib import suppress
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Row
 
+from grodt.errors import DataError
+from grodt.ledger.evidence_packing import symbols_in
 from grodt.ledger.transaction import Read
-from grodt.ledger.verify_findings import Found, ask
+from grodt.ledger.verify_findings import Found, ask, stream
 from grodt.orders.order import is_id_of
 from grodt.orders.states import OrderState, may_follow
 
 _OF_BOOK = "(:book IS NULL OR o.book = :book)"
+#: What may follow what, as rows of SQL. A late fill leaves an order that is over as it was, and one that the broker told of before may be
+#: booked under its state.
+_FOLLOWING = ", ".join(
+    f"('{before}', '{after}')" for before in OrderState for after in OrderState if before == after or may_follow(before, after)
+)
 
 
 def check_ids(tx: Read, book: str | None) -> Found:
@@ -27,13 +37,14 @@ def check_ids(tx: Read, book: str | None) -> Found:
     """
 
     def wrong() -> Iterator[str]:
-        for row in _rows(tx, query, book):
-            if not is_id_of(row.client_order_id, row.book, row.kind, row.session.replace("-", "") + row.slot, row.symbol):
-                yield f"order {row.client_order_id} is not an id of {row.symbol} in book {row.book}, {row.kind} of session {row.session}"
-        for row in _rows(tx, twice, book):
+        for key, of, kind, session, slot, symbol in stream(tx, query, book=book):
+            if not is_id_of(key, of, kind, session.replace("-", "") + slot, symbol):
+                yield f"order {key} is not an id of {symbol} in book {of}, {kind} of session {session}"
+        for row in stream(tx, twice, book=book):
             yield f"orders {row.one} and {row.other} of book {row.book} are one order at the broker, {row.venue_order_id}"
 
-    return f"{_count(tx, book):,} orders", wrong()
+    orders = _count(tx, book)
+    return Found(f"{orders:,} orders", orders, wrong())
 
 
 def check_life(tx: Read, book: str | None) -> Found:
@@ -42,11 +53,23 @@ def check_life(tx: Read, book: str | None) -> Found:
     Both legs of a bracket together fill no more than one of them was to close.
     """
     query = f"""
-        SELECT o.client_order_id, o.quantity, s.state AS last_state, s.filled_quantity AS last_filled,
-          e.event_id, e.state, e.filled_quantity
-        FROM orders AS o LEFT JOIN order_status AS s ON s.client_order_id = o.client_order_id
-        LEFT JOIN order_events AS e ON e.client_order_id = o.client_order_id
-        WHERE {_OF_BOOK} ORDER BY o.client_order_id, e.event_id
+        SELECT * FROM (
+          SELECT lived.*, CASE
+            WHEN event_id IS NULL OR last_state IS NULL THEN 'nothing'
+            WHEN before IS NULL AND state <> '{OrderState.APPROVED}' THEN 'first'
+            WHEN filled_quantity < 0 OR filled_quantity > quantity THEN 'bounds'
+            WHEN filled_quantity < filled_before THEN 'fewer'
+            WHEN before IS NOT NULL AND (before, state) NOT IN (VALUES {_FOLLOWING}) THEN 'step'
+            WHEN following IS NULL AND (last_state <> state OR last_filled <> filled_quantity) THEN 'last'
+          END AS fault FROM (
+            SELECT o.client_order_id, o.quantity, s.state AS last_state, s.filled_quantity AS last_filled,
+              e.event_id, e.state, e.filled_quantity,
+              lag(e.state) OVER life AS before, lag(e.filled_quantity) OVER life AS filled_before, lead(e.event_id) OVER life AS following
+            FROM orders AS o LEFT JOIN order_status AS s ON s.client_order_id = o.client_order_id
+            LEFT JOIN order_events AS e ON e.client_order_id = o.client_order_id
+            WHERE {_OF_BOOK} WINDOW life AS (PARTITION BY o.client_order_id ORDER BY e.event_id)
+          ) AS lived
+        ) AS judged WHERE fault IS NOT NULL ORDER BY client_order_id, event_id
     """
     overfilled = f"""
         SELECT o.client_order_id, o.quantity, s.filled_quantity, sum(f.quantity) AS booked FROM orders AS o
@@ -61,20 +84,18 @@ def check_life(tx: Read, book: str | None) -> Found:
     events = f"SELECT count(*) FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE {_OF_BOOK}"
 
     def wrong() -> Iterator[str]:
-        for key, rows in groupby(_rows(tx, query, book), key=lambda row: str(row.client_order_id)):
-            finding = _life(list(rows))
-            if finding:
-                yield f"order {key}: {finding}"
-        for row in _rows(tx, overfilled, book):
+        for key, rows in groupby(stream(tx, query, book=book), key=itemgetter(0)):
+            yield f"order {key}: {_fault(next(rows))}"
+        for row in stream(tx, overfilled, book=book):
             yield f"order {row.client_order_id}: fills of {row.booked:,} shares are booked, and it has {row.filled_quantity:,} filled"
-        for row in _rows(tx, pairs, book):
+        for row in stream(tx, pairs, book=book):
             yield (
                 f"orders {row.client_order_id} and {row.other_leg} are legs of one bracket that closes {row.quantity:,} shares, "
                 f"and have filled {row.filled:,} together"
             )
 
-    count = ask(tx, events, book=book).scalar_one()
-    return f"{count:,} events of {_count(tx, book):,} orders", wrong()
+    orders = _count(tx, book)
+    return Found(f"{ask(tx, events, book=book).scalar_one():,} events of {orders:,} orders", orders, wrong())
 
 
 def check_decided(tx: Read, book: str | None) -> Found:
@@ -88,30 +109,40 @@ def check_decided(tx: Read, book: str | None) -> Found:
         FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id
         WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY o.run_id, e.event_id
     """
-    verdicts = """
-        SELECT symbol, scope, max(CASE WHEN verdict IN ('pass', 'clip') THEN 1 ELSE 0 END) AS passed,
-          max(CASE WHEN verdict = 'reject' THEN 1 ELSE 0 END) AS refused FROM risk_checks
-        WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM evidence WHERE run_id = :run)
-          AND (scope = 'order' OR (scope = 'symbol' AND control IN (1, 2, 3, 5, 6, 7, 16, 17, 28, 29)))
-        GROUP BY symbol, scope
+    sends = _sends(tx, book)
+    return Found(f"{sends:,} sends", sends, _undecided(tx, stream(tx, query, book=book)))
+
+
+def _undecided(tx: Read, sent: Iterator[Row[Any]]) -> Iterator[str]:
+    for run, rows in groupby(sent, key=itemgetter(1)):
+        passed, refused = _judged(tx, run)
+        for row in rows:
+            judged = (row.scope, row.symbol)
+            if row.intent is None or row.intent > row.event_id:
+                yield f"order {row.client_order_id} was sent by event {row.event_id}, before its intent was committed"
+            elif row.approved_at is None or row.approved_at > row.recorded_at:
+                yield f"order {row.client_order_id} was sent at {row.recorded_at}, before its basket was approved"
+            elif judged not in passed:
+                yield f"order {row.client_order_id} was sent, and no control of run {run} let {row.symbol} pass"
+            elif judged in refused:
+                yield f"order {row.client_order_id} was sent, and a control of run {run} refused {row.symbol}"
+
+
+def _judged(tx: Read, run: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Scopes and symbols that controls let pass, and those that they refused, in the last attempt of a run.
+
+    Evidence that cannot be read says nothing here; the audit chain names it.
     """
-    sent = _rows(tx, query, book)
-
-    def wrong() -> Iterator[str]:
-        for run, rows in groupby(sent, key=lambda row: str(row.run_id)):
-            found = {(row.symbol, row.scope): row for row in ask(tx, verdicts, run=run)}
-            for row in rows:
-                verdict = found.get((row.symbol, row.scope))
-                if row.intent is None or row.intent > row.event_id:
-                    yield f"order {row.client_order_id} was sent by event {row.event_id}, before its intent was committed"
-                elif row.approved_at is None or row.approved_at > row.recorded_at:
-                    yield f"order {row.client_order_id} was sent at {row.recorded_at}, before its basket was approved"
-                elif verdict is None or not verdict.passed:
-                    yield f"order {row.client_order_id} was sent, and no control of run {run} let {row.symbol} pass"
-                elif verdict.refused:
-                    yield f"order {row.client_order_id} was sent, and a control of run {run} refused {row.symbol}"
-
-    return f"{len(sent):,} sends", wrong()
+    query = """
+        SELECT scope, verdict, checks FROM evidence
+        WHERE run_id = :run AND attempt = (SELECT max(attempt) FROM evidence WHERE run_id = :run) AND verdict IN ('pass', 'clip', 'reject')
+          AND (scope = 'order' OR (scope = 'symbol' AND control IN (1, 2, 3, 5, 6, 7, 16, 17, 28, 29)))
+    """
+    passed, refused = set[tuple[str, str]](), set[tuple[str, str]]()
+    for scope, verdict, checks in ask(tx, query, run=run):
+        with suppress(DataError):
+            (refused if verdict == "reject" else passed).update(zip(repeat(scope), symbols_in(checks), strict=False))
+    return passed, refused
 
 
 def check_halts(tx: Read, book: str | None) -> Found:
@@ -119,68 +150,71 @@ def check_halts(tx: Read, book: str | None) -> Found:
 
     Of halts of a strategy, and of those that let reductions pass, an order does not say whether they concern it.
     """
-    sends = f"""
+    query = f"""
         SELECT o.client_order_id, o.book, o.symbol, o.side, e.event_id, e.recorded_at FROM order_events AS e
-        JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY e.event_id
+        JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY e.recorded_at
     """
     all_halts = """
         SELECT halt_id, scope, book, symbol, side, reason, started_at,
           CASE WHEN ended_at < expires_at OR expires_at IS NULL THEN ended_at ELSE expires_at END AS until
-        FROM halts WHERE scope <> 'strategy' AND side <> 'reduce_only' ORDER BY halt_id
+        FROM halts WHERE scope <> 'strategy' AND side <> 'reduce_only' ORDER BY started_at, halt_id
     """
-    halts = _rows(tx, all_halts, None)
-    sent = _rows(tx, sends, book)
-
-    def concerns(halt: Row[Any], row: Row[Any]) -> bool:
-        where = halt.scope == "all" or (halt.book == row.book and halt.symbol in ("", row.symbol))
-        return where and halt.side in ("all", {"buy": "buys", "sell": "sells"}[row.side])
-
-    def wrong() -> Iterator[str]:
-        for row in sent if halts else ():
-            for each in halts:
-                holds = each.started_at < row.recorded_at and (each.until is None or row.recorded_at < each.until)
-                if holds and concerns(each, row):
-                    yield (
-                        f"order {row.client_order_id} was sent at {row.recorded_at} (event {row.event_id}), while halt {each.halt_id} held "
-                        f"since {each.started_at}: {each.reason}"
-                    )
-
-    return f"{len(sent):,} sends against {len(halts):,} halts", wrong()
+    halts, sends = list(ask(tx, all_halts)), _sends(tx, book)
+    wrong = _while_halted(stream(tx, query, book=book), halts) if halts else ()
+    return Found(f"{sends:,} sends against {len(halts):,} halts", min(sends, len(halts)), iter(wrong))
 
 
-def _life(rows: list[Row[Any]]) -> str:
-    """What is wrong in the life of one order; "" where nothing is."""
-    first = rows[0]
-    if first.event_id is None or first.last_state is None:
-        return "it has no event, or no state"
-    if first.state != OrderState.APPROVED:
-        return f"its first event, {first.event_id}, is {first.state} and not {OrderState.APPROVED}"
-    before: Row[Any] | None = None
-    for row in rows:
-        if not 0 <= row.filled_quantity <= row.quantity:
+def _while_halted(sent: Iterator[Row[Any]], halts: list[Row[Any]]) -> list[str]:
+    """Goes through sends and halts once, both in time; what is found is by event.
+
+    Args:
+        sent: by instant.
+        halts: by their start.
+    """
+    coming = deque(halts)
+    held: dict[tuple[str, ...], list[Row[Any]]] = {}
+    found: list[tuple[int, int, str]] = []
+    for key, book, symbol, side, event, at in sent:
+        while coming and coming[0].started_at < at:
+            halt = coming.popleft()
+            held.setdefault(() if halt.scope == "all" else (halt.book, halt.symbol), []).append(halt)
+        for concerned in ((), (book, ""), (book, symbol)) if held else ():
+            if concerned not in held:
+                continue
+            held[concerned] = [halt for halt in held[concerned] if halt.until is None or at < halt.until]
+            found += (
+                (event, halt.halt_id, f"order {key} was sent at {at} (event {event}), while halt {halt.halt_id} held since {halt.started_at}: {halt.reason}")
+                for halt in held[concerned]
+                if halt.side in ("all", f"{side}s")
+            )
+    return [text for _, _, text in sorted(found)]
+
+
+def _fault(row: Row[Any]) -> str:
+    """What is wrong with an event of an order, which is the first of that order that is."""
+    match row.fault:
+        case "nothing":
+            return "it has no event, or no state"
+        case "first":
+            return f"its first event, {row.event_id}, is {row.state} and not {OrderState.APPROVED}"
+        case "bounds":
             return f"event {row.event_id} has {row.filled_quantity:,} of {row.quantity:,} shares filled"
-        if before is not None and row.filled_quantity < before.filled_quantity:
-            return f"event {row.event_id} has {row.filled_quantity:,} shares filled after {before.filled_quantity:,}"
-        if before is not None and not _follows(before, row):
-            return f"event {row.event_id} is {row.state}, which may not follow {before.state}"
-        before = row
-    last = rows[-1]
-    if (last.last_state, last.last_filled) != (last.state, last.filled_quantity):
-        return (
-            f"its state is {last.last_state} with {last.last_filled:,} filled, and its last event {last.state} "
-            f"with {last.filled_quantity:,}"
-        )
-    return ""
-
-
-def _follows(before: Row[Any], row: Row[Any]) -> bool:
-    """A late fill leaves an order that is over as it was, and one that the broker told of before may be booked under its state."""
-    return row.state == before.state or may_follow(OrderState(before.state), OrderState(row.state))
+        case "fewer":
+            return f"event {row.event_id} has {row.filled_quantity:,} shares filled after {row.filled_before:,}"
+        case "step":
+            return f"event {row.event_id} is {row.state}, which may not follow {row.before}"
+        case _:
+            was, shares = row.state, row.filled_quantity
+            return f"its state is {row.last_state} with {row.last_filled:,} filled, and its last event {was} with {shares:,}"
 
 
 def _count(tx: Read, book: str | None) -> int:
     return int(ask(tx, f"SELECT count(*) FROM orders AS o WHERE {_OF_BOOK}", book=book).scalar_one())
 
 
-def _rows(tx: Read, query: str, book: str | None) -> list[Row[Any]]:
-    return list(ask(tx, query, book=book))
+def _sends(tx: Read, book: str | None) -> int:
+    query = f"""
+        SELECT count(*) FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id
+        WHERE e.state = 'sending' AND {_OF_BOOK}
+    """
+    return int(ask(tx, query, book=book).scalar_one())

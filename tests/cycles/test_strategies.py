@@ -58,7 +58,7 @@ def wrong(home: Home) -> list[str]:
     """Where what strategies hold does not add up to the book."""
     ledger = _ledger(home)
     with ledger.read() as tx:
-        found = [*check_strategies(tx, None)[1]]
+        found = [*check_strategies(tx, None).findings]
     ledger.close()
     return found
 

@@ -144,7 +144,7 @@ def test_a_split_stays_behind_the_fill_before_it_though_the_clock_has_stepped_ba
     again = market(THU, {}, split_of("AAPL", THU, 2, 1))
     settle(desk.ledger, None, desk.paper, desk.paper.advance, [again], now=lambda: back, **place)
     with desk.real_ledger.read() as tx:
-        assert [*check_strategies(tx, BOOK)[1]] == []
+        assert [*check_strategies(tx, BOOK).findings] == []
         assert strategy_positions(tx, BOOK)[BOOK, "AAPL"].quantity == 420
         events = tx.connection.exec_driver_sql("SELECT recorded_at FROM entries WHERE kind IN ('fill', 'split') ORDER BY session").scalars()
         assert [datetime.fromisoformat(at) - ahead for at in events] == [timedelta(microseconds=number) for number in range(3)]

@@ -37,7 +37,7 @@ def _shares(positions: dict[tuple[str, str], StrategyPosition]) -> dict[tuple[st
 def test_however_an_order_fills_each_strategy_has_its_share_in_the_end(tx: Write, parts: tuple[int, ...]) -> None:
     _traded(tx, *parts)
     assert _shares(strategy_positions(tx, BOOK)) == {("trend", "AAPL"): 70, ("value", "AAPL"): 30}
-    assert [*check_strategies(tx, BOOK)[1]] == []
+    assert [*check_strategies(tx, BOOK).findings] == []
 
 
 def test_what_filled_so_far_is_shared_out_in_proportion(tx: Write) -> None:
@@ -54,7 +54,7 @@ def test_a_cross_moves_shares_between_strategies_and_none_of_the_book_s(tx: Writ
     found = strategy_positions(tx, BOOK)
     assert _shares(found) == {("trend", "AAPL"): 50, ("value", "AAPL"): 50}
     assert (found["trend", "AAPL"].realised, found["value", "AAPL"].cost) == (micros(20), 30 * micros(94) + 20 * micros(95))
-    assert [*check_strategies(tx, BOOK)[1]] == []
+    assert [*check_strategies(tx, BOOK).findings] == []
 
 
 def test_a_split_is_shared_out_and_comes_before_the_fills_of_its_session(tx: Write) -> None:
@@ -66,7 +66,7 @@ def test_a_split_is_shared_out_and_comes_before_the_fills_of_its_session(tx: Wri
     run = sent(tx, [late], NEXT)
     record_fill(tx, fill(late, session=ex_date), BOOK, run.run_id, NOW + 2 * MINUTE)
     assert _shares(strategy_positions(tx, BOOK)) == {("demo", "AAPL"): 10, ("trend", "AAPL"): 105, ("value", "AAPL"): 45}
-    assert [*check_strategies(tx, BOOK)[1]] == []
+    assert [*check_strategies(tx, BOOK).findings] == []
 
 
 def test_what_was_earned_stays_under_the_old_symbol_and_it_all_adds_up(tx: Write) -> None:
@@ -86,7 +86,7 @@ def test_what_was_earned_stays_under_the_old_symbol_and_it_all_adds_up(tx: Write
     found = strategy_positions(tx, BOOK)
     assert {key: each.quantity for key, each in found.items() if each.quantity} == {("trend", "APL"): 60, ("value", "APL"): 17}
     assert found["value", "AAPL"].realised == 20 * micros(7)
-    assert [*check_strategies(tx, BOOK)[1]] == []
+    assert [*check_strategies(tx, BOOK).findings] == []
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_what_does_not_add_up_is_named(ledger: Ledger, sql: str, finding: str) -
         _traded(tx, 100)
     by_hand(ledger, sql)
     with ledger.read() as read:
-        assert any(each.startswith(finding) for each in check_strategies(read, None)[1])
+        assert any(each.startswith(finding) for each in check_strategies(read, None).findings)

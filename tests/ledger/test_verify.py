@@ -72,6 +72,7 @@ def test_an_empty_ledger_holds_and_says_that_there_was_nothing(ledger: Ledger) -
     found = _checked(ledger)
     assert all(check.holds for check in found)
     assert found[0].checked == "0 postings of 0 entries"
+    assert {check.things for check in found} == {0}
 
 
 def test_a_book_of_ones_own_is_looked_at_alone(traded: Ledger) -> None:
