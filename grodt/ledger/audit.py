@@ -83,7 +83,7 @@ def seals_of(table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) ->
     form, texts = "", list[Iterable[Any]]()
     for name, values in sorted(zip(names, zip(*rows, strict=True), strict=bool(rows)), key=itemgetter(0)):
         kinds = set(map(type, values))
-        if kinds == {int} or kinds == {str}:
+        if kinds in ({int}, {str}):
             form += f"{_encode(name)}:%s,"
             texts.append(map(encode_basestring_ascii, values) if kinds == {str} else values)
         elif kinds != {type(None)}:

@@ -53,7 +53,11 @@ def verify_chain(tx: Read, head: str | None = None, say: Say = lambda _: None) -
             facts += row.facts
             if row.sequence != rows:
                 return Chain(rows, facts, previous, (f"audit {rows} is missing: {row.sequence} follows {rows - 1}; the chain was cut",))
-            if row.previous != previous or row.hash != chain_hash(row.sequence, row.table_name, row.seals, previous) or len(row.seals) % SEAL:
+            if (
+                row.previous != previous
+                or row.hash != chain_hash(row.sequence, row.table_name, row.seals, previous)
+                or len(row.seals) % SEAL
+            ):
                 return Chain(rows, facts, previous, (f"audit {row.sequence} of {row.table_name} does not follow from the row before it",))
             previous = row.hash
             known |= row.hash == head
@@ -100,5 +104,7 @@ def _sequence_of(connection: Connection, table: str, gone: set[bytes]) -> str:
         seals = {row.seals[at : at + SEAL] for at in range(0, len(row.seals), SEAL)}
         if seals & gone:
             beside = next((key for key, seal in facts_in(connection, table) if seal in seals), None)
-            return f"the first was written by audit {row.sequence}" + (f", together with {named(connection, table, beside)}" if beside else "")
+            return f"the first was written by audit {row.sequence}" + (
+                f", together with {named(connection, table, beside)}" if beside else ""
+            )
     return ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Row, TextClause, Text, bindparam, text
+from sqlalchemy import CursorResult, Row, Text, TextClause, bindparam, text
 
 from grodt.ledger.transaction import Read
 

@@ -183,7 +183,11 @@ def _while_halted(sent: Iterator[Row[Any]], halts: list[Row[Any]]) -> list[str]:
                 continue
             held[concerned] = [halt for halt in held[concerned] if halt.until is None or at < halt.until]
             found += (
-                (event, halt.halt_id, f"order {key} was sent at {at} (event {event}), while halt {halt.halt_id} held since {halt.started_at}: {halt.reason}")
+                (
+                    event,
+                    halt.halt_id,
+                    f"order {key} was sent at {at} (event {event}), while halt {halt.halt_id} held since {halt.started_at}: {halt.reason}",
+                )
                 for halt in held[concerned]
                 if halt.side in ("all", f"{side}s")
             )

@@ -81,9 +81,10 @@ def test_a_book_of_ones_own_is_looked_at_alone(traded: Ledger) -> None:
     assert all(check.holds for check in _checked(traded, "other"))
 
 
-def _halt(scope: str, started: str, *, book: str = "", symbol: str = "", side: str = "all", **ends: str) -> str:
+def _halt(scope: str, started: str, *, number: int = 1, book: str = "", symbol: str = "", side: str = "all", **ends: str) -> str:
     """A halt written by hand, its instants as HH:MM of the evening of the sends, which are at 21:30."""
-    row = {"halt_id": 1, "scope": scope, "book": book, "strategy": "", "symbol": symbol, "side": side, "reason": "odd", "author": "ann"}
+    row: dict[str, object] = {"halt_id": number, "scope": scope, "book": book, "strategy": "", "symbol": symbol, "side": side}
+    row |= {"reason": "odd", "author": "ann"}
     row |= {"kind": "kill" if scope == "all" else "pause", "control": 0, "keep_orders": 0}
     row |= {name: f"2026-11-20T{at}:00.000000Z" for name, at in {"started_at": started, **ends}.items()}
     row |= {"end_reason": "fine", "end_author": "ann"} if "ended_at" in ends else {}
@@ -193,6 +194,11 @@ _PLANTED = {
         "INSERT INTO evidence SELECT run_id, attempt, 10, scope, name, 'reject', bound, replace(checks, 'AAPL', 'NONE') FROM evidence",
         "order demo-eod-20261119-MSFT-0 was sent, and a control of run demo-eod-2026-11-19 refused MSFT",
     ),
+    "5 sent on evidence that cannot be read": (
+        5,
+        "UPDATE evidence SET checks = substr(checks, 2)",
+        f"order {_AAPL} was sent, and no control of run demo-eod-2026-11-19 let AAPL pass",
+    ),
     "6 sent after a kill": (
         6,
         _halt("all", "21:29"),
@@ -246,6 +252,23 @@ _NO_VIOLATION = {
 def test_a_halt_that_did_not_concern_what_was_sent_is_no_violation(traded: Ledger, statement: str) -> None:
     by_hand(traded, statement)
     assert all(check.holds for check in _checked(traded))
+
+
+def test_each_send_is_compared_with_every_halt_that_held_then(traded: Ledger) -> None:
+    by_hand(
+        traded,
+        _halt("all", "21:40", number=1),
+        _halt("symbol", "21:20", number=2, book="demo", symbol="MSFT"),
+        _halt("book", "21:00", number=3, book="demo", ended_at="21:10"),
+        _halt("book", "21:10", number=4, book="demo", side="buys"),
+    )
+    (check,) = [check for check in _checked(traded) if check.invariant == 6]
+    assert check.checked == "2 sends against 4 halts"
+    assert [finding.split(" since ")[0] for finding in check.findings] == [
+        f"order {_AAPL} was sent at 2026-11-20T21:30:00.123456Z (event 3), while halt 4 held",
+        f"order {_AAPL.replace('AAPL', 'MSFT')} was sent at 2026-11-20T21:30:00.123456Z (event 5), while halt 2 held",
+        f"order {_AAPL.replace('AAPL', 'MSFT')} was sent at 2026-11-20T21:30:00.123456Z (event 5), while halt 4 held",
+    ]
 
 
 def test_a_posting_that_still_balances_is_found_by_its_entry_s_digest(traded: Ledger) -> None:
