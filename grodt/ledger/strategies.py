@@ -210,7 +210,7 @@ def _events(tx: Read, book: str) -> Iterator[tuple[Any, ...]]:
     place = itemgetter(slice(4))
     # There may be millions of fills, and of the others few.
     with tx.connection.execute(traded, execution_options={"yield_per": AT_ONCE}) as rows:
-        filled = ((at, day, _RANKS["fill"], (number, ""), "fill", row) for at, day, number, *row in rows)
+        filled = ((at, day, _RANKS["fill"], (number, ""), "fill", row) for some in rows.partitions() for at, day, number, *row in some)
         yield from merge(filled, sorted(found, key=place), key=place)
 
 

@@ -74,7 +74,8 @@ def ask(tx: Read, query: str, **texts: str | None) -> CursorResult[Any]:
 def stream(tx: Read, query: str, **texts: str | None) -> Iterator[Row[Any]]:
     """What `ask` gives, some rows at a time: for what there may be millions of."""
     with tx.connection.execute(_bound(query, texts), execution_options={"yield_per": AT_ONCE}) as rows:
-        yield from rows
+        for some in rows.partitions():
+            yield from some
 
 
 def _bound(query: str, texts: dict[str, str | None]) -> TextClause:
