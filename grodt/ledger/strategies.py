@@ -173,7 +173,7 @@ def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, unti
     booked = _events(tx, book)
     if until is not None:
         day, at = day_text(until[0]), instant_text(until[1])
-        booked = [each for each in booked if each[1] <= day and each[0] <= at]
+        booked = (each for each in booked if each[1] <= day and each[0] <= at)
     for _, together in groupby(booked, key=lambda event: event[:3]):
         events = [each[4:] for each in together]
         if events[0][0] == "symbol_change":
