@@ -111,7 +111,7 @@ def test_it_takes_two_people_and_the_next_comparison_agrees(desk: Desk, wednesda
     _settle(desk, run)
     assert desk.reconcile(run).open_orders == 0
     with desk.real_ledger.read() as tx:
-        assert list(check_life(tx, BOOK)[1]) == []
+        assert list(check_life(tx, BOOK).findings) == []
 
 
 def test_a_fill_of_it_that_comes_later_is_booked(desk: Desk, wednesday: Run, account: FakeIb) -> None:
@@ -121,7 +121,7 @@ def test_a_fill_of_it_that_comes_later_is_booked(desk: Desk, wednesday: Run, acc
     assert _order(desk)[:2] == (OrderState.CANCELLED, 4)
     with desk.real_ledger.read() as tx:
         assert holding(tx, BOOK, "KO").quantity == 4
-        assert list(check_life(tx, BOOK)[1]) == []
+        assert list(check_life(tx, BOOK).findings) == []
 
 
 def test_it_is_not_asked_for_while_the_broker_has_the_order_or_does_not_answer(desk: Desk, wednesday: Run, account: FakeIb) -> None:
