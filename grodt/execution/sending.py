@@ -29,8 +29,9 @@ from grodt.ledger.halts import Halt, active
 from grodt.ledger.later_checks import BASKET, record_later
 from grodt.ledger.leases import Lease, require_current
 from grodt.ledger.order_life import Move, transitions
+from grodt.ledger.orders import find_orders
 from grodt.ledger.runs import Run
-from grodt.ledger.unit import Ledger, Write
+from grodt.ledger.unit import Ledger, Read, Write
 from grodt.money import decimal
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
@@ -175,7 +176,7 @@ class Sending:
         return marked.going
 
     def _mark(self, tx: Write, orders: Sequence[Order], halts: tuple[Halt, ...], now: datetime) -> _Marked:
-        """Mark orders as being sent, or cancelled, up to the first that a halt or a control stops."""
+        """Mark orders as being sent, or denied, up to the first that a halt or a control stops."""
         marked = _Marked()
         children, messages = children_of(tx, orders), self.throttle.messages(now, max(len(orders), 1))
         open_now: dict[tuple[date, str], bool] = {}
@@ -200,10 +201,10 @@ class Sending:
                 open_now[kind] = self.windows.refusal(order, now) is None
             if stops:
                 marked.cancelled += 1
-                moves.append(Move(order.client_order_id, OrderState.CANCELLED, reason=f"not sent: {stops[0]}"))
+                moves.append(_not_out(tx, order, f"not sent: {stops[0]}"))
             elif not open_now[kind] and (refused := self.windows.refusal(order, now)) is not None:
                 marked.cancelled += 1
-                moves.append(Move(order.client_order_id, OrderState.CANCELLED, reason=refused.reason))
+                moves.append(_not_out(tx, order, refused.reason))
                 record_later(tx, self.run, BASKET, [refused], now)
             elif order.symbol in self.held:
                 self.waiting[order.symbol] = self.held[order.symbol]
@@ -377,3 +378,10 @@ def stops_the_rest(each: Halt) -> bool:
 
 def _groups(broker: Broker) -> tuple[int, Callable[[], AbstractContextManager[None]]]:
     return (broker.group, broker.together) if isinstance(broker, TakesGroups) else (1, nullcontext)
+
+
+def _not_out(tx: Read, order: Order, reason: str) -> Move:
+    """That an order does not go out: denied by us; cancelled where it was sent before, because then a late fill is booked."""
+    before = find_orders(tx, [order.client_order_id])[order.client_order_id].state
+    state = OrderState.DENIED if before is OrderState.APPROVED else OrderState.CANCELLED
+    return Move(order.client_order_id, state, reason=reason)

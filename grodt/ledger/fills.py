@@ -226,7 +226,7 @@ def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str) -> Refused |
         return Refused(fill, "we never sent that order")
     if (order.book, order.symbol, order.side) != (book, fill.symbol, fill.side):
         return Refused(fill, f"{fill.side} {fill.symbol} is not the order's {order.side} {order.symbol} of book {order.book}")
-    if order.state in (OrderState.APPROVED, OrderState.REJECTED):
+    if order.state in (OrderState.APPROVED, OrderState.REJECTED, OrderState.DENIED):
         return Refused(fill, f"the order is {order.state} and cannot have filled")
     notional = fill.quantity * fill.price
     if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:

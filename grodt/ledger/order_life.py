@@ -122,6 +122,7 @@ def _require_fits(client_order_id: str, state: OrderState, filled: int, quantity
         OrderState.FILLED: filled == quantity,
         OrderState.PARTIALLY_FILLED: 0 < filled < quantity,
         OrderState.REJECTED: filled == 0,
+        OrderState.DENIED: filled == 0,
     }
     if not fits.get(state, True):
         raise ValueError(f"order {client_order_id}: {filled} of {quantity} shares filled does not fit state {state}")

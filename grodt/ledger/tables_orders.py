@@ -90,7 +90,19 @@ withdrawals = Table(
     **KEYED,
 )
 
-_STATES = ("approved", "sending", "accepted", "partially_filled", "filled", "cancelled", "expired", "rejected", "unknown", "replaced")
+_STATES = (
+    "approved",
+    "sending",
+    "accepted",
+    "partially_filled",
+    "filled",
+    "cancelled",
+    "expired",
+    "rejected",
+    "unknown",
+    "replaced",
+    "denied",
+)
 
 order_events = Table(
     "order_events",

@@ -1,8 +1,8 @@
 """The life of an order: which state may follow which.
 
-`denied` is ours (a risk control), `rejected` is the venue's. `replaced` is what a person did at the venue: another order, none of
-ours, stands in its place. Terminal states absorb, except that a late fill after a cancel, an expiry or a replacement is booked all the
-same.
+`denied` is ours (a halt, or a control that is asked while sending, before the order left), `rejected` is the venue's. `replaced` is
+what a person did at the venue: another order, none of ours, stands in its place. Terminal states absorb, except that a late fill
+after a cancel, an expiry or a replacement is booked all the same.
 """
 
 from enum import StrEnum
@@ -21,11 +21,12 @@ class OrderState(StrEnum):
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     REPLACED = "replaced"
+    DENIED = "denied"
 
 
 _S = OrderState
 _NEXT: dict[OrderState, frozenset[OrderState]] = {
-    _S.APPROVED: frozenset({_S.SENDING, _S.CANCELLED}),
+    _S.APPROVED: frozenset({_S.SENDING, _S.DENIED, _S.CANCELLED}),  # cancelled: not needed any more, or its cycle was given up
     _S.SENDING: frozenset({_S.APPROVED, _S.ACCEPTED, _S.REJECTED, _S.UNKNOWN, _S.CANCELLED}),  # approved: taken back, never sent
     _S.UNKNOWN: frozenset({_S.SENDING, _S.ACCEPTED, _S.REJECTED, _S.CANCELLED}),
     _S.ACCEPTED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED}),
@@ -35,10 +36,11 @@ _NEXT: dict[OrderState, frozenset[OrderState]] = {
     _S.REPLACED: frozenset({_S.PARTIALLY_FILLED, _S.FILLED}),
     _S.FILLED: frozenset(),
     _S.REJECTED: frozenset(),
+    _S.DENIED: frozenset(),
 }
 
 #: States in which nothing more is expected of the broker.
-TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED})
+TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED, _S.DENIED})
 #: States in which the broker may hold the order.
 OPEN = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
 #: Sent, and no answer known: the broker may have the order or not.

@@ -296,7 +296,7 @@ def test_a_real_broker_refuses_what_was_approved_in_time_and_sent_too_late(waits
         _say(waits, request, "approve", name)
     _run(waits, (UNTIL + timedelta(minutes=1)).isoformat())
     assert _broker_orders(waits) == []
-    assert {state for (state,) in waits.sql("SELECT state FROM order_status")} == {"cancelled"}
+    assert {state for (state,) in waits.sql("SELECT state FROM order_status")} == {"denied"}
     assert all("outside_window" in reason for (reason,) in waits.sql("SELECT reason FROM order_status"))
 
 

@@ -85,11 +85,11 @@ def test_a_halted_symbol_is_not_even_ordered_and_the_others_are_sent(home: Home)
     assert home.sql(query) == [("reject",)]
 
 
-def test_a_symbol_that_is_halted_once_it_is_ordered_is_cancelled(home: Home) -> None:
+def test_a_symbol_that_is_halted_once_it_is_ordered_is_denied(home: Home) -> None:
     home.run(MON)
     home.run(TUE, watch=lambda _session, stage, text: _halt(home, "symbol", symbol="TWIN") if (stage, text) == ("send", "") else None)
     states = dict(home.sql("SELECT symbol, state FROM orders NATURAL JOIN order_status WHERE session = ?", str(TUE)))
-    assert states.pop("TWIN") == "cancelled"
+    assert states.pop("TWIN") == "denied"
     assert set(states.values()) == {"accepted"}
 
 

@@ -32,6 +32,7 @@ from tests.risk.proposals import limits
 
 _ONE_BY_ONE = pytest.mark.parametrize("desk", [1], ids=["one by one"], indirect=True)
 _APPROVED, _ACCEPTED, _CANCELLED, _UNKNOWN = OrderState.APPROVED, OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.UNKNOWN
+_DENIED = OrderState.DENIED
 
 
 @pytest.fixture(params=[1, 3], ids=["one by one", "in groups"])
@@ -163,11 +164,11 @@ def test_nothing_is_sent_after_a_halt_is_committed(desk: Desk, run: Run, scope: 
     assert desk.send(run) == Sent(orders=3, accepted=1, already=2)
 
 
-def test_an_order_in_a_halted_symbol_is_cancelled_and_the_others_go(desk: Desk, run: Run) -> None:
+def test_an_order_in_a_halted_symbol_is_denied_and_the_others_go(desk: Desk, run: Run) -> None:
     basket = desk.decide(run, {"AAPL": 30, "IBM": 20, "MSFT": 10})
     _halt(desk, "symbol", "IBM")
     assert desk.send(run) == Sent(orders=3, accepted=2, cancelled=1)
-    assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _CANCELLED, "MSFT": _ACCEPTED}
+    assert _states(desk, run) == {"AAPL": _ACCEPTED, "IBM": _DENIED, "MSFT": _ACCEPTED}
     assert (
         _reason(desk, basket.orders[1].client_order_id)
         == "not sent: halt 1 (pause) on IBM of book demo by ops since 2026-03-02 21:05 UTC: storm"
@@ -277,11 +278,11 @@ def test_a_halt_that_is_committed_while_an_order_waits_keeps_it(desk: Desk, run:
     assert len(desk.broker.sends) == 3
 
 
-def test_a_halt_of_its_symbol_that_is_committed_while_an_order_waits_cancels_it_and_the_others_go(desk: Desk, run: Run) -> None:
+def test_a_halt_of_its_symbol_that_is_committed_while_an_order_waits_denies_it_and_the_others_go(desk: Desk, run: Run) -> None:
     desk.decide(run, {"AAPL": 30, "IBM": 20})
     desk.broker.before_look = lambda number: _halt(desk, "symbol", "AAPL") if number == 0 else None
     assert desk.send(run) == Sent(orders=2, accepted=1, cancelled=1)
-    assert _states(desk, run) == {"AAPL": _CANCELLED, "IBM": _ACCEPTED}
+    assert _states(desk, run) == {"AAPL": _DENIED, "IBM": _ACCEPTED}
     assert [each.symbol for each in desk.paper.open_orders()] == ["IBM"]
 
 
@@ -442,13 +443,13 @@ def test_an_accepted_order_ends_a_row_of_rejects(desk: Desk, run: Run) -> None:
 # control 27: the window of the order type
 
 
-def test_outside_its_window_an_order_is_cancelled_with_the_reason_and_the_next_is_asked_by_itself(desk: Desk, run: Run) -> None:
+def test_outside_its_window_an_order_is_denied_with_the_reason_and_the_next_is_asked_by_itself(desk: Desk, run: Run) -> None:
     """The desk's clock is at 21:05 UTC, 16:05 in New York: Alpaca refuses orders for the open until 19:00."""
     basket = desk.decide(run, {"AAPL": 10, "IBM": 20})
     desk.windows = Windows(Calendar("XNYS"), ALPACA)
     assert desk.send(run) == Sent(orders=2, cancelled=2)
     assert desk.broker.sends == []
-    assert _states(desk, run) == {"AAPL": _CANCELLED, "IBM": _CANCELLED}
+    assert _states(desk, run) == {"AAPL": _DENIED, "IBM": _DENIED}
     assert _reason(desk, basket.orders[0].client_order_id) == (
         "outside_window: the send time is outside the order type's window (control 27: 2026-03-02 21:05:00 is not from 2026-03-03 00:00 to "
         "before 2026-03-03 14:28 UTC)"
@@ -480,7 +481,7 @@ def test_a_window_that_ends_while_a_basket_is_sent_refuses_the_rest(desk: Desk, 
         sleep=desk.pauses.append,
     )
     assert found == Sent(orders=2, accepted=1, cancelled=1)
-    assert _states(desk, run) == {"IBM": _ACCEPTED, "AAPL": _CANCELLED}
+    assert _states(desk, run) == {"IBM": _ACCEPTED, "AAPL": _DENIED}
 
 
 def test_an_order_type_without_a_window_is_never_sent(desk: Desk, run: Run) -> None:

@@ -132,7 +132,7 @@ def test_a_kill_by_another_process_stops_the_next_order_of_a_group(desk: Desk, r
         assert [check.findings for check in verify_ledger(tx, BOOK) if check.invariant in (3, 4, 6)] == [()] * 3
 
 
-def test_a_halt_of_a_symbol_cancels_its_order_although_it_was_marked(desk: Desk, run: Run) -> None:
+def test_a_halt_of_a_symbol_denies_its_order_although_it_was_marked(desk: Desk, run: Run) -> None:
     basket = desk.decide(run, WANTED)
 
     def stop(number: int) -> None:
@@ -142,10 +142,10 @@ def test_a_halt_of_a_symbol_cancels_its_order_although_it_was_marked(desk: Desk,
 
     desk.broker.before_send = stop
     assert desk.send(run) == Sent(orders=7, accepted=6, cancelled=1)
-    assert _states(desk, run) == ["accepted"] * 2 + ["cancelled"] + ["accepted"] * 4
+    assert _states(desk, run) == ["accepted"] * 2 + ["denied"] + ["accepted"] * 4
     with desk.real_ledger.read() as tx:
         lived = [event.state for event in events_of(tx, basket.orders[2].client_order_id)]
-    assert lived == [OrderState.APPROVED, OrderState.SENDING, OrderState.APPROVED, OrderState.CANCELLED]
+    assert lived == [OrderState.APPROVED, OrderState.SENDING, OrderState.APPROVED, OrderState.DENIED]
 
 
 def test_what_others_commit_without_stopping_anything_changes_nothing(desk: Desk, run: Run) -> None:

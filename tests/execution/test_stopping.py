@@ -21,7 +21,7 @@ from tests.execution.desk import Desk
 from tests.execution.stocked import KNOWN, hold
 from tests.execution.test_decision import state_of
 
-_ACCEPTED, _CANCELLED, _APPROVED = OrderState.ACCEPTED, OrderState.CANCELLED, OrderState.APPROVED
+_ACCEPTED, _DENIED, _APPROVED = OrderState.ACCEPTED, OrderState.DENIED, OrderState.APPROVED
 A_PAUSE = Halt(1, "book", BOOK, "", "", "all", "pause", 0, False, "storm", "ann", KNOWN, None, None, None, None)
 
 
@@ -103,7 +103,7 @@ def test_a_halted_side_is_not_sent_and_the_other_is(desk: Desk, run: Run, side: 
     desk.decide(run, {"AAPL": 10, "IBM": -20, "MSFT": 30})
     _halt(desk, side=side)
     assert desk.send(run) == Sent(orders=3, accepted=3 - len(stopped), cancelled=len(stopped))
-    assert {symbol for symbol, state in _states(desk, run).items() if state is _CANCELLED} == stopped
+    assert {symbol for symbol, state in _states(desk, run).items() if state is _DENIED} == stopped
 
 
 def test_only_reductions_are_sent_and_none_that_opens_or_crosses_zero(desk: Desk, run: Run) -> None:
@@ -111,7 +111,7 @@ def test_only_reductions_are_sent_and_none_that_opens_or_crosses_zero(desk: Desk
     desk.decide(run, {"AAPL": -100, "CROS": -60, "SHRT": 40, "OPEN": 10, "PART": 5})
     _halt(desk, side="reduce_only")
     assert desk.send(run).cancelled == 3
-    assert _states(desk, run) == {"AAPL": _ACCEPTED, "CROS": _CANCELLED, "SHRT": _ACCEPTED, "OPEN": _CANCELLED, "PART": _CANCELLED}
+    assert _states(desk, run) == {"AAPL": _ACCEPTED, "CROS": _DENIED, "SHRT": _ACCEPTED, "OPEN": _DENIED, "PART": _DENIED}
 
 
 def test_an_open_order_counts_as_done_before_a_reduction(desk: Desk, run: Run) -> None:
@@ -120,7 +120,7 @@ def test_an_open_order_counts_as_done_before_a_reduction(desk: Desk, run: Run) -
     desk.decide(run, {"AAPL": -80})
     desk.send(run)
     _halt(desk, scope="symbol", symbol="AAPL", side="reduce_only")
-    for quantity, state in ((-30, _CANCELLED), (-20, _ACCEPTED)):
+    for quantity, state in ((-30, _DENIED), (-20, _ACCEPTED)):
         later = desk.open(TUE if quantity == -30 else TUE + timedelta(days=1))
         desk.decide(later, {"AAPL": quantity})
         desk.send(later)
