@@ -1,33 +1,41 @@
 """Is our ledger what the broker has, and is it all that it should be? Nothing heals itself here.
 
-Positions are compared exactly, cash within a cent, open orders one by one.
+Positions are compared exactly, cash within a cent, open orders one by one. Fills of sessions that are not settled yet wait to be booked;
+where the broker tells of some, the account is compared as it was before them.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
 from grodt.brokers.protocol import Broker
-from grodt.errors import DataError, ReconciliationBreak
+from grodt.errors import BrokerUnavailable, DataError, ReconciliationBreak
 from grodt.ledger.brackets import closed_by_other_leg
 from grodt.ledger.break_evidence import DAYS_BEFORE
 from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
+from grodt.ledger.fills import foreseen
 from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
-from grodt.ledger.orders import LedgerOrder, orders_in
+from grodt.ledger.orders import LedgerOrder, find_orders, orders_in
 from grodt.ledger.postings import cash, holdings
-from grodt.ledger.unbooked import Unbooked, is_dealt_with, kept_in
-from grodt.ledger.unit import Ledger, Read
+from grodt.ledger.unbooked import Unbooked, is_dealt_with, keep_unbooked, kept_in, kept_of
+from grodt.ledger.unit import Ledger, Read, Write
 from grodt.money import MICROS_PER_CENT, Micros
+from grodt.orders.fill import Fill
 from grodt.orders.order import Side
-from grodt.orders.states import IN_FLIGHT, OPEN
+from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.risk.controls import UNKNOWN_ORDER
 
 _NONE: Mapping[str, int] = MappingProxyType({})
 _LINES_SHOWN = 10
 #: Its number in RISK.md.
 _CONTROL = 31
+#: Times that an account is read whose orders fill meanwhile.
+_LOOKS = 5
+_STANDING = OPEN | IN_FLIGHT
+_ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REPLACED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +60,31 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """Both sides agree. What was compared: counts, and our cash in micros."""
+    """Both sides agree. What was compared: counts, and our cash in micros.
+
+    Attributes:
+        waiting: fills of later sessions that the account has beside; they are booked when their session is settled.
+    """
 
     positions: int
     open_orders: int
     cash: Micros
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What comparing found.
+
+    Attributes:
+        breaks: differences.
+        waiting: fills of later sessions that the account was compared without.
+        refused: fills of later sessions that could not be booked as the ledger stands, each with why.
+    """
+
+    breaks: tuple[Break, ...]
+    waiting: int = 0
+    refused: Mapping[Fill, str] = field(default_factory=dict)
 
 
 def compare(ours: Books, theirs: Books) -> tuple[Break, ...]:
@@ -122,7 +150,8 @@ def reconcile(
     """Compare both sides; on a difference record the breaks and halt the book, in one transaction.
 
     Breaks of earlier that are gone now stay open until a person resolves them. A corporate action that came too late to be applied
-    is a break although both sides may agree.
+    is a break although both sides may agree. Fills of sessions after this one that could be booked as the ledger stands are none: their
+    positions, cash and orders are compared as they were before them. Those that could not are kept with why when there are breaks.
 
     Args:
         ledger: our side.
@@ -134,19 +163,23 @@ def reconcile(
         foreign: fills that the broker told of orders which the ledger does not have; they are said beside the breaks that they make.
 
     Raises:
-        BrokerUnavailable: the broker did not answer; nothing was recorded.
+        BrokerUnavailable: the broker did not answer, or its orders filled each time that the account was read; nothing was recorded.
         ReconciliationBreak: they differ, or there are late actions; the message has a table of the breaks.
     """
     theirs = broker_books(broker)
     with ledger.read() as tx:
         ours = ledger_books(tx, book)
-        unbooked = _unbooked(tx, book, session)
-    differences = compare(ours, theirs)
+    found = _Compared(compare(ours, theirs))
+    if found.breaks:
+        found = _compared_before_later(ledger, broker, book, session, ours, theirs)
+    differences = found.breaks
     breaks = (*differences, *late_actions)
     if not breaks:
-        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash)
+        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting)
     with ledger.write(lease) as tx:
         record_breaks(tx, book, session, breaks, run_id, now)
+        _keep(tx, book, found.refused, run_id, now)
+        unbooked = _unbooked(tx, book, session)
         reason = f"breaks_open: our books and the broker's disagree (control {_CONTROL}: value is {len(breaks)}, limit 0)"
         halt(
             tx,
@@ -161,10 +194,103 @@ def reconcile(
         )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
-        f"{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}"
+        f"{_of_waiting(found.waiting)}{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}"
         f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
+
+
+def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: date, ours: Books, theirs: Books) -> _Compared:
+    """Compare again, with the account as it was before the fills of sessions after this one.
+
+    Orders may fill while the account is read, so its fills are read before and after it, until both are the same.
+
+    Args:
+        ledger, broker, book, session: see `reconcile`.
+        ours, theirs: both sides as they were read.
+    """
+    following = session + timedelta(days=1)
+    told = frozenset(broker.fills(following))
+    for _ in range(_LOOKS):
+        if not told:
+            return _Compared(compare(ours, theirs))
+        theirs = broker_books(broker)
+        again = frozenset(broker.fills(following))
+        if again == told:
+            break
+        told = again
+    else:
+        raise BrokerUnavailable(
+            f"book {book} session {session}: orders filled each of {_LOOKS} times that the account was read; nothing is compared, run again"
+        )
+    with ledger.read() as tx:
+        kept = kept_of(tx, {fill.execution_id for fill in told})
+        dealt_with = {key for key, known in kept.items() if any(is_dealt_with(tx, book, each) for each in known.values())}
+        fills = sorted((fill for fill in told if fill.execution_id not in dealt_with), key=_traded)
+        expected = foreseen(tx, [fill for fill in fills if not fill.unreadable], book)
+        orders = find_orders(tx, {*expected.more, *theirs.open_orders})
+    refused = {fill: fill.unreadable for fill in fills if fill.unreadable} | {each.fill: each.reason for each in expected.refused}
+    over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound)
+    return _Compared(compare(ours, _before(theirs, expected.sound, expected.more, orders, over)), len(expected.sound), refused)
+
+
+def _before(
+    theirs: Books, fills: Iterable[Fill], more: Mapping[str, int], orders: Mapping[str, LedgerOrder], over: Mapping[str, int]
+) -> Books:
+    """The account without fills of orders of ours: what they moved is taken back.
+
+    Args:
+        theirs: the account with them.
+        fills: that are taken back.
+        more: shares that they filled of each order.
+        orders: ours, of both.
+        over: signed shares that were left of orders that have ended since, as they were before the fills.
+    """
+    positions, cash, left = dict(theirs.positions), int(theirs.cash), dict(theirs.open_orders)
+    for fill in fills:
+        signed = _signed(fill.side, fill.quantity)
+        positions[fill.symbol] = positions.get(fill.symbol, 0) - signed
+        cash += signed * fill.price + fill.commission
+    for key in theirs.open_orders:
+        if key in orders and orders[key].order.other in more:  # a leg closes less by what its other leg has filled
+            left[key] += _signed(orders[key].order.side, more[orders[key].order.other])
+    for key, shares in more.items():
+        if orders[key].state in _STANDING:  # one that is over in the ledger is open on neither side
+            left[key] = over[key] if key in over else left.get(key, 0) + _signed(orders[key].order.side, shares)
+    return replace(theirs, positions=positions, cash=Micros(cash), open_orders=left)
+
+
+def _over(broker: Broker, orders: Sequence[LedgerOrder], fills: Iterable[Fill]) -> dict[str, int]:
+    """Signed shares left in the ledger of those of the orders that have ended at the broker with all their fills told."""
+    told = broker.orders([each.order.client_order_id for each in orders]) if orders else {}
+    filled = {each.order.client_order_id: each.booked_quantity for each in orders}
+    for fill in fills:
+        filled[fill.client_order_id] = filled.get(fill.client_order_id, 0) + fill.quantity
+    ended = [key for key, order in told.items() if order.state in _ENDED and filled[key] >= order.filled_quantity]
+    left = _remaining(orders)
+    return {key: left[key] for key in ended}
+
+
+def _traded(fill: Fill) -> tuple[date, datetime, str, int, int, int]:
+    return fill.session, fill.filled_at, fill.execution_id, fill.quantity, fill.price, fill.commission
+
+
+def _keep(tx: Write, book: str, refused: Mapping[Fill, str], run_id: str, now: datetime) -> None:
+    """Keep fills that are behind breaks and cannot be booked; the symbol of one that cannot be read is halted."""
+    for fill in keep_unbooked(tx, book, refused, run_id, now):
+        if fill.unreadable:
+            halt(
+                tx,
+                scope="symbol",
+                book=book,
+                symbol=fill.symbol,
+                kind="fault",
+                control=UNKNOWN_ORDER.number,
+                keep_orders=True,
+                reason=f"not understood: {fill.unreadable}",
+                author="reconciliation",
+                now=now,
+            )
 
 
 def _unequal(kind: BreakKind, ours: Mapping[str, int], theirs: Mapping[str, int]) -> list[Break]:
@@ -200,6 +326,10 @@ def _what(differences: int, late: int) -> str:
         f"{late} corporate action{'s' if late > 1 else ''} came after {'their' if late > 1 else 'its'} session was settled" if late else ""
     )
     return "; ".join(filter(None, (places, came)))
+
+
+def _of_waiting(fills: int) -> str:
+    return f"Without {fills} fill{'s' if fills > 1 else ''} of later sessions, booked when their session is settled.\n" if fills else ""
 
 
 def _of_foreign(book: str, fills: int) -> str:

@@ -52,7 +52,7 @@ def settle(cycle: Cycle) -> int:
     for each in done.slipped:
         _log.warning("slippage", book=cycle.book, symbol=each.fill.symbol, session=str(each.fill.session), reason=each.reason)
         cycle.tell("settle", str(each))
-    reconcile(
+    compared = reconcile(
         parts.ledger,
         cycle.lease,
         parts.broker,
@@ -63,6 +63,8 @@ def settle(cycle: Cycle) -> int:
         foreign=done.foreign,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
     )
+    if compared.waiting:
+        cycle.tell("settle", f"{compared.waiting} fills of later sessions wait for these to be settled")
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))
 

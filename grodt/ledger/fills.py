@@ -1,7 +1,7 @@
 """Fills: facts from the broker, each booked once, by its execution id."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -73,6 +73,21 @@ class Booking:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What would become of fills.
+
+    Attributes:
+        sound: those that would be booked.
+        refused: those that cannot be. Those that are booked are in neither.
+        more: shares by which each of their orders, by our id, would have filled more than the ledger has it.
+    """
+
+    sound: tuple[Fill, ...]
+    refused: tuple[Refused, ...]
+    more: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class BookedFill:
     """A fill with the run that booked it."""
 
@@ -97,6 +112,16 @@ class _Standing:
     booked: int
 
 
+@dataclass(slots=True)
+class _Judged:
+    """Fills that can be booked and those that cannot, with what becomes of their orders."""
+
+    progress: dict[str, _Standing]
+    sound: list[Fill] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
 def record_fill(tx: Write, fill: Fill, book: str, run_id: str, now: datetime) -> bool:
     """Book one fill that is known to be sound; see `record_fills`. False if it is booked already.
 
@@ -116,35 +141,31 @@ def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: d
     Fills may come twice, late and in any order. One that is known with other content, is of no order that was sent, does not match it or
     would overfill it is not booked, and says why; the others are.
     """
-    known = _known(tx, [fill.execution_id for fill in told])
-    progress = _standing(tx, {fill.client_order_id for fill in told if fill.execution_id not in known})
-    progress |= _standing(tx, {each.other for each in progress.values() if each.other} - progress.keys())
+    judged = _judge(tx, told, book)
     held = holdings_of(tx, book, {fill.symbol for fill in told})
     number: int = tx.connection.execute(_LAST_NUMBER, {"of_book": book}).scalar_one()
-    booked, refused, rows, made = [], [], [], []
-    events: list[Event] = []
+    rows, made = [], []
     at = instant_text(now)
-    for fill in dict.fromkeys(told):
-        before = known.get(fill.execution_id)
-        if before == (fill, book):
-            continue
-        refusal = _refusal(progress, fill, book) if before is None else _told_before(fill, book, *before)
-        if refusal is not None:
-            refused.append(refusal)
-            continue
+    for fill in judged.sound:
         holding = held.get(fill.symbol, FLAT)
         entry = fill_entry(fill, book, holding)
         held[fill.symbol] = holding.after(entry, fill.symbol)
         made.append(entry)
         number += 1
         rows.append(_row(fill, book, number, fill.quantity * fill.price, run_id, at))
-        _advance(progress[fill.client_order_id], fill, events)
-        known[fill.execution_id] = (fill, book)
-        booked.append(fill)
     post_all(tx, made, run_id, now)
     insert_rows(tx, fills, _FILL, rows)
-    append_events(tx, events, run_id=run_id, now=now)
-    return Booking(tuple(booked), tuple(_besides(progress, each) for each in refused))
+    append_events(tx, judged.events, run_id=run_id, now=now)
+    return Booking(tuple(judged.sound), tuple(_besides(judged.progress, each) for each in judged.refused))
+
+
+def foreseen(tx: Read, told: Sequence[Fill], book: str) -> Foreseen:
+    """What `record_fills` would book of fills as the ledger stands; it books none of them."""
+    keys = {fill.client_order_id for fill in told}
+    before = {key: order.filled for key, order in _standing(tx, keys).items()}
+    judged = _judge(tx, told, book)
+    more = {key: judged.progress[key].filled - filled for key, filled in before.items() if key in judged.progress}
+    return Foreseen(tuple(judged.sound), tuple(judged.refused), more)
 
 
 def fills_since(tx: Read, book: str, session: date) -> dict[str, Fill]:
@@ -194,6 +215,26 @@ def latest_prices(tx: Read, book: str, count: int, since: datetime | None = None
 def fill_sessions(tx: Read, run_id: str) -> set[date]:
     """Sessions of the fills that a run booked: those whose export is stale."""
     return set(tx.connection.execute(select(fills.c.session).where(fills.c.run_id == run_id).distinct()).scalars())
+
+
+def _judge(tx: Read, told: Sequence[Fill], book: str) -> _Judged:
+    """Take fills into their orders, one after the other, as far as they can be booked and are not."""
+    known = _known(tx, [fill.execution_id for fill in told])
+    progress = _standing(tx, {fill.client_order_id for fill in told if fill.execution_id not in known})
+    progress |= _standing(tx, {each.other for each in progress.values() if each.other} - progress.keys())
+    judged = _Judged(progress)
+    for fill in dict.fromkeys(told):
+        before = known.get(fill.execution_id)
+        if before == (fill, book):
+            continue
+        refusal = _refusal(progress, fill, book) if before is None else _told_before(fill, book, *before)
+        if refusal is not None:
+            judged.refused.append(refusal)
+            continue
+        _advance(progress[fill.client_order_id], fill, judged.events)
+        known[fill.execution_id] = (fill, book)
+        judged.sound.append(fill)
+    return judged
 
 
 def _known(tx: Read, execution_ids: Sequence[str]) -> dict[str, tuple[Fill, str]]:
