@@ -133,6 +133,24 @@ def test_what_one_leg_fills_in_part_is_no_break_and_the_other_closes_the_rest(
         assert find_orders(tx, KEYS[:1])[KEYS[0]].reason == "its other leg filled"
 
 
+@pytest.mark.parametrize(
+    ("trades", "left"), [([(0, 250)], 0), ([(1, 250)], 0), ([(1, 100)], 150), ([(0, 40), (0, 60)], 150), ([(1, 100), (0, 150)], 0)]
+)
+def test_legs_that_fill_while_the_evening_before_is_run_again_wait_for_their_session(
+    resting: Account, trades: list[tuple[int, int]], left: int
+) -> None:
+    resting.there.executions.clear()
+    resting.there.over.clear()
+    resting.there.now = evening(WED)
+    for leg, shares in trades:
+        resting.there.fill(resting.there.of(KEYS[leg]), shares, 106.0 if leg else 95.0)
+    resting.restart()
+    run = resting.settled(TUE, market(TUE, {"AAPL": "100"}))
+    assert (resting.desk.reconcile(run).waiting, resting.held()) == (len(trades), 250)
+    run = resting.settled(WED, market(WED, {"AAPL": "100"}))
+    assert (resting.desk.reconcile(run).waiting, resting.held()) == (0, left)
+
+
 def test_a_leg_that_the_broker_does_not_reduce_is_a_break(resting: Account) -> None:
     resting.there.fill(resting.there.of(KEYS[1]), 100, 106.0)
     stop = resting.there.of(KEYS[0])
