@@ -34,7 +34,6 @@ _LINES_SHOWN = 10
 _CONTROL = 31
 #: Times that an account is read whose orders fill meanwhile.
 _LOOKS = 5
-_STANDING = OPEN | IN_FLIGHT
 _ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REPLACED})
 
 
@@ -227,11 +226,17 @@ def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: d
         kept = kept_of(tx, {fill.execution_id for fill in told})
         dealt_with = {key for key, known in kept.items() if any(is_dealt_with(tx, book, each) for each in known.values())}
         fills = sorted((fill for fill in told if fill.execution_id not in dealt_with), key=_traded)
-        expected = foreseen(tx, [fill for fill in fills if not fill.unreadable], book)
-        orders = find_orders(tx, {*expected.more, *theirs.open_orders})
-    refused = {fill: fill.unreadable for fill in fills if fill.unreadable} | {each.fill: each.reason for each in expected.refused}
+        orders = find_orders(tx, {*(fill.client_order_id for fill in fills), *theirs.open_orders})
+        refused = {fill: why for fill in fills if (why := fill.unreadable or _unanswered(orders.get(fill.client_order_id)))}
+        expected = foreseen(tx, [fill for fill in fills if fill not in refused], book)
+    refused |= {each.fill: each.reason for each in expected.refused}
     over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound)
     return _Compared(compare(ours, _before(theirs, expected.sound, expected.more, orders, over)), len(expected.sound), refused)
+
+
+def _unanswered(order: LedgerOrder | None) -> str:
+    """Settling has adopted what is surely ours; what is in flight still may be another order under our id."""
+    return "the answer to its order is not known" if order is not None and order.state in IN_FLIGHT else ""
 
 
 def _before(
@@ -255,7 +260,7 @@ def _before(
         if key in orders and orders[key].order.other in more:  # a leg closes less by what its other leg has filled
             left[key] += _signed(orders[key].order.side, more[orders[key].order.other])
     for key, shares in more.items():
-        if orders[key].state in _STANDING:  # one that is over in the ledger is open on neither side
+        if orders[key].state in OPEN:  # one that is over in the ledger is open on neither side
             left[key] = over[key] if key in over else left.get(key, 0) + _signed(orders[key].order.side, shares)
     return replace(theirs, positions=positions, cash=Micros(cash), open_orders=left)
 

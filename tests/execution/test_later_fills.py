@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from grodt.brokers.ccxt import CcxtBroker
+from grodt.brokers.ccxt_payloads import venue_client_id
 from grodt.brokers.ccxt_settings import CcxtAccount
 from grodt.brokers.windows import CCXT
 from grodt.errors import BrokerUnavailable, ReconciliationBreak
@@ -18,9 +19,11 @@ from grodt.ledger.acts import act
 from grodt.ledger.breaks import open_breaks, resolve_break
 from grodt.ledger.corrections import propose_correction
 from grodt.ledger.halts import active
+from grodt.ledger.order_life import transition
 from grodt.ledger.orders import approve_basket, find_order, order_symbols, record_basket
 from grodt.ledger.postings import cash, holdings
 from grodt.ledger.runs import Run
+from grodt.money import Micros
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 from grodt.reconciliation import Reconciled
@@ -88,7 +91,7 @@ def _lived(desk: Desk, day: date) -> tuple[Run, Reconciled]:
     return run, desk.reconcile(run)
 
 
-def _books(desk: Desk) -> tuple[dict[str, int], int]:
+def _books(desk: Desk) -> tuple[dict[str, int], Micros]:
     with desk.real_ledger.read() as tx:
         return {symbol: each.quantity for symbol, each in holdings(tx, BOOK).items()}, cash(tx, BOOK)
 
@@ -182,6 +185,20 @@ def test_one_that_cannot_be_read_is_a_break_and_is_dealt_with_once_it_is_correct
         assert _books(always.desk) == ({ETH: 10}, CASH - usd("1000"))
 
 
+def test_one_of_another_order_under_our_id_is_a_break(always: Always) -> None:
+    run, _ = _lived(always.desk, MON)
+    basket = make_basket(run, [MARKET])
+    with always.desk.ledger.write() as tx:
+        record_basket(tx, basket, run.run_id, always.desk.now())
+        approve_basket(tx, basket.hash, "automatic", always.desk.now())
+        transition(tx, MARKET.client_order_id, OrderState.SENDING, run_id=run.run_id, now=always.desk.now())
+    always.account.take(symbol=ETH, amount="20", clientOrderId=venue_client_id(MARKET.client_order_id))
+    always.fill("10")
+    with pytest.raises(ReconciliationBreak, match="the answer to its order is not known"):
+        _lived(always.desk, MON)
+    assert ("position", ETH, 0, 10) in _breaks(always.desk)
+
+
 def test_an_order_that_fills_while_the_account_is_read_is_no_break(always: Always, monkeypatch: pytest.MonkeyPatch) -> None:
     always.send(REST)
     always.fill("1")
@@ -223,5 +240,5 @@ def test_at_alpaca_an_order_of_last_evening_that_fills_before_its_cycle_is_run_a
         account.fill(order("KO", 5).client_order_id, "2", "99")
         assert _lived(desk, MON)[1] == Reconciled(positions=0, open_orders=2, cash=CASH, waiting=2)
         account.play(market(TUE, {"KO": "99"}))
-        assert _lived(desk, TUE)[1] == Reconciled(positions=2, open_orders=0, cash=CASH - usd("1505"))
+        assert _lived(desk, TUE)[1] == Reconciled(positions=2, open_orders=0, cash=Micros(CASH - usd("1505")))
         assert _books(desk) == ({"AAPL": 10, "KO": 5}, CASH - usd("1505"))
