@@ -94,7 +94,7 @@ def test_what_is_rejected_or_not_agreed_in_time_lifts_nothing(tx: Write) -> None
         ({"control": 1}, "cannot be overridden: nobody may lift it: set the limit"),
         ({"control": 13, "symbol": ""}, "nobody may lift it: set limit basket_value"),
         ({"control": 29, "symbol": ""}, "nobody may lift it: end the halt"),
-        ({"control": 37}, "there is no control 37"),
+        ({"control": 99}, "there is no control 99"),
         ({"control": 14}, "control 14 is lifted for the whole book; leave --symbol away"),
         ({"control": 11}, "control 11 is lifted for the whole book; leave --symbol away"),
         ({"cycles": 0}, "an override holds for 1 to 10 cycles"),

@@ -190,9 +190,33 @@ def test_a_control_of_the_book_is_sound_for_any_input(control: Callable[..., Eva
     require_sound(ask(control, data.draw(st.composite(lambda draw: arguments(draw, control, 0))())), 1)
 
 
+@examples(100)
+@given(st.lists(st.sampled_from(["", "split", "delisting", "symbol_change"])))
+def test_announced_actions_are_answered_for_each_order_once_and_pass_where_none_is(kinds: list[str]) -> None:
+    found = controls.announced_action(np.array(kinds, dtype=np.str_))
+    places = [int(place) for _, which in found for place in which]
+    assert sorted(places) == list(range(len(kinds)))
+    for evaluation, which in found:
+        require_sound(evaluation, len(which))
+        assert evaluation.passed.tolist() == [kinds[place] == "" for place in which]
+        assert {evaluation.control.code for _ in which} <= {f"{kinds[place] or 'split'}_announced" for place in which}
+
+
+def test_a_kind_of_action_that_is_not_known_is_refused() -> None:
+    with pytest.raises(ValueError, match="kinds of actions are split, delisting, symbol_change, not merger"):
+        controls.announced_action(np.array(["split", "merger"]))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_what_is_withdrawn_before_an_action_is_an_alert_each(count: int) -> None:
+    found = controls.withdrawn_before_action(count)
+    require_sound(found, count)
+    assert not found.passed.any()
+
+
 def test_the_controls_left_out_are_those_of_sums_which_the_properties_of_whole_proposals_cover() -> None:
     asked = {one.__name__ for one in [*OF_ORDERS, *OF_BOOKS]}
     functions = {name for name, one in vars(controls).items() if inspect.isfunction(one)} - {"why"}
     sums = {"basket_value", "turnover", "scale", "group_weight", "buying_power", "gross_exposure", "net_exposure", "allowed_below"}
-    assert functions - asked == sums
-    assert sorted({one.number for one in vars(controls).values() if isinstance(one, Control)}) == list(range(1, 37))
+    assert functions - asked == sums | {"announced_action", "withdrawn_before_action"}  # of words and of counts: above
+    assert sorted({one.number for one in vars(controls).values() if isinstance(one, Control)}) == list(range(1, 38))
