@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from types import MappingProxyType
 
 from grodt.brokers.protocol import Broker
@@ -25,7 +26,7 @@ from grodt.ledger.unit import Ledger, Read, Write
 from grodt.money import MICROS_PER_CENT, Micros
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
-from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.orders.states import ENDED, IN_FLIGHT, OPEN
 from grodt.risk.controls import UNKNOWN_ORDER
 
 _NONE: Mapping[str, int] = MappingProxyType({})
@@ -34,7 +35,6 @@ _LINES_SHOWN = 10
 _CONTROL = 31
 #: Times that an account is read whose orders fill meanwhile.
 _LOOKS = 5
-_ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REPLACED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: d
     with ledger.read() as tx:
         kept = kept_of(tx, {fill.execution_id for fill in told})
         dealt_with = {key for key, known in kept.items() if any(is_dealt_with(tx, book, each) for each in known.values())}
-        fills = sorted((fill for fill in told if fill.execution_id not in dealt_with), key=_traded)
+        fills = sorted((fill for fill in told if fill.execution_id not in dealt_with), key=attrgetter("traded"))
         orders = find_orders(tx, {*(fill.client_order_id for fill in fills), *theirs.open_orders})
         refused = {fill: why for fill in fills if (why := fill.unreadable or _unanswered(orders.get(fill.client_order_id)))}
         expected = foreseen(tx, [fill for fill in fills if fill not in refused], book)
@@ -271,13 +271,9 @@ def _over(broker: Broker, orders: Sequence[LedgerOrder], fills: Iterable[Fill]) 
     filled = {each.order.client_order_id: each.booked_quantity for each in orders}
     for fill in fills:
         filled[fill.client_order_id] = filled.get(fill.client_order_id, 0) + fill.quantity
-    ended = [key for key, order in told.items() if order.state in _ENDED and filled[key] >= order.filled_quantity]
+    ended = [key for key, order in told.items() if order.state in ENDED and filled[key] >= order.filled_quantity]
     left = _remaining(orders)
     return {key: left[key] for key in ended}
-
-
-def _traded(fill: Fill) -> tuple[date, datetime, str, int, int, int]:
-    return fill.session, fill.filled_at, fill.execution_id, fill.quantity, fill.price, fill.commission
 
 
 def _keep(tx: Write, book: str, refused: Mapping[Fill, str], run_id: str, now: datetime) -> None:

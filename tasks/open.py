@@ -44,7 +44,7 @@ def open_run(cycle: Cycle) -> int:
 
 
 def _alert_overdue_breaks(cycle: Cycle) -> None:
-    """Tell of breaks that nobody has ended in time, each evening anew, also in a book that is halted because of them."""
+    """Tell of breaks that nobody has ended in time, each cycle anew, also in a book that is halted because of them."""
     limit, now = cycle.parts.config.break_age_days, cycle.parts.now()
     with cycle.parts.ledger.read() as tx:
         overdue = [each for each in open_breaks(tx, cycle.book) if each.is_overdue(limit, now)]

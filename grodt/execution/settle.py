@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import NoReturn
 
 import numpy as np
@@ -40,7 +41,7 @@ from grodt.ledger.unbooked import (
 )
 from grodt.ledger.unit import Ledger, Write
 from grodt.orders.fill import Fill
-from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.orders.states import ENDED, IN_FLIGHT, OPEN, OrderState
 from grodt.risk.check import Check, worst
 from grodt.risk.controls import PARENT_QUANTITY, Evaluation, parent_quantity, why
 from grodt.risk.limits import Limits
@@ -49,8 +50,7 @@ _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _NO_COST = Decimal(0)
 #: For how many days before the last settled session a real venue is asked again: its fills may come late, also of orders that are over.
 _LATE = timedelta(days=7)
-_ENDED = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED, OrderState.REPLACED})
-_OVER = _ENDED | {OrderState.FILLED}
+_OVER = ENDED | {OrderState.FILLED}
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class _Settling:
             fills = self._unbooked(min(short))
         # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
         # The order they are booked in decides average costs, so it is one that does not depend on the order they are told in.
-        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=_traded))
+        due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=attrgetter("traded")))
         if (market is None or begun) and not due and not _has_news(ours, theirs):
             return
         part = LATE if market is None else str(market.session)
@@ -307,7 +307,7 @@ class _Settling:
         for each in opened:
             order, kept = theirs[each.order.client_order_id], unbooked.get(each.order.client_order_id, ())
             whole = each.booked_quantity >= order.filled_quantity or self._has_all(tx, each, order, kept)
-            if order.state in _ENDED and whole:
+            if order.state in ENDED and whole:
                 over.append(Move(order.client_order_id, order.state, reason=order.reason))
             elif order.state is OrderState.FILLED and whole and kept:
                 over.append(_filled(each, order, kept))
@@ -319,11 +319,6 @@ class _Settling:
         if ours.booked_quantity + sum(each.fill.quantity for each in kept) >= theirs.filled_quantity:
             return True
         return any(each.fill.unreadable and is_dealt_with(tx, self.run.book, each) for each in kept)
-
-
-def _traded(fill: Fill) -> tuple[date, datetime, str, int, int, int]:
-    """When it traded; fills of one instant in the order of their ids, and one that is told in two ways in the order of its figures."""
-    return fill.session, fill.filled_at, fill.execution_id, fill.quantity, fill.price, fill.commission
 
 
 def _stopped(book: str, halted: Halt) -> str:
@@ -354,5 +349,5 @@ def _short_of(
 
 def _has_news(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> bool:
     """Whether an order at the broker is over, cannot be read, or is one whose answer was lost."""
-    news = {*_ENDED, OrderState.UNKNOWN}
+    news = {*ENDED, OrderState.UNKNOWN}
     return any(order.state in news or ours[key].state not in OPEN for key, order in theirs.items())

@@ -18,12 +18,12 @@ from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Write
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
-from grodt.orders.states import OPEN, OrderState
+from grodt.orders.states import ENDED, OPEN, OrderState
 
 #: Questions about one order after its cancel was asked for: a venue takes a moment to do it.
 _ASKS = 5
 _PAUSE_SECONDS = 2.0
-_OVER = frozenset({OrderState.CANCELLED, OrderState.EXPIRED, OrderState.FILLED, OrderState.REJECTED, OrderState.REPLACED})
+_OVER = ENDED | {OrderState.FILLED}
 
 
 @dataclass(frozen=True, slots=True)

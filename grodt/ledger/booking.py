@@ -1,13 +1,15 @@
-"""When what moves a book's shares is booked: later than all that was booked before, whatever the clock says.
+"""When what moves a book's shares is booked, and the book marked: later than all that was booked before, whatever the clock says.
 
 What strategies hold is told from fills, corporate actions, corrections and crosses in the order of their instants. Where the clock steps
-back between two settlements, the split of the later one would come before the fill of the one before it.
+back between two settlements, the split of the later one would come before the fill of the one before it. And what a mark rests on
+is told from what came later by their instants.
 """
 
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
+from grodt.ledger.tables_marks import marks
 from grodt.ledger.tables_postings import applied_sessions, entries, fills, settlements
 from grodt.ledger.tables_strategies import crosses
 from grodt.ledger.transaction import Read
@@ -16,7 +18,7 @@ _NEXT = timedelta(microseconds=1)
 
 
 def booking_instant(tx: Read, book: str, now: datetime) -> datetime:
-    """The instant that a transaction books a book's fills, actions, corrections and crosses at: now, or just after the last of them.
+    """The instant that a transaction books a book's fills, actions, corrections, crosses and marks at: now, or just after the last of them.
 
     Args:
         tx: the transaction that books.
@@ -36,6 +38,7 @@ def _last_booked(tx: Read, book: str) -> datetime | None:
         select(fills.c.recorded_at).where(fills.c.book == book).order_by(fills.c.number.desc()).limit(1),
         select(func.max(entries.c.recorded_at)).where(entries.c.book == book, *since),
         select(func.max(crosses.c.recorded_at)).where(crosses.c.book == book),
+        select(marks.c.recorded_at).where(marks.c.book == book).order_by(marks.c.session.desc()).limit(1),
     )
     known = [at for query in asked if (at := tx.connection.execute(query).scalar()) is not None]
     return max(known, default=None)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from grodt.errors import DataError
+from grodt.ledger.booking import booking_instant
 from grodt.ledger.runs import Run
 from grodt.ledger.tables_marks import marks
 from grodt.ledger.transaction import Read, Write
@@ -49,14 +50,14 @@ class Mark:
 
 
 def record_mark(tx: Write, mark: Mark, run_id: str, now: datetime) -> None:
-    """Keep a mark. Its own run may mark anew; the same mark again changes nothing.
+    """Keep a mark, made after all that it rests on was booked. Its own run may mark anew; the same mark again changes nothing.
 
     Raises:
         DataError: another run has marked that session otherwise.
     """
     mine = (marks.c.book == mark.book, marks.c.session == mark.session)
     row = tx.connection.execute(select(marks).where(*mine)).first()
-    values = asdict(mark) | {"run_id": run_id, "recorded_at": now}
+    values = asdict(mark) | {"run_id": run_id, "recorded_at": booking_instant(tx, mark.book, now)}
     if row is None:
         tx.connection.execute(insert(marks).values(values))
     elif _mark(row) != mark:

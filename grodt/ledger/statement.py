@@ -90,7 +90,8 @@ def statement_of(tx: Read, book: str, start: date | None, end: date | None) -> S
         asked = f"{start or 'its first session'} to {end or 'now'}"
         raise NotFound(f"book {book} is not valued in any session of {asked}: run its cycles, or ask for other sessions")
     opening = None if start is None else latest_mark(tx, book, before=start)
-    symbols, flows = _earned(tx, book, _between(tx, opening, closing)), _flows(tx, book, _between(tx, opening, closing))
+    between = _between(tx, opening, closing)
+    symbols, flows = _earned(tx, book, between), _flows(tx, book, between)
     earned = Earned(*(Micros(sum(getattr(each, name) for each in symbols.values())) for name in Earned.__slots__))
     unrealised = _above_cost(tx, book, closing) - (0 if opening is None else _above_cost(tx, book, opening))
     later = _lots(tx, closing) - (0 if opening is None else _lots(tx, opening))

@@ -41,6 +41,8 @@ _NEXT: dict[OrderState, frozenset[OrderState]] = {
 
 #: States in which nothing more is expected of the broker.
 TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED, _S.DENIED})
+#: What a broker calls an order that is over and has not filled whole.
+ENDED = frozenset({_S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED})
 #: States in which the broker may hold the order.
 OPEN = frozenset({_S.ACCEPTED, _S.PARTIALLY_FILLED})
 #: Sent, and no answer known: the broker may have the order or not.

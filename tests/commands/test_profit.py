@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import combinations_with_replacement
 from typing import Any
@@ -14,7 +15,7 @@ from grodt.ledger.statement import statement_of
 from grodt.ledger.unit import Ledger
 from grodt.money import Micros
 from tests.cycles.driver import Home
-from tests.cycles.small_world import MON, TUE, WED
+from tests.cycles.small_world import FRI, MON, TUE, WED
 from tests.flows.commands import Command
 
 
@@ -80,6 +81,16 @@ def test_what_was_booked_after_a_mark_is_of_the_stretch_after_it(home: Home) -> 
     with ledger.read() as tx:
         assert statement_of(tx, "small", None, WED) == before
     ledger.close()
+
+
+def test_a_clock_that_has_stepped_back_leaves_the_lines_whole(home: Home) -> None:
+    replace(home, now="2015-12-04T12:00:00Z").run(FRI)
+    ledger = _ledger(home)
+    with ledger.read() as tx:
+        whole, last = statement_of(tx, "small", None, None), statement_of(tx, "small", FRI, None)
+    ledger.close()
+    assert (whole.closed, last.opened) == (FRI, WED)
+    assert last.earned.commission < 0
 
 
 def test_lines_that_do_not_add_up_are_an_error(home: Home) -> None:
