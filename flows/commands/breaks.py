@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from grodt.ledger.break_evidence import Evidence
 
 Number = Annotated[int, typer.Argument(help="Number of the break, from `grodt breaks`.")]
+Again = Annotated[bool, typer.Option("--again", help="The same amount moved once more in the same session.")]
 Amount = Annotated[str, typer.Argument(help="USD, such as 25000 or 125.50.")]
 
 breaks = typer.Typer(help="Breaks: where our ledger and the broker differ, and what people do about it.", invoke_without_command=True)
@@ -116,36 +117,42 @@ def correct(
     break_id: Number,
     reason: Reason,
     price: Annotated[str | None, typer.Option("--price", help="USD that a share was paid with; without it no cash moves.")] = None,
+    booked_as: Annotated[
+        str, typer.Option("--as", help="What cash was: interest, fee, dividend, deposit, withdrawal or correction.")
+    ] = "correction",
     author: Author = None,
 ) -> None:
     """Ask for what brings our side to theirs: an entry; or the end of an order that the broker has no more, once it has said so again.
 
     A second person's approval books it and resolves the break.
     """
-    from flows.at_home import ledger_at_home
+    from flows.at_home import calendar_of, ledger_at_home
     from grodt.execution.ending import propose_end
     from grodt.ledger.acts import in_words
     from grodt.ledger.breaks import require_open
+    from grodt.ledger.cash_entries import as_cash_kind
     from grodt.ledger.corrections import propose_correction
     from tasks.environment import clock, environment
     from tasks.wiring import broker_of
 
     paid, by, now = None if price is None else _micros("--price", price), author_of(author), clock(environment())
+    kind = as_cash_kind(booked_as)
     with ledger_at_home() as ledger:
         with ledger.read() as tx:
             found = require_open(tx, break_id)
-        if found.difference.kind == "order" and paid is None:
+        if found.difference.kind == "order" and paid is None and kind == "correction":
             with broker_of(found.book) as broker:
                 if broker is None:
                     raise ConfigError(f"break {break_id}: book {found.book} has no account that could be asked for the order")
                 asked = propose_end(ledger, broker, break_id, by=by, reason=reason, now=now, sleep=time.sleep)
         else:
             with ledger.write() as tx:
-                asked = propose_correction(tx, break_id, paid, by=by, reason=reason, now=now())
+                following = calendar_of(found.book).next
+                asked = propose_correction(tx, break_id, paid, booked_as=kind, following=following, by=by, reason=reason, now=now())
     out.print(in_words(asked), soft_wrap=True)
 
 
-def deposit(amount: Amount, reason: Reason, book: Book = None, author: Author = None) -> None:
+def deposit(amount: Amount, reason: Reason, book: Book = None, again: Again = False, author: Author = None) -> None:
     """Book cash that was brought into the account at the broker."""
     from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.corrections import deposit as book_deposit
@@ -153,11 +160,12 @@ def deposit(amount: Amount, reason: Reason, book: Book = None, author: Author = 
 
     name, paid = chosen_book(book), _micros("AMOUNT", amount)
     with ledger_at_home() as ledger, ledger.write() as tx:
-        entry = book_deposit(tx, name, paid, calendar_of(name).next, by=author_of(author), reason=reason, now=clock(environment())())
+        following, now = calendar_of(name).next, clock(environment())()
+        entry = book_deposit(tx, name, paid, following, again=again, by=author_of(author), reason=reason, now=now)
     out.print(f"deposit of {decimal(paid)} USD booked in session {entry.session} of book {name}", soft_wrap=True)
 
 
-def withdraw(amount: Amount, reason: Reason, book: Book = None, author: Author = None) -> None:
+def withdraw(amount: Amount, reason: Reason, book: Book = None, again: Again = False, author: Author = None) -> None:
     """Ask for cash to be booked as taken out of the account at the broker. A second person's approval books it."""
     from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.acts import in_words
@@ -166,7 +174,8 @@ def withdraw(amount: Amount, reason: Reason, book: Book = None, author: Author =
 
     name, paid = chosen_book(book), _micros("AMOUNT", amount)
     with ledger_at_home() as ledger, ledger.write() as tx:
-        asked = ask_to_withdraw(tx, name, paid, calendar_of(name).next, by=author_of(author), reason=reason, now=clock(environment())())
+        following, now = calendar_of(name).next, clock(environment())()
+        asked = ask_to_withdraw(tx, name, paid, following, again=again, by=author_of(author), reason=reason, now=now)
     out.print(in_words(asked), soft_wrap=True)
 
 

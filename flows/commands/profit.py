@@ -15,7 +15,9 @@ _LINES = {
     "realised": "realised profit, before commission",
     "unrealised": "change of unrealised profit",
     "dividends": "dividends",
+    "interest": "interest",
     "commission": "commission",
+    "fees": "fees of the account",
     "borrowing": "borrowed shares",
     "corrections": "corrections",
 }

@@ -222,7 +222,7 @@ def resolve_break(caller: Caller, break_id: int, body: m.WordGiven) -> dict[str,
 )
 def correct_break(caller: Caller, break_id: int, body: m.BreakCorrected) -> dict[str, Any]:
     """Ask for the entry that brings our side to the broker's; another person's approval books it and resolves the break."""
-    return _asked(asks.correct(parts(), caller, break_id, body.price, body.reason))
+    return _asked(asks.correct(parts(), caller, break_id, body.price, body.booked_as, body.reason))
 
 
 def _break(found: OpenBreak) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from decimal import Decimal
 from grodt.desk.callers import Caller, acting
 from grodt.desk.parts import Parts
 from grodt.errors import ConfigError
-from grodt.ledger.breaks import OpenBreak, assign_break, find_break, resolve_break
+from grodt.ledger.breaks import OpenBreak, assign_break, find_break, require_open, resolve_break
+from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.corrections import propose_correction
 from grodt.ledger.limits import Changed, change_limits, differences, limits_in_force
 from grodt.ledger.overrides import ask_override, require_liftable
@@ -96,13 +97,14 @@ def resolve(desk: Parts, caller: Caller, break_id: int, reason: str) -> OpenBrea
     return found
 
 
-def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, reason: str) -> Request:
+def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, booked_as: CashKind, reason: str) -> Request:
     """Ask for the entry that brings our side to the broker's; another person's approval books it and resolves the break.
 
     Args:
         desk, caller: who, and where.
         break_id: of the break.
         price: USD that a share was paid with; None: no cash moves.
+        booked_as: what the cash was, of a break of cash.
         reason: why.
 
     Raises:
@@ -114,7 +116,10 @@ def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, r
     except ValueError as error:
         raise ConfigError(f"price: {error}") from None
     with acting(desk, caller, "trader") as tx:
-        asked = propose_correction(tx, break_id, paid, by=caller.name, reason=reason, now=desk.now())
+        following = desk.books().book(require_open(tx, break_id).book).exchange.next
+        asked = propose_correction(
+            tx, break_id, paid, booked_as=booked_as, following=following, by=caller.name, reason=reason, now=desk.now()
+        )
     _log.warning("correction asked", by=caller.name, break_id=break_id, book=asked.book, request=asked.short, reason=reason)
     return asked
 

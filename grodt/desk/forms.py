@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from grodt.desk.acts import HaltWanted
 from grodt.desk.models import PRINTABLE, Reason
 from grodt.errors import ConfigError
+from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.halts import HaltSide
 from grodt.ledger.requests import Verdict
 
@@ -82,6 +83,7 @@ class BreakForm(_Form):
     act: Literal["assign", "resolve", "correct"]
     person: _Words = ""
     price: Decimal | None = None
+    booked_as: CashKind = "correction"
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), PRINTABLE] = ""
 
     @field_validator("price", mode="before")

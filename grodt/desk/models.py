@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
+from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.halts import HaltKind, HaltScope, HaltSide
 from grodt.ledger.requests import RequestState
 from grodt.ledger.users import Role
@@ -142,6 +143,7 @@ class BreakCorrected(Given):
     """A correction of a break."""
 
     price: Decimal | None = Field(None, description="USD that a share was paid with; without it no cash moves")
+    booked_as: CashKind = Field("correction", description="what cash was, of a break of cash")
     reason: Reason
 
 

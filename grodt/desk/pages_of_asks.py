@@ -15,6 +15,7 @@ from grodt.desk.shown import use
 from grodt.errors import ConfigError
 from grodt.ledger.break_evidence import evidence_of
 from grodt.ledger.breaks import find_break
+from grodt.ledger.cash_entries import CASH_KINDS
 from grodt.ledger.limits import Changed, differences, limits_in_force
 from grodt.ledger.requests import Request
 from grodt.risk.limit_values import RULES, Key
@@ -76,7 +77,7 @@ def work_break(*, caller: Caller, break_id: int) -> Page:
     try:
         given = BreakForm.model_validate(request.form.to_dict())
         if given.act == "correct":
-            return _to(asks.correct(desk, caller, break_id, given.price, given.reason))
+            return _to(asks.correct(desk, caller, break_id, given.price, given.booked_as, given.reason))
         if given.act == "assign":
             asks.assign(desk, caller, break_id, given.person)
         else:
@@ -117,4 +118,4 @@ def _break(break_id: int, told: str = "") -> str:
     desk = parts()
     with desk.ledger.read() as tx:
         row, evidence = looks.break_of(tx, desk, break_id), evidence_of(tx, find_break(tx, break_id))
-    return rendered("break.html", each=row, evidence=evidence, told=told)
+    return rendered("break.html", each=row, evidence=evidence, cash_kinds=CASH_KINDS, told=told)

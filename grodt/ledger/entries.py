@@ -11,7 +11,9 @@ Accounts of a book (debits are positive):
 | receivable | currency | yes | dividends past their ex date and not yet paid |
 | commission | currency | yes | paid |
 | borrow | currency | yes | paid for borrowed shares |
-| dividend, realised | currency | yes | income, so a gain is negative |
+| dividend, realised | currency | yes | income, so a gain is negative; a dividend that people booked has no symbol |
+| interest | currency | | earned by the account's cash, negative; what it paid is positive |
+| fee | currency | | charged to the account apart from fills |
 | capital | currency | | deposits less withdrawals, negative |
 | correction | currency | shares: yes | what corrections lost; a gain is negative |
 
@@ -36,10 +38,33 @@ from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 
 EntryKind = Literal[
-    "deposit", "fill", "split", "dividend", "dividend_payment", "delisting", "symbol_change", "borrow_cost", "withdrawal", "correction"
+    "deposit",
+    "fill",
+    "split",
+    "dividend",
+    "dividend_payment",
+    "delisting",
+    "symbol_change",
+    "borrow_cost",
+    "withdrawal",
+    "correction",
+    "interest",
+    "fee",
 ]
 Account = Literal[
-    "position", "market", "cash", "cost", "receivable", "commission", "borrow", "dividend", "realised", "capital", "correction"
+    "position",
+    "market",
+    "cash",
+    "cost",
+    "receivable",
+    "commission",
+    "borrow",
+    "dividend",
+    "realised",
+    "capital",
+    "correction",
+    "interest",
+    "fee",
 ]
 
 SHARES = "shares"
@@ -135,18 +160,6 @@ def deposit_entry(book: str, amount: Micros, currency: str, session: date) -> En
         raise ConfigError(f"book {book}: capital is in {currency}, and the ledger keeps {CURRENCY}; give the capital in {CURRENCY}")
     lines = _lines(("cash", currency, "", amount), ("capital", currency, "", -amount))
     return Entry(f"deposit:{book}:{session}", "deposit", book, session, "deposit", lines)
-
-
-def transfer_entry(entry_id: str, book: str, amount: Micros, session: date, reason: str) -> Entry:
-    """Cash that a person brought into the book, or took out of it when negative."""
-    lines = _lines(("cash", CURRENCY, "", amount), ("capital", CURRENCY, "", -amount))
-    return Entry(entry_id, "deposit" if amount > 0 else "withdrawal", book, session, reason, lines)
-
-
-def cash_correction_entry(entry_id: str, book: str, change: Micros, session: date, reason: str) -> Entry:
-    """Cash that the broker has and we had not, or the other way round: a gain or a loss."""
-    lines = _lines(("cash", CURRENCY, "", change), ("correction", CURRENCY, "", -change))
-    return Entry(entry_id, "correction", book, session, reason, lines)
 
 
 def share_correction_entry(

@@ -15,7 +15,7 @@ from grodt.ledger.transaction import Read
 from grodt.money import Micros
 
 #: What moves equity, by account; a credit (below zero) is a gain.
-_EARNED = ("realised", "dividend", "commission", "borrow", "correction")
+_EARNED = ("realised", "dividend", "interest", "commission", "fee", "borrow", "correction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,16 @@ class Earned:
     Attributes:
         realised: profit of what was closed, at average cost, before commission.
         dividends: past their ex date, paid or not; of a short what it owes.
-        commission, borrowing: what they cost, so below zero.
-        corrections: of corrections that two people booked.
+        interest: of the account's cash; what it paid is below zero.
+        commission, fees, borrowing: what they cost, so below zero; fees are of the account, apart from fills.
+        corrections: of corrections that two people booked as such.
     """
 
     realised: Micros
     dividends: Micros
+    interest: Micros
     commission: Micros
+    fees: Micros
     borrowing: Micros
     corrections: Micros
 

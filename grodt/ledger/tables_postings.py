@@ -55,6 +55,8 @@ entries = Table(
         "borrow_cost",
         "withdrawal",
         "correction",
+        "interest",
+        "fee",
     ),
     **KEYED,
 )
@@ -84,6 +86,8 @@ postings = Table(
         "realised",
         "capital",
         "correction",
+        "interest",
+        "fee",
     ),
     CheckConstraint("amount <> 0", name="amount_moves"),
     CheckConstraint("(account IN ('position', 'market')) = (asset = 'shares')", name="shares_apart"),

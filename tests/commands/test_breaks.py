@@ -135,6 +135,28 @@ def test_a_correction_is_booked_by_the_second_person(grodt: Command, broken: Hom
     assert [row["result"] for row in json.loads(grodt(broken, "verify", "--json").out)].count("FAIL") == 1, "the other breaks are open"
 
 
+def test_cash_is_corrected_as_what_it_was_and_profit_shows_it_on_its_line(grodt: Command, broken: Home) -> None:
+    refused = grodt(broken, "breaks", "correct", "2", "--as", "gift", "--reason", "why", "--author", "ann")
+    assert (refused.status, refused.out) == (2, "")
+    asked = grodt(broken, "breaks", "correct", "2", "--as", "fee", "--reason", "TAF of the week", "--author", "ann")
+    assert "USD, booked as fee, asked by ann" in asked.out
+    (waiting,) = _json(grodt, broken, "waiting")
+    assert grodt(broken, "approve", waiting["id"], "--reason", "seen", "--author", "bob").status == 0
+    assert broken.sql("SELECT e.memo, p.amount FROM postings p JOIN entries e USING (entry_id) WHERE p.account = 'fee'") == [
+        ("TAF of the week", 10_010_000)
+    ]
+
+
+def test_the_same_deposit_is_refused_until_it_is_said_that_it_came_again(grodt: Command, home: Home) -> None:
+    words = ("deposit", "2500.50", "--reason", "wire", "--author", "ann")
+    assert grodt(home, *words).status == 0
+    again = grodt(home, *words)
+    assert (again.status, again.out) == (2, "")
+    assert "a deposit of 2500.500000 USD is booked in session 2015-11-27 already" in again.err
+    assert "wire (ann). Nothing is booked; if the same amount moved once more, say --again" in again.err
+    assert grodt(home, *words, "--again").status == 0
+
+
 def test_an_order_that_the_broker_has_no_more_is_ended_by_the_second_person(grodt: Command, home: Home) -> None:
     key, shares = home.sql(
         "SELECT o.client_order_id, o.quantity FROM orders AS o JOIN order_status AS s USING (client_order_id) "

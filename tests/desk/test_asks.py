@@ -141,13 +141,14 @@ class TestBreaks:
     def test_a_correction_is_booked_when_another_person_agrees(self, world: World) -> None:
         number = _break(world)
         _said(world, "tom", f"breaks/{number}/correct", 409, reason="r", price="1")
-        asked = _said(world, "ann", f"breaks/{number}/correct", 201, reason="a fee that came back")
+        asked = _said(world, "ann", f"breaks/{number}/correct", 201, reason="a fee that came back", booked_as="fee")
         assert (asked["kind"], asked["state"]) == ("correction", "waiting")
         _said(world, "ann", f"waiting/{asked['request_id']}/approve", 409, reason="r")
         query = "SELECT sum(amount) FROM postings WHERE account = 'cash'"
         assert world.rows(query) == [(Micros(100_000_000),)]
         _said(world, "bob", f"waiting/{asked['request_id']}/approve", 200, reason="seen")
         assert world.rows(query) == [(Micros(125_000_000),)]
+        assert world.rows("SELECT kind FROM entries WHERE memo = 'a fee that came back'") == [("fee",)]
         assert world.ask("vic", "GET", f"{API}/breaks/{number}").get_json()["resolved_by"] == "ann and bob"
 
 

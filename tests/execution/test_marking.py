@@ -8,7 +8,7 @@ import pytest
 from grodt.errors import DataError, LeaseHeld
 from grodt.execution.marking import Marked, mark_book
 from grodt.lake import Lake, Snapshot
-from grodt.ledger.entries import transfer_entry
+from grodt.ledger.cash_entries import cash_entry
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.marks import latest_mark, mark_of
@@ -140,8 +140,8 @@ def test_a_lost_lease_leaves_no_mark(bench):
 def test_cash_that_was_brought_in_or_taken_out_later_is_no_profit(bench):
     bench.mark(TUE)
     with bench.ledger.write() as tx:
-        post(tx, transfer_entry("deposit:demo:1", BOOK, micros(5_000), WED, "wire"), "deposit", KNOWN)
-        post(tx, transfer_entry("withdrawal:1", BOOK, micros(-1_000), WED, "fee"), "withdrawal", KNOWN)
+        post(tx, cash_entry("deposit:demo:1", "deposit", BOOK, micros(5_000), WED, "wire"), "deposit", KNOWN)
+        post(tx, cash_entry("withdrawal:1", "withdrawal", BOOK, micros(-1_000), WED, "fee"), "withdrawal", KNOWN)
     marked = bench.mark(WED)
     assert marked.mark.profit == micros(10 * (45 - 55)), "what A lost"
     assert bench.mark(THU).mark.profit == 0, "and they count once"

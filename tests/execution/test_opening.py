@@ -12,7 +12,7 @@ import pytest
 
 from grodt.errors import BrokerUnavailable, ConfigError, HaltActive, LeaseHeld, SessionError
 from grodt.execution.opening import LEASE_TTL, Opened, Opening, open_cycle
-from grodt.ledger.entries import cash_correction_entry, transfer_entry
+from grodt.ledger.cash_entries import cash_entry
 from grodt.ledger.halts import HaltScope, halt
 from grodt.ledger.leases import holder_of, release
 from grodt.ledger.order_life import transition
@@ -217,10 +217,12 @@ def test_the_capital_is_deposited_once_however_often_the_first_cycle_dies(office
 def test_a_book_whose_whole_deposit_was_taken_out_again_gets_no_second_one(office):
     opened = office.open(MON)
     with office.ledger.write() as tx:
-        post(tx, cash_correction_entry("gain", BOOK, CAPITAL, MON, "as much again was earned"), opened.run.run_id, office.now)
+        post(tx, cash_entry("gain", "correction", BOOK, CAPITAL, MON, "as much again was earned"), opened.run.run_id, office.now)
     office.finish(opened)
     with office.ledger.write() as tx:
-        post(tx, transfer_entry("withdrawal:1", BOOK, -CAPITAL, TUE, "the stake is taken off the table"), "withdrawal", office.now)
+        post(
+            tx, cash_entry("withdrawal:1", "withdrawal", BOOK, -CAPITAL, TUE, "the stake is taken off the table"), "withdrawal", office.now
+        )
     office.open(TUE)
     assert office.read(lambda tx: (deposited(tx, BOOK, None, TUE), cash(tx, BOOK))) == (0, CAPITAL)
 

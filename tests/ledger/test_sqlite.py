@@ -202,9 +202,11 @@ def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(t
         chained = tx.connection.execute(text("SELECT table_name, seals FROM audit")).all()
         assert [tuple(row) for row in chained] == [("entries", seal) for _, seal in facts_in(tx.connection, "entries")]
         new = {"book": "b", "session": SESSION, "memo": "", "digest": "d", "run_id": "run", "recorded_at": NOW}
-        for kind in ("symbol_change", "borrow_cost"):
+        for kind in ("symbol_change", "borrow_cost", "correction", "interest", "fee"):
             tx.connection.execute(insert(entries).values(entry_id=f"{kind}:b", kind=kind, **new))
         tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 0, 'b', 'borrow', 'USD', 'AAPL', 5)"))
+        for account in ("interest", "fee"):
+            tx.connection.execute(text(f"INSERT INTO postings VALUES ('{account}:b', 0, 'b', '{account}', 'USD', '', 5)"))
         assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
 
     def unknown() -> None:
@@ -213,7 +215,7 @@ def test_a_ledger_of_the_first_version_keeps_its_facts_and_takes_the_new_kinds(t
 
     def unknown_account() -> None:
         with opened.write() as tx:
-            tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 1, 'b', 'interest', 'USD', '', 5)"))
+            tx.connection.execute(text("INSERT INTO postings VALUES ('borrow_cost:b', 1, 'b', 'rebate', 'USD', '', 5)"))
 
     with pytest.raises(LedgerRefused, match="kind_known"):
         unknown()

@@ -8,9 +8,12 @@ import pytest
 from grodt.errors import ConfigError, ReconciliationBreak
 from grodt.ledger.acts import act
 from grodt.ledger.breaks import Break, assign_break, find_break, money_value, open_breaks, resolve_break
+from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.corrections import ask_to_withdraw, deposit, propose_correction
-from grodt.ledger.postings import balances, cash, holding
+from grodt.ledger.postings import balances, cash, deposited, entries_in, holding
+from grodt.ledger.requests import Request
 from grodt.ledger.runs import Run
+from grodt.ledger.unit import Write
 from grodt.money import Micros
 from tests.brokers.world import BOOK, MON, TUE, market, usd
 from tests.execution.desk import Desk
@@ -48,9 +51,14 @@ def _broken(desk: Desk, run: Run) -> list[tuple[int, Break]]:
         return [(each.break_id, each.difference) for each in open_breaks(tx, BOOK)]
 
 
-def _correct(desk: Desk, break_id: int, price: str | None, reason: str) -> str:
+def _ask(tx: Write, desk: Desk, break_id: int, price: str | None, reason: str, booked_as: CashKind = "correction") -> Request:
+    paid = None if price is None else usd(price)
+    return propose_correction(tx, break_id, paid, booked_as=booked_as, following=_next, by="ann", reason=reason, now=desk.now())
+
+
+def _correct(desk: Desk, break_id: int, price: str | None, reason: str, booked_as: CashKind = "correction") -> str:
     with desk.real_ledger.write() as tx:
-        asked = propose_correction(tx, break_id, None if price is None else usd(price), by="ann", reason=reason, now=desk.now())
+        asked = _ask(tx, desk, break_id, price, reason, booked_as)
     with desk.real_ledger.write() as tx:
         return act(tx, asked.request_id, "approve", by="bob", reason="seen the statement", now=desk.now()).then
 
@@ -127,6 +135,77 @@ def test_a_dividend_that_the_broker_never_pays_is_a_loss_once_two_people_say_so(
     _agrees(desk, run)
 
 
+@pytest.mark.parametrize("booked_as", ["interest", "fee", "dividend"])
+@pytest.mark.parametrize("more", ["-7.50", "0.25"])
+def test_cash_is_corrected_as_what_it_was(desk: Desk, run: Run, booked_as: CashKind, more: str) -> None:
+    _broker_has(desk, cash_more=more)
+    ((money, _),) = _broken(desk, run)
+    _correct(desk, money, None, "as the statement has it", booked_as)
+    with desk.real_ledger.read() as tx:
+        assert balances(tx, BOOK, [booked_as, "correction"]) == {(booked_as, "USD", ""): -usd(more)}  # type: ignore[list-item]
+    _agrees(desk, run)
+
+
+def test_cash_is_corrected_as_a_deposit_or_a_withdrawal_in_the_session_that_is_valued_next(desk: Desk, run: Run) -> None:
+    _broker_has(desk, cash_more="1000")
+    ((money, _),) = _broken(desk, run)
+    with pytest.raises(ConfigError, match=r"cash changes by 1000\.000000 USD, which is no withdrawal"):
+        _correct(desk, money, None, "out", "withdrawal")
+    _correct(desk, money, None, "wire of Tuesday", "deposit")
+    _agrees(desk, run)
+    _broker_has(desk, cash_more="-400")
+    ((money, _),) = _broken(desk, run)
+    _correct(desk, money, None, "paid out", "withdrawal")
+    _agrees(desk, run)
+    with desk.real_ledger.read() as tx:
+        booked = [(each.kind, each.memo) for each in entries_in(tx, BOOK, TUE) if each.entry_id.startswith("correction:")]
+        assert sorted(booked) == [("deposit", "wire of Tuesday"), ("withdrawal", "paid out")]
+        assert deposited(tx, BOOK, MON, TUE) == usd("600")
+        assert balances(tx, BOOK, ["correction"]) == {}
+
+
+def test_shares_are_corrected_as_a_correction_alone(desk: Desk, run: Run) -> None:
+    _broker_has(desk, "25")
+    ((position, _),) = _broken(desk, run)
+    with pytest.raises(ConfigError, match="shares are booked as a correction alone, and --as is for cash"):
+        _correct(desk, position, "110", "sold", "fee")
+
+
+def test_the_same_deposit_of_a_session_is_booked_again_only_on_purpose(desk: Desk, run: Run) -> None:
+    def book(amount: str = "1000", *, again: bool = False) -> None:
+        with desk.real_ledger.write() as tx:
+            deposit(tx, BOOK, usd(amount), _next, again=again, by="ann", reason="wire", now=desk.now())
+
+    def have() -> Micros:
+        with desk.real_ledger.read() as tx:
+            return cash(tx, BOOK)
+
+    before = have()
+    book()
+    with pytest.raises(
+        ConfigError, match=r"a deposit of 1000\.000000 USD is booked in session 2026-03-03 already, .*: wire \(ann\)\..*say --again"
+    ):
+        book()
+    assert have() == before + usd("1000")
+    book("1000.01")
+    book(again=True)
+    assert have() == before + usd("3000.01")
+
+
+def test_the_same_withdrawal_of_a_session_is_asked_for_again_only_on_purpose(desk: Desk, run: Run) -> None:
+    def ask(*, again: bool = False) -> Request:
+        with desk.real_ledger.write() as tx:
+            return ask_to_withdraw(tx, BOOK, usd("400"), _next, again=again, by="ann", reason="fees", now=desk.now())
+
+    first = ask()
+    assert ask() == first, "it waits"
+    with desk.real_ledger.write() as tx:
+        act(tx, first.request_id, "approve", by="bob", reason="yes", now=desk.now())
+    with pytest.raises(ConfigError, match=r"a withdrawal of 400\.000000 USD is booked in session 2026-03-03 already"):
+        ask()
+    assert ask(again=True) != first
+
+
 def test_dust_is_not_corrected_but_sold_at_the_broker(desk: Desk, run: Run) -> None:
     _broker_has(desk, "30.25")
     ((dust, found),) = _broken(desk, run)
@@ -158,8 +237,8 @@ def test_a_correction_whose_figures_have_moved_is_refused(desk: Desk, run: Run) 
     _broker_has(desk, "25")
     ((position, _),) = _broken(desk, run)
     with desk.real_ledger.write() as tx:
-        asked = propose_correction(tx, position, usd("110"), by="ann", reason="sold", now=desk.now())
-        assert propose_correction(tx, position, usd("110"), by="ann", reason="sold", now=desk.now()) == asked, "asked once"
+        asked = _ask(tx, desk, position, "110", "sold")
+        assert _ask(tx, desk, position, "110", "sold") == asked, "asked once"
         with pytest.raises(ConfigError, match="ann has asked for it, which counts as agreement"):
             act(tx, asked.request_id, "approve", by="Ann", reason="yes", now=desk.now())
     _broker_has(desk, "20")
