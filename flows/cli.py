@@ -10,6 +10,7 @@ import typer
 
 import grodt
 from flows.commands import (
+    backup,
     breaks,
     catalog,
     check_signal,
@@ -22,6 +23,7 @@ from flows.commands import (
     look,
     override,
     profit,
+    reconcile,
     replay,
     research,
     run,
@@ -55,10 +57,12 @@ for commands in (
     catalog,
     check_signal,
     halts,
+    reconcile,
     breaks,
     deciding,
     versions,
     verify,
+    backup,
     users,
     services,
 ):

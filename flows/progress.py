@@ -13,6 +13,8 @@ from rich.text import Text
 _WIDTH_WITHOUT_TERMINAL = 10_000
 #: Without a terminal, lines that differ in their numbers alone come this far apart, the last one in any case.
 _QUIET_SECONDS = 5.0
+#: What takes longer says where it is.
+_SLOW_SECONDS = 2.0
 _NUMBER = re.compile(r"[\d,.]+")
 
 
@@ -64,6 +66,11 @@ class Progress:
         self._held = self._line()
         if _shape(text) != _shape(before) or self.seconds() - self._printed >= _QUIET_SECONDS:
             self._flush()
+
+    def say_once_slow(self, text: str) -> None:
+        """The same of what is mostly over at once: where nobody looks on, nothing is said within the first seconds."""
+        if console.is_interactive or self.seconds() > _SLOW_SECONDS:
+            self.say(text)
 
     def done(self, text: str) -> None:
         """Something that is finished: stays on the screen."""

@@ -72,15 +72,17 @@ class Reconciled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compared:
+class Compared:
     """What comparing found.
 
     Attributes:
+        ours: the ledger's side.
         breaks: differences.
         waiting: fills of later sessions that the account was compared without.
         refused: fills of later sessions that could not be booked as the ledger stands, each with why.
     """
 
+    ours: Books
     breaks: tuple[Break, ...]
     waiting: int = 0
     refused: Mapping[Fill, str] = field(default_factory=dict)
@@ -165,13 +167,8 @@ def reconcile(
         BrokerUnavailable: the broker did not answer, or its orders filled each time that the account was read; nothing was recorded.
         ReconciliationBreak: they differ, or there are late actions; the message has a table of the breaks.
     """
-    theirs = broker_books(broker)
-    with ledger.read() as tx:
-        ours = ledger_books(tx, book)
-    found = _Compared(compare(ours, theirs))
-    if found.breaks:
-        found = _compared_before_later(ledger, broker, book, session, ours, theirs)
-    differences = found.breaks
+    found = compared(ledger, broker, book, session)
+    ours, differences = found.ours, found.breaks
     breaks = (*differences, *late_actions)
     if not breaks:
         return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting)
@@ -199,7 +196,26 @@ def reconcile(
     )
 
 
-def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: date, ours: Books, theirs: Books) -> _Compared:
+def compared(ledger: Ledger, broker: Broker, book: str, session: date) -> Compared:
+    """Compare both sides as they stand, and change neither.
+
+    Args:
+        ledger: our side.
+        broker: the other side.
+        book: whose.
+        session: the last one that is settled; fills of later ones wait to be booked and are no difference.
+
+    Raises:
+        BrokerUnavailable: the broker did not answer, or its orders filled each time that the account was read.
+    """
+    theirs = broker_books(broker)
+    with ledger.read() as tx:
+        ours = ledger_books(tx, book)
+    breaks = compare(ours, theirs)
+    return _compared_before_later(ledger, broker, book, session, ours, theirs) if breaks else Compared(ours, breaks)
+
+
+def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: date, ours: Books, theirs: Books) -> Compared:
     """Compare again, with the account as it was before the fills of sessions after this one.
 
     Orders may fill while the account is read, so its fills are read before and after it, until both are the same.
@@ -212,7 +228,7 @@ def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: d
     told = frozenset(broker.fills(following))
     for _ in range(_LOOKS):
         if not told:
-            return _Compared(compare(ours, theirs))
+            return Compared(ours, compare(ours, theirs))
         theirs = broker_books(broker)
         again = frozenset(broker.fills(following))
         if again == told:
@@ -231,7 +247,7 @@ def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: d
         expected = foreseen(tx, [fill for fill in fills if fill not in refused], book)
     refused |= {each.fill: each.reason for each in expected.refused}
     over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound)
-    return _Compared(compare(ours, _before(theirs, expected.sound, expected.more, orders, over)), len(expected.sound), refused)
+    return Compared(ours, compare(ours, _before(theirs, expected.sound, expected.more, orders, over)), len(expected.sound), refused)
 
 
 def _unanswered(order: LedgerOrder | None) -> str:

@@ -1,23 +1,18 @@
 """`grodt verify`: the lake's checksums, the audit chain, and the invariants."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.commands.options import Json
 from flows.commands.tables import show
-from flows.progress import Progress, console, out
+from flows.progress import Progress, out
 from grodt.errors import DataError
 
 if TYPE_CHECKING:
     from grodt.lake.verification import Finding
     from grodt.ledger.verify_findings import Check
-
-
-#: Where nobody looks on, nothing is said of what is done within.
-_QUIET_SECONDS = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -37,12 +32,11 @@ def verify(
 
     name = None if book is None else chosen_book(book)
     progress = Progress()
-    say = partial(_say, progress)
     with progress.live(), ledger_at_home() as ledger:
         current = LedgerManifest(ledger).snapshot()
-        files = lake_at_home(ledger).verify(current, say)
+        files = lake_at_home(ledger).verify(current, progress.say_once_slow)
         with ledger.read() as tx:
-            checks = verify_ledger(tx, name, head, say)
+            checks = verify_ledger(tx, name, head, progress.say_once_slow)
     rows = [_of_lake(len(current.files), files), *map(_of_ledger, checks)]
     failed = [row for row in rows if row["result"] == "FAIL"]
     title = "verify" if name is None else f"verify: {name}"
@@ -59,11 +53,6 @@ def verify(
     if failed:
         first = failed[0]["findings"][0]
         raise DataError(f"{len(failed)} of {len(rows)} checks failed; the first: {first}")
-
-
-def _say(progress: Progress, what: str) -> None:
-    if console.is_interactive or progress.seconds() > _QUIET_SECONDS:
-        progress.say(what)
 
 
 def _of_lake(files: int, findings: Sequence["Finding"]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,18 @@ class Stamp:
         """
         status = path.stat()
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def copy_synced(source: Path, target: Path) -> None:
+    """Copy a file's bytes to where nothing stands, and sync them.
+
+    Raises:
+        OSError: one cannot be read, or the other not be written.
+    """
+    with source.open("rb") as original, target.open("wb") as copy:
+        shutil.copyfileobj(original, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def digest(path: Path) -> str:

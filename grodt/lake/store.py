@@ -11,6 +11,7 @@ import polars as pl
 
 from grodt.errors import DataError
 from grodt.lake.compaction import NotCompacted, Period
+from grodt.lake.copying import Copied, copy_versions
 from grodt.lake.encoding import encode
 from grodt.lake.files import Disk
 from grodt.lake.local import LocalFolder
@@ -178,6 +179,21 @@ class Lake:
         """
         current = self._manifest.snapshot().files
         return verify(self._storage, _accept, current, (*snapshot.files, *self._manifest.versions()), TABLES, say)
+
+    def copy_to(self, target: Path, earlier: Path | None = None, say: Callable[[str], None] = lambda _: None) -> Copied:
+        """Copy every version that the manifest knows of into a folder, which is a lake then. Writers may go on meanwhile.
+
+        Args:
+            target: where nothing stands yet.
+            earlier: a copy of before, on the same file system; files that it has under the same name are linked.
+            say: hears how far it has come.
+
+        Raises:
+            DataError: a version is missing or altered.
+            LakeWriteFailed: the copy cannot be written.
+        """
+        current = self._manifest.snapshot().files
+        return copy_versions(self._storage, _accept, current, self._manifest.versions(), target, earlier, say)
 
     def set_aside(self, source: str, tables: Sequence[str]) -> tuple[str, ...]:
         """Make a source's (or a book's) folders the truth again after a crash, so that a glob shows what the manifest lists.

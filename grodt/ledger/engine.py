@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +35,7 @@ class Database:
         state: a value that is another one once anything has been committed.
         release: closes what `state` asks over, if that is no engine's.
         meaning: ours for an error of the driver.
+        copy_to: makes a file that is a copy of it as it is at one instant; ConfigError where it is in no file.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Database:
     state: Callable[[], str]
     release: Callable[[], None]
     meaning: Callable[[DBAPIError], GrodtError]
+    copy_to: Callable[[Path], None]
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

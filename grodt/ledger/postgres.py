@@ -8,6 +8,7 @@ Readers have one snapshot for a whole transaction, and cannot write.
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -61,7 +62,17 @@ def open_postgres(url: str, busy_seconds: float) -> Database:
         state=partial(_state, reader, meaning),
         release=lambda: None,
         meaning=meaning,
+        copy_to=partial(_no_file, name),
     )
+
+
+def _no_file(name: str, target: Path) -> None:
+    """A server's database is in no file.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError(f"ledger {name} is on a server and cannot be copied to {target}: back it up with pg_dump (docs/ledger.md)")
 
 
 def _state(reader: Engine, meaning: Callable[[DBAPIError], GrodtError]) -> str:

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -47,7 +47,31 @@ def open_sqlite(url: str, busy_seconds: float) -> Database:
         state=watch.state,
         release=watch.close,
         meaning=partial(_meaning, name=str(path), busy_seconds=busy_seconds),
+        copy_to=partial(copy_file, path, busy_seconds=busy_seconds),
     )
+
+
+def copy_file(path: Path, target: Path, *, busy_seconds: float) -> None:
+    """A whole copy of an SQLite file as it is at one instant, while others may go on writing it; synced, and looked through for damage.
+
+    Args:
+        path: the file.
+        target: where nothing stands yet.
+        busy_seconds: how long another one that has the file to itself is waited for.
+
+    Raises:
+        LedgerUnusable: it cannot be read, the copy cannot be written, or what was copied is damaged; the copy may be half there.
+    """
+    try:
+        with closing(_reading_connection(path, busy_seconds)) as live, closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            live.backup(copy)  # all pages in one step, so of one instant
+            copy.execute("PRAGMA journal_mode=DELETE")  # nothing beside the file
+            damage = [str(row[0]) for row in copy.execute("PRAGMA integrity_check(1)") if row[0] != "ok"]
+            damage += [f"a row of {row[0]} refers to none of {row[2]}" for row in copy.execute("PRAGMA foreign_key_check")][:1]
+    except sqlite3.Error as error:
+        raise LedgerUnusable(f"{path} could not be copied to {target}: {error}; check the disk, then run this again") from error
+    if damage:
+        raise LedgerUnusable(f"{path} is damaged: {damage[0]}; restore the latest backup")
 
 
 class _Watch:

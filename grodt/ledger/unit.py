@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from grodt.errors import ConfigError
@@ -93,6 +94,18 @@ class Ledger:
             LedgerUnusable: the ledger cannot be read.
         """
         return self._database.state()
+
+    def copy_to(self, target: Path) -> None:
+        """Copy a ledger that is in a file, as it is at one instant; nobody waits for it.
+
+        Args:
+            target: where nothing stands yet.
+
+        Raises:
+            ConfigError: it is on a server.
+            LedgerUnusable: it is damaged, or the copy cannot be written; it may be half there.
+        """
+        self._database.copy_to(target)
 
     def close(self) -> None:
         """Close its connections."""

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -130,3 +131,12 @@ def test_without_its_driver_the_command_to_install_it_is_named(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(ConfigError, match=r"needs its driver .psycopg.: uv sync --extra postgres"):
         Ledger.open("postgresql://host/ledger")
+
+
+def test_a_ledger_on_a_server_is_not_copied_as_a_file_and_says_what_to_do(postgres: PostgresServer, tmp_path: Path) -> None:
+    with (
+        closing(Ledger.open(postgres.new_ledger())) as ledger,
+        pytest.raises(ConfigError, match=r"is on a server and cannot be copied to .*: back it up with pg_dump"),
+    ):
+        ledger.copy_to(tmp_path / "ledger.db")
+    assert not list(tmp_path.iterdir())
