@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.commands.options import Author, Book, Json, Reason, author_of
-from flows.commands.tables import cell, show, show_json
+from flows.commands.tables import cell, show, show_json, tell
 from flows.progress import out
 from grodt.errors import ConfigError
 from grodt.money import Micros, decimal, micros
@@ -101,15 +101,18 @@ def explain(break_id: Number, as_json: Json = False) -> None:
 
 
 @breaks.command("resolve")
-def resolve(break_id: Number, reason: Reason, author: Author = None) -> None:
+def resolve(break_id: Number, reason: Reason, author: Author = None, as_json: Json = False) -> None:
     """Close a break whose cause is mended. It changes no position: a difference that is still there comes back with the next cycle."""
     from flows.at_home import ledger_at_home
-    from grodt.ledger.breaks import resolve_break
+    from grodt.ledger.breaks import find_break, resolve_break
+    from grodt.reports.rows import break_row
     from tasks.environment import clock, environment
 
+    now = clock(environment())()
     with ledger_at_home() as ledger, ledger.write() as tx:
-        resolve_break(tx, break_id, reason, author_of(author), clock(environment())())
-    out.print(f"break {break_id} is resolved; a halt of its book holds until `grodt rearm --reason WHY`", soft_wrap=True)
+        resolve_break(tx, break_id, reason, author_of(author), now)
+        row = break_row(tx, find_break(tx, break_id), now)
+    tell([f"break {break_id} is resolved; a halt of its book holds until `grodt rearm --reason WHY`"], row, as_json=as_json)
 
 
 @breaks.command("correct")
@@ -121,6 +124,7 @@ def correct(
         str, typer.Option("--as", help="What cash was: interest, fee, dividend, deposit, withdrawal or correction.")
     ] = "correction",
     author: Author = None,
+    as_json: Json = False,
 ) -> None:
     """Ask for what brings our side to theirs: an entry; or the end of an order that the broker has no more, once it has said so again.
 
@@ -132,6 +136,7 @@ def correct(
     from grodt.ledger.breaks import require_open
     from grodt.ledger.cash_entries import as_cash_kind
     from grodt.ledger.corrections import propose_correction
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
     from tasks.wiring import broker_of
 
@@ -149,10 +154,10 @@ def correct(
             with ledger.write() as tx:
                 following = calendar_of(found.book).next
                 asked = propose_correction(tx, break_id, paid, booked_as=kind, following=following, by=by, reason=reason, now=now())
-    out.print(in_words(asked), soft_wrap=True)
+    tell([in_words(asked)], request_row(asked), as_json=as_json)
 
 
-def deposit(amount: Amount, reason: Reason, book: Book = None, again: Again = False, author: Author = None) -> None:
+def deposit(amount: Amount, reason: Reason, book: Book = None, again: Again = False, author: Author = None, as_json: Json = False) -> None:
     """Book cash that was brought into the account at the broker."""
     from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.corrections import deposit as book_deposit
@@ -162,21 +167,23 @@ def deposit(amount: Amount, reason: Reason, book: Book = None, again: Again = Fa
     with ledger_at_home() as ledger, ledger.write() as tx:
         following, now = calendar_of(name).next, clock(environment())()
         entry = book_deposit(tx, name, paid, following, again=again, by=author_of(author), reason=reason, now=now)
-    out.print(f"deposit of {decimal(paid)} USD booked in session {entry.session} of book {name}", soft_wrap=True)
+    made = {"book": name, "session": entry.session, "amount": decimal(paid), "entry_id": entry.entry_id}
+    tell([f"deposit of {decimal(paid)} USD booked in session {entry.session} of book {name}"], made, as_json=as_json)
 
 
-def withdraw(amount: Amount, reason: Reason, book: Book = None, again: Again = False, author: Author = None) -> None:
+def withdraw(amount: Amount, reason: Reason, book: Book = None, again: Again = False, author: Author = None, as_json: Json = False) -> None:
     """Ask for cash to be booked as taken out of the account at the broker. A second person's approval books it."""
     from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.ledger.acts import in_words
     from grodt.ledger.corrections import ask_to_withdraw
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
     name, paid = chosen_book(book), _micros("AMOUNT", amount)
     with ledger_at_home() as ledger, ledger.write() as tx:
         following, now = calendar_of(name).next, clock(environment())()
         asked = ask_to_withdraw(tx, name, paid, following, again=again, by=author_of(author), reason=reason, now=now)
-    out.print(in_words(asked), soft_wrap=True)
+    tell([in_words(asked)], request_row(asked), as_json=as_json)
 
 
 def _micros(name: str, text: str) -> Micros:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import Author, Book, Json, Reason, author_of
-from flows.commands.tables import show, show_json
+from flows.commands.tables import show, show_json, tell
 from flows.progress import out
 
 if TYPE_CHECKING:
@@ -47,14 +47,14 @@ def waiting(
         out.print("grodt waiting ID shows one; grodt approve ID --reason WHY, or grodt reject ID --reason WHY, decides it", soft_wrap=True)
 
 
-def approve(request_id: Id, reason: Reason, author: Author = None) -> None:
+def approve(request_id: Id, reason: Reason, author: Author = None, as_json: Json = False) -> None:
     """Agree to something that waits. The last one needed carries it out."""
-    _decide(request_id, "approve", reason, author)
+    _decide(request_id, "approve", reason, author, as_json)
 
 
-def reject(request_id: Id, reason: Reason, author: Author = None) -> None:
+def reject(request_id: Id, reason: Reason, author: Author = None, as_json: Json = False) -> None:
     """Turn down something that waits. One rejection is enough."""
-    _decide(request_id, "reject", reason, author)
+    _decide(request_id, "reject", reason, author, as_json)
 
 
 def _show_one(request_id: str, as_json: bool) -> None:
@@ -72,11 +72,12 @@ def _show_one(request_id: str, as_json: bool) -> None:
         show_request(found, clock(environment())())
 
 
-def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None) -> None:
+def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None, as_json: bool) -> None:
     from flows.at_home import ledger_at_home
     from flows.commands.baskets import show_subject
     from flows.waking import let_go_on, suspended_run
     from grodt.ledger.acts import act
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
     who = author_of(author)
@@ -85,10 +86,12 @@ def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None
         acted = act(tx, request_id, verdict, by=who, reason=reason, now=now)
         waits = suspended_run(tx, acted.request, now)
     made = acted.request
-    show_subject(made)
+    if not as_json:
+        show_subject(made)
     word = {"approve": "approved", "reject": "rejected"}[verdict]
     where = f" of book {made.book}" if made.book else ""
-    out.print(f"{word} by {made.decisions[-1].person}: {made.kind} {made.short}{where}, {acted.what}", soft_wrap=True)
-    out.print(acted.then, soft_wrap=True)
-    if let_go_on(waits, made):
-        out.print("the flow run that waits in the Prefect UI goes on with it by itself", soft_wrap=True)
+    lines = [f"{word} by {made.decisions[-1].person}: {made.kind} {made.short}{where}, {acted.what}", acted.then]
+    woken = let_go_on(waits, made)
+    if woken:
+        lines.append("the flow run that waits in the Prefect UI goes on with it by itself")
+    tell(lines, request_row(made) | {"state": made.state(now), "then": acted.then, "flow_run_goes_on": woken}, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from flows.commands.options import Author, Book, Json, Reason, author_of
-from flows.commands.tables import show
+from flows.commands.tables import show, tell
 from flows.progress import out
 from grodt.errors import ConfigError
 
@@ -41,11 +41,14 @@ def halt(
     term: Annotated[str | None, typer.Option("--for", help="How long it holds, such as 30m, 2h or 1d.")] = None,
     keep_orders: Annotated[bool, typer.Option("--keep-orders", help="Leave open orders at the broker.")] = False,
     author: Author = None,
+    as_json: Json = False,
 ) -> None:
     """Halt all books, a book, or a strategy, a symbol or a side of it, also while it is sending; cancel the open orders it covers."""
     from flows.at_home import halted_book, ledger_at_home, require_strategy, require_traded
+    from grodt.ledger.cancels import cancels_of
     from grodt.ledger.halts import halt as record
     from grodt.ledger.requests import require_person
+    from grodt.reports.rows import halt_row
     from tasks.environment import clock, environment
 
     if everything and (book is not None or symbol is not None or strategy is not None):
@@ -76,13 +79,14 @@ def halt(
                 now=at,
                 expires_at=_expiry(until, term, at),
             )
-        out.print(str(made), soft_wrap=True)
-        out.print(f"{_stopped(made)} until {_until(made)}", soft_wrap=True)
+        for line in () if as_json else (str(made), f"{_stopped(made)} until {_until(made)}"):
+            out.print(line, soft_wrap=True)
         from flows.cancelling import cancel_what_it_covers  # heavy, and the halt stands already
 
         cancelled = cancel_what_it_covers(ledger, made, now)
-    for line in cancelled.told:
-        out.print(line, soft_wrap=True)
+        with ledger.read() as tx:
+            done = halt_row(made, cancels_of(tx, made.halt_id), at)
+    tell(cancelled.told, done, as_json=as_json)
     cancelled.require_done()
 
 
@@ -92,12 +96,14 @@ def rearm(
     book: Book = None,
     everything: Annotated[bool, typer.Option("--all", help="The halts on all books.")] = False,
     author: Author = None,
+    as_json: Json = False,
 ) -> None:
     """End the halts of a book, its strategies and symbols, those on all books, or one. A kill or a breach needs a second person."""
     from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.halts import active
     from grodt.ledger.rearming import rearm as end
     from grodt.ledger.rearming import rearm_one
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
     if halt_id is not None and (everything or book is not None):
@@ -112,21 +118,18 @@ def rearm(
         else:
             done = rearm_one(tx, halt_id, reason=reason, author=who, now=now)
         left = active(tx, name, now) if halt_id is None else ()
-    for each in done.ended:
-        out.print(f"ended: {each}", soft_wrap=True)
-    for each in done.waiting:
-        out.print(f"holds until a second person agrees: {each}", soft_wrap=True)
-    if done.asked is not None:
-        asked = done.asked
+    lines = [f"ended: {each}" for each in done.ended]
+    lines += [f"holds until a second person agrees: {each}" for each in done.waiting]
+    if (asked := done.asked) is not None:
         who_else = f"somebody other than {' and '.join(asked.agreed)}"
-        out.print(
-            f"{who_else} must run, before {asked.expires_at:%Y-%m-%d %H:%M} UTC: grodt approve {asked.short} --reason WHY", soft_wrap=True
-        )
+        lines.append(f"{who_else} must run, before {asked.expires_at:%Y-%m-%d %H:%M} UTC: grodt approve {asked.short} --reason WHY")
     if not done.ended and not done.waiting:
-        out.print("no halt on all books held" if everything else f"no halt of book {name} held", soft_wrap=True)
-    for each in left:
-        if each not in done.waiting:
-            out.print(f"still holds: {each}; `{each.end}` ends it", soft_wrap=True)
+        lines.append("no halt on all books held" if everything else f"no halt of book {name} held")
+    others = [each for each in left if each not in done.waiting]
+    lines += [f"still holds: {each}; `{each.end}` ends it" for each in others]
+    row = {"ended": [each.halt_id for each in done.ended], "waiting": [each.halt_id for each in done.waiting]}
+    still = {"still_holds": [each.halt_id for each in others]}
+    tell(lines, row | still | {"request": None if asked is None else request_row(asked)}, as_json=as_json)
 
 
 def halts(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import Author, Book, Json, Reason, author_of
-from flows.commands.tables import show, show_json
+from flows.commands.tables import show, show_json, tell
 from flows.progress import out
 
 if TYPE_CHECKING:
@@ -89,24 +89,33 @@ def set_limit(
     symbol: Symbol = None,
     group: Group = None,
     author: Author = None,
+    as_json: Json = False,
 ) -> None:
     """Set a limit. Tighter holds at once; what gives the book more room waits for a second person."""
     from grodt.risk.limit_values import Key, read_value
 
     key = Key(name, symbol or "", group or "")
-    _change_one(key, read_value(key, value), book, reason, author)
+    _change_one(key, read_value(key, value), book, reason, author, as_json)
 
 
 @limits.command()
-def unset(name: Name, reason: Reason, book: Book = None, symbol: Symbol = None, group: Group = None, author: Author = None) -> None:
+def unset(
+    name: Name,
+    reason: Reason,
+    book: Book = None,
+    symbol: Symbol = None,
+    group: Group = None,
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
     """Take away the limit that a symbol or group has of its own, or a symbol from the restricted list."""
     from grodt.risk.limit_values import Key
 
-    _change_one(Key(name, symbol or "", group or "").require_fitting(), None, book, reason, author)
+    _change_one(Key(name, symbol or "", group or "").require_fitting(), None, book, reason, author, as_json)
 
 
 @limits.command()
-def adopt(reason: Reason, book: Book = None, author: Author = None) -> None:
+def adopt(reason: Reason, book: Book = None, author: Author = None, as_json: Json = False) -> None:
     """Make the limits those of the books file: what is tighter holds at once, the rest waits for a second person as one request."""
     from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.limits import change_limits, differences, limits_in_force
@@ -120,12 +129,12 @@ def adopt(reason: Reason, book: Book = None, author: Author = None) -> None:
         changes = [(each.key, each.file) for each in found]
         made = change_limits(tx, whose, file, changes, by=who, reason=reason, now=clock(environment())()) if changes else None
     if made is None:
-        out.print(f"the limits of {whose} in force are those of the books file", soft_wrap=True)
+        tell([f"the limits of {whose} in force are those of the books file"], {"in_force": [], "request": None}, as_json=as_json)
     else:
-        _tell(made)
+        _tell(made, as_json)
 
 
-def _change_one(key: "Key", value: "Value | None", book: str | None, reason: str, author: str | None) -> None:
+def _change_one(key: "Key", value: "Value | None", book: str | None, reason: str, author: str | None, as_json: bool) -> None:
     from flows.at_home import chosen_book, ledger_at_home, require_group, require_traded
     from grodt.ledger.limits import change_limits
     from tasks.environment import clock, environment
@@ -139,20 +148,25 @@ def _change_one(key: "Key", value: "Value | None", book: str | None, reason: str
         if key.symbol and value is not None:
             require_traded(tx, whose, key.symbol)
         made = change_limits(tx, whose, file, [(key, value)], by=who, reason=reason, now=clock(environment())())
-    _tell(made)
+    _tell(made, as_json)
 
 
-def _tell(made: "Changed") -> None:
+def _tell(made: "Changed", as_json: bool) -> None:
     from grodt.ledger.limits import what_is_asked
+    from grodt.reports.rows import change_row, request_row
 
-    for each in made.made:
-        out.print(f"in force: {each}", soft_wrap=True)
+    lines = [f"in force: {each}" for each in made.made]
     request = made.request
     if request is not None:
-        out.print(f"waits, since it gives the book more room: {what_is_asked(request)}", soft_wrap=True)
         until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
         who = " and ".join(request.agreed)
-        out.print(f"asked by {who}; another person, before {until}: grodt approve {request.short} --reason WHY", soft_wrap=True)
+        lines.append(f"waits, since it gives the book more room: {what_is_asked(request)}")
+        lines.append(f"asked by {who}; another person, before {until}: grodt approve {request.short} --reason WHY")
+    tell(
+        lines,
+        {"in_force": [change_row(each) for each in made.made], "request": None if request is None else request_row(request)},
+        as_json=as_json,
+    )
 
 
 def _line(each: "LimitInUse") -> dict[str, object]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import Author, Book, Reason, author_of
-from flows.progress import out
+from flows.commands.options import Author, Book, Json, Reason, author_of
+from flows.commands.tables import tell
 from grodt.errors import ConfigError
 from grodt.sessions import require_utc
 
@@ -24,10 +24,12 @@ def override(
     cycles: Annotated[int | None, typer.Option("--cycles", help="For so many cycles, 1 to 10, and no longer than 7 days.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Until an instant, such as 2026-11-21T12:00:00Z.")] = None,
     author: Author = None,
+    as_json: Json = False,
 ) -> None:
     """Ask for a control to be lifted for a while. A second person must approve it; it expires by itself, and the evidence names both."""
     from flows.at_home import chosen_book, ledger_at_home, require_traded
     from grodt.ledger.overrides import ask_override, require_liftable, what_is_asked
+    from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
     name, who = chosen_book(book), author_of(author)
@@ -48,9 +50,9 @@ def override(
             now=clock(environment())(),
         )
     asked = f"{request.asked_by} asks to {what_is_asked(request)}"
-    out.print(asked, soft_wrap=True)
     before = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
-    out.print(f"it lifts nothing until another person agrees, before {before}: grodt approve {request.short} --reason WHY", soft_wrap=True)
+    then = f"it lifts nothing until another person agrees, before {before}: grodt approve {request.short} --reason WHY"
+    tell([asked, then], request_row(request), as_json=as_json)
 
 
 def _instant(text: str) -> datetime:

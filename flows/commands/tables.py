@@ -72,6 +72,15 @@ def _table(title: str, cells: Mapping[str, Sequence[str]], numbers: Container[st
     return table
 
 
+def tell(lines: Sequence[str], done: Row, *, as_json: bool) -> None:
+    """What an act came to: lines for people; for programs one row, in a list as everywhere."""
+    if as_json:
+        show_json([done])
+    else:
+        for line in lines:
+            out.print(line, soft_wrap=True)
+
+
 def show_facts(facts: Mapping[str, str]) -> None:
     """Print what is to be said of one thing, a line each; a fact may have several."""
     table = Table.grid(padding=(0, 3, 0, 0), pad_edge=False)

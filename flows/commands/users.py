@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import Author, Json, author_of
-from flows.commands.tables import show
-from flows.progress import out
+from flows.commands.tables import show, tell
 from grodt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,7 +39,9 @@ def show_users(context: typer.Context, as_json: Json = False) -> None:
 
 
 @users.command()
-def add(name: Name, role: Annotated[str, typer.Option("--role", help=f"What they may: {_ROLES}.")], author: Author = None) -> None:
+def add(
+    name: Name, role: Annotated[str, typer.Option("--role", help=f"What they may: {_ROLES}.")], author: Author = None, as_json: Json = False
+) -> None:
     """Let somebody log in. The password is asked for; where nobody is at a terminal, it is the first line of standard input."""
     from flows.at_home import ledger_at_home
     from grodt.ledger.users import add_user, require_name, require_role
@@ -49,11 +50,11 @@ def add(name: Name, role: Annotated[str, typer.Option("--role", help=f"What they
     who, wanted, hashed = author_of(author), require_role(role), _hashed(require_name(name))
     with ledger_at_home() as ledger, ledger.write() as tx:
         made = add_user(tx, name, wanted, hashed, by=who, now=clock(environment())())
-    _tell(made)
+    tell([f"user {made.name} is {made.role}"], _row(made), as_json=as_json)
 
 
 @users.command("role")
-def set_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES}.")], author: Author = None) -> None:
+def set_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES}.")], author: Author = None, as_json: Json = False) -> None:
     """Give a user another role. Where they are logged in, they must log in again."""
     from flows.at_home import ledger_at_home
     from grodt.ledger.users import change_role, require_role
@@ -62,11 +63,11 @@ def set_role(name: Name, role: Annotated[str, typer.Argument(help=f"{_ROLES}.")]
     who, wanted = author_of(author), require_role(role)
     with ledger_at_home() as ledger, ledger.write() as tx:
         made = change_role(tx, name, wanted, by=who, now=clock(environment())())
-    _tell(made)
+    tell([f"user {made.name} is {made.role}"], _row(made), as_json=as_json)
 
 
 @users.command()
-def password(name: Name, author: Author = None) -> None:
+def password(name: Name, author: Author = None, as_json: Json = False) -> None:
     """Give a user another password, asked for as `add` does. Where they are logged in, they must log in again."""
     from flows.at_home import ledger_at_home
     from grodt.ledger.users import change_password, require_user
@@ -79,11 +80,11 @@ def password(name: Name, author: Author = None) -> None:
         hashed = _hashed(name)
         with ledger.write() as tx:
             made = change_password(tx, name, hashed, by=who, now=clock(environment())())
-    out.print(f"user {made.name} has another password", soft_wrap=True)
+    tell([f"user {made.name} has another password"], _row(made), as_json=as_json)
 
 
 @users.command()
-def remove(name: Name, author: Author = None) -> None:
+def remove(name: Name, author: Author = None, as_json: Json = False) -> None:
     """Let a user log in no more, and end where they are logged in."""
     from flows.at_home import ledger_at_home
     from grodt.ledger.users import remove_user
@@ -92,7 +93,7 @@ def remove(name: Name, author: Author = None) -> None:
     who = author_of(author)
     with ledger_at_home() as ledger, ledger.write() as tx:
         gone = remove_user(tx, name, by=who, now=clock(environment())())
-    out.print(f"user {gone.name}, {gone.role}, can log in no more", soft_wrap=True)
+    tell([f"user {gone.name}, {gone.role}, can log in no more"], _row(gone), as_json=as_json)
 
 
 def _hashed(name: str) -> str:
@@ -105,10 +106,6 @@ def _hashed(name: str) -> str:
     else:
         given = sys.stdin.readline().rstrip("\r\n")
     return Passwords().hash(require_password(given, name))
-
-
-def _tell(user: "User") -> None:
-    out.print(f"user {user.name} is {user.role}", soft_wrap=True)
 
 
 def _row(user: "User") -> dict[str, object]:
