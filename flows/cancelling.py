@@ -9,7 +9,9 @@ from grodt.errors import BrokerUnavailable, GrodtError
 from grodt.execution.cancelling import cancel_covered, in_words
 from grodt.ledger.cancels import Cancel
 from grodt.ledger.halts import Halt
+from grodt.ledger.orders import books_with_orders
 from grodt.ledger.unit import Ledger
+from grodt.orders.states import IN_FLIGHT, OPEN
 from grodt.telemetry.logs import get_logger
 from tasks.wiring import books, broker_of
 
@@ -43,7 +45,7 @@ class Cancelling:
 
 def cancel_what_it_covers(ledger: Ledger, made: Halt, now: Callable[[], datetime]) -> Cancelling:
     """Ask each broker of a halted book to cancel what the halt covers. One that fails keeps none of the others from being asked."""
-    asking = _asking(made)
+    asking = _asking(ledger, made)
     _ask(asking, ledger, made, now)
     return asking.so_far()
 
@@ -54,7 +56,7 @@ def cancel_meanwhile(beside: Executor, ledger: Ledger, made: Halt, now: Callable
     Raises:
         ConfigError: the books file is wrong.
     """
-    asking = _asking(made)
+    asking = _asking(ledger, made)
     work = beside.submit(_ask, asking, ledger, made, now)
     if work in wait([work], patience.total_seconds()).not_done and (left := list(asking.left)):
         found = asking.so_far()
@@ -81,11 +83,14 @@ class _Asking:
         return Cancelling(tuple(self.told), tuple(self.failed))
 
 
-def _asking(made: Halt) -> _Asking:
+def _asking(ledger: Ledger, made: Halt) -> _Asking:
     if made.keep_orders or made.scope == "strategy":
         why = "as asked" if made.keep_orders else "orders are netted over the strategies of a book; halt the book to cancel them"
         return _Asking([], [f"open orders stay at the broker: {why}"])
-    return _Asking(sorted(books().books) if made.scope == "all" else [made.book])
+    if made.scope != "all":
+        return _Asking([made.book])
+    with ledger.read() as tx:  # also of a book that the books file has no more: it fails, and is named
+        return _Asking(sorted({*books().books, *books_with_orders(tx, OPEN | IN_FLIGHT)}))
 
 
 def _ask(asking: _Asking, ledger: Ledger, made: Halt, now: Callable[[], datetime]) -> None:
@@ -96,6 +101,10 @@ def _ask(asking: _Asking, ledger: Ledger, made: Halt, now: Callable[[], datetime
                 asked = () if broker is None else cancel_covered(ledger, broker, name, now)
         except GrodtError as error:  # raised by who called; the other books' orders are cancelled first
             asking.failed.append(error)
+        except Exception as error:  # noqa: BLE001 - likewise, and with where it came from: nobody has foreseen it
+            _log.exception("the broker of a book could not be asked to cancel", halt=made.halt_id, book=name)
+            said = f"{made} holds, but the broker of {name} could not be asked: {type(error).__name__}: {error}"
+            asking.failed.append(BrokerUnavailable(f"{said}; its orders may still be open: cancel them at the broker"))
         else:
             _tell(asking, name, made, asked)
         asking.left.pop(0)

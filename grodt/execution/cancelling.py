@@ -70,8 +70,9 @@ def _cancel(broker: Broker, halt_id: int, client_order_id: str) -> Cancel:
     try:
         broker.cancel(client_order_id)
         found = broker.find(client_order_id)
-    except GrodtError as error:  # whatever one order says, the others are still asked for and what was told is kept
-        return Cancel(halt_id, client_order_id, "no_answer", 0, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever one order says, the others are asked for; who called fails because of it
+        said = str(error) if isinstance(error, GrodtError) else f"not understood: {type(error).__name__}: {error}"
+        return Cancel(halt_id, client_order_id, "no_answer", 0, said)
     if found is None:
         return Cancel(halt_id, client_order_id, "not_there", 0, "")
     return Cancel(halt_id, client_order_id, _OUTCOMES.get(found.state, "asked"), found.filled_quantity, found.reason)

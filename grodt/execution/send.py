@@ -80,7 +80,8 @@ def send(
         halted, shut = _kept_by(ledger, basket, run, windows, now())
         with ledger.read() as tx:
             held = _standing(find_orders(tx, first).values(), halted or shut) if halted or shut else {}
-        if going := [] if halted else [*alone] if shut else [*alone, *first]:
+        kept = frozenset[str]() if halted or shut else _keep_rests(ledger, lease, basket, first, run, now())
+        if going := [] if halted else [*alone] if shut else [*alone, *(key for key in first if key not in kept)]:
             before = withdraw(ledger, lease, broker, basket, going, run, now=now, sleep=sleep)
     with ledger.read() as tx:
         states = states_of(tx, run.run_id)
@@ -176,6 +177,31 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
     return found
 
 
+def _keep_rests(ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequence[str], run: Run, now: datetime) -> frozenset[str]:
+    """Our ids of rests that stay, because a halt stops what is to take their place; that is cancelled, and decided anew next time.
+
+    A rest that the halt covers was asked to be cancelled with it, unless it is to keep orders; one that it does not cover may work.
+    """
+    with ledger.read() as tx:
+        halts = active(tx, run.book, now)
+        standing = [each.order for each in find_orders(tx, rests).values() if each.state in OPEN] if halts else []
+    if not standing:
+        return frozenset()
+    with ledger.write(lease) as tx:
+        halts, decided_at, going = active(tx, run.book, now), decided_since(tx, run.run_id), frozenset(rests)
+        states = states_of(tx, run.run_id)
+        mine = [each for each in basket.orders if states[each.client_order_id] is OrderState.APPROVED]
+        stops = {each: found[0] for each in mine if (found := stopping(tx, each, halts, decided_at, without=going))}
+        stay = {order.symbol for order in standing}
+        why = {
+            each.symbol: f"what it was to take the place of stays, because {each.client_order_id} may not go out: {halt}"
+            for each, halt in stops.items()
+            if each.symbol in stay
+        }
+        not_sent(tx, basket, why, run, now)
+    return frozenset(order.client_order_id for order in standing if order.symbol in why)
+
+
 def _withdrawals(ledger: Ledger, basket: Basket) -> tuple[list[str], list[str], dict[str, list[str]]]:
     """Our ids of what the basket withdraws: in symbols in which nothing is ordered; rests of others; legs of these, by symbol."""
     if not basket.withdraws:
@@ -198,9 +224,11 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
 
 
 def _kept_by(ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime) -> tuple[str, str]:
-    """What keeps orders from being withdrawn, in words: a halt of all the book does, any; that no window is open, those that make way."""
+    """What keeps orders from being withdrawn, in words: a halt that stops the whole basket, any; that no window is open, rests."""
     with ledger.read() as tx:
-        whole = next((str(each) for each in active(tx, run.book, now) if each.whole), "")
+        decided_at = decided_since(tx, run.run_id)
+        halts = [each for each in active(tx, run.book, now) if each.whole or (each.scope == "strategy" and each.started_at > decided_at)]
+    whole = str(halts[0]) if halts else ""
     refused = [check for order in basket.orders if (check := windows.refusal(order, now)) is not None]
     return whole, refused[0].reason if refused and len(refused) == len(basket.orders) else ""
 

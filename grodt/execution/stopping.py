@@ -63,7 +63,9 @@ def stops_of(
     return stops
 
 
-def stopping(tx: Read, order: Order, halts: Iterable[Halt], decided_at: datetime) -> tuple[Halt, ...]:
+def stopping(
+    tx: Read, order: Order, halts: Iterable[Halt], decided_at: datetime, *, without: Collection[str] = frozenset()
+) -> tuple[Halt, ...]:
     """The halts that keep an order from being sent.
 
     Args:
@@ -72,15 +74,16 @@ def stopping(tx: Read, order: Order, halts: Iterable[Halt], decided_at: datetime
         halts: active ones of its book.
         decided_at: when the attempt that made its basket began. A halt of a strategy from before that was heeded when the basket was
             decided; a later one stops what is left of it, since nobody can tell any more what each strategy wanted of an order.
+        without: our ids of open orders that are over before it is sent.
     """
     return tuple(
         each
         for each in halts
-        if (each.started_at > decided_at if each.scope == "strategy" else covers(tx, each, order, open_already=False))
+        if (each.started_at > decided_at if each.scope == "strategy" else covers(tx, each, order, open_already=False, without=without))
     )
 
 
-def covers(tx: Read, halt: Halt, order: Order, *, open_already: bool) -> bool:
+def covers(tx: Read, halt: Halt, order: Order, *, open_already: bool, without: Collection[str] = frozenset()) -> bool:
     """Whether an order is of the scope and side of a halt. Orders are netted over strategies, so a halt of one covers none.
 
     Args:
@@ -88,22 +91,25 @@ def covers(tx: Read, halt: Halt, order: Order, *, open_already: bool) -> bool:
         halt: an active one of the order's book.
         order: to be sent, or open at the broker.
         open_already: which of the two.
+        without: our ids of other open orders that are taken for over.
     """
     if halt.scope == "strategy" or (halt.scope == "symbol" and halt.symbol != order.symbol):
         return False
     if halt.side == "reduce_only":
-        return not _reduces(tx, order, open_already=open_already)
+        return not _reduces(tx, order, open_already=open_already, without=without)
     return halt.side == "all" or (halt.side == "buys") == (order.side is Side.BUY)
 
 
-def _reduces(tx: Read, order: Order, *, open_already: bool) -> bool:
+def _reduces(tx: Read, order: Order, *, open_already: bool, without: Collection[str]) -> bool:
     """Whether an order brings what is held, other open orders of its side done, towards zero and not past it."""
     held = holding(tx, order.book, order.symbol).quantity
     beside = [each for each in orders_in(tx, order.book, OPEN | IN_FLIGHT) if each.order.symbol == order.symbol]
     itself = [each for each in beside if each.order.client_order_id == order.client_order_id]
     filled = sum(each.filled_quantity for each in itself) + sum(closed_by_other_leg(tx, itself).values()) if open_already else 0
     left: int = order.quantity - filled
-    others = [each for each in beside if each.order.group != order.group]  # both legs of a bracket bring what one of them does
+    others = [
+        each for each in beside if each.order.group != order.group and each.order.client_order_id not in without
+    ]  # both legs of a bracket bring what one of them does
     buys, sells = (left_to_close([each for each in others if each.order.side is side]) for side in (Side.BUY, Side.SELL))
     signed = left if order.side is Side.BUY else -left
     answer = reduce_only(np.array([signed]), np.array([held - sells]), np.array([held + buys]))

@@ -261,6 +261,12 @@ def order_symbols(tx: Read, book: str) -> dict[str, str]:
     return dict(tx.connection.execute(query).tuples().all())
 
 
+def books_with_orders(tx: Read, states: Iterable[OrderState]) -> tuple[str, ...]:
+    """Books that have an order in one of those states, by name."""
+    query = select(order_status.c.book).where(order_status.c.state.in_([each.value for each in states])).distinct().order_by("book")
+    return tuple(tx.connection.execute(query).scalars())
+
+
 def orders_in(tx: Read, book: str, states: Iterable[OrderState]) -> tuple[LedgerOrder, ...]:
     """A book's orders that are in one of the states, earliest session first."""
     return _orders(tx, order_status.c.book == book, order_status.c.state.in_([state.value for state in states]))

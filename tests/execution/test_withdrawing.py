@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,8 @@ from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import halt
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.order_life import Move, transitions
-from grodt.ledger.orders import approve_basket, find_orders, orders_in, record_basket
-from grodt.ledger.runs import Run
+from grodt.ledger.orders import approve_basket, books_with_orders, find_orders, orders_in, record_basket
+from grodt.ledger.runs import Run, find_run
 from grodt.orders.basket import Basket, basket_hash
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
@@ -418,3 +419,64 @@ def test_what_nothing_takes_the_place_of_waits_for_no_window_and_the_legs_of_an_
     alone = send(protected.ledger, None, protected.broker, decided(protected, run, [OTHER], KEYS), **shut)  # type: ignore[arg-type]
     assert (alone.accepted, alone.cancelled) == (0, 1)
     assert _states(protected, PAIR) == [OrderState.CANCELLED] * 2
+
+
+# -- a halt that stops what takes a rest's place
+
+
+@pytest.mark.parametrize(
+    ("shares", "what"),
+    [
+        (-40, {"scope": "symbol", "symbol": "AAPL", "keep_orders": True}),
+        (40, {"scope": "symbol", "symbol": "AAPL", "side": "buys"}),
+        (40, {"scope": "book", "side": "buys"}),
+        (-140, {"scope": "book", "side": "reduce_only"}),
+        (-40, {"scope": "strategy", "strategy": "trend"}),
+    ],
+)
+def test_a_rest_stays_where_a_halt_stops_what_takes_its_place(desk: Desk, shares: int, what: dict[str, Any]) -> None:
+    rest, new = _replaced_rest(desk, shares)
+    with desk.real_ledger.write() as tx:
+        halt(tx, book=BOOK, reason="not now", author="ann", now=desk.now(), **what)
+    if what["scope"] == "strategy":  # nobody can tell what is left of the basket
+        with pytest.raises(HaltActive):
+            desk.send(_run_of(desk, new))
+        assert _states(desk, [rest, new]) == [OrderState.ACCEPTED, OrderState.APPROVED]
+    else:
+        desk.send(_run_of(desk, new))
+        assert _states(desk, [rest, new]) == [OrderState.ACCEPTED, OrderState.CANCELLED]
+        with desk.real_ledger.read() as tx:
+            reason = find_orders(tx, [new.client_order_id])[new.client_order_id].reason
+        assert reason.startswith(f"not sent: what it was to take the place of stays, because {new.client_order_id} may not go out: ")
+    assert [each.client_order_id for each in desk.paper.open_orders()] == [rest.client_order_id]
+
+
+def test_a_rest_goes_where_all_but_reductions_are_stopped_and_what_takes_its_place_reduces(desk: Desk) -> None:
+    rest, new = _replaced_rest(desk, -40)
+    with desk.real_ledger.write() as tx:
+        halt(tx, scope="book", book=BOOK, side="reduce_only", reason="smaller", author="ann", now=desk.now())
+    desk.send(_run_of(desk, new))
+    assert _states(desk, [rest, new]) == [OrderState.CANCELLED, OrderState.ACCEPTED]
+    with desk.real_ledger.read() as tx:
+        assert (books_with_orders(tx, OPEN), books_with_orders(tx, {OrderState.UNKNOWN})) == ((BOOK,), ())
+
+
+def _replaced_rest(desk: Desk, shares: int) -> tuple[Order, Order]:
+    """100 AAPL with a sell of all of it that rests, and Wednesday's basket, in which another order takes its place."""
+    desk.cycle(MON, [], {"AAPL": 100})
+    run = desk.open(TUE)
+    desk.settle(run, market(TUE, {"AAPL": "100"}))
+    rest = replace(order("AAPL", -100, TUE), order_type="limit", time_in_force="gtc", price=usd("120"))
+    desk.send(decided(desk, run, [rest]))
+    run = desk.open(WED)
+    desk.settle(run, market(WED, {"AAPL": "100"}))
+    new = replace(order("AAPL", shares, WED), order_type="limit", time_in_force="gtc", price=usd("121" if shares < 0 else "99"))
+    decided(desk, run, [new], [rest.client_order_id])
+    return rest, new
+
+
+def _run_of(desk: Desk, of: Order) -> Run:
+    with desk.real_ledger.read() as tx:
+        found = find_run(tx, find_orders(tx, [of.client_order_id])[of.client_order_id].run_id)
+    assert found is not None
+    return found
