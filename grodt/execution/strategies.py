@@ -29,11 +29,19 @@ class StrategyState:
     Attributes:
         names: (S).
         position, working: shares held, and signed shares of open orders, (S, N).
+        open_sells: shares that open orders may still sell, ≥ 0, (S, N); of those too that the basket withdraws, since one may fill before
+            it is cancelled.
     """
 
     names: tuple[str, ...]
     position: IntArray
     working: IntArray
+    open_sells: IntArray
+
+    @property
+    def free(self) -> IntArray:
+        """Shares that each may give to others whatever becomes of its open orders, (S, N)."""
+        return np.asarray(np.maximum(self.position - self.open_sells, 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +54,7 @@ class StrategyTargets:
     def wanted(self, held: StrategyState, state: BookState, closes: Closes) -> Wanted:
         """What each strategy asks risk for."""
         crossable = (closes.age == 0) & (closes.micros > 0) & ~state.halted
-        return Wanted(held.names, self.quantity - held.position - held.working, held.position, crossable)
+        return Wanted(held.names, self.quantity - held.position - held.working, held.free, crossable)
 
 
 def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str], withdrawn: Collection[str] = frozenset()) -> StrategyState:
@@ -64,10 +72,10 @@ def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str], w
     """
     at = {symbol: place for place, symbol in enumerate(state.symbols)}
     position: dict[str, IntArray] = {name: np.zeros(len(at), dtype=np.int64) for name in names}
-    working = {name: each.copy() for name, each in position.items()}
+    working, sells = ({name: each.copy() for name, each in position.items()} for _ in range(2))
 
     def add(to: dict[str, IntArray], name: str, symbol: str, quantity: int) -> None:
-        for each in (position, working):
+        for each in (position, working, sells):
             each.setdefault(name, np.zeros(len(at), dtype=np.int64))
         to[name][at[symbol]] += quantity
 
@@ -81,14 +89,18 @@ def strategy_state(tx: Read, run: Run, state: BookState, names: Sequence[str], w
             add(position, name, symbol, each.quantity)
     shared = shares_of(tx, run.book)
     for order in orders_in(tx, run.book, OPEN | IN_FLIGHT):
+        shares = shared.get(order.order.client_order_id) or {run.book: order.order.quantity}
+        if order.order.side is Side.SELL:
+            booked = apportion(order.booked_quantity, list(shares.values()))
+            for (name, share), done in zip(shares.items(), booked, strict=True):
+                add(sells, name, order.order.symbol, share - done)
         if order.order.client_order_id in withdrawn or order.order.is_leg:
             continue
-        shares = shared.get(order.order.client_order_id) or {run.book: order.order.quantity}
         sign = 1 if order.order.side is Side.BUY else -1
         filled = apportion(order.filled_quantity, list(shares.values()))
         for (name, share), done in zip(shares.items(), filled, strict=True):
             add(working, name, order.order.symbol, sign * (share - done))
-    found = StrategyState(tuple(position), np.array(list(position.values())), np.array([working[name] for name in position]))
+    found = StrategyState(tuple(position), *(np.array([each[name] for name in position]) for each in (position, working, sells)))
     for what, ours, theirs in (("hold", found.position, state.position), ("have ordered", found.working, state.working)):
         off = np.flatnonzero(ours.sum(axis=0) != theirs)
         if len(off):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from heapq import merge
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Text, func, insert, select, type_coerce
@@ -28,6 +28,7 @@ from grodt.orders.shares import filled_now
 
 #: In what order one transaction books: corporate actions before the fills of their session; crosses when all is known.
 _RANKS = {"split": 0, "delisting": 1, "symbol_change": 2, "fill": 3, "correction": 4, "cross": 5}
+_OF_CROSS = attrgetter("run_id", "symbol", "price")
 
 
 def record_attribution(tx: Write, run_id: str, book: str, session: date, found: Attribution, now: datetime) -> None:
@@ -179,13 +180,12 @@ def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, unti
         if events[0][0] == "symbol_change":
             found.rename([_renamed(lines) for _, lines in events])
             continue
+        if events[0][0] == "cross":
+            _cross(found, [row for _, row in events if not as_one and row.run_id != without])
+            continue
         for kind, what in events:
             if kind == "fill":
                 _fill(found, what, shared, filled)
-            elif kind == "cross":
-                if as_one or what.run_id == without:
-                    continue
-                found.position(what.strategy, what.symbol).trade(what.quantity, what.price)
             else:
                 _act(found, kind, what)
     return found
@@ -232,6 +232,12 @@ def _fill(found: StrategyBook, row: Any, shared: Mapping[str, Mapping[str, int]]
     filled[key] = before + quantity
     parts = filled_now(before, quantity, list(shares.values()))
     found.fill(symbol, {who: sign * part for who, part in zip(shares, parts, strict=True) if part}, price, commission)
+
+
+def _cross(found: StrategyBook, rows: Sequence[Any]) -> None:
+    """What strategies traded with each other in some runs: all of a run's of one symbol at once, at its price."""
+    for (_, symbol, price), together in groupby(sorted(rows, key=_OF_CROSS), key=_OF_CROSS):
+        found.fill(symbol, {each.strategy: each.quantity for each in together}, price, 0)
 
 
 def _act(found: StrategyBook, kind: str, lines: Sequence[Any]) -> None:

@@ -3,6 +3,9 @@
 Shares and money are exact integers, and whatever happens to the book is shared out so that it adds up: of every symbol the strategies'
 shares add up to the book's, and so does what was paid for them, cost less realised profit. How that is split into cost and profit is a
 strategy's own: a book that is flat because one strategy bought what another sold has realised what neither of them has.
+
+Nobody is short of what another holds. Where a sale is of more than its strategy has, as when an order fills after its shares went to
+another, those that hold the symbol sell what it lacks, at the same price; a purchase covers the short ones first likewise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +13,7 @@ from dataclasses import dataclass, field
 
 from grodt.ledger.entries import cost_added
 from grodt.money import Micros, divide_half_even
-from grodt.orders.shares import apportion
+from grodt.orders.shares import apportion, one_sided
 
 
 @dataclass(slots=True)
@@ -145,9 +148,10 @@ class StrategyBook:
         return of_symbol[strategy]
 
     def fill(self, symbol: str, signed: Mapping[str, int], price: int, commission: int) -> None:
-        """A fill with what each strategy has of it; commission in proportion."""
-        parts = _shared(commission, [abs(each) for each in signed.values()])
-        for (strategy, quantity), paid in zip(signed.items(), parts, strict=True):
+        """A fill with what each strategy has of it, or a cross with what each trades; commission in proportion to what each then trades."""
+        traded = self._traded(symbol, signed)
+        parts = _shared(commission, [abs(each) for each in traded.values()])
+        for (strategy, quantity), paid in zip(traded.items(), parts, strict=True):
             position = self.position(strategy, symbol)
             position.trade(quantity, price)
             position.commission += paid
@@ -197,6 +201,15 @@ class StrategyBook:
                 position.trade(signed, price)
             else:
                 position.become(position.quantity + signed, 0, 0, 1)
+
+    def _traded(self, symbol: str, signed: Mapping[str, int]) -> Mapping[str, int]:
+        """What each strategy trades when these have so much of it: the same, unless it left one short of what another holds."""
+        held = {strategy: position.quantity for strategy, position in self._held.get(symbol, {}).items()}
+        after = held | {strategy: held.get(strategy, 0) + quantity for strategy, quantity in signed.items()}
+        if not min(after.values()) < 0 < max(after.values()):
+            return signed
+        settled = dict(zip(after, one_sided(tuple(after.values())), strict=True))
+        return {strategy: change for strategy, quantity in settled.items() if (change := quantity - held.get(strategy, 0))}
 
     def _holders(self, symbol: str) -> list[StrategyPosition]:
         return [position for position in self._held.get(symbol, {}).values() if position.quantity]

@@ -40,13 +40,14 @@ class Wanted:
     Attributes:
         strategies: names.
         quantity: signed shares, (S, N), which add up to what the book asks risk for.
-        held: shares that each holds, (S, N). It cannot give away more: what it has ordered is not its own yet.
+        free: shares that each may give to others, ≥ 0, (S, N): what it holds less what its open orders sell, because these may have filled
+            by then, those that are withdrawn too. What it has ordered is not its own yet.
         crossable: (N,), where strategies may trade with each other: what has a price of the session and no halt.
     """
 
     strategies: tuple[str, ...]
     quantity: NDArray[np.int64]
-    held: NDArray[np.int64]
+    free: NDArray[np.int64]
     crossable: NDArray[np.bool_]
 
     def parts(self, approved: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -62,7 +63,7 @@ class Wanted:
         for at in np.flatnonzero(self.quantity.any(axis=0)).tolist():
             wanted, ordered = self.quantity[:, at].tolist(), int(approved[at])
             if self.crossable[at] and (ordered or not sum(wanted)):
-                cross[:, at] = crossed([max(want, -max(held, 0)) for want, held in zip(wanted, self.held[:, at].tolist(), strict=True)])
+                cross[:, at] = crossed([max(want, -free) for want, free in zip(wanted, self.free[:, at].tolist(), strict=True)])
             if ordered:
                 sign = 1 if ordered > 0 else -1
                 rest = [max(sign * (want - each), 0) for want, each in zip(wanted, cross[:, at].tolist(), strict=True)]

@@ -62,6 +62,20 @@ def crossed(wanted: Sequence[int]) -> tuple[int, ...]:
     return tuple(bought - sold for bought, sold in zip(apportion(both, buys), apportion(both, sells), strict=True))
 
 
+def one_sided(held: Sequence[int]) -> tuple[int, ...]:
+    """What strategies hold once nobody is short of what another has: the smaller side is closed by the larger, in proportion.
+
+    Args:
+        held: signed shares of each.
+    """
+    long, short = [max(each, 0) for each in held], [max(-each, 0) for each in held]
+    both = min(sum(long), sum(short))
+    if not both:
+        return tuple(held)
+    parts = zip(held, apportion(both, long), apportion(both, short), strict=True)
+    return tuple(each - sold + bought for each, sold, bought in parts)
+
+
 def _first(weights: Sequence[int], divisors: Sequence[int]) -> int:
     """Where weight / divisor is largest, of equals the first."""
     best = 0

@@ -10,7 +10,7 @@ from grodt.bars.corporate_actions import split
 from grodt.execution.decision import BookState, Closes
 from grodt.execution.strategies import StrategyState, decide_strategies
 from grodt.orders.attribution import Wanted
-from grodt.orders.shares import apportion, filled_now
+from grodt.orders.shares import apportion, filled_now, one_sided
 from grodt.replay.account import Applied
 from grodt.replay.course import Course
 from grodt.replay.history import IntArray
@@ -71,7 +71,7 @@ class Strategies:
             state, closes: of the book.
             live: batches with open orders.
         """
-        held = StrategyState(tuple(each.name for each in self._strategies), self.position, self._working(live))
+        held = StrategyState(tuple(each.name for each in self._strategies), self.position, *self._open(live))
         due = [rebalances(each.construction.rebalance, session, before) for each in self._strategies]
         forecasts = [each.at(row) for each in self._forecasts]
         found = decide_strategies(self._strategies, forecasts, due, held=held, state=state, closes=closes)
@@ -82,8 +82,9 @@ class Strategies:
         cross, self._shares[row] = wanted.parts(approved)
         self.position = self.position + cross
 
-    def _working(self, live: Sequence[Batch]) -> IntArray:
-        working = np.zeros_like(self.position)
+    def _open(self, live: Sequence[Batch]) -> tuple[IntArray, IntArray]:
+        """Signed shares of open orders, and shares that they may still sell, (S, N) each."""
+        working, sells = np.zeros_like(self.position), np.zeros_like(self.position)
         for batch in live:
             shares = self._shares[batch.row]
             for place in batch.open.tolist():
@@ -91,7 +92,8 @@ class Strategies:
                 own = np.abs(shares[:, column])
                 left = own - np.array(apportion(int(batch.filled[place]), own.tolist()))
                 working[:, column] += left if batch.quantity[place] > 0 else -left
-        return working
+                sells[:, column] += 0 if batch.quantity[place] > 0 else left
+        return working, sells
 
     def _fill(self, filled: Filled) -> None:
         shares = self._shares[filled.batch.row]
@@ -102,6 +104,8 @@ class Strategies:
             parts = filled_now(before, abs(quantity), np.abs(shares[:, column]).tolist())
             self._done[key] = before + abs(quantity)
             self.position[:, column] += parts if quantity > 0 else [-part for part in parts]
+            if self.position[:, column].min() < 0:  # what a strategy sells and does not hold is sold by those that do
+                self.position[:, column] = one_sided(self.position[:, column].tolist())
 
     def _act(self, applied: Applied) -> None:
         """A split or a delisting, shared out by what each holds; a dividend moves no shares."""

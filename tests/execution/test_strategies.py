@@ -21,7 +21,8 @@ HALT = Halt(1, "strategy", "demo", "a", "", "all", "pause", 0, False, "storm", "
 
 def _held(*rows: list[int], working: list[list[int]] | None = None) -> StrategyState:
     position = np.array(rows)
-    return StrategyState(("a", "b", "gone")[: len(rows)], position, np.zeros_like(position) if working is None else np.array(working))
+    coming = np.zeros_like(position) if working is None else np.array(working)
+    return StrategyState(("a", "b", "gone")[: len(rows)], position, coming, np.maximum(-coming, 0))
 
 
 def _decided(held: StrategyState, *halts: Halt, due: tuple[bool, bool] = (True, True), **changed: Any) -> StrategyTargets:
@@ -67,7 +68,7 @@ def test_one_alone_with_all_of_the_capital_is_the_book() -> None:
     state = state_of(3, position=[10, 5, 1])
     forecast = forecasts_of([1, -1, 2])
     alone = decide_targets(CLOSES, forecast, state, PLAIN)
-    held = StrategyState(("a",), state.position[None], np.zeros((1, 3), dtype=np.int64))
+    held = StrategyState(("a",), state.position[None], *np.zeros((2, 1, 3), dtype=np.int64))
     found = decide_strategies([Strategy("a", 1.0, PLAIN)], [forecast], [True], held=held, state=state, closes=CLOSES)
     assert found.targets.quantity.tolist() == alone.quantity.tolist()
     assert found.targets.weight.tolist() == alone.weight.tolist()

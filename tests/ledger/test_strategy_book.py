@@ -48,6 +48,22 @@ def test_each_strategy_has_its_part_of_a_fill_a_split_and_a_delisting() -> None:
     assert [(who, *_figures(each)) for who, _, each in book] == [("trend", 0, 0, 1500, 0, 1500), ("value", 0, 0, 500, 0, 500)]
 
 
+def test_what_a_strategy_sells_and_does_not_hold_is_sold_by_those_that_hold_it() -> None:
+    """trend has 40 at 10 and sells 100 at 12: the 60 it lacks are sold by the others, in proportion, and so is commission paid."""
+    book = StrategyBook("demo")
+    book.fill("IBM", {"trend": 40, "value": 60, "carry": 30}, 10, 0)
+    book.fill("IBM", {"trend": -100}, 12, 100)
+    assert [(who, each.quantity, each.realised, each.commission) for who, _, each in book] == [
+        ("carry", 10, 40, 20),
+        ("trend", 0, 80, 40),
+        ("value", 20, 80, 40),
+    ]
+    book.fill("IBM", {"value": -50}, 12, 0)  # more than the book has: it is short, and nobody is long beside that
+    assert [(who, each.quantity) for who, _, each in book] == [("carry", 0), ("trend", 0), ("value", -20)]
+    book.fill("IBM", {"trend": 25}, 11, 0)
+    assert [(who, each.quantity, each.realised) for who, _, each in book] == [("carry", 0, 60), ("trend", 5, 80), ("value", 0, 140)]
+
+
 def test_a_reverse_split_leaves_a_lot_that_comes_to_nothing_in_the_next() -> None:
     book = StrategyBook("demo")
     for price in (10, 20, 30):

@@ -13,8 +13,8 @@ SYMBOLS = ("AAPL", "IBM")
 KEY = order("AAPL", 1).client_order_id
 
 
-def _attributed(wanted: list[list[int]], approved: list[int], crossable: bool = True, held: int = 10**9) -> Attribution:
-    asked = Wanted(("a", "b", "c")[: len(wanted)], np.array(wanted), np.full((len(wanted), 2), held), np.array([crossable, crossable]))
+def _attributed(wanted: list[list[int]], approved: list[int], crossable: bool = True, free: int = 10**9) -> Attribution:
+    asked = Wanted(("a", "b", "c")[: len(wanted)], np.array(wanted), np.full((len(wanted), 2), free), np.array([crossable, crossable]))
     orders = [order(symbol, quantity) for symbol, quantity in zip(SYMBOLS, approved, strict=True) if quantity]
     return asked.attributed(orders, SYMBOLS, np.array(approved), PRICE)
 
@@ -37,9 +37,9 @@ def test_opposite_wishes_are_crossed_without_an_order() -> None:
 
 def test_what_a_strategy_has_only_ordered_it_cannot_give_to_another() -> None:
     """b wants to be rid of 50 that it has ordered and not got: a's 80 are not served from them, and none of the order is b's."""
-    assert _attributed([[80, 0], [-50, 0]], [30, 0], held=0) == Attribution({KEY: {"a": 30}}, ())
-    assert _attributed([[50, 0], [-50, 0]], [0, 0], held=0) == Attribution({}, ())
-    assert _attributed([[50, 0], [-50, 0]], [0, 0], held=20).crosses == (Cross("AAPL", "a", 20, 100), Cross("AAPL", "b", -20, 100))
+    assert _attributed([[80, 0], [-50, 0]], [30, 0], free=0) == Attribution({KEY: {"a": 30}}, ())
+    assert _attributed([[50, 0], [-50, 0]], [0, 0], free=0) == Attribution({}, ())
+    assert _attributed([[50, 0], [-50, 0]], [0, 0], free=20).crosses == (Cross("AAPL", "a", 20, 100), Cross("AAPL", "b", -20, 100))
 
 
 def test_where_risk_refuses_or_there_is_no_price_of_the_session_nothing_is_crossed() -> None:

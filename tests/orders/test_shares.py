@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grodt.orders.shares import apportion, crossed, filled_now
+from grodt.orders.shares import apportion, crossed, filled_now, one_sided
 from tests.examples import examples
 
 _WEIGHTS = st.lists(st.integers(0, 60), min_size=1, max_size=5).filter(any)
@@ -62,3 +62,12 @@ def test_a_cross_adds_up_to_nothing_and_leaves_wishes_of_one_side(wanted: list[i
 def test_what_nobody_can_have_is_an_error(total: int, weights: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="cannot be shared out"):
         apportion(total, weights)
+
+
+@examples(100)
+@given(held=st.lists(st.integers(-50, 50), min_size=1, max_size=5))
+def test_nobody_is_short_of_what_another_holds_and_the_sum_stays(held: list[int]) -> None:
+    settled = one_sided(held)
+    assert sum(settled) == sum(held)
+    assert not min(settled) < 0 < max(settled)
+    assert all(0 <= after * (1 if before > 0 else -1) <= abs(before) for before, after in zip(held, settled, strict=True))

@@ -64,6 +64,19 @@ def test_fills_in_parts_come_to_each_one_s_share(held: tuple[Strategies, _Course
     assert _shares(held[0]) == [[70, 5, 0], [30, 15, 0]]
 
 
+def test_what_one_sells_and_does_not_hold_is_sold_by_the_other(held: tuple[Strategies, _Course]) -> None:
+    """An order of 90 AAA that is a's, which has 70: 20 are b's."""
+    found, course = held
+    quantity = np.array([[-90, 0, 0], [0, 0, 0]])
+    found.approved(2, Wanted(("a", "b"), quantity, np.zeros_like(quantity), np.ones(3, dtype=np.bool_)), quantity.sum(axis=0))
+    batch = Batch.sent(2, np.array([0]), np.array([-90]), np.array([10]))
+    course.orders.add(batch)
+    course.orders.filled.append(Filled(3, batch, np.array([0]), np.array([-90]), np.array([10]), np.array([0])))
+    course.position = [10, 20, 0]
+    found.bring_forward(course)  # type: ignore[arg-type]
+    assert _shares(found) == [[0, 5, 0], [10, 15, 0]]
+
+
 def test_actions_are_shared_out_and_changes_of_symbols_happen_at_once(held: tuple[Strategies, _Course]) -> None:
     """AAA splits 3 for 2 and becomes BBB; BBB becomes CCC on the same day, and is not what AAA became."""
     found, course = held
