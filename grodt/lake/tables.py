@@ -9,7 +9,7 @@ import polars as pl
 
 #: 2: corporate actions have `new_symbol`. 3: orders have `order_price`.
 #: A file of an earlier version is read with null in the columns that it lacks.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _instant(description: str) -> dy.Datetime:
@@ -288,6 +288,12 @@ class Orders(dy.Schema):
     reason = dy.String(description="why it was rejected, cancelled or expired")
     basket_hash = dy.String(description="content hash of the basket it was sent in")
     run_id = dy.String(description="the run that decided it")
+    role = dy.String(
+        nullable=True,
+        description="of a bracket: stop or take_profit, or close, which gives the position up; null for orders that follow targets",
+    )
+    protects = dy.String(nullable=True, description="of a bracket: our id of the order that last opened or added to the position")
+    other_leg = dy.String(nullable=True, description="our id of the other leg, which is over when this one fills")
 
     @dy.rule()
     def not_overfilled(cls) -> pl.Expr:

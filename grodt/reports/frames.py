@@ -122,6 +122,9 @@ def orders_frame(book: str, orders: Sequence[LedgerOrder]) -> pl.DataFrame:
             "reason": [o.reason for o in orders],
             "basket_hash": [o.basket_hash for o in orders],
             "run_id": [o.run_id for o in orders],
+            "role": [o.order.role or None for o in orders],
+            "protects": [o.order.protects or None for o in orders],
+            "other_leg": [o.order.other or None for o in orders],
         },
     )
 

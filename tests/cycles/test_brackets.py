@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 
 from grodt.ledger.unit import Ledger
@@ -41,6 +42,12 @@ def test_legs_go_out_the_evening_after_the_fill_at_distances_from_its_price(week
         ("sell", quantity, "stop", "gtc", int(price * 95) * 10_000, "stop", "small-eod-20151123-FALL-0"),
         ("sell", quantity, "limit", "gtc", -int(-price * 108 // 1) * 10_000, "take_profit", "small-eod-20151123-FALL-0"),
     ]
+
+
+def test_whoever_reads_the_lake_sees_which_order_is_which_leg(week: Home) -> None:
+    in_lake = week.table("orders").filter(pl.col("session") == TUE).select("client_order_id", "role", "protects", "other_leg")
+    assert sorted(map(repr, in_lake.rows())) == sorted(map(repr, _orders(week, TUE, "client_order_id, role, protects, other_leg")))
+    assert set(in_lake["role"]) >= {"stop", "take_profit"}
 
 
 def test_every_position_is_asked_for_its_stop(week: Home) -> None:

@@ -19,6 +19,7 @@ from grodt.lake.encoding import encode
 from grodt.lake.files import Disk
 from grodt.lake.local import LocalFolder
 from grodt.lake.paths import days_of
+from grodt.lake.tables import SCHEMA_VERSION
 from grodt.lake.validation import types
 from tests.examples import examples
 from tests.lake.shelves import FolderShelf, Shelf, lake_on, rows_standing, shelf_of
@@ -203,7 +204,7 @@ class TestMerging:
         )
         manifest.commit(old, new)
         merged = merge(shelved, manifest)
-        assert merged.schema_version == 3
+        assert merged.schema_version == SCHEMA_VERSION
         assert shelved.read("corporate_actions", manifest.snapshot()).equals(pl.concat(rows))
         assert shelved.read("corporate_actions", manifest.snapshot(1)).equals(pl.concat(rows))
 
