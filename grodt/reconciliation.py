@@ -1,7 +1,8 @@
 """Is our ledger what the broker has, and is it all that it should be? Nothing heals itself here.
 
-Positions are compared exactly, cash within a cent, open orders one by one. Fills of sessions that are not settled yet wait to be booked;
-where the broker tells of some, the account is compared as it was before them.
+Positions are compared exactly, cash within a cent, open orders one by one. Fills of sessions that are not settled yet wait to be booked,
+and so does what open orders have traded in fractions of a share that do not come to whole ones yet; where the broker tells of some, the
+account is compared as it was before them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from decimal import Decimal
 from operator import attrgetter
 from types import MappingProxyType
 
-from grodt.brokers.protocol import Broker
+from grodt.brokers.protocol import Broker, Part, TellsParts
 from grodt.errors import BrokerUnavailable, DataError, ReconciliationBreak
 from grodt.ledger.brackets import closed_by_other_leg
 from grodt.ledger.break_evidence import DAYS_BEFORE
@@ -21,7 +22,7 @@ from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.orders import LedgerOrder, find_orders, orders_in
 from grodt.ledger.postings import cash, holdings
-from grodt.ledger.unbooked import Unbooked, is_dealt_with, keep_unbooked, kept_in, kept_of
+from grodt.ledger.unbooked import Unbooked, is_dealt_with, is_told_and_corrected, keep_unbooked, kept_in, kept_of
 from grodt.ledger.unit import Ledger, Read, Write
 from grodt.money import MICROS_PER_CENT, Micros
 from grodt.orders.fill import Fill
@@ -63,12 +64,14 @@ class Reconciled:
 
     Attributes:
         waiting: fills of later sessions that the account has beside; they are booked when their session is settled.
+        parts: open orders that have traded beside, in fractions of a share that do not come to whole ones yet.
     """
 
     positions: int
     open_orders: int
     cash: Micros
     waiting: int = 0
+    parts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,14 @@ class Compared:
         ours: the ledger's side.
         breaks: differences.
         waiting: fills of later sessions that the account was compared without.
+        parts: open orders whose fractions it was compared without.
         refused: fills of later sessions that could not be booked as the ledger stands, each with why.
     """
 
     ours: Books
     breaks: tuple[Break, ...]
     waiting: int = 0
+    parts: int = 0
     refused: Mapping[Fill, str] = field(default_factory=dict)
 
 
@@ -171,7 +176,7 @@ def reconcile(
     ours, differences = found.ours, found.breaks
     breaks = (*differences, *late_actions)
     if not breaks:
-        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting)
+        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting, found.parts)
     with ledger.write(lease) as tx:
         record_breaks(tx, book, session, breaks, run_id, now)
         _keep(tx, book, found.refused, run_id, now)
@@ -190,7 +195,7 @@ def reconcile(
         )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
-        f"{_of_waiting(found.waiting)}{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}"
+        f"{_of_waiting(found.waiting)}{_of_parts(found.parts)}{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}"
         f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
@@ -216,38 +221,62 @@ def compared(ledger: Ledger, broker: Broker, book: str, session: date) -> Compar
 
 
 def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: date, ours: Books, theirs: Books) -> Compared:
-    """Compare again, with the account as it was before the fills of sessions after this one.
+    """Compare again, with the account as it was before the fills of sessions after this one, and before what is in no fill yet.
 
-    Orders may fill while the account is read, so its fills are read before and after it, until both are the same.
+    Orders may fill while the account is read, so what they traded is read before and after it, until both are the same.
 
     Args:
         ledger, broker, book, session: see `reconcile`.
         ours, theirs: both sides as they were read.
     """
     following = session + timedelta(days=1)
-    told = frozenset(broker.fills(following))
+    traded = _traded(broker, following)
     for _ in range(_LOOKS):
-        if not told:
+        if not any(traded):
             return Compared(ours, compare(ours, theirs))
         theirs = broker_books(broker)
-        again = frozenset(broker.fills(following))
-        if again == told:
+        again = _traded(broker, following)
+        if again == traded:
             break
-        told = again
+        traded = again
     else:
         raise BrokerUnavailable(
             f"book {book} session {session}: orders filled each of {_LOOKS} times that the account was read; nothing is compared, run again"
         )
+    told, fractions = traded
     with ledger.read() as tx:
-        kept = kept_of(tx, {fill.execution_id for fill in told})
-        dealt_with = {key for key, known in kept.items() if any(is_dealt_with(tx, book, each) for each in known.values())}
-        fills = sorted((fill for fill in told if fill.execution_id not in dealt_with), key=attrgetter("traded"))
+        kept = kept_of(tx, {each for fill in told for each in (fill.execution_id, *fill.trades)})
+        fills = sorted((fill for fill in told if not is_told_and_corrected(tx, book, fill, kept)), key=attrgetter("traded"))
         orders = find_orders(tx, {*(fill.client_order_id for fill in fills), *theirs.open_orders})
         refused = {fill: why for fill in fills if (why := fill.unreadable or _unanswered(orders.get(fill.client_order_id)))}
         expected = foreseen(tx, [fill for fill in fills if fill not in refused], book)
     refused |= {each.fill: each.reason for each in expected.refused}
     over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound)
-    return Compared(ours, compare(ours, _before(theirs, expected.sound, expected.more, orders, over)), len(expected.sound), refused)
+    parts = [part for part in fractions if part.client_order_id in theirs.open_orders and _is_of(part, orders.get(part.client_order_id))]
+    before = _without_parts(_before(theirs, expected.sound, expected.more, orders, over), parts)
+    return Compared(ours, compare(ours, before), len(expected.sound), len(parts), refused)
+
+
+def _traded(broker: Broker, following: date) -> tuple[frozenset[Fill], tuple[Part, ...]]:
+    """Fills of sessions from one on, and what open orders have traded that is in no fill yet."""
+    return frozenset(broker.fills(following)), broker.parts() if isinstance(broker, TellsParts) else ()
+
+
+def _is_of(part: Part, order: LedgerOrder | None) -> bool:
+    return order is not None and order.state in OPEN and (part.symbol, part.side) == (order.order.symbol, order.order.side)
+
+
+def _without_parts(theirs: Books, parts: Iterable[Part]) -> Books:
+    """The account without what open orders of ours have traded in fractions: what they moved is taken back."""
+    positions, fractions, left = dict(theirs.positions), dict(theirs.fractions), dict(theirs.open_orders)
+    cash = int(theirs.cash)
+    for part in parts:
+        held = positions.get(part.symbol, 0) + Decimal(fractions.get(part.symbol, 0)).scaleb(-FRACTION_DIGITS)
+        before = held - part.quantity if part.side is Side.BUY else held + part.quantity
+        positions[part.symbol], fractions[part.symbol] = _in_parts(part.symbol, before)
+        cash += _signed(part.side, part.notional) + part.commission
+        left[part.client_order_id] += _signed(part.side, int(part.quantity))
+    return replace(theirs, positions=positions, fractions=fractions, cash=Micros(cash), open_orders=left)
 
 
 def _unanswered(order: LedgerOrder | None) -> str:
@@ -269,9 +298,8 @@ def _before(
     """
     positions, cash, left = dict(theirs.positions), int(theirs.cash), dict(theirs.open_orders)
     for fill in fills:
-        signed = _signed(fill.side, fill.quantity)
-        positions[fill.symbol] = positions.get(fill.symbol, 0) - signed
-        cash += signed * fill.price + fill.commission
+        positions[fill.symbol] = positions.get(fill.symbol, 0) - _signed(fill.side, fill.quantity)
+        cash += _signed(fill.side, fill.notional) + fill.commission
     for key in theirs.open_orders:
         if key in orders and orders[key].order.other in more:  # a leg closes less by what its other leg has filled
             left[key] += _signed(orders[key].order.side, more[orders[key].order.other])
@@ -347,6 +375,14 @@ def _what(differences: int, late: int) -> str:
 
 def _of_waiting(fills: int) -> str:
     return f"Without {fills} fill{'s' if fills > 1 else ''} of later sessions, booked when their session is settled.\n" if fills else ""
+
+
+def _of_parts(parts: int) -> str:
+    return (
+        f"Without what {parts} open order{'s have' if parts > 1 else ' has'} traded that does not come to whole shares yet.\n"
+        if parts
+        else ""
+    )
 
 
 def _of_foreign(book: str, fills: int) -> str:

@@ -65,6 +65,8 @@ def settle(cycle: Cycle) -> int:
     )
     if compared.waiting:
         cycle.tell("settle", f"{compared.waiting} fills of later sessions wait for these to be settled")
+    if compared.parts:
+        cycle.tell("settle", f"{compared.parts} open orders have traded fractions of a share that are booked when they come to whole ones")
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))
 

@@ -6,7 +6,8 @@ before anything else happens. How lists are read whole is the venue's own rule (
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
@@ -14,8 +15,8 @@ from typing import Any
 
 from grodt.brokers.ccxt_payloads import (
     broker_cash,
-    broker_fill,
     broker_positions,
+    exact,
     kind_problem,
     may_be,
     one_order,
@@ -23,14 +24,15 @@ from grodt.brokers.ccxt_payloads import (
     venue_client_id,
 )
 from grodt.brokers.ccxt_settings import CcxtAccount
+from grodt.brokers.ccxt_trades import are_all, fill_of, gather, is_fraction, part_of, unreadable_fill
 from grodt.brokers.ccxt_venues import Row, rule_of
 from grodt.brokers.own_loop import OwnLoop
-from grodt.brokers.protocol import BrokerOrder, no_last_look
+from grodt.brokers.protocol import BrokerOrder, Part, no_last_look
 from grodt.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown
 from grodt.money import Micros, decimal
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order
-from grodt.orders.states import OPEN, OrderState
+from grodt.orders.states import ENDED, OPEN, OrderState
 from grodt.sessions import Calendar
 
 #: Seconds in which a question must be answered, all its pages together; one for fills has many, and ccxt keeps to the venue's pace.
@@ -40,6 +42,30 @@ FILLS_SECONDS = 600.0
 _NO_NAME = (None, "", "0")
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Times that an order and its trades are asked for, when it trades meanwhile.
+_LOOKS = 5
+
+#: Symbol and the venue's id of an order.
+type _Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Traded:
+    """An order with trades of it.
+
+    Attributes:
+        name: our id, or one that says whose it is.
+        order: as the venue tells it; None: the trades name none.
+        trades: as told.
+        ours: whether it is an order of ours.
+        over: whether it can trade no more.
+    """
+
+    name: str
+    order: Row | None
+    trades: Sequence[Row]
+    ours: bool
+    over: bool
 
 
 class CcxtBroker:
@@ -139,6 +165,11 @@ class CcxtBroker:
         self._know(self._ours())
         symbols = sorted(set(self._symbols.values()))
         return self._asked(partial(self._fills, symbols=symbols, since=since), FILLS_SECONDS) if symbols else ()
+
+    def parts(self) -> tuple[Part, ...]:
+        """See `TellsParts.parts`."""
+        self._know(self._ours())
+        return self._asked(self._parts, FILLS_SECONDS)
 
     def positions(self) -> Mapping[str, Decimal]:
         """See `Broker.positions`: each coin but the quote, as its market."""
@@ -273,21 +304,84 @@ class CcxtBroker:
 
     async def _fills(self, venue: Any, symbols: Sequence[str], since: date) -> tuple[Fill, ...]:
         begin = datetime.combine(self._calendar.previous(since), time.min, self._calendar.zone).astimezone(UTC)
-        dated = [(self._session_of(each), each) for each in await self._rule.trades(venue, symbols, begin, self._now())]
-        wanted = [pair for pair in dated if pair[0] >= since]
-        names: dict[tuple[Any, Any], str] = {}
-        for key in sorted({(each["symbol"], each["order"]) for _, each in wanted if each.get("order")}):
-            ((names[key], _),) = self._named([await venue.fetch_order(key[1], key[0])]).items()
-        told = (
-            broker_fill(each, names.get(key) or self._foreign(*key), session, self._account.quote)
-            for session, each in wanted
-            for key in [(each["symbol"], each.get("order"))]
+        rows = await self._rule.trades(venue, symbols, begin, self._now())
+        keys = {_order_of(each) for each in rows if self._session_of(each) >= since}
+        told: list[Fill] = []
+        for each in await self._traded(venue, rows, keys, begin):
+            for trades in [each.trades] if each.ours else [[trade] for trade in each.trades]:
+                found = gather(trades, self._account.quote)
+                told += [fill_of(group, each.name, self._session_of(group[-1])) for group in found.whole]
+                odd = [*found.unreadable, *((trade, f"quantity {trade['amount']}") for trade in found.rest if each.over or not each.ours)]
+                told += [unreadable_fill(trade, each.name, self._session_of(trade), why) for trade, why in odd]
+        return tuple(sorted((fill for fill in told if fill.session >= since), key=lambda fill: (fill.filled_at, fill.execution_id)))
+
+    async def _parts(self, venue: Any) -> tuple[Part, ...]:
+        rows = await venue.fetch_open_orders()
+        opened = [row for name, of in self._named(rows).items() if name in self._symbols for row in of if exact(row.get("filled")) % 1]
+        if not opened:
+            return ()
+        begin = min(map(_given_at, opened))
+        trades = await self._rule.trades(venue, sorted({row["symbol"] for row in opened}), begin, self._now())
+        found = await self._traded(venue, trades, {(row["symbol"], row["id"]) for row in opened}, begin)
+        waiting = ((each.name, gather(each.trades, self._account.quote).rest) for each in found if not each.over)
+        return tuple(sorted((part_of(rest, name) for name, rest in waiting if rest), key=lambda part: part.client_order_id))
+
+    async def _traded(self, venue: Any, rows: Sequence[Row], keys: Collection[_Key], begin: datetime) -> list[_Traded]:
+        """Orders with their trades: of ours that fill in fractions of a coin all of them, so that they are gathered as they always will be.
+
+        Args:
+            venue: to be asked.
+            rows: trades from `begin` on.
+            keys: of the orders.
+            begin: may be later than trades of the orders are.
+
+        Raises:
+            BrokerUnavailable: the trades of an order do not come to what it has filled, however often both are asked for.
+        """
+        told = {(row["symbol"], str(row["id"])): row for row in rows}
+        short: list[_Traded] = []
+        for _ in range(_LOOKS):
+            by_order: dict[_Key, list[Row]] = {}
+            for row in told.values():
+                by_order.setdefault(_order_of(row), []).append(row)
+            # After their trades: what has filled by then is all told, or is found missing.
+            found = [await self._order(venue, key, by_order.get(key, [])) for key in sorted(keys, key=str)]
+            short = [
+                each
+                for each in found
+                if each.ours and each.order and any(map(is_fraction, each.trades)) and not are_all(each.trades, each.order)
+            ]
+            if not short:
+                return found
+            begin = min([begin, *(_given_at(each.order) for each in short if each.order)])
+            again = await self._rule.trades(venue, sorted({each.trades[0]["symbol"] for each in short}), begin, self._now())
+            told |= {(row["symbol"], str(row["id"])): row for row in again}
+        order = short[0].order or {}
+        raise BrokerUnavailable(
+            f"{self._asker}: the trades that {self._account.venue} tells of order {short[0].name} do not come to the "
+            f"{order.get('filled')} that it says have filled; run again later, and compare them there"
         )
-        return tuple(sorted(told, key=lambda fill: (fill.filled_at, fill.execution_id)))
+
+    async def _order(self, venue: Any, key: _Key, trades: list[Row]) -> _Traded:
+        symbol, venue_order_id = key
+        if not venue_order_id:
+            return _Traded(self._foreign(*key), None, trades, ours=False, over=True)
+        row = await venue.fetch_order(venue_order_id, symbol)
+        ((name, _),) = self._named([row]).items()
+        over = one_order([row], name).state in {*ENDED, OrderState.FILLED}
+        return _Traded(name, row, trades, ours=name in self._symbols, over=over)
 
     def _session_of(self, trade: Mapping[str, Any]) -> date:
         day = (_EPOCH + int(trade["timestamp"]) * _MILLISECOND).astimezone(self._calendar.zone).date()
         return day if self._calendar.is_session(day) else self._calendar.next(day)
+
+
+def _order_of(trade: Row) -> _Key:
+    return str(trade["symbol"]), str(trade.get("order") or "")
+
+
+def _given_at(order: Row) -> datetime:
+    return _EPOCH + int(order["timestamp"]) * _MILLISECOND
 
 
 def _refused(order: Order, reason: str) -> BrokerOrder:

@@ -7,14 +7,12 @@ comes back is ours where it is the UUID of an id of ours.
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
 from grodt.brokers.protocol import BrokerOrder
 from grodt.errors import DataError
 from grodt.money import Micros, micros
-from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
 
@@ -22,7 +20,8 @@ from grodt.orders.states import OrderState
 type Cut = Callable[[str, str], str]
 
 _NAMES = uuid.UUID("6f0d2c1e-5a8b-5d1c-9a64-3b1f6f1f7a10")
-_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+#: As ccxt names them.
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 _OVER = {"canceled": OrderState.CANCELLED, "expired": OrderState.EXPIRED, "rejected": OrderState.REJECTED}
 _MICRO = Decimal("0.000001")
 
@@ -58,13 +57,13 @@ def exact(told: Any) -> Decimal:
 
 
 def broker_order(told: Mapping[str, Any], client_order_id: str) -> BrokerOrder:
-    """An order as GRODT sees it; `unknown` where something of it is not known, or not whole."""
+    """An order as GRODT sees it; `unknown` where something of it is not known, or it is for a fraction of a coin."""
     doubts: list[str] = []
-    side = _SIDES.get(told.get("side") or "")
+    side = SIDES.get(told.get("side") or "")
     if side is None:
         doubts.append(f"side {told.get('side')!r}")
     ordered, filled = exact(told.get("amount")), exact(told.get("filled"))
-    if ordered <= 0 or ordered % 1 or filled % 1 or not 0 <= filled <= ordered:
+    if ordered <= 0 or ordered % 1 or not 0 <= filled <= ordered:
         doubts.append(f"{filled} filled of {ordered}")
     status = told.get("status")
     state = _state(status, filled, ordered)
@@ -89,6 +88,7 @@ def broker_order(told: Mapping[str, Any], client_order_id: str) -> BrokerOrder:
         order_type=kind,
         time_in_force=str(told["timeInForce"]).lower() if limited and told.get("timeInForce") else None,
         price=exact(told.get("price")) or None if limited else None,
+        beside=filled % 1 if 0 <= filled <= ordered else Decimal(0),
     )
 
 
@@ -129,40 +129,6 @@ def precision_problem(order: Order, price: str | None, cut_amount: Cut, cut_pric
         f"{name} {ours} is none that the venue takes for {order.symbol}, and would be cut to {theirs}: not sent"
         for name, ours, theirs in cuts
         if exact(theirs) != exact(ours)
-    )
-
-
-def broker_fill(told: Mapping[str, Any], client_order_id: str, session: date, quote: str) -> Fill:
-    """A trade as a fill. A fee in another currency than the quote moves what no fill of ours can, so such a fill is not readable."""
-    doubts: list[str] = []
-    side = _SIDES.get(told.get("side") or "")
-    if side is None:
-        doubts.append(f"side {told.get('side')!r}")
-    amount, cost = exact(told.get("amount")), Decimal(0)
-    if amount <= 0 or amount % 1:
-        doubts.append(f"quantity {amount}")
-    for fee in told.get("fees") or [told.get("fee") or {}]:  # of several, ccxt leaves `fee` empty
-        part = exact(fee.get("cost"))
-        if part and fee.get("currency") != quote:
-            doubts.append(f"a fee of {part} {fee.get('currency')}")
-        cost += part
-    try:
-        price = micros(exact(told.get("price")))
-    except ValueError:
-        price = Micros(0)
-    if price <= 0:
-        doubts.append(f"price {told.get('price')}")
-    return Fill(
-        execution_id=f"{told['symbol']}:{told['id']}",
-        client_order_id=client_order_id,
-        symbol=str(told["symbol"]),
-        side=side or Side.BUY,
-        quantity=0 if doubts else int(amount),
-        price=Micros(0) if doubts else price,
-        commission=Micros(0) if doubts else micros(cost.quantize(_MICRO, ROUND_HALF_EVEN)),
-        session=session,
-        filled_at=datetime.fromtimestamp(int(told["timestamp"]) / 1000, UTC),
-        unreadable=f"the venue's trade {told['id']} has {', '.join(doubts)}" if doubts else "",
     )
 
 

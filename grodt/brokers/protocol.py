@@ -29,6 +29,7 @@ class BrokerOrder:
         order_type, time_in_force: as an `Order` has them, in the broker's words where it knows others; None: it does not say.
         price: limit or stop, in currency units; None: it has none, or the broker does not say.
         says_quantity: whether the broker says how many were ordered; of what is over it may say what filled alone.
+        beside: fraction of a share, from 0 to below 1, that has filled beside `filled_quantity`.
     """
 
     client_order_id: str
@@ -44,6 +45,7 @@ class BrokerOrder:
     time_in_force: str | None = None
     price: Decimal | None = None
     says_quantity: bool = True
+    beside: Decimal = Decimal(0)
 
     @property
     def left(self) -> int:
@@ -151,6 +153,39 @@ class KeepsOrders(Protocol):
     """
 
     keeps_orders: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What has traded of an open order of ours and is in no fill yet, because it does not come to whole shares.
+
+    Attributes:
+        client_order_id, symbol, side: of the order.
+        quantity: shares, > 0; no whole number.
+        notional, commission: micros.
+        trades: the broker's ids of the trades, in the order they traded.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    notional: Micros
+    commission: Micros
+    trades: tuple[str, ...]
+
+
+@runtime_checkable
+class TellsParts(Protocol):
+    """What a broker has beside `Broker` where an order may fill in fractions of a share, as at a crypto venue."""
+
+    def parts(self) -> tuple[Part, ...]:
+        """What waits of open orders of ours for the trade that makes it whole, by client order id.
+
+        Raises:
+            BrokerUnavailable: no answer, or what was told of an order's trades does not come to what it has filled.
+        """
+        ...
 
 
 @runtime_checkable

@@ -339,12 +339,20 @@ def _short_of(
     fills: Iterable[Fill],
     unbooked: Mapping[str, Sequence[Unbooked]],
 ) -> list[str]:
-    """Client order ids of the orders that have filled at the broker by more than the fills we know, booked or not."""
+    """Client order ids of the orders that have filled at the broker by more than the fills we know, booked or not.
+
+    Of what an order that is over has filled in fractions of a share, each trade is told, and none can be booked.
+    """
     known = {key: each.booked_quantity for key, each in ours.items()}
     told = {fill.execution_id: fill for fill in fills} | {each.fill.execution_id: each.fill for of in unbooked.values() for each in of}
     for fill in told.values():
         known[fill.client_order_id] = known.get(fill.client_order_id, 0) + fill.quantity
-    return [key for key, order in theirs.items() if order.filled_quantity > known.get(key, 0)]
+    ended = {fill.client_order_id for fill in told.values() if fill.unreadable}
+    return [
+        key
+        for key, order in theirs.items()
+        if order.filled_quantity > known.get(key, 0) or (order.beside and order.state in ENDED and key not in ended)
+    ]
 
 
 def _has_news(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from grodt.execution.outcome import TAKEN, halt_unknown, halt_unread
 from grodt.ledger.fills import Refused
 from grodt.ledger.orders import LedgerOrder
-from grodt.ledger.unbooked import is_dealt_with, keep_unbooked, kept_of, most_told, unbooked_by_order
+from grodt.ledger.unbooked import is_told_and_corrected, keep_unbooked, kept_of, most_told, unbooked_by_order
 from grodt.ledger.unit import Write
 from grodt.orders.fill import Fill
 from grodt.orders.states import OrderState
@@ -75,11 +75,11 @@ class Unbookable:
         The symbol of one that cannot be read, or is of an order that is not there by its answer, is halted, the first time.
         """
         fills = list(told)
-        kept = kept_of(self.tx, {fill.execution_id for fill in fills})
+        kept = kept_of(self.tx, {each for fill in fills for each in (fill.execution_id, *fill.trades)})
         found = []
         for fill in fills:
             known = kept.get(fill.execution_id, {})
-            if any(is_dealt_with(self.tx, self.book, each) for each in known.values()):
+            if is_told_and_corrected(self.tx, self.book, fill, kept):
                 if fill not in known:
                     self._refused[fill] = Refused(fill, DEALT_WITH)
             elif (order := orders[fill.client_order_id]) is None:

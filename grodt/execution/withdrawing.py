@@ -81,9 +81,10 @@ def withdraw(
         elif answer.state not in _OVER:
             waiting.setdefault(each.order.symbol, f"{key} is still {answer.state} at the broker after its cancel was asked for")
         else:
-            if more := _news(answer.state, answer.filled_quantity, answer.reason, basket.withdrawn_filled.get(key)):
-                undecided.setdefault(each.order.symbol, f"{key} {more}")
-                if answer.filled_quantity > each.booked_quantity:
+            more = _news(answer.state, answer.filled_quantity, answer.reason, basket.withdrawn_filled.get(key))
+            if more or answer.beside:
+                undecided.setdefault(each.order.symbol, f"{key} {more or f'has filled {answer.beside} beside what is booked'}")
+                if answer.filled_quantity > each.booked_quantity or answer.beside:
                     continue  # it is over once its fills are booked
             replaced = answer.state is OrderState.REPLACED
             moves.append(Move(key, answer.state, reason=answer.reason if replaced else f"withdrawn by {run.run_id}"))

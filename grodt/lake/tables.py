@@ -312,7 +312,7 @@ class Fills(dy.Schema):
     side = dy.Enum(["buy", "sell"], description="side")
     quantity = dy.Int64(min=1, description="filled", metadata={"unit": "shares"})
     price = _money("price of one share")
-    notional = _money("price · quantity")
+    notional = _money("price · quantity; of a fill of several trades what they are worth together")
     commission = _money("commission")
     filled_at = _instant("when it traded")
     run_id = dy.String(description="the run that booked it")

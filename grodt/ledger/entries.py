@@ -201,8 +201,9 @@ def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
         held: the symbol's position just before the fill.
     """
     signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
-    added = cost_added(held.quantity, held.cost, signed, fill.price)
-    paid = signed * fill.price
+    beside = fill.remainder if fill.side is Side.BUY else -fill.remainder
+    added = cost_added(held.quantity, held.cost, signed, fill.price, beside)
+    paid = signed * fill.price + beside
     lines = _lines(
         ("position", SHARES, fill.symbol, signed),
         ("market", SHARES, fill.symbol, -signed),
@@ -215,17 +216,18 @@ def fill_entry(fill: Fill, book: str, held: Holding) -> Entry:
     return Entry(f"fill:{fill.execution_id}", "fill", book, fill.session, memo, lines)
 
 
-def cost_added(held: int, cost: int, signed: int, price: int) -> int:
+def cost_added(held: int, cost: int, signed: int, price: int, beside: int = 0) -> int:
     """What a fill adds to a position's cost, micros: the price of what it opens, less the cost of what it closes.
 
     Args:
         held, cost: shares and their cost just before the fill, micros; both negative when short.
         signed: shares, < 0 sold.
         price: micros.
+        beside: micros that were paid beside signed · price, negative when earned; they are of what it opens, if it opens anything.
     """
     closing = min(abs(signed), abs(held)) if signed * held < 0 else 0
     opening = signed + closing if signed < 0 else signed - closing
-    return opening * price - _share_of(cost, closing, abs(held))
+    return opening * price + (beside if opening else 0) - _share_of(cost, closing, abs(held))
 
 
 def split_id(book: str, action: CorporateAction) -> str:

@@ -13,7 +13,7 @@ from grodt.ledger.order_life import Event, append_events
 from grodt.ledger.postings import FLAT, fill_entry, holdings_of, post_all
 from grodt.ledger.rows import insert_rows, rows_of
 from grodt.ledger.tables_orders import orders
-from grodt.ledger.tables_postings import fills
+from grodt.ledger.tables_postings import fill_trades, fills
 from grodt.ledger.transaction import Read, Write
 from grodt.ledger.unbooked import described
 from grodt.money import Micros
@@ -32,6 +32,7 @@ _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED)
 _LAST_NUMBER = select(func.coalesce(func.max(fills.c.number), 0)).where(fills.c.book == bindparam("of_book"))
 _SAME = select(fills).where(fills.c.execution_id.in_(bindparam("execution_ids", expanding=True)))
 _KNOWN = "SELECT execution_id FROM fills WHERE execution_id IN {keys}"
+_IN_FILLS = "SELECT trade_id, execution_id FROM fill_trades WHERE trade_id IN {keys}"
 _STANDS = (
     "SELECT o.client_order_id, o.book, o.symbol, o.side, o.quantity, s.state, s.filled_quantity, s.venue_order_id, s.reason, "
     "coalesce(o.other_leg, ''), "
@@ -40,6 +41,7 @@ _STANDS = (
 )
 #: Columns of a row, as `_row` and `_fill` have them.
 _FILL = tuple(fills.columns.keys())
+_TRADE = tuple(fill_trades.columns.keys())
 _SIDES = {side.value: side for side in Side}
 
 
@@ -152,9 +154,12 @@ def record_fills(tx: Write, told: Sequence[Fill], book: str, run_id: str, now: d
         held[fill.symbol] = holding.after(entry, fill.symbol)
         made.append(entry)
         number += 1
-        rows.append(_row(fill, book, number, fill.quantity * fill.price, run_id, at))
+        rows.append(_row(fill, book, number, fill.notional, run_id, at))
     post_all(tx, made, run_id, now)
     insert_rows(tx, fills, _FILL, rows)
+    insert_rows(
+        tx, fill_trades, _TRADE, [(each, fill.execution_id) for fill in judged.sound if len(fill.trades) > 1 for each in fill.trades]
+    )
     append_events(tx, judged.events, run_id=run_id, now=now)
     return Booking(tuple(judged.sound), tuple(_besides(judged.progress, each) for each in judged.refused))
 
@@ -222,17 +227,19 @@ def _judge(tx: Read, told: Sequence[Fill], book: str) -> _Judged:
     known = _known(tx, [fill.execution_id for fill in told])
     progress = _standing(tx, {fill.client_order_id for fill in told if fill.execution_id not in known})
     progress |= _standing(tx, {each.other for each in progress.values() if each.other} - progress.keys())
+    trades = _trades(tx, [each for fill in told for each in fill.trades])
     judged = _Judged(progress)
     for fill in dict.fromkeys(told):
         before = known.get(fill.execution_id)
         if before == (fill, book):
             continue
-        refusal = _refusal(progress, fill, book) if before is None else _told_before(fill, book, *before)
+        refusal = _traded_before(fill, trades) or _refusal(progress, fill, book) if before is None else _told_before(fill, book, *before)
         if refusal is not None:
             judged.refused.append(refusal)
             continue
         _advance(progress[fill.client_order_id], fill, judged.events)
         known[fill.execution_id] = (fill, book)
+        trades |= dict.fromkeys(fill.trades, fill.execution_id)
         judged.sound.append(fill)
     return judged
 
@@ -242,6 +249,16 @@ def _known(tx: Read, execution_ids: Sequence[str]) -> dict[str, tuple[Fill, str]
     there = [key for (key,) in rows_of(tx, _KNOWN, execution_ids)]
     rows = tx.connection.execute(_SAME, {"execution_ids": there}) if there else ()
     return {row.execution_id: (_fill(row), row.book) for row in rows}
+
+
+def _trades(tx: Read, trade_ids: Sequence[str]) -> dict[str, str]:
+    """Execution ids of the booked fills that trades are in; a trade that is a fill by itself has the fill's id."""
+    return {key: key for (key,) in rows_of(tx, _KNOWN, trade_ids)} | dict(rows_of(tx, _IN_FILLS, trade_ids))
+
+
+def _traded_before(fill: Fill, trades: Mapping[str, str]) -> Refused | None:
+    """That a trade of a fill is booked in another fill, as where a venue told a trade long after those that came later."""
+    return next((Refused(fill, f"its trade {each} is booked in fill {trades[each]}") for each in fill.trades if each in trades), None)
 
 
 def _standing(tx: Read, client_order_ids: set[str]) -> dict[str, _Standing]:
@@ -269,7 +286,7 @@ def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str) -> Refused |
         return Refused(fill, f"{fill.side} {fill.symbol} is not the order's {order.side} {order.symbol} of book {order.book}")
     if order.state in (OrderState.APPROVED, OrderState.REJECTED, OrderState.DENIED):
         return Refused(fill, f"the order is {order.state} and cannot have filled")
-    notional = fill.quantity * fill.price
+    notional = fill.notional
     if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:
         return Refused(fill, f"value {notional} micros is not positive or leaves 64 bits")
     filled, ordered = order.booked + fill.quantity, order.ordered
@@ -322,5 +339,16 @@ def _fills(tx: Read, *where: ColumnElement[bool]) -> tuple[BookedFill, ...]:
 
 
 def _fill(row: Row[Any]) -> Fill:
-    execution_id, _, _, client_order_id, symbol, side, quantity, price, _, commission, session, filled_at, *_ = row
-    return Fill(execution_id, client_order_id, symbol, _SIDES[side], quantity, Micros(price), Micros(commission), session, filled_at)
+    execution_id, _, _, client_order_id, symbol, side, quantity, price, notional, commission, session, filled_at, *_ = row
+    return Fill(
+        execution_id,
+        client_order_id,
+        symbol,
+        _SIDES[side],
+        quantity,
+        Micros(price),
+        Micros(commission),
+        session,
+        filled_at,
+        remainder=notional - quantity * price,
+    )

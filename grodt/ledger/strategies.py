@@ -194,7 +194,7 @@ def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, unti
 def _events(tx: Read, book: str) -> Iterator[tuple[Any, ...]]:
     """(recorded at, session, rank, number, kind, row or postings) of everything that moves shares, in the order it was booked."""
     at, session = type_coerce(fills.c.recorded_at, Text).label("at"), type_coerce(fills.c.session, Text).label("day")
-    columns = (fills.c.client_order_id, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.commission)
+    columns = (fills.c.client_order_id, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.notional, fills.c.commission)
     traded = select(at, session, fills.c.number, *columns).where(fills.c.book == book).order_by(at, session, fills.c.number)
     moved = (
         select(type_coerce(entries.c.recorded_at, Text).label("at"), type_coerce(entries.c.session, Text).label("day"))
@@ -222,16 +222,17 @@ def _crosses(tx: Read, book: str) -> list[Any]:
 
 
 def _fill(found: StrategyBook, row: Any, shared: Mapping[str, Mapping[str, int]], filled: dict[str, int]) -> None:
-    key, symbol, side, quantity, price, commission = row
+    key, symbol, side, quantity, price, notional, commission = row
     sign = 1 if side == "buy" else -1
+    beside = sign * (notional - quantity * price)
     shares = shared.get(key)
     if shares is None:
-        found.fill(symbol, {found.default: sign * quantity}, price, commission)
+        found.fill(symbol, {found.default: sign * quantity}, price, commission, beside)
         return
     before = filled.get(key, 0)
     filled[key] = before + quantity
     parts = filled_now(before, quantity, list(shares.values()))
-    found.fill(symbol, {who: sign * part for who, part in zip(shares, parts, strict=True) if part}, price, commission)
+    found.fill(symbol, {who: sign * part for who, part in zip(shares, parts, strict=True) if part}, price, commission, beside)
 
 
 def _cross(found: StrategyBook, rows: Sequence[Any]) -> None:

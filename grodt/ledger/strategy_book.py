@@ -54,10 +54,10 @@ class StrategyPosition:
         """Of the lots that are held."""
         return sum(lot.cost for lot in self.lots)
 
-    def trade(self, signed: int, price: int) -> None:
-        """Buy, or sell when below zero. What closes comes first."""
-        added = cost_added(self.quantity, self.cost, signed, price)
-        self.realised += added - signed * price
+    def trade(self, signed: int, price: int, beside: int = 0) -> None:
+        """Buy, or sell when below zero, for signed · price and what was paid beside. What closes comes first."""
+        added = cost_added(self.quantity, self.cost, signed, price, beside)
+        self.realised += added - signed * price - beside
         self.cost += added
         self.quantity += signed
         left = signed
@@ -67,7 +67,9 @@ class StrategyPosition:
             self.realised_fifo += closed * price - self._take(part)
             left += closed
         if left:
-            self.lots.append(Lot(left, left * price))
+            self.lots.append(Lot(left, left * price + beside))
+        else:
+            self.realised_fifo -= beside
 
     def become(self, quantity: int, cash: int, relieved: int, cost: int) -> None:
         """Another number of shares with their cost less `relieved` / `cost` of it, for cash: a split, a delisting, a correction."""
@@ -147,13 +149,17 @@ class StrategyBook:
             of_symbol[strategy] = StrategyPosition()
         return of_symbol[strategy]
 
-    def fill(self, symbol: str, signed: Mapping[str, int], price: int, commission: int) -> None:
-        """A fill with what each strategy has of it, or a cross with what each trades; commission in proportion to what each then trades."""
+    def fill(self, symbol: str, signed: Mapping[str, int], price: int, commission: int, beside: int = 0) -> None:
+        """A fill with what each strategy has of it, or a cross with what each trades.
+
+        Commission, and what was paid beside shares · price, in proportion to what each then trades.
+        """
         traded = self._traded(symbol, signed)
-        parts = _shared(commission, [abs(each) for each in traded.values()])
-        for (strategy, quantity), paid in zip(traded.items(), parts, strict=True):
+        sizes = [abs(each) for each in traded.values()]
+        parts = zip(traded.items(), _shared(commission, sizes), _shared(beside, sizes), strict=True)
+        for (strategy, quantity), paid, more in parts:
             position = self.position(strategy, symbol)
-            position.trade(quantity, price)
+            position.trade(quantity, price, more)
             position.commission += paid
 
     def split(self, symbol: str, change: int, cash: int, relieved: int) -> None:

@@ -32,6 +32,16 @@ Index("ix_fills_client_order_id", fills.c.client_order_id)
 Index("ix_fills_book_session", fills.c.book, fills.c.session)
 Index("ix_fills_run_id", fills.c.run_id)
 
+#: Of a fill that is made of several trades: which. A trade is in one fill, so nothing is booked twice however a broker tells it.
+fill_trades = Table(
+    "fill_trades",
+    metadata,
+    Column("trade_id", Text, primary_key=True, nullable=False),
+    Column("execution_id", Text, ForeignKey("fills.execution_id"), nullable=False),
+    **KEYED,
+)
+Index("ix_fill_trades_execution_id", fill_trades.c.execution_id)
+
 entries = Table(
     "entries",
     metadata,
@@ -147,4 +157,4 @@ settlements = Table(
 )
 
 #: Tables of this module whose rows are never changed or deleted; triggers see to it.
-APPEND_ONLY = ("fills", "entries", "postings", "dividends", "applied_sessions", "settlements")
+APPEND_ONLY = ("fills", "fill_trades", "entries", "postings", "dividends", "applied_sessions", "settlements")

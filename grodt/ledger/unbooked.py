@@ -124,6 +124,18 @@ def is_dealt_with(tx: Read, book: str, kept: Unbooked) -> bool:
     return bool(tx.connection.execute(query).scalar_one())
 
 
+def is_told_and_corrected(tx: Read, book: str, fill: Fill, kept: Mapping[str, Mapping[Fill, Unbooked]]) -> bool:
+    """Whether people have corrected the position since the fill, or a trade that it is made of, was kept.
+
+    Args:
+        tx, book: whose.
+        fill: as it is told now.
+        kept: see `kept_of`, of its execution and its trades.
+    """
+    before = {key: kept[key] for key in (fill.execution_id, *fill.trades) if key in kept}
+    return any(is_dealt_with(tx, book, each) for contents in before.values() for each in contents.values())
+
+
 def most_told(tx: Read, client_order_ids: Sequence[str]) -> dict[str, int]:
     """Of each order that was found overfilled: the most shares that it was found with."""
     query = "SELECT client_order_id, max(shares) FROM overfilled_orders WHERE client_order_id IN {keys} GROUP BY client_order_id"
@@ -155,6 +167,8 @@ def _content(fill: Fill) -> str:
             "filled_at": fill.filled_at.isoformat(),
             "unreadable": fill.unreadable,
         }
+        | ({"remainder": fill.remainder} if fill.remainder else {})
+        | ({"trades": fill.trades} if fill.trades else {})
     )
 
 
@@ -171,5 +185,7 @@ def _unbooked(row: Row[Any]) -> Unbooked:
         session=row.session,
         filled_at=datetime.fromisoformat(told["filled_at"]),
         unreadable=told["unreadable"],
+        remainder=told.get("remainder", 0),
+        trades=tuple(told.get("trades", ())),
     )
     return Unbooked(fill, row.reason, row.run_id, row.recorded_at)

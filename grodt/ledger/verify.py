@@ -78,12 +78,15 @@ def _not_derived(tx: Read, book: str | None) -> Iterator[str]:
     signed = "CASE f.side WHEN 'buy' THEN f.quantity ELSE -f.quantity END"
     posted = "(SELECT coalesce(sum(p.amount), 0) FROM postings AS p WHERE p.entry_id = 'fill:' || f.execution_id AND p.account = '{}'{})"
     shares, cash = posted.format("position", " AND p.symbol = f.symbol"), posted.format("cash", "")
+    paid = "CASE f.side WHEN 'buy' THEN -f.notional ELSE f.notional END"
+    in_trades = "EXISTS (SELECT 1 FROM fill_trades AS t WHERE t.execution_id = booked.execution_id)"
     query = f"""
         SELECT * FROM (
-          SELECT f.execution_id, f.symbol, {signed} AS shares, -({signed}) * f.price - f.commission AS cash,
+          SELECT f.execution_id, f.symbol, {signed} AS shares, {paid} - f.commission AS cash, f.quantity,
             {shares} AS posted_shares, {cash} AS posted_cash, f.notional - f.quantity * f.price AS off
           FROM fills AS f WHERE :book IS NULL OR f.book = :book
-        ) AS booked WHERE shares <> posted_shares OR cash <> posted_cash OR off <> 0 ORDER BY execution_id
+        ) AS booked WHERE shares <> posted_shares OR cash <> posted_cash
+          OR (off <> 0 AND (2 * abs(off) > quantity OR NOT {in_trades})) ORDER BY execution_id
     """
     for row in stream(tx, query, book=book):
         yield (

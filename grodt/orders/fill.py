@@ -1,6 +1,6 @@
 """One fill, as a broker reports it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from grodt.money import Micros
@@ -20,6 +20,9 @@ class Fill:
         filled_at: instant, aware UTC.
         unreadable: what the broker told that cannot be read, such as a fraction of a share; "" as a rule. Such a fill is not booked and
             its symbol is halted; what could not be read is 0.
+        remainder: micros that the trades of a fill are worth beside quantity · price, where several make it; half a micro a share at most.
+        trades: the broker's ids of the trades that it is made of; () where the broker tells fills and nothing below them. A trade is in one
+            booked fill at most. It is not compared: the execution id is a function of them.
     """
 
     execution_id: str
@@ -32,6 +35,13 @@ class Fill:
     session: date
     filled_at: datetime
     unreadable: str = ""
+    remainder: int = 0
+    trades: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def notional(self) -> int:
+        """What was paid or earned before commission, micros."""
+        return self.quantity * self.price + self.remainder
 
     @property
     def traded(self) -> tuple[date, datetime, str, int, int, int]:

@@ -142,7 +142,7 @@ def fills_frame(book: str, fills: Sequence[BookedFill]) -> pl.DataFrame:
             "side": [str(b.fill.side) for b in fills],
             "quantity": [b.fill.quantity for b in fills],
             "price": [decimal(b.fill.price) for b in fills],
-            "notional": [decimal(b.fill.price * b.fill.quantity) for b in fills],
+            "notional": [decimal(b.fill.notional) for b in fills],
             "commission": [decimal(b.fill.commission) for b in fills],
             "filled_at": [b.fill.filled_at for b in fills],
             "run_id": [b.run_id for b in fills],

@@ -337,7 +337,7 @@ def test_holdings_are_exact_and_by_market(account: FakeCcxtAccount, broker: Ccxt
     [
         ({"fee": {"cost": "0.01", "currency": "AAPL"}}, "a fee of 0.01 AAPL"),
         ({"fee": {"cost": None}, "fees": [{"cost": "1", "currency": "USD"}, {"cost": "2", "currency": "BNB"}]}, "a fee of 2 BNB"),
-        ({"amount": "0.5"}, "quantity 0.5"),
+        ({"amount": "-1"}, "quantity -1"),
         ({"price": "0"}, "price 0"),
         ({"side": "borrow"}, "side 'borrow'"),
     ],
@@ -363,7 +363,8 @@ def test_a_trade_that_is_not_understood_is_unreadable(
         ({"status": "rejected", "filled": "1"}, OrderState.UNKNOWN),
         ({"status": "paused"}, OrderState.UNKNOWN),
         ({"filled": "11"}, OrderState.UNKNOWN),
-        ({"filled": "0.5"}, OrderState.UNKNOWN),
+        ({"filled": "0.5"}, OrderState.PARTIALLY_FILLED),
+        ({"status": "canceled", "filled": "1.5"}, OrderState.CANCELLED),
         ({"amount": "0.5"}, OrderState.UNKNOWN),
     ],
 )

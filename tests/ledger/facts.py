@@ -1,5 +1,6 @@
 """A ledger with a row in every table."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -64,7 +65,7 @@ def one_of_each(ledger: Ledger) -> None:
         record_attribution(tx, run.run_id, BOOK, SESSION, whose, NOW)
         withdrawn = {"run_id": run.run_id, "client_order_id": one.client_order_id, "booked_quantity": 0}
         tx.connection.execute(insert(withdrawals).values(withdrawn))
-        record_fill(tx, fill(one), BOOK, run.run_id, NOW)
+        record_fill(tx, replace(fill(one), trades=("AAPL:1", "AAPL:2")), BOOK, run.run_id, NOW)
         keep_unbooked(tx, BOOK, {fill(one, 2): "100 shares more would make 200 filled of 100 ordered"}, run.run_id, NOW)
         record_overfilled(tx, {one.client_order_id: 200}, run.run_id, NOW)
         apply_actions(tx, BOOK, market, run.run_id, NOW)

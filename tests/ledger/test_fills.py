@@ -14,6 +14,7 @@ from grodt.ledger.orders import find_order, record_basket
 from grodt.ledger.postings import Holding, cash, commission_total, holdings, realised
 from grodt.ledger.unbooked import keep_unbooked, kept_of
 from grodt.ledger.unit import Ledger, Write
+from grodt.ledger.verify import verify_ledger
 from grodt.money import Micros, micros
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
@@ -144,6 +145,53 @@ def test_money_beyond_the_exact_floats_is_exact(tx: Write) -> None:
     assert holdings(tx, BOOK)["AAPL"].cost == price
     assert cash(tx, BOOK) == -price - 1
     assert fills_in(tx, BOOK, NEXT)[0].price == price
+
+
+@pytest.mark.parametrize(("side", "remainder"), [(Side.BUY, 3), (Side.BUY, -3), (Side.SELL, 3)])
+def test_a_fill_of_several_trades_books_what_they_are_worth_together(ledger: Ledger, side: Side, remainder: int) -> None:
+    one = order(side=side)
+    back = order(side=Side.SELL if side is Side.BUY else Side.BUY, leg=1)
+    sign = 1 if side is Side.BUY else -1
+    made = replace(fill(one), remainder=remainder, trades=("AAPL:1", "AAPL:2"))
+    with ledger.write() as tx:
+        run = sent(tx, [one, back])
+        assert record_fill(tx, made, BOOK, run.run_id, NOW)
+        assert holdings(tx, BOOK) == {"AAPL": Holding(sign * 100, Micros(sign * (100 * micros("94") + remainder)))}
+        assert cash(tx, BOOK) == -sign * (100 * micros("94") + remainder) - micros("0.5")
+        assert not record_fill(tx, made, BOOK, run.run_id, NOW)
+        record_fill(tx, replace(fill(back), remainder=7, trades=("AAPL:3", "AAPL:4")), BOOK, run.run_id, NOW)
+        assert (holdings(tx, BOOK), realised(tx, BOOK)) == ({}, sign * (7 - remainder))
+    with ledger.read() as tx:
+        assert fills_since(tx, BOOK, NEXT)[made.execution_id] == made
+        found = [finding for each in verify_ledger(tx, BOOK) if each.invariant not in (5, 8) for finding in each.findings]
+        assert [each for each in found if "are one order at the broker" not in each] == []
+
+
+def test_a_value_apart_from_the_price_is_found_where_no_trades_explain_it(ledger: Ledger) -> None:
+    one = order()
+    with ledger.write() as tx:
+        run = sent(tx, [one])
+        record_fill(tx, replace(fill(one), remainder=3), BOOK, run.run_id, NOW)
+    with ledger.read() as tx:
+        assert any("is 100 shares" in finding for each in verify_ledger(tx, BOOK) for finding in each.findings)
+
+
+def test_a_trade_is_in_one_fill_however_it_is_told(tx: Write) -> None:
+    one = order()
+    run = sent(tx, [one])
+    alone = replace(fill(one, quantity=10), execution_id="AAPL:2", trades=("AAPL:2",))
+    pair = replace(fill(one, quantity=20), execution_id="AAPL:1+1", trades=("AAPL:1", "AAPL:3"))
+    three = replace(fill(one, quantity=30), execution_id="AAPL:1+2", trades=("AAPL:1", "AAPL:2", "AAPL:3"))
+    done = record_fills(tx, [alone, pair, three, replace(alone, execution_id="AAPL:3", trades=("AAPL:3",))], BOOK, run.run_id, NOW)
+    assert done.booked == (alone, pair)
+    assert [each.reason for each in done.refused] == [
+        "its trade AAPL:1 is booked in fill AAPL:1+1",
+        "its trade AAPL:3 is booked in fill AAPL:1+1",
+    ]
+    again = record_fills(tx, [replace(three, execution_id="AAPL:2+1", trades=("AAPL:2", "AAPL:4")), alone, pair], BOOK, run.run_id, NOW)
+    assert again.booked == ()
+    assert [each.reason for each in again.refused] == ["its trade AAPL:2 is booked in fill AAPL:2"]
+    assert state(tx, one.client_order_id) == (S.PARTIALLY_FILLED, 30)
 
 
 @examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -95,7 +95,10 @@ def test_what_was_earned_stays_under_the_old_symbol_and_it_all_adds_up(tx: Write
         ("UPDATE order_shares SET quantity = 69 WHERE strategy = 'trend'", f"order {_KEY} is of 100 shares, and its strategies have 99"),
         ("DELETE FROM order_shares WHERE strategy = 'trend'", f"order {_KEY} is of 100 shares, and its strategies have 30"),
         ("UPDATE fills SET quantity = 90", "book demo holds 100 AAPL, and its strategies 90"),
-        ("UPDATE fills SET price = 93000000", "book demo paid 9,400,000,000 micros for AAPL, less what it was paid, and its strategies"),
+        (
+            "UPDATE fills SET notional = 9300000000",
+            "book demo paid 9,400,000,000 micros for AAPL, less what it was paid, and its strategies",
+        ),
     ],
 )
 def test_what_does_not_add_up_is_named(ledger: Ledger, sql: str, finding: str) -> None:

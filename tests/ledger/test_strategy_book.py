@@ -19,9 +19,9 @@ _DAY = date(2026, 3, 2)
 _NOW = datetime(2026, 3, 2, 21, tzinfo=UTC)
 
 
-def _fill(symbol: str, signed: int, price: int, commission: int = 0) -> Fill:
+def _fill(symbol: str, signed: int, price: int, remainder: int) -> Fill:
     side = Side.BUY if signed > 0 else Side.SELL
-    return Fill("x", "o", symbol, side, abs(signed), Micros(price), Micros(commission), _DAY, _NOW)
+    return Fill("x", "o", symbol, side, abs(signed), Micros(price), Micros(0), _DAY, _NOW, remainder=remainder)
 
 
 def _figures(position: StrategyPosition) -> tuple[int, int, int, int, int]:
@@ -140,9 +140,11 @@ def test_strategies_add_up_to_the_book_and_one_alone_is_the_book(events: list[tu
             signed = first if len(names) == 1 else max(first, -held.quantity)
             parts = apportion(abs(signed), weights if signed > 0 or len(names) == 1 else own) if signed else ()
             if signed:
-                both.post(fill_entry(_fill(symbol, signed, second), "demo", held))
+                remainder = second % (abs(signed) + 1) - abs(signed) // 2
+                both.post(fill_entry(_fill(symbol, signed, second, remainder), "demo", held))
                 sign = 1 if signed > 0 else -1
-                both.strategies.fill(symbol, {n: sign * p for n, p in zip(names, parts, strict=True) if p}, second, 0)
+                own_parts = {n: sign * p for n, p in zip(names, parts, strict=True) if p}
+                both.strategies.fill(symbol, own_parts, second, 0, sign * remainder)
         elif kind == "split" and first != second and held.quantity:
             action = CorporateAction(symbol, _DAY, "split", ratio_new=first, ratio_old=second)
             entry = both.post(split_entry(action, "demo", held, micros(90)))
