@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from grodt.bars.history import micros_of_prices
 from grodt.bars.quality import Completeness
+from grodt.errors import DataError
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import open_breaks
 from grodt.ledger.halts import Halt, active, last_armed
 from grodt.ledger.losses import loss_marks
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import LedgerOrder, orders_in, orders_of, traded_cycles
-from grodt.ledger.postings import holdings
+from grodt.ledger.postings import cash, deposited, holdings
 from grodt.ledger.runs import Run, unchanged_before
 from grodt.ledger.unit import Read
+from grodt.money import Micros, decimal
 from grodt.orders.order import Side
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
@@ -56,8 +58,9 @@ class BookState:
         intended: bool, whether this cycle has an intent in it already.
         halted: bool, whether a halt of all sides of the symbol is active.
         unknown: bool, whether an order of unknown outcome is in it.
-        equity, cash: micros.
-        previous_equity, high_water_mark: micros, what losses are measured from; see `grodt.ledger.losses`.
+        equity: micros, at the mark, with the deposits less withdrawals since.
+        cash: micros.
+        previous_equity, high_water_mark: micros, what losses are measured from, likewise; see `grodt.ledger.losses`.
         active_halts: of all that the book does.
         open_breaks: of the book.
         cycles_traded: baskets with orders since a person last armed the book.
@@ -105,7 +108,14 @@ def traded_symbols(universe: Collection[Instrument], held: Collection[str]) -> t
 
 
 def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], now: datetime) -> BookState:
-    """The run's book as the ledger has it now."""
+    """The run's book as the ledger has it now.
+
+    A run may be taken up again when money has come in or gone out since its mark. That is no profit and enters the next mark; what is
+    traded is for what the book is worth with it, so equity and what losses are measured from all move by it.
+
+    Raises:
+        DataError: more was taken out since the mark than the book was worth.
+    """
     book = run.book
     held = holdings(tx, book)
     intended = {each.order.symbol for each in orders_of(tx, run.run_id)}
@@ -129,6 +139,12 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], n
     halts = active(tx, book, now)
     halted = {halt.symbol for halt in halts if halt.scope == "symbol" and halt.side == "all"}
     previous, high = loss_marks(tx, mark)
+    since = deposited(tx, book, mark.session, None)
+    if mark.equity + since <= 0:
+        raise DataError(
+            f"book {book} session {mark.session}: equity was {decimal(mark.equity)} USD, and {decimal(Micros(-since))} USD were taken out "
+            "since, which leaves nothing to trade with: deposit, or close the book"
+        )
     unlisted = Instrument("?")
 
     def integers(of: Callable[[str], int]) -> IntArray:
@@ -150,10 +166,10 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], n
         intended=flags(lambda s: s in intended),
         halted=flags(lambda s: s in halted),
         unknown=flags(lambda s: s in unknown),
-        equity=mark.equity,
-        cash=mark.cash,
-        previous_equity=previous,
-        high_water_mark=high,
+        equity=mark.equity + since,
+        cash=cash(tx, book),
+        previous_equity=previous + since,
+        high_water_mark=high + since,
         active_halts=sum(halt.whole for halt in halts),
         open_breaks=len(open_breaks(tx, book)),
         cycles_traded=traded_cycles(tx, book, last_armed(tx, book)),

@@ -6,13 +6,14 @@ from datetime import date, datetime
 
 from grodt.bars.history import last_closes
 from grodt.lake import Lake, Snapshot
+from grodt.ledger.basis import Basis, basis_of
 from grodt.ledger.entries import Holding
 from grodt.ledger.leases import Lease
-from grodt.ledger.marks import Mark, latest_mark, record_mark
-from grodt.ledger.postings import cash, deposited, holdings, receivable
+from grodt.ledger.marks import Mark, record_mark
+from grodt.ledger.postings import holdings
 from grodt.ledger.slot_marks import with_slots_before
 from grodt.ledger.unit import Ledger, Write
-from grodt.ledger.valuation import Close, value_book
+from grodt.ledger.valuation import Close
 from grodt.money import micros_from_float
 from grodt.sessions import Calendar
 
@@ -45,7 +46,7 @@ def mark_book(
     now: datetime,
     also: Callable[[Write, Mark], None] | None = None,
 ) -> Marked:
-    """Value the book and record its mark. Marking a session again with the same data changes nothing.
+    """Value the book in a session and record its mark. Marking a session again with the same data changes nothing.
 
     Args:
         ledger: the book of record.
@@ -62,17 +63,50 @@ def mark_book(
     Raises:
         DataError: a holding was never priced, equity is not above zero, or the session is marked otherwise.
     """
-    with ledger.read() as tx:
-        held = holdings(tx, book)
-        money, owed = cash(tx, book), receivable(tx, book)
-        previous = latest_mark(tx, book, before=session)
-        flows = deposited(tx, book, None if previous is None else previous.session, session)
-    bars = last_closes(lake, snapshot, source, calendar, session, symbols=held, always=held)
-    closes = {symbol: Close(day, micros_from_float(price)) for symbol, day, price in bars.iter_rows()}
-    mark = value_book(book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows)
-    with ledger.write(lease) as tx:
-        mark = with_slots_before(tx, mark, flows, previous)
+
+    def closes_of(held: Mapping[str, Holding]) -> dict[str, Close]:
+        bars = last_closes(lake, snapshot, source, calendar, session, symbols=held, always=held)
+        return {symbol: Close(day, micros_from_float(price)) for symbol, day, price in bars.iter_rows()}
+
+    def record(tx: Write, basis: Basis, mark: Mark) -> Mark:
+        mark = with_slots_before(tx, mark, basis.flows, basis.previous)
         record_mark(tx, mark, run_id, now)
         if also is not None:
             also(tx, mark)
-    return Marked(mark, held, closes)
+        return mark
+
+    return mark_as_booked(ledger, lease, book, session, closes_of, record)
+
+
+def mark_as_booked(
+    ledger: Ledger,
+    lease: Lease | None,
+    book: str,
+    session: date,
+    closes_of: Callable[[Mapping[str, Holding]], Mapping[str, Close]],
+    record: Callable[[Write, Basis, Mark], Mark],
+) -> Marked:
+    """Value a book and record its mark in one transaction, so that the mark has all that was booked before it and nothing that was not.
+
+    Closes are read outside of it, for the lake may be slow. Where a symbol has come to be held meanwhile, they are read again.
+
+    Args:
+        ledger: the book of record.
+        lease: the book's.
+        book, session: whose and when.
+        closes_of: the last closes known of what is held.
+        record: writes the mark; returns it as it was written.
+
+    Raises:
+        DataError: as `mark_book`; nothing was written.
+    """
+    with ledger.read() as tx:
+        held: Mapping[str, Holding] = holdings(tx, book, session)
+    while True:
+        closes = closes_of(held)
+        with ledger.write(lease) as tx:
+            basis = basis_of(tx, book, session)
+            if basis.holdings.keys() <= held.keys():
+                mark = record(tx, basis, basis.value(closes))
+                return Marked(mark, basis.holdings, {symbol: close for symbol, close in closes.items() if symbol in basis.holdings})
+        held = basis.holdings

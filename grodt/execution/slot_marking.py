@@ -1,16 +1,18 @@
 """Mark a book to market at a slot: what it holds at the last minute's close."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from grodt.execution.marking import Marked
+from grodt.execution.marking import Marked, mark_as_booked
 from grodt.execution.slot_market import last_prices
 from grodt.lake import Lake, Snapshot
+from grodt.ledger.basis import Basis
+from grodt.ledger.entries import Holding
 from grodt.ledger.leases import Lease
-from grodt.ledger.marks import latest_mark
-from grodt.ledger.postings import cash, deposited, holdings, receivable
+from grodt.ledger.marks import Mark
 from grodt.ledger.slot_marks import record_slot_mark, with_slots_before
-from grodt.ledger.unit import Ledger
-from grodt.ledger.valuation import value_book
+from grodt.ledger.unit import Ledger, Write
+from grodt.ledger.valuation import Close
 from grodt.sessions import Calendar
 from grodt.slots import Slot
 
@@ -36,15 +38,13 @@ def mark_slot(
     Raises:
         DataError: a holding was never priced, equity is not above zero, or the slot is marked otherwise.
     """
-    session = slot.session
-    with ledger.read() as tx:
-        held = holdings(tx, book)
-        money, owed = cash(tx, book), receivable(tx, book)
-        previous = latest_mark(tx, book, before=session)
-        flows = deposited(tx, book, None if previous is None else previous.session, session)
-    closes = last_prices(lake, snapshot, source, calendar, slot, every, sorted(held), held).closes(held)
-    mark = value_book(book, session, holdings=held, cash=money, receivable=owed, closes=closes, previous=previous, flows=flows)
-    with ledger.write(lease) as tx:
-        mark = with_slots_before(tx, mark, flows, previous, slot.name)
+
+    def closes_of(held: Mapping[str, Holding]) -> Mapping[str, Close]:
+        return last_prices(lake, snapshot, source, calendar, slot, every, sorted(held), held).closes(held)
+
+    def record(tx: Write, basis: Basis, mark: Mark) -> Mark:
+        mark = with_slots_before(tx, mark, basis.flows, basis.previous, slot.name)
         record_slot_mark(tx, mark, slot.name, run_id, now)
-    return Marked(mark, held, closes)
+        return mark
+
+    return mark_as_booked(ledger, lease, book, slot.session, closes_of, record)

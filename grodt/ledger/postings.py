@@ -3,7 +3,7 @@
 The sums are carried on in table `carried` by the transaction that posts, so that reading one costs the same after ten years.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import func, insert, select
@@ -123,17 +123,31 @@ def post_all(tx: Write, made: Sequence[Entry], run_id: str, now: datetime) -> tu
     return tuple(entry for entry, _ in new)
 
 
-def balances(tx: Read, book: str, accounts: Iterable[Account] | None = None) -> dict[tuple[str, str, str], int]:
-    """Sums by (account, asset, symbol), zeros left out; shares, or micros of the currency. Debits are positive."""
+def balances(
+    tx: Read, book: str, accounts: Collection[Account] | None = None, until: date | None = None
+) -> dict[tuple[str, str, str], int]:
+    """Sums by (account, asset, symbol), ascending, zeros left out; shares, or micros of the currency. Debits are positive.
+
+    Args:
+        tx: a transaction.
+        book: whose.
+        accounts: which; None: all.
+        until: without what is booked in later sessions than this one; None: all that is booked.
+    """
     keys = (carried.c.account, carried.c.asset, carried.c.symbol)
     query = select(*keys, carried.c.amount).where(carried.c.book == book, carried.c.amount != 0).order_by(*keys)
-    mine = query if accounts is None else query.where(carried.c.account.in_(list(accounts)))
-    return {(account, asset, symbol): amount for account, asset, symbol, amount in tx.connection.execute(mine)}
+    mine = query if accounts is None else query.where(carried.c.account.in_(accounts))
+    found = {(account, asset, symbol): amount for account, asset, symbol, amount in tx.connection.execute(mine)}
+    later = {} if until is None else _booked_after(tx, book, until, accounts)
+    if not later:
+        return found
+    sums = {key: found.get(key, 0) - later.get(key, 0) for key in sorted(found.keys() | later.keys())}
+    return {key: amount for key, amount in sums.items() if amount}
 
 
-def holdings(tx: Read, book: str) -> dict[str, Holding]:
-    """Positions by symbol, ascending; flat ones are absent."""
-    found = balances(tx, book, ("position", "cost"))
+def holdings(tx: Read, book: str, until: date | None = None) -> dict[str, Holding]:
+    """Positions by symbol, ascending; flat ones are absent. `until`: as `balances` has it."""
+    found = balances(tx, book, ("position", "cost"), until)
     return {
         symbol: Holding(amount, Micros(found.get(("cost", CURRENCY, symbol), 0)))
         for (account, _, symbol), amount in found.items()
@@ -154,14 +168,14 @@ def holdings_of(tx: Read, book: str, symbols: Iterable[str]) -> dict[str, Holdin
     return {symbol: Holding(sums.get("position", 0), Micros(sums.get("cost", 0))) for symbol, sums in found.items()}
 
 
-def cash(tx: Read, book: str) -> Micros:
-    """Cash of the book."""
-    return _total(tx, book, "cash")
+def cash(tx: Read, book: str, until: date | None = None) -> Micros:
+    """Cash of the book. `until`: as `balances` has it."""
+    return _total(tx, book, "cash", until)
 
 
-def receivable(tx: Read, book: str) -> Micros:
-    """Dividends past their ex date and not yet paid; negative where a short owes them."""
-    return _total(tx, book, "receivable")
+def receivable(tx: Read, book: str, until: date | None = None) -> Micros:
+    """Dividends past their ex date and not yet paid; negative where a short owes them. `until`: as `balances` has it."""
+    return _total(tx, book, "receivable", until)
 
 
 def realised(tx: Read, book: str) -> Micros:
@@ -185,14 +199,15 @@ def has_deposit(tx: Read, book: str) -> bool:
     return tx.connection.execute(found).first() is not None
 
 
-def deposited(tx: Read, book: str, after: date | None, until: date) -> Micros:
-    """Deposits less withdrawals of the sessions after one (None: from the first on) up to another."""
+def deposited(tx: Read, book: str, after: date | None, until: date | None) -> Micros:
+    """Deposits less withdrawals of the sessions after one (None: from the first on) up to another (None: all that are booked)."""
     query = (
         select(func.coalesce(func.sum(postings.c.amount), 0))
         .join(entries, entries.c.entry_id == postings.c.entry_id)
-        .where(postings.c.book == book, postings.c.account == "capital", entries.c.session <= until)
+        .where(postings.c.book == book, postings.c.account == "capital")
+        .where(*(() if until is None else (entries.c.session <= until,)), *(() if after is None else (entries.c.session > after,)))
     )
-    return Micros(-tx.connection.execute(query if after is None else query.where(entries.c.session > after)).scalar_one())
+    return Micros(-tx.connection.execute(query).scalar_one())
 
 
 def unpaid_dividends(tx: Read, book: str) -> tuple[tuple[str, date, date, Micros], ...]:
@@ -246,8 +261,22 @@ def record_settlement(tx: Write, book: str, session: date, run_id: str, now: dat
     tx.connection.execute(insert(settlements).values(book=book, session=session, run_id=run_id, recorded_at=now))
 
 
-def _total(tx: Read, book: str, account: Account) -> Micros:
+def _total(tx: Read, book: str, account: Account, until: date | None = None) -> Micros:
     query = select(func.coalesce(func.sum(carried.c.amount), 0)).where(
         carried.c.book == book, carried.c.account == account, carried.c.asset == CURRENCY
     )
-    return Micros(tx.connection.execute(query).scalar_one())
+    later = {} if until is None else _booked_after(tx, book, until, (account,))
+    return Micros(tx.connection.execute(query).scalar_one() - sum(amount for (_, asset, _), amount in later.items() if asset == CURRENCY))
+
+
+def _booked_after(tx: Read, book: str, session: date, accounts: Collection[Account] | None) -> dict[tuple[str, str, str], int]:
+    """What is booked in later sessions, as `balances` has it: nothing, or little, for a session that is valued in its turn."""
+    keys = (postings.c.account, postings.c.asset, postings.c.symbol)
+    query = (
+        select(*keys, func.sum(postings.c.amount))
+        .join(entries, entries.c.entry_id == postings.c.entry_id)
+        .where(entries.c.book == book, entries.c.session > session)
+        .group_by(*keys)
+    )
+    mine = query if accounts is None else query.where(postings.c.account.in_(accounts))
+    return {(account, asset, symbol): int(amount) for account, asset, symbol, amount in tx.connection.execute(mine)}

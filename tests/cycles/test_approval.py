@@ -15,8 +15,11 @@ import pytest
 from grodt.brokers.windows import SendingHours
 from grodt.errors import ConfigError, DataError
 from grodt.ledger.acts import Acted, act
+from grodt.ledger.corrections import ask_to_withdraw
 from grodt.ledger.requests import Request, requests_of
 from grodt.ledger.unit import Ledger
+from grodt.money import Micros
+from grodt.sessions import Calendar
 from tests.cycles.driver import Home
 from tests.cycles.small_world import MON, TUE, books_text, small_home
 
@@ -180,6 +183,23 @@ def test_changed_input_needs_a_new_approval_and_the_old_one_sends_nothing(waits:
     _run(waits, NIGHT)
     assert waits.sql("SELECT basket_hash FROM baskets") == [(new.request_id,)]
     assert len(_broker_orders(waits)) == len(new.subject["orders"])
+
+
+def test_money_that_leaves_while_a_basket_waits_is_no_loss_and_the_basket_is_decided_anew(waits: Home) -> None:
+    (first,) = _asked(waits)
+    marked = waits.sql("SELECT * FROM marks")
+    amount = Micros(waits.sql("SELECT equity FROM marks")[0][0] // 4)
+    with _ledger(waits) as ledger, ledger.write() as tx:
+        asked = ask_to_withdraw(tx, "small", amount, Calendar("XNYS").next, by="ann", reason="paid out", now=datetime.fromisoformat(NIGHT))
+    _say(waits, asked, "approve", "bob")
+    with closing(sqlite3.connect(waits.folder / "brokers/paper-small.db")) as connection, connection:
+        connection.execute("UPDATE account SET cash = cash - ?", (amount,))
+    _run(waits, NIGHT)
+    assert waits.sql("SELECT * FROM marks") == marked
+    assert waits.sql("SELECT * FROM halts") == []
+    second = _asked(waits)[-1]
+    assert second.subject["after"] == first.request_id
+    assert second.subject["value"] == pytest.approx(first.subject["value"] * 3 / 4, rel=0.01)
 
 
 def test_a_superseded_basket_cannot_be_approved_even_when_the_input_is_as_before(waits: Home) -> None:

@@ -11,12 +11,15 @@ from hypothesis import given
 
 from grodt.bars.quality import Completeness
 from grodt.brokers.fills import FillTerms
+from grodt.errors import DataError
 from grodt.execution.decision import BookState, book_state, closes_of, decide_targets, propose, restricted, traded_symbols
 from grodt.instruments import Instrument
 from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.cash_entries import CashKind, cash_entry
 from grodt.ledger.halts import halt
 from grodt.ledger.marks import Mark
 from grodt.ledger.order_life import transition
+from grodt.ledger.postings import post
 from grodt.ledger.runs import Run, close_run
 from grodt.money import Micros, micros, micros_from_float
 from grodt.orders.states import OrderState
@@ -126,7 +129,7 @@ def test_a_book_s_state_is_aligned_to_universe_and_holdings(desk, run):
     assert found.lot.tolist() == [1, 1, 1, 100]
     assert found.shortable.tolist() == [True, False, False, False]
     assert found.in_universe.tolist() == [True, False, True, True]
-    assert (found.equity, found.cash) == (micros(1000), micros(900))
+    assert (found.equity, found.cash) == (micros(1000), micros(1_000_050)), "cash is the ledger's of now"
     assert (found.active_halts, found.open_breaks) == (0, 0)
 
 
@@ -188,6 +191,26 @@ def test_losses_are_measured_from_the_mark_before_and_the_highest(desk, run):
     with desk.real_ledger.read() as tx:
         found = book_state(tx, run, replace(mark(), profit=micros(-50), high_water_mark=micros(1200)), UNIVERSE, KNOWN)
     assert (found.equity, found.previous_equity, found.high_water_mark) == (micros(1000), micros(1050), micros(1200))
+
+
+def _flow(desk: Desk, kind: CashKind, amount: str) -> None:
+    with desk.real_ledger.write() as tx:
+        post(tx, cash_entry(f"{kind} {amount}", kind, BOOK, micros(amount), TUE, ""), kind, KNOWN)
+
+
+def test_money_that_came_or_went_since_the_mark_moves_what_is_traded_for_and_is_no_profit(desk, run):
+    _flow(desk, "deposit", "500")
+    _flow(desk, "withdrawal", "-200")
+    with desk.real_ledger.read() as tx:
+        found = book_state(tx, run, replace(mark(), profit=micros(-50), high_water_mark=micros(1200)), UNIVERSE, KNOWN)
+    assert (found.equity, found.cash) == (micros(1300), micros(1_000_350))
+    assert (found.previous_equity, found.high_water_mark) == (micros(1350), micros(1500))
+
+
+def test_nothing_is_decided_for_a_book_that_was_emptied_since_its_mark(desk, run):
+    _flow(desk, "withdrawal", "-1000")
+    with pytest.raises(DataError, match=r"book demo session 2026-03-02: equity was 1000\.000000 USD, and 1000\.000000 USD were taken out"):
+        state(desk, run)
 
 
 def test_cycles_that_traded_are_counted_from_the_last_arming(desk, run):

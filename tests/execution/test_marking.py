@@ -6,15 +6,21 @@ from typing import Any
 import pytest
 
 from grodt.errors import DataError, LeaseHeld
+from grodt.execution import marking
 from grodt.execution.marking import Marked, mark_book
 from grodt.lake import Lake, Snapshot
+from grodt.ledger.acts import act
 from grodt.ledger.cash_entries import cash_entry
+from grodt.ledger.corrections import CORRECTION, ask_to_withdraw, deposit
+from grodt.ledger.entries import share_correction_entry
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.marks import latest_mark, mark_of
-from grodt.ledger.postings import post
+from grodt.ledger.postings import cash, holding, holdings, post, record_settlement
+from grodt.ledger.statement import statement_of
+from grodt.ledger.unit import Write
 from grodt.ledger.valuation import Close
-from grodt.money import micros
+from grodt.money import Micros, micros
 from grodt.sessions import Calendar
 from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED
 from tests.execution.desk import Desk
@@ -145,3 +151,105 @@ def test_cash_that_was_brought_in_or_taken_out_later_is_no_profit(bench):
     marked = bench.mark(WED)
     assert marked.mark.profit == micros(10 * (45 - 55)), "what A lost"
     assert bench.mark(THU).mark.profit == 0, "and they count once"
+
+
+def _next(session: date) -> date:
+    return Calendar("XNYS").next(session)
+
+
+def _deposit(tx: Write) -> None:
+    deposit(tx, BOOK, micros(50_000), _next, by="ann", reason="wire", now=KNOWN)
+
+
+def _withdraw(tx: Write) -> None:
+    asked = ask_to_withdraw(tx, BOOK, micros(50_000), _next, by="ann", reason="paid out", now=KNOWN)
+    act(tx, asked.request_id, "approve", by="bob", reason="yes", now=KNOWN)
+
+
+def _interest(tx: Write) -> None:
+    post(tx, cash_entry("interest of Wednesday", "interest", BOOK, micros("12.5"), WED, ""), "run", KNOWN)
+
+
+def _settled(bench: Bench, session: date) -> None:
+    with bench.ledger.write() as tx:
+        record_settlement(tx, BOOK, session, "run", KNOWN)
+
+
+def _profit(bench: Bench, session: date) -> Micros:
+    """As its statement has it, whose lines add up."""
+    with bench.ledger.read() as tx:
+        return statement_of(tx, BOOK, session, session).profit
+
+
+@pytest.mark.parametrize(("then", "on_wednesday"), [(_deposit, 0), (_withdraw, 0), (_interest, "12.5")])
+def test_what_is_booked_in_the_next_session_is_not_in_a_mark_that_its_run_makes_again(bench, then, on_wednesday):
+    bench.mark(MON)
+    _settled(bench, TUE)
+    first = bench.mark(TUE).mark
+    with bench.ledger.write() as tx:
+        then(tx)
+    assert bench.mark(TUE).mark == first, "the run was killed, or waited for people"
+    assert first.profit == _profit(bench, TUE) == micros(50)
+    assert bench.mark(WED).mark.profit == _profit(bench, WED) == micros(-100) + micros(on_wednesday)
+
+
+def _shares_of_the_next_session(tx: Write) -> None:
+    entry = share_correction_entry("late", BOOK, "A", holding(tx, BOOK, "A"), 10, micros(50), WED, "why")
+    post(tx, entry, CORRECTION, KNOWN)
+
+
+def test_neither_are_shares(bench):
+    bench.mark(MON)
+    first = bench.mark(TUE)
+    with bench.ledger.write() as tx:
+        _shares_of_the_next_session(tx)
+    assert bench.mark(TUE) == first
+    assert bench.mark(WED).mark.positions_value == micros(20 * 45 - 5 * 20)
+
+
+def _buy_z(tx: Write) -> None:
+    """A correction, as two people book one, in a symbol whose close nobody has asked for."""
+    post(tx, share_correction_entry("z", BOOK, "Z", holding(tx, BOOK, "Z"), 100, micros("0.5"), TUE, "why"), CORRECTION, KNOWN)
+
+
+def _sell_a(tx: Write) -> None:
+    post(tx, share_correction_entry("a", BOOK, "A", holding(tx, BOOK, "A"), -10, micros(60), TUE, "why"), CORRECTION, KNOWN)
+
+
+@pytest.mark.parametrize(("happens", "profit"), [(_deposit, 50), (_withdraw, 50), (_buy_z, 100), (_sell_a, 100)])
+def test_what_is_booked_while_closes_are_read_is_in_the_mark(bench, monkeypatch, happens, profit):
+    bench.mark(MON)
+    _settled(bench, TUE)
+    read, asked = marking.last_closes, list[list[str]]()
+
+    def slow(*place: Any, symbols: Any, **named: Any) -> Any:
+        asked.append(list(symbols))
+        if len(asked) == 1:
+            with bench.ledger.write() as tx:
+                happens(tx)
+        return read(*place, symbols=symbols, **named)
+
+    monkeypatch.setattr(marking, "last_closes", slow)
+    marked = bench.mark(TUE)
+    assert marked.mark.profit == _profit(bench, TUE) == micros(profit)
+    assert marked.closes.keys() == marked.holdings.keys()
+    assert asked == ([["A", "B"], ["A", "B", "Z"]] if happens is _buy_z else [["A", "B"]])
+    with bench.ledger.read() as tx:
+        assert (marked.mark.cash, marked.holdings) == (cash(tx, BOOK), holdings(tx, BOOK))
+        assert mark_of(tx, BOOK, TUE) == marked.mark
+    assert bench.mark(WED).mark.profit == _profit(bench, WED)
+
+
+def test_what_came_to_be_held_meanwhile_and_was_never_priced_stops_the_book(bench, monkeypatch):
+    read = marking.last_closes
+
+    def slow(*place: Any, symbols: Any, **named: Any) -> Any:
+        if "NEW" not in symbols:
+            hold(bench.ledger, {"NEW": (1, "50")}, session=TUE)
+        return read(*place, symbols=symbols, **named)
+
+    monkeypatch.setattr(marking, "last_closes", slow)
+    with pytest.raises(DataError, match="NEW held and never priced"):
+        bench.mark(TUE)
+    with bench.ledger.read() as tx:
+        assert mark_of(tx, BOOK, TUE) is None
