@@ -13,7 +13,7 @@ from grodt.execution.resting import without as without_rests
 from grodt.execution.slot_decision import decide_slot
 from grodt.execution.stopping import stops_of
 from grodt.execution.strategies import strategy_state
-from grodt.ledger.orders import basket_of
+from grodt.ledger.orders import LedgerOrder, basket_of
 from grodt.ledger.runs import done_before
 from grodt.money import micros
 from grodt.orders.slicing import Slicing
@@ -41,9 +41,12 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     over = cycle.session if cycle.slot is None else parts.calendar.previous(cycle.session)  # the last session with a whole day's volume
     volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
     identity = (cycle.book, cycle.session, cycle.run_id)
-    rests = unwanted(state, targets, opinion.closes) if state.rests and trades_to_targets(cycle) else ()
     brackets = bracket_positions(cycle, state, opinion.closes)
+    passed = {} if brackets is None else brackets.passed(opinion.closes)
     terms = parts.config.order
+    rests: tuple[LedgerOrder, ...] = ()
+    if state.rests:
+        rests = unwanted(state, targets, opinion.closes, terms, trades=trades_to_targets(cycle), closing=passed)
     ahead = ask_ahead(cycle, [symbol for symbol, asked in zip(state.symbols, _concerned(state, targets), strict=True) if asked])
     standing = ahead.standing(state)
     rests = tuple(each for each in state.rests if each in rests or each.order.symbol in standing)
@@ -57,7 +60,6 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
                 names = [strategy.name for strategy, _ in parts.config.several()]
                 held = strategy_state(tx, cycle.opened, state, names, withdrawn={each.order.client_order_id for each in rests})
         wanted = targets_of_strategies(cycle, opinion).wanted(held, state, opinion.closes)
-    passed = {} if brackets is None else brackets.passed(opinion.closes)
     stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted), passed)
     cooling = None if brackets is None or not brackets.cooling.any() else brackets.cooling
     announced = ahead.of_orders(state.symbols, terms.tif)

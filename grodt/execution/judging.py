@@ -10,6 +10,7 @@ from grodt.errors import HaltActive
 from grodt.execution.brackets import Brackets, legs_of
 from grodt.execution.breaching import STOPPED_BEFORE, halt_on_gates, latch
 from grodt.execution.decision import BookState
+from grodt.execution.resting import without
 from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
@@ -175,5 +176,6 @@ def _judge_legs(
     legs = tuple(each for each in passed if not brackets.stand_already(each))
     withdrawn = brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs})
     if brackets.protects_positions:
-        judged = ask_protection(judged, brackets.stays(state, assessment.quantity), brackets.covered(legs, withdrawn))
+        certain = without(state, tuple(each for each in state.rests if each.order.order_type != "market"))  # the others may never fill
+        judged = ask_protection(judged, brackets.stays(certain, assessment.quantity), brackets.covered(legs, withdrawn))
     return judged, legs, withdrawn

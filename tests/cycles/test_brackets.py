@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -106,3 +107,18 @@ def test_no_two_legs_ever_fill_more_than_was_held_and_verify_says_so(week: Home)
         assert [finding for check in verify_ledger(tx) for finding in check.findings] == []
     ledger.close()
     assert week.sql("SELECT count(*) FROM breaks") == week.sql("SELECT count(*) FROM halts") == [(0,)]
+
+
+def test_an_order_of_before_the_book_had_brackets_makes_way_for_those_of_now(tmp_path: Path) -> None:
+    """Buy limits 15 % below the close rest and never fill; the book gets market orders with brackets, long before it rebalances."""
+    limits = "{type: limit, offset_bps: -1500, tif: gtc}"
+    home = bracket_home(tmp_path, order=limits)
+    assert home.books is not None
+    home.books.write_text(home.books.read_text().replace("long_only: true", "long_only: true, rebalance: month"))
+    home.run(MON)
+    home.books.write_text(home.books.read_text().replace(limits, "{bracket: {stop_bps: 500}}"))
+    home.run(TUE, WED)
+    assert _orders(home, MON, "DISTINCT order_type, state") == [("limit", "cancelled")]
+    assert _orders(home, TUE, "DISTINCT order_type, state") == [("market", "filled")]
+    assert sorted(_orders(home, TUE, "symbol, quantity")) == sorted(_orders(home, MON, "symbol, quantity"))
+    assert {symbol for (symbol,) in _orders(home, WED, "symbol", "role = 'stop'")} == set(SYMBOLS)

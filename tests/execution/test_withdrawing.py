@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from grodt.orders.basket import Basket, basket_hash
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
+from grodt.orders.terms import OrderTerms
 from grodt.sessions import Calendar
 from grodt.targets.quantities import Targets
 from tests.brokers.alpaca_desk import opened_at
@@ -41,6 +43,8 @@ PAIR = legs("AAPL", 100, "95", "105")
 KEYS = [each.client_order_id for each in PAIR]
 SELL, SMALLER = order("AAPL", -40, WED), legs("AAPL", 60, "95", "105", WED)
 OTHER = order("IBM", 5, WED)
+#: What the book of a resting limit orders.
+GTC = OrderTerms("limit", Decimal(100), "gtc")
 #: Long over, by the clock of the desk, or not begun.
 _SHUT = Windows(Calendar("XNYS"), ALPACA)
 
@@ -405,11 +409,17 @@ def test_a_rest_goes_where_targets_want_less_than_it_brings_or_the_other_side(de
     state = type(state)(**{**{name: getattr(state, name) for name in state.__slots__}, "rests": rests})
     closes = Closes(np.array([100.0]), np.array([100_000_000]), np.array([0]), np.zeros((1, 1)))
     targets = Targets(("S0000",), np.zeros(1), np.array([target]), np.array([position]), np.array([100.0]))
-    found = unwanted(state, targets, closes)
+    found = unwanted(state, targets, closes, GTC, trades=True)
     assert bool(found) == goes
     assert without(state, found).working.tolist() == [0 if goes else 100]
     stale = Closes(closes.price, closes.micros, np.array([1]), closes.returns)
-    assert unwanted(state, targets, stale) == ()
+    assert unwanted(state, targets, stale, GTC, trades=True) == ()
+    assert unwanted(state, targets, closes, GTC, trades=False) == ()
+    assert unwanted(state, targets, closes, GTC, trades=False, closing={"S0000"}) == found
+    for terms in (OrderTerms(), OrderTerms("limit", Decimal(0), "day"), OrderTerms("stop", Decimal(0), "gtc")):
+        for trades in (True, False):  # of another kind than the book's orders now
+            assert unwanted(state, targets, closes, terms, trades=trades) == rests
+            assert unwanted(state, targets, stale, terms, trades=trades) == ()
 
 
 def test_what_nothing_takes_the_place_of_waits_for_no_window_and_the_legs_of_an_order_that_does_stay(protected: Desk) -> None:
