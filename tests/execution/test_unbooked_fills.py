@@ -87,7 +87,9 @@ def _people_work(desk: Desk, price: str | None = None) -> None:
         kind = "cash" if price is None else "position"
         found = next(each for each in open_breaks(tx, BOOK) if each.difference.kind == kind)
         paid = None if price is None else usd(price)
-        asked = propose_correction(tx, found.break_id, paid, by="ann", reason="the statement has it", now=desk.now())
+        asked = propose_correction(
+            tx, found.break_id, paid, following=Calendar("XNYS").next, by="ann", reason="the statement has it", now=desk.now()
+        )
         act(tx, asked.request_id, "approve", by="bob", reason="seen", now=desk.now())
         for each in open_breaks(tx, BOOK):
             resolve_break(tx, each.break_id, "explained by it", "ann", desk.now())
