@@ -69,7 +69,7 @@ def _of_lake(files: int, findings: Sequence["Finding"]) -> dict[str, Any]:
 
 def _of_ledger(check: "Check") -> dict[str, Any]:
     return {
-        "invariant": str(check.invariant),
+        "invariant": str(check.invariant or "file"),
         "what": check.what,
         "checked": check.checked,
         "things": check.things,

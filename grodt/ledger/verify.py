@@ -14,13 +14,13 @@ from grodt.ledger.entries import entry_digest
 from grodt.ledger.strategies import check_strategies
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_chain import verify_chain
-from grodt.ledger.verify_findings import Check, Found, Say, ask, first_few, stream
+from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
 from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
 
 #: Kinds of entries that may move shares, beside fills.
 _MOVES_SHARES = ("split", "delisting", "symbol_change", "correction")
 _RESTORE = "restore the latest backup that verifies, and run the cycles since then again"
-_CARRY_ANEW = "postings are the facts and stand: make the sums anew, as docs/verify.md says"
+_CARRY_ANEW = "where no other check fails, the postings stand: make the sums anew, as docs/verify.md says; else restore a backup"
 
 
 def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, say: Say = lambda _: None) -> tuple[Check, ...]:
@@ -38,9 +38,11 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         found = check(tx, book)
         return Check(invariant, what, found.checked, found.things, first_few(found.findings), advice)
 
+    whole = checked(0, "the database file is whole", _RESTORE, lambda tx, _: _file_is_whole(tx))
     chain = verify_chain(tx, head, say)
     covered = f"{chain.rows:,} rows over {chain.facts:,} facts, head {chain.head[:12]}"
     return (
+        whole,
         checked(1, "postings of an entry sum to zero", _RESTORE, _balanced),
         checked(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived),
         checked(2, "balances carried on are the sums of their postings", _CARRY_ANEW, _carried),
@@ -54,6 +56,21 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         checked(9, "postings are those their entries' digests are of", _RESTORE, _digests),
         checked(10, "settled sessions agree with the broker", "work the break: `grodt breaks`", _agreed),
     )
+
+
+def _file_is_whole(tx: Read) -> Found:
+    """What SQLite itself finds wrong with its file: pages, indices that lack rows, keys that refer to nothing. A server sees to its own."""
+    if tx.connection.dialect.name != "sqlite":
+        return Found("a server's own pages are its to check (pg_amcheck)", 0, iter(()))
+    pages = int(tx.connection.exec_driver_sql("PRAGMA page_count").scalar_one())
+
+    def wrong() -> Iterator[str]:
+        damage = tx.connection.exec_driver_sql(f"PRAGMA integrity_check({SHOWN + 1})").scalars().all()
+        yield from (each for each in damage if each != "ok")
+        for row in tx.connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(SHOWN + 1):
+            yield f"a row of {row[0]} refers to none of {row[2]}"
+
+    return Found(f"{pages:,} pages", pages, wrong())
 
 
 def _balanced(tx: Read, book: str | None) -> Found:
@@ -161,7 +178,7 @@ def _known_later(tx: Read, decided: list[Row[Any]]) -> Iterator[str]:
 
 def _digests(tx: Read, book: str | None) -> Found:
     query = """
-        SELECT e.entry_id, e.kind, e.book, e.session, e.memo, e.digest, p.account, p.asset, p.symbol, p.amount
+        SELECT e.entry_id, e.kind, e.book, e.session, e.memo, e.digest, p.book AS posted_to, p.account, p.asset, p.symbol, p.amount
         FROM entries AS e LEFT JOIN postings AS p ON p.entry_id = e.entry_id
         WHERE :book IS NULL OR e.book = :book ORDER BY e.entry_id, p.line
     """
@@ -174,7 +191,10 @@ def _other_digests(rows: Iterator[Row[Any]]) -> Iterator[str]:
     for entry_id, lines in groupby(rows, key=itemgetter(0)):
         whole = list(lines)
         _, kind, of, session, memo, digest, *_ = whole[0]
-        booked = [tuple(line[6:]) for line in whole if line[6] is not None]
+        booked = [tuple(line[7:]) for line in whole if line.posted_to is not None]
+        elsewhere = sorted({line.posted_to for line in whole} - {of, None})
+        if elsewhere:
+            yield f"entry {entry_id} is of book {of}, and has postings in book {', '.join(elsewhere)}"
         if entry_digest(entry_id, kind, of, session, memo, booked) != digest:
             yield f"entry {entry_id} has other postings, or another memo or session, than it was booked with"
 

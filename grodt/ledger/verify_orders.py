@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import date, timedelta
 from itertools import groupby, repeat
 from operator import itemgetter
 from typing import Any
@@ -14,7 +15,7 @@ from grodt.ledger.evidence_packing import symbols_in
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_findings import Found, ask, stream
 from grodt.orders.order import is_id_of
-from grodt.orders.states import OrderState, may_follow
+from grodt.orders.states import TERMINAL, OrderState, may_follow
 
 _OF_BOOK = "(:book IS NULL OR o.book = :book)"
 #: What may follow what, as rows of SQL. A late fill leaves an order that is over as it was, and one that the broker told of before may be
@@ -22,6 +23,10 @@ _OF_BOOK = "(:book IS NULL OR o.book = :book)"
 _FOLLOWING = ", ".join(
     f"('{before}', '{after}')" for before in OrderState for after in OrderState if before == after or may_follow(before, after)
 )
+
+_OVER = ", ".join(f"'{state}'" for state in sorted(TERMINAL))
+#: A broker is asked for late fills of a week; what has not come by then never does.
+_LATEST_FILL = timedelta(days=14)
 
 
 def check_ids(tx: Read, book: str | None) -> Found:
@@ -61,9 +66,11 @@ def check_life(tx: Read, book: str | None) -> Found:
             WHEN filled_quantity < filled_before THEN 'fewer'
             WHEN before IS NOT NULL AND (before, state) NOT IN (VALUES {_FOLLOWING}) THEN 'step'
             WHEN following IS NULL AND (last_state <> state OR last_filled <> filled_quantity) THEN 'last'
+            WHEN following IS NULL AND (last_venue <> venue_order_id OR last_reason <> reason OR status_of <> book) THEN 'told'
           END AS fault FROM (
-            SELECT o.client_order_id, o.quantity, s.state AS last_state, s.filled_quantity AS last_filled,
-              e.event_id, e.state, e.filled_quantity,
+            SELECT o.client_order_id, o.book, o.quantity, s.state AS last_state, s.filled_quantity AS last_filled,
+              s.venue_order_id AS last_venue, s.reason AS last_reason, s.book AS status_of,
+              e.event_id, e.state, e.filled_quantity, e.venue_order_id, e.reason,
               lag(e.state) OVER life AS before, lag(e.filled_quantity) OVER life AS filled_before, lead(e.event_id) OVER life AS following
             FROM orders AS o LEFT JOIN order_status AS s ON s.client_order_id = o.client_order_id
             LEFT JOIN order_events AS e ON e.client_order_id = o.client_order_id
@@ -81,6 +88,16 @@ def check_life(tx: Read, book: str | None) -> Found:
         JOIN order_status AS s ON s.client_order_id = o.client_order_id JOIN order_status AS t ON t.client_order_id = o.other_leg
         WHERE {_OF_BOOK} AND o.client_order_id < o.other_leg AND s.filled_quantity + t.filled_quantity > o.quantity ORDER BY 1
     """
+    unfilled = f"""
+        SELECT o.client_order_id, s.filled_quantity, coalesce(sum(f.quantity), 0) AS booked FROM orders AS o
+        JOIN order_status AS s ON s.client_order_id = o.client_order_id LEFT JOIN fills AS f ON f.client_order_id = o.client_order_id
+        WHERE s.filled_quantity > 0 AND s.state IN ({_OVER}) AND o.book = :book AND o.session < :until
+          AND NOT EXISTS (SELECT 1 FROM unbooked_fills AS u WHERE u.client_order_id = o.client_order_id)
+          AND NOT EXISTS (SELECT 1 FROM entries AS c JOIN postings AS p ON p.entry_id = c.entry_id
+            WHERE c.book = o.book AND c.kind = 'correction' AND p.account = 'position' AND p.symbol = o.symbol AND c.session >= o.session)
+        GROUP BY 1, 2 HAVING coalesce(sum(f.quantity), 0) < s.filled_quantity ORDER BY 1
+    """
+    settled = "SELECT book, max(session) AS session FROM settlements WHERE :book IS NULL OR book = :book GROUP BY 1 ORDER BY 1"
     events = f"SELECT count(*) FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE {_OF_BOOK}"
 
     def wrong() -> Iterator[str]:
@@ -88,6 +105,13 @@ def check_life(tx: Read, book: str | None) -> Found:
             yield f"order {key}: {_fault(next(rows))}"
         for row in stream(tx, overfilled, book=book):
             yield f"order {row.client_order_id}: fills of {row.booked:,} shares are booked, and it has {row.filled_quantity:,} filled"
+        for of, last in list(ask(tx, settled, book=book)):
+            until = str(date.fromisoformat(last) - _LATEST_FILL)
+            for row in stream(tx, unfilled, book=of, until=until):
+                yield (
+                    f"order {row.client_order_id}: it is over with {row.filled_quantity:,} shares filled, and fills of {row.booked:,} are "
+                    "booked; none is kept as not booked, and no correction stands for them"
+                )
         for row in stream(tx, pairs, book=book):
             yield (
                 f"orders {row.client_order_id} and {row.other_leg} are legs of one bracket that closes {row.quantity:,} shares, "
@@ -207,6 +231,8 @@ def _fault(row: Row[Any]) -> str:
             return f"event {row.event_id} has {row.filled_quantity:,} shares filled after {row.filled_before:,}"
         case "step":
             return f"event {row.event_id} is {row.state}, which may not follow {row.before}"
+        case "told":
+            return "its state has another book, id of the broker or reason than its last event"
         case _:
             was, shares = row.state, row.filled_quantity
             return f"its state is {row.last_state} with {row.last_filled:,} filled, and its last event {was} with {shares:,}"

@@ -1,6 +1,9 @@
 """Each invariant: it holds of a ledger that GRODT wrote, and a violation planted by hand is found and named."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -19,7 +22,7 @@ from tests.ledger.facts import checks, lake_file
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, fill, order, sent
 
 _AAPL = "demo-eod-20261119-AAPL-0"
-_INVARIANTS = [1, 2, 2, 2, 3, 4, 5, 6, 8, 9, 9, 10]
+_INVARIANTS = [0, 1, 2, 2, 2, 3, 4, 5, 6, 8, 9, 9, 10]
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Le
     found = _checked(traded)
     assert [check.invariant for check in found] == _INVARIANTS
     assert [check.findings for check in found] == [()] * len(found)
-    assert [check.checked for check in found if check.invariant != 9] == [
+    assert [check.checked for check in found if check.invariant not in (0, 9)] == [
         "17 postings of 4 entries",
         "3 fills against their entries",
         "10 balances",
@@ -71,8 +74,8 @@ def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Le
 def test_an_empty_ledger_holds_and_says_that_there_was_nothing(ledger: Ledger) -> None:
     found = _checked(ledger)
     assert all(check.holds for check in found)
-    assert found[0].checked == "0 postings of 0 entries"
-    assert {check.things for check in found} == {0}
+    assert found[1].checked == "0 postings of 0 entries"
+    assert {check.things for check in found if check.invariant} == {0}
 
 
 def test_a_book_of_ones_own_is_looked_at_alone(traded: Ledger) -> None:
@@ -224,6 +227,21 @@ _PLANTED = {
         "UPDATE runs SET snapshot_version = 2",
         "run demo-eod-2026-11-19 decided on version 2 of the lake, which is not there",
     ),
+    "4 a state that the broker is said to have told otherwise": (
+        4,
+        f"UPDATE order_status SET reason = 'too late' WHERE client_order_id = '{_AAPL}'",
+        f"order {_AAPL}: its state has another book, id of the broker or reason than its last event",
+    ),
+    "4 a state that is filed under another book": (
+        4,
+        f"UPDATE order_status SET book = 'other' WHERE client_order_id = '{_AAPL}'",
+        f"order {_AAPL}: its state has another book, id of the broker or reason than its last event",
+    ),
+    "9 money that was moved to another book": (
+        9,
+        "UPDATE postings SET book = 'other' WHERE entry_id LIKE 'deposit%'",
+        "entry deposit:demo:2026-11-19 is of book demo, and has postings in book other",
+    ),
     "9 another memo": (
         9,
         "UPDATE entries SET memo = 'a gift' WHERE kind = 'deposit'",
@@ -236,6 +254,53 @@ _PLANTED = {
 def test_a_violation_planted_by_hand_is_found_and_named(traded: Ledger, invariant: int, statement: str, finding: str) -> None:
     by_hand(traded, statement)
     assert finding in _failed(traded, invariant)
+
+
+def _settled_again(session: str) -> str:
+    return f"INSERT INTO settlements VALUES ('demo', '{session}', 'run', '2026-12-01T00:00:00.000000Z')"
+
+
+_LOST = f"DELETE FROM fills WHERE execution_id = '{_AAPL}-2'"
+
+
+def test_an_order_that_is_over_and_whose_fills_never_came_is_found_once_they_cannot_come_any_more(traded: Ledger) -> None:
+    by_hand(traded, _LOST)
+    assert [check.invariant for check in _checked(traded) if not check.holds] == [2, 2, 9], "it may come late"
+    by_hand(traded, _settled_again("2026-12-04"))
+    found = f"order {_AAPL}: it is over with 100 shares filled, and fills of 60 are booked; none is kept as not booked, and no correction"
+    assert found in _failed(traded, 4)
+
+
+def test_nor_is_one_wrong_whose_position_people_have_corrected_since(traded: Ledger) -> None:
+    by_hand(
+        traded,
+        _LOST,
+        _settled_again("2026-12-04"),
+        f"UPDATE entries SET kind = 'correction' WHERE entry_id = 'fill:{_AAPL}-2'",
+    )
+    assert 4 not in [check.invariant for check in _checked(traded) if not check.holds]
+
+
+def test_a_byte_of_an_index_that_hides_an_order_is_found(tmp_path: Path) -> None:
+    """What is asked of that index is short of a row, and every table is as it was."""
+    file = tmp_path / "ledger.db"
+    with closing(Ledger.open(f"sqlite:///{file}")) as ledger:
+        with ledger.write() as tx:
+            sent(tx, [order("AAPL")])
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            ((root,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_order_status_book_state'")
+            ((size,),) = connection.execute("PRAGMA page_size")
+    content = bytearray(file.read_bytes())
+    start = (root - 1) * size
+    page = content[start : start + size]
+    assert b"demoaccepted" in page
+    content[start : start + size] = page.replace(b"demoaccepted", b"demoacceptee")
+    file.write_bytes(content)
+    with closing(Ledger.open(f"sqlite:///{file}")) as ledger:
+        (check,) = [check for check in _checked(ledger) if not check.holds]
+    assert (check.invariant, check.what) == (0, "the database file is whole")
+    assert "missing from index ix_order_status_book_state" in check.findings[0]
 
 
 _NO_VIOLATION = {
