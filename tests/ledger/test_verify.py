@@ -298,8 +298,8 @@ def test_a_byte_of_an_index_that_hides_an_order_is_found(tmp_path: Path) -> None
     content[start : start + size] = page.replace(b"demoaccepted", b"demoacceptee")
     file.write_bytes(content)
     with closing(Ledger.open(f"sqlite:///{file}")) as ledger:
-        (check,) = [check for check in _checked(ledger) if not check.holds]
-    assert (check.invariant, check.what) == (0, "the database file is whole")
+        check = _checked(ledger)[0]
+    assert check.what == "the database file is whole"
     assert "missing from index ix_order_status_book_state" in check.findings[0]
 
 
