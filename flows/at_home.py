@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from grodt.errors import ConfigError
@@ -49,6 +50,13 @@ def break_age_days(book: str) -> int | None:
     from tasks.wiring import books
 
     return books().book(book).break_age_days
+
+
+def charges_bps(book: str) -> Decimal:
+    """Of a book's equity, what interest and fees of a session may come to, to be booked by themselves."""
+    from tasks.wiring import books
+
+    return books().book(book).charges_bps
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Is our ledger what the broker has, and is it all that it should be? Nothing heals itself here.
 
-Positions are compared exactly, cash within a cent, open orders one by one. Fills of sessions that are not settled yet wait to be booked,
-and so does what open orders have traded in fractions of a share that do not come to whole ones yet; where the broker tells of some, the
-account is compared as it was before them.
+Positions are compared exactly, cash within a cent, open orders one by one. Fills, interest and fees of sessions that are not settled yet
+wait to be booked, and so does what open orders have traded in fractions of a share that do not come to whole ones yet; where the broker
+tells of some, the account is compared as it was before them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,13 @@ from decimal import Decimal
 from operator import attrgetter
 from types import MappingProxyType
 
-from grodt.brokers.protocol import Broker, Part, TellsParts
+from grodt.brokers.protocol import Broker, Part, TellsCash, TellsParts
 from grodt.errors import BrokerUnavailable, DataError, ReconciliationBreak
+from grodt.ledger.account_says import Says, account_says
 from grodt.ledger.brackets import closed_by_other_leg
 from grodt.ledger.break_evidence import DAYS_BEFORE
 from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
+from grodt.ledger.cash_activities import asked_since, bound, judge_activities, keep_activities, not_due
 from grodt.ledger.fills import foreseen
 from grodt.ledger.halts import halt
 from grodt.ledger.leases import Lease
@@ -25,6 +27,7 @@ from grodt.ledger.postings import cash, holdings
 from grodt.ledger.unbooked import Unbooked, is_dealt_with, is_told_and_corrected, keep_unbooked, kept_in, kept_of
 from grodt.ledger.unit import Ledger, Read, Write
 from grodt.money import MICROS_PER_CENT, Micros
+from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 from grodt.orders.states import ENDED, IN_FLIGHT, OPEN
@@ -65,6 +68,7 @@ class Reconciled:
     Attributes:
         waiting: fills of later sessions that the account has beside; they are booked when their session is settled.
         parts: open orders that have traded beside, in fractions of a share that do not come to whole ones yet.
+        charges: interest and fees of later sessions, likewise.
     """
 
     positions: int
@@ -72,6 +76,7 @@ class Reconciled:
     cash: Micros
     waiting: int = 0
     parts: int = 0
+    charges: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,8 @@ class Compared:
         waiting: fills of later sessions that the account was compared without.
         parts: open orders whose fractions it was compared without.
         refused: fills of later sessions that could not be booked as the ledger stands, each with why.
+        charges: interest and fees of later sessions that it was compared without.
+        not_booked: what moved cash in later sessions and is not booked by itself, each with why.
     """
 
     ours: Books
@@ -91,6 +98,8 @@ class Compared:
     waiting: int = 0
     parts: int = 0
     refused: Mapping[Fill, str] = field(default_factory=dict)
+    charges: int = 0
+    not_booked: Mapping[CashActivity, str] = field(default_factory=dict)
 
 
 def compare(ours: Books, theirs: Books) -> tuple[Break, ...]:
@@ -152,12 +161,14 @@ def reconcile(
     now: datetime,
     late_actions: tuple[Break, ...] = (),
     foreign: int = 0,
+    charges_bps: Decimal = Decimal(0),
 ) -> Reconciled:
     """Compare both sides; on a difference record the breaks and halt the book, in one transaction.
 
     Breaks of earlier that are gone now stay open until a person resolves them. A corporate action that came too late to be applied
-    is a break although both sides may agree. Fills of sessions after this one that could be booked as the ledger stands are none: their
-    positions, cash and orders are compared as they were before them. Those that could not are kept with why when there are breaks.
+    is a break although both sides may agree. Fills, interest and fees of sessions after this one that could be booked as the ledger stands
+    are none: positions, cash and orders are compared as they were before them. Those that could not are kept with why when there are
+    breaks.
 
     Args:
         ledger: our side.
@@ -167,20 +178,23 @@ def reconcile(
         now: instant.
         late_actions: breaks of actions that came too late.
         foreign: fills that the broker told of orders which the ledger does not have; they are said beside the breaks that they make.
+        charges_bps: of equity, that interest and fees of a session may come to, to be booked by themselves.
 
     Raises:
         BrokerUnavailable: the broker did not answer, or its orders filled each time that the account was read; nothing was recorded.
         ReconciliationBreak: they differ, or there are late actions; the message has a table of the breaks.
     """
-    found = compared(ledger, broker, book, session)
+    found = compared(ledger, broker, book, session, charges_bps)
     ours, differences = found.ours, found.breaks
     breaks = (*differences, *late_actions)
     if not breaks:
-        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting, found.parts)
+        return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting, found.parts, found.charges)
     with ledger.write(lease) as tx:
         record_breaks(tx, book, session, breaks, run_id, now)
         _keep(tx, book, found.refused, run_id, now)
+        keep_activities(tx, book, found.not_booked, run_id, now)
         unbooked = _unbooked(tx, book, session)
+        said = _said(tx, book, session) if any(each.kind == "cash" for each in differences) else ()
         reason = f"breaks_open: our books and the broker's disagree (control {_CONTROL}: value is {len(breaks)}, limit 0)"
         halt(
             tx,
@@ -195,20 +209,21 @@ def reconcile(
         )
     raise ReconciliationBreak(
         f"book {book} session {session}: {_what(len(differences), len(late_actions))}; the book is halted.\n{_table(breaks)}\n"
-        f"{_of_waiting(found.waiting)}{_of_parts(found.parts)}{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}"
+        f"{_of_waiting(found)}{_of_parts(found.parts)}{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}{_of_cash(said)}"
         f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
 
 
-def compared(ledger: Ledger, broker: Broker, book: str, session: date) -> Compared:
+def compared(ledger: Ledger, broker: Broker, book: str, session: date, charges_bps: Decimal = Decimal(0)) -> Compared:
     """Compare both sides as they stand, and change neither.
 
     Args:
         ledger: our side.
         broker: the other side.
         book: whose.
-        session: the last one that is settled; fills of later ones wait to be booked and are no difference.
+        session: the last one that is settled; fills, interest and fees of later ones wait to be booked and are no difference.
+        charges_bps: of equity, that interest and fees of a session may come to, to be booked by themselves.
 
     Raises:
         BrokerUnavailable: the broker did not answer, or its orders filled each time that the account was read.
@@ -217,44 +232,59 @@ def compared(ledger: Ledger, broker: Broker, book: str, session: date) -> Compar
     with ledger.read() as tx:
         ours = ledger_books(tx, book)
     breaks = compare(ours, theirs)
-    return _compared_before_later(ledger, broker, book, session, ours, theirs) if breaks else Compared(ours, breaks)
+    return _compared_before_later(ledger, broker, book, session, ours, theirs, charges_bps) if breaks else Compared(ours, breaks)
 
 
-def _compared_before_later(ledger: Ledger, broker: Broker, book: str, session: date, ours: Books, theirs: Books) -> Compared:
-    """Compare again, with the account as it was before the fills of sessions after this one, and before what is in no fill yet.
+def _compared_before_later(
+    ledger: Ledger, broker: Broker, book: str, session: date, ours: Books, theirs: Books, charges_bps: Decimal
+) -> Compared:
+    """Compare again, with the account as it was before what sessions after this one have brought, and before what is in no fill yet.
 
     Orders may fill while the account is read, so what they traded is read before and after it, until both are the same.
 
     Args:
-        ledger, broker, book, session: see `reconcile`.
+        ledger, broker, book, session, charges_bps: see `reconcile`.
         ours, theirs: both sides as they were read.
     """
     following = session + timedelta(days=1)
-    traded = _traded(broker, following)
+    with ledger.read() as tx:
+        since = asked_since(tx, book, session)
+
+    def later() -> tuple[frozenset[Fill], tuple[Part, ...], frozenset[CashActivity]]:
+        moved = broker.cash_activities(since) if isinstance(broker, TellsCash) else ()
+        fills, parts = _traded(broker, following)
+        with ledger.read() as tx:
+            return fills, parts, frozenset(not_due(tx, book, moved, session))
+
+    found = later()
     for _ in range(_LOOKS):
-        if not any(traded):
+        if not any(found):
             return Compared(ours, compare(ours, theirs))
         theirs = broker_books(broker)
-        again = _traded(broker, following)
-        if again == traded:
+        again = later()
+        if again == found:
             break
-        traded = again
+        found = again
     else:
         raise BrokerUnavailable(
             f"book {book} session {session}: orders filled each of {_LOOKS} times that the account was read; nothing is compared, run again"
         )
-    told, fractions = traded
+    told, fractions, moved = found
     with ledger.read() as tx:
         kept = kept_of(tx, {each for fill in told for each in (fill.execution_id, *fill.trades)})
         fills = sorted((fill for fill in told if not is_told_and_corrected(tx, book, fill, kept)), key=attrgetter("traded"))
         orders = find_orders(tx, {*(fill.client_order_id for fill in fills), *theirs.open_orders})
         refused = {fill: why for fill in fills if (why := fill.unreadable or _unanswered(orders.get(fill.client_order_id)))}
         expected = foreseen(tx, [fill for fill in fills if fill not in refused], book)
+        charges = judge_activities(tx, book, moved, session=following, most=bound(tx, book, charges_bps))
     refused |= {each.fill: each.reason for each in expected.refused}
     over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound)
     parts = [part for part in fractions if part.client_order_id in theirs.open_orders and _is_of(part, orders.get(part.client_order_id))]
     before = _without_parts(_before(theirs, expected.sound, expected.more, orders, over), parts)
-    return Compared(ours, compare(ours, before), len(expected.sound), len(parts), refused)
+    before = replace(before, cash=Micros(before.cash - sum(each.amount for each in charges.sound)))
+    return Compared(
+        ours, compare(ours, before), len(expected.sound), len(parts), refused, charges=len(charges.sound), not_booked=charges.refused
+    )
 
 
 def _traded(broker: Broker, following: date) -> tuple[frozenset[Fill], tuple[Part, ...]]:
@@ -373,8 +403,11 @@ def _what(differences: int, late: int) -> str:
     return "; ".join(filter(None, (places, came)))
 
 
-def _of_waiting(fills: int) -> str:
-    return f"Without {fills} fill{'s' if fills > 1 else ''} of later sessions, booked when their session is settled.\n" if fills else ""
+def _of_waiting(found: Compared) -> str:
+    fills = f"{found.waiting} fill{'s' if found.waiting > 1 else ''}" if found.waiting else ""
+    charges = f"{found.charges} charge{'s' if found.charges > 1 else ''} of the account" if found.charges else ""
+    what = " and ".join(filter(None, (fills, charges)))
+    return f"Without {what} of later sessions, booked when their session is settled.\n" if what else ""
 
 
 def _of_parts(parts: int) -> str:
@@ -408,6 +441,17 @@ def _of_unbooked(fills: tuple[Unbooked, ...]) -> str:
     lines = [f"  {each.fill.execution_id} of {each.fill.client_order_id}: {each.reason}\n" for each in fills[:_LINES_SHOWN]]
     more = f"  and {len(fills) - _LINES_SHOWN} more\n" if len(fills) > _LINES_SHOWN else ""
     return f"Told by the broker, and not booked:\n{''.join(lines)}{more}" if fills else ""
+
+
+def _said(tx: Read, book: str, session: date) -> tuple[Says, ...]:
+    return account_says(tx, book, session - timedelta(days=DAYS_BEFORE), session)
+
+
+def _of_cash(said: tuple[Says, ...]) -> str:
+    """What the account says of its cash that is not booked: what is likely to be behind a break of cash."""
+    lines = [f"  {each}\n" for each in said[:_LINES_SHOWN]]
+    more = f"  and {len(said) - _LINES_SHOWN} more\n" if len(said) > _LINES_SHOWN else ""
+    return f"The account says, and the ledger does not have:\n{''.join(lines)}{more}" if said else ""
 
 
 def _table(breaks: tuple[Break, ...]) -> str:

@@ -47,8 +47,10 @@ def settle(cycle: Cycle) -> int:
         file=parts.config.limits,
         now=parts.now,
         borrow_bps=parts.terms.borrow_bps,
+        charges_bps=parts.config.charges_bps,
     )
-    cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions")
+    charged = f", {done.charges} charges of the account" if done.charges else ""
+    cycle.tell("settle", f"{len(done.sessions)} sessions, {done.fills} fills, {done.actions} corporate actions{charged}")
     for each in done.slipped:
         _log.warning("slippage", book=cycle.book, symbol=each.fill.symbol, session=str(each.fill.session), reason=each.reason)
         cycle.tell("settle", str(each))
@@ -61,12 +63,15 @@ def settle(cycle: Cycle) -> int:
         run_id=cycle.run_id,
         now=parts.now(),
         foreign=done.foreign,
+        charges_bps=parts.config.charges_bps,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
     )
     if compared.waiting:
         cycle.tell("settle", f"{compared.waiting} fills of later sessions wait for these to be settled")
     if compared.parts:
         cycle.tell("settle", f"{compared.parts} open orders have traded fractions of a share that are booked when they come to whole ones")
+    if compared.charges:
+        cycle.tell("settle", f"{compared.charges} charges of the account, of later sessions, wait for these to be settled")
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))
 

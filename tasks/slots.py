@@ -85,6 +85,7 @@ def settle_slot(cycle: Cycle) -> int:
         run_id=cycle.run_id,
         now=parts.now(),
         foreign=done.foreign,
+        charges_bps=parts.config.charges_bps,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
     )
     with parts.ledger.read() as tx:
@@ -120,6 +121,7 @@ def _settle(cycle: Cycle, goes_on: date | None) -> Settled:
         file=parts.config.limits,
         now=parts.now,
         borrow_bps=parts.terms.borrow_bps,
+        charges_bps=parts.config.charges_bps,
         going_on=goes_on,
     )
     cycle.tell("settle", f"{done.fills} fills, {done.actions} corporate actions")

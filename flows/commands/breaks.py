@@ -13,6 +13,7 @@ from grodt.errors import ConfigError
 from grodt.money import Micros, decimal, micros
 
 if TYPE_CHECKING:
+    from grodt.ledger.account_says import Says
     from grodt.ledger.break_evidence import Evidence
 
 Number = Annotated[int, typer.Argument(help="Number of the break, from `grodt breaks`.")]
@@ -94,7 +95,8 @@ def explain(break_id: Number, as_json: Json = False) -> None:
         moved = [each | {"amount": _amount(each["amount"], evidence.symbol)} for each in evidence.entries]
         told = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.fills]
         unbooked = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.unbooked]
-        around = {"orders": evidence.orders, "fills": told, "unbooked": unbooked, "entries": moved}
+        said = [_said(each) for each in evidence.said]
+        around = {"orders": evidence.orders, "fills": told, "unbooked": unbooked, "said": said, "entries": moved}
         show_json([row | {"from": evidence.start, "to": evidence.end} | around])
     else:
         _print(row, evidence)
@@ -197,6 +199,22 @@ def _amount(amount: int, symbol: str) -> int | Decimal:
     return amount if symbol else decimal(amount)
 
 
+def _said(each: "Says") -> dict[str, Any]:
+    told = each.kept.activity
+    return {
+        "activity_id": told.activity_id,
+        "code": told.code,
+        "kind": told.kind,
+        "amount": decimal(told.amount),
+        "day": told.day,
+        "symbol": told.symbol,
+        "words": told.words,
+        "ours": None if each.ours is None else decimal(each.ours),
+        "reason": each.kept.reason,
+        "to_do": each.to_do,
+    }
+
+
 def _print(row: dict[str, Any], evidence: "Evidence") -> None:
     from rich.tree import Tree
 
@@ -224,6 +242,10 @@ def _print(row: dict[str, Any], evidence: "Evidence") -> None:
         for each in evidence.unbooked:
             terms = f"{each['session']} {each['side']} {each['quantity']:,} {each['symbol']} at {cell(decimal(each['price']), 4)}"
             branch.add(f"{terms} ({each['execution_id']} of {each['client_order_id']}): {each['reason']}")
+    if evidence.said:
+        branch = tree.add("what the account says, and the ledger does not have")
+        for says in evidence.said:
+            branch.add(str(says))
     unit = "shares" if evidence.symbol else "USD"
     branch = tree.add(
         f"entries that moved {'the position' if evidence.symbol else 'cash'}, {span}" + ("" if evidence.entries else ": none")

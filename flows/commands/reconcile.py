@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def reconcile(book: Book = None, as_json: Json = False) -> None:
     """Compare the ledger with the broker as both stand now, and change neither. Status 1 where they differ."""
-    from flows.at_home import chosen_book, ledger_at_home
+    from flows.at_home import charges_bps, chosen_book, ledger_at_home
     from grodt.ledger.breaks import open_breaks
     from grodt.ledger.postings import settled
     from grodt.money import decimal
@@ -36,7 +36,7 @@ def reconcile(book: Book = None, as_json: Json = False) -> None:
                 raise ConfigError(
                     f"book {name} has settled session {session}, and its paper broker's file is not there: restore it from a backup"
                 )
-            found = compared(ledger, broker, name, session)
+            found = compared(ledger, broker, name, session, charges_bps(name))
     rows: list[dict[str, Any]] = [
         {
             "kind": each.kind,
@@ -49,7 +49,12 @@ def reconcile(book: Book = None, as_json: Json = False) -> None:
         }
         for each in found.breaks
     ]
-    waiting = f"; {found.waiting} fills of later sessions wait to be booked" if found.waiting else ""
+    fills, charges = (
+        (f"{found.waiting} fills of later sessions" if found.waiting else ""),
+        (f"{found.charges} charges" if found.charges else ""),
+    )
+    what = " and ".join(filter(None, (fills, charges)))
+    waiting = f"; {what} wait to be booked" if what else ""
     title = f"{name}, settled through {session}"
     if rows or as_json:
         show(title, ["kind", "symbol", "ours", "theirs", "difference", "unit", "break"], rows, as_json=as_json, empty="", most_places=6)
@@ -64,4 +69,5 @@ def reconcile(book: Book = None, as_json: Json = False) -> None:
         raise DataError(
             f"book {name}: ledger and broker differ in {len(rows)} place{'s' if len(rows) > 1 else ''}{waiting}. Nothing is recorded "
             "and nothing halted: the book's next cycle books what has filled since, and makes breaks of the rest"
+            + "".join(f"\nthe account says: {told}: {why}" for told, why in found.not_booked.items())
         )

@@ -8,7 +8,7 @@ Questions change nothing and are asked again, with pauses, while Alpaca is busy 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -16,6 +16,7 @@ from random import Random
 from grodt.bars.alpaca_http import told_by
 from grodt.bars.credentials import Credentials
 from grodt.bars.patience import Patience
+from grodt.brokers.alpaca_cash import FILL, broker_cash_activity
 from grodt.brokers.alpaca_http import TradingHttp, refusal_of
 from grodt.brokers.alpaca_listing import Listing
 from grodt.brokers.alpaca_payloads import (
@@ -33,12 +34,15 @@ from grodt.brokers.own_loop import OwnLoop
 from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, DataError, OrderOutcomeUnknown, VendorUnavailable
 from grodt.money import Micros, decimal
+from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order
 from grodt.orders.states import OPEN, OrderState
 from grodt.orders.terms import problem_of
 from grodt.sessions import Calendar
 
+#: Activities of cash are dated to days without a zone; so many days before are asked for too, and left out.
+_DAYS_AROUND = timedelta(days=2)
 #: An evening's basket does not wait for long: an order without an answer is looked up after this many seconds.
 PATIENCE = Patience(read=20.0, answer=40.0)
 
@@ -128,6 +132,10 @@ class AlpacaBroker:
         url = f"{self._url}/v2/account"
         return broker_cash(self._asked(lambda http: http.read(ACCOUNT, url, {}, about="the account")), self._asker)
 
+    def cash_activities(self, since: date) -> tuple[CashActivity, ...]:
+        """See `TellsCash.cash_activities`. An activity belongs to the session of its date, or to the next one where that is none."""
+        return self._asked(lambda http: self._cash_activities(http, since))
+
     # below: for the methods above
 
     def _asked[R](self, ask: Callable[[TradingHttp], Awaitable[R]]) -> R:
@@ -200,6 +208,12 @@ class AlpacaBroker:
         wanted = sorted((pair for pair in told if pair[0] >= since), key=lambda pair: (pair[1].transaction_time, pair[1].id))
         await self._learn(http, listing, {each.order_id for _, each in wanted})
         return tuple(broker_fill(each, self._ids[each.order_id], session) for session, each in wanted)
+
+    async def _cash_activities(self, http: TradingHttp, since: date) -> tuple[CashActivity, ...]:
+        after = datetime.combine(self._calendar.previous(since) - _DAYS_AROUND, time.min, UTC)
+        told = [row for row in await Listing(http, self._url).cash_activities(after) if row.activity_type != FILL]
+        found = (broker_cash_activity(row, self._session, since) for row in told)
+        return tuple(sorted((each for each in found if each and each.session >= since), key=lambda each: (each.day, each.activity_id)))
 
     async def _learn(self, http: TradingHttp, listing: Listing, venue_order_ids: set[str]) -> None:
         """Find out our ids of orders; one that Alpaca does not have any more is known by its own, and so is none of ours."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pydantic import BaseModel, TypeAdapter
+
+from grodt.brokers.alpaca_cash import CASH_ACTIVITIES, AlpacaCashActivity
 from grodt.brokers.alpaca_http import TradingHttp
 from grodt.brokers.alpaca_payloads import ACTIVITIES, ORDERS, AlpacaActivity, AlpacaOrder
 from grodt.errors import DataError
@@ -79,17 +82,32 @@ class Listing:
         Raises:
             VendorUnavailable, ConfigError, DataError: see `TradingHttp.read`; or the pages go in a circle.
         """
-        rows: dict[AlpacaActivity, None] = {}
-        question = {"after": _written(after), "direction": "asc", "page_size": str(ACTIVITIES_PER_PAGE)}
+        return await self._activities(ACTIVITIES, "activities/FILL", {"after": _written(after)}, lambda row: row.id, "fills")
+
+    async def cash_activities(self, after: datetime) -> list[AlpacaCashActivity]:
+        """What moved cash apart from fills after an instant, likewise.
+
+        Raises:
+            VendorUnavailable, ConfigError, DataError: as `activities`.
+        """
+        bounds = {"category": "non_trade_activity", "after": _written(after)}
+        return await self._activities(CASH_ACTIVITIES, "activities", bounds, lambda row: row.id, "activities of cash")
+
+    async def _activities[R: BaseModel](
+        self, model: TypeAdapter[list[R]], path: str, bounds: dict[str, str], id_of: Callable[[R], str], about: str
+    ) -> list[R]:
+        rows: dict[R, None] = {}
+        question = {**bounds, "direction": "asc", "page_size": str(ACTIVITIES_PER_PAGE)}
         while True:
-            page = await self._http.read(ACTIVITIES, f"{self._url}/v2/account/activities/FILL", question, about="fills")
+            page = await self._http.read(model, f"{self._url}/v2/account/{path}", question, about=about)
             known = len(rows)
             rows |= dict.fromkeys(page)
             if len(page) < ACTIVITIES_PER_PAGE:
                 return list(rows)
             if len(rows) == known:
-                raise DataError(f"fills: Alpaca's pages go in a circle after {page[-1].id}; nothing is booked: run again, and ask Alpaca")
-            question = {**question, "page_token": page[-1].id}
+                circle = f"Alpaca's pages go in a circle after {id_of(page[-1])}"
+                raise DataError(f"{about}: {circle}; nothing is booked: run again, and ask Alpaca")
+            question = {**question, "page_token": id_of(page[-1])}
 
     async def _page(self, status: str, direction: str, bound: dict[str, str], about: str) -> list[AlpacaOrder]:
         question = {"status": status, "direction": direction, "limit": str(ORDERS_PER_PAGE), "nested": "false", **bound}

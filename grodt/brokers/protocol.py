@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from grodt.money import Micros
+from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
@@ -116,6 +117,22 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """Give back what it holds open."""
+        ...
+
+
+@runtime_checkable
+class TellsCash(Protocol):
+    """What a broker has beside `Broker` where it tells, one by one, what moves an account's cash apart from fills.
+
+    Of any other, what it charges and pays apart from fills is a break of cash.
+    """
+
+    def cash_activities(self, since: date) -> tuple[CashActivity, ...]:
+        """What moved cash in the sessions from `since` on, by their days. What was told before is told again, and may come twice.
+
+        Raises:
+            BrokerUnavailable: no answer.
+        """
         ...
 
 

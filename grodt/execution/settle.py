@@ -17,11 +17,13 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder
 from grodt.errors import HaltActive
 from grodt.execution.breaching import halt_book
+from grodt.execution.charging import new_activities
 from grodt.execution.outcome import halt_unread, is_same, record_answer
 from grodt.execution.slipping import Slippage, Slipped
 from grodt.execution.unbookable import OverfillError, Unbookable
 from grodt.ledger.actions import applied, apply_actions, charge_borrowing
 from grodt.ledger.booking import booking_instant
+from grodt.ledger.cash_activities import book_activities, bound
 from grodt.ledger.fills import fills_since, record_fills
 from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
@@ -40,6 +42,7 @@ from grodt.ledger.unbooked import (
     unbooked_by_order,
 )
 from grodt.ledger.unit import Ledger, Write
+from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.states import ENDED, IN_FLIGHT, OPEN, OrderState
 from grodt.risk.check import Check, worst
@@ -65,6 +68,7 @@ class Settled:
         adopted: orders found at the broker whose answer had been lost.
         foreign: fills of orders that are not ours; not booked, reconciliation will show them.
         unbooked: fills that cannot be booked, and were not told before; kept as such, reconciliation will show what they make.
+        charges: entries of interest and fees that the broker told.
         slipped: fills that control 32 found too far from the reference price of their order.
     """
 
@@ -75,6 +79,7 @@ class Settled:
     adopted: int = 0
     foreign: int = 0
     unbooked: int = 0
+    charges: int = 0
     slipped: tuple[Slipped, ...] = ()
 
 
@@ -89,6 +94,7 @@ def settle(
     file: Limits,
     now: Callable[[], datetime],
     borrow_bps: Decimal = _NO_COST,
+    charges_bps: Decimal = _NO_COST,
     going_on: date | None = None,
 ) -> Settled:
     """Settle each session after the last settled one, then whatever else the broker reports.
@@ -103,6 +109,7 @@ def settle(
         file: what the books file says of its limits, for those that the ledger does not know yet.
         now: the clock, read once per commit.
         borrow_bps: what the broker charges a year for borrowed shares.
+        charges_bps: of equity, that interest and fees of a session may come to, to be booked by themselves.
         going_on: a session that is not over: what has happened in it is booked, and it is settled by a later call.
 
     Raises:
@@ -113,7 +120,7 @@ def settle(
         ValueError: the sessions are not ascending.
     """
     late = _LATE if advance is None else timedelta(0)  # what a paper venue has played, it has told
-    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, late, Settled(), going_on)
+    settling = _Settling(ledger, lease, broker, run, file, now, borrow_bps, charges_bps, late, Settled(), going_on)
     with ledger.read() as tx:
         last = settled(tx, run.book)
     previous: date | None = None
@@ -139,6 +146,7 @@ class _Settling:
     file: Limits
     now: Callable[[], datetime]
     borrow_bps: Decimal
+    charges_bps: Decimal
     late: timedelta
     result: Settled
     going_on: date | None = None
@@ -166,17 +174,24 @@ class _Settling:
         # A fill of a session that is not settled yet waits for it, because that session's corporate actions come first.
         # The order they are booked in decides average costs, so it is one that does not depend on the order they are told in.
         due = tuple(sorted((fill for fill in fills if until is not None and fill.session <= until), key=attrgetter("traded")))
-        if (market is None or begun) and not due and not _has_news(ours, theirs):
+        moved = self._moved(market, last, until)
+        if (market is None or begun) and not (due or moved) and not _has_news(ours, theirs):
             return
         part = LATE if market is None else str(market.session)
         children = self._require_ordered(ours, theirs, part)
         try:
             with self.ledger.write(self.lease) as tx:
-                halted = self._book(tx, market, ours, theirs, due, children)
+                halted = self._book(tx, market, ours, theirs, due, moved, children)
         except OverfillError as error:
             self._overfilled(error, part)
         if halted is not None:
             raise HaltActive(f"{_stopped(self.run.book, halted)} What was filled is booked.")
+
+    def _moved(self, market: SessionMarket | None, last: date | None, until: date | None) -> tuple[CashActivity, ...]:
+        """What has moved cash apart from fills up to a session; asked once for each, and not for one that goes on."""
+        if until is None or (self.result.sessions if market is None else market.session == self.going_on):
+            return ()
+        return tuple(each for each in new_activities(self.ledger, self.broker, self.run.book, last) if each.session <= until)
 
     def _unbooked(self, since: date) -> tuple[Fill, ...]:
         """Fills of the sessions from `since` on that the ledger does not have, or has otherwise; each once, in the order they traded."""
@@ -192,6 +207,7 @@ class _Settling:
         ours: Mapping[str, LedgerOrder],
         theirs: Mapping[str, BrokerOrder],
         fills: tuple[Fill, ...],
+        moved: tuple[CashActivity, ...],
         children: Evaluation,
     ) -> Halt | None:
         """Book it; returns the halt that control 32 makes."""
@@ -216,6 +232,7 @@ class _Settling:
         self.result.unbooked += unbookable.keep()
         self.foreign |= unbookable.foreign
         self.result.foreign = len(self.foreign)
+        self._charge(tx, market, moved, booked_at)
         self._end(tx, theirs, now)
         if market is not None and market.session != self.going_on:
             record_settlement(tx, self.run.book, market.session, self.run.run_id, booked_at)
@@ -298,6 +315,14 @@ class _Settling:
         unbookable.add(done.refused)
         self.result.fills += len(done.booked)
         slippage.booked([(fill, order.order) for fill in done.booked if (order := orders[fill.client_order_id]) is not None])
+
+    def _charge(self, tx: Write, market: SessionMarket | None, moved: tuple[CashActivity, ...], booked_at: datetime) -> None:
+        """Book interest and fees, in the session that is settled, or was settled last; keep what else has moved cash."""
+        session = market.session if market is not None else settled(tx, self.run.book)
+        if moved and session is not None:
+            most = bound(tx, self.run.book, self.charges_bps)
+            made = book_activities(tx, self.run.book, moved, session=session, most=most, run_id=self.run.run_id, now=booked_at)
+            self.result.charges += len(made)
 
     def _end(self, tx: Write, theirs: Mapping[str, BrokerOrder], now: datetime) -> None:
         """Close orders that are over, once all their fills are booked, or kept because they cannot be."""

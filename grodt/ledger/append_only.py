@@ -2,6 +2,7 @@
 
 from grodt.ledger import (
     tables_breaks,
+    tables_cash,
     tables_checks,
     tables_halts,
     tables_lake,
@@ -26,5 +27,6 @@ _MODULES = (
     tables_checks,
     tables_strategies,
     tables_unbooked,
+    tables_cash,
 )
 APPEND_ONLY = tuple(name for module in _MODULES for name in module.APPEND_ONLY)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from grodt.ledger.account_says import Says, account_says
 from grodt.ledger.breaks import OpenBreak
 from grodt.ledger.orders import find_order
 from grodt.ledger.tables_orders import order_events, order_status, orders
@@ -27,6 +28,7 @@ class Evidence:
         orders: of the symbol, decided in that time, each with its state, its reason and its events.
         fills: of the symbol, in that time.
         unbooked: fills that the broker told and that are not booked, of the symbol, or of all for cash; each with why, as it was told.
+        said: of cash, what the account says that is not booked, each with what to do about it.
         entries: in that time, each with what it does to the figure that differs: shares of the symbol, or micros of cash.
     """
 
@@ -36,6 +38,7 @@ class Evidence:
     orders: tuple[dict[str, Any], ...]
     fills: tuple[dict[str, Any], ...]
     unbooked: tuple[dict[str, Any], ...]
+    said: tuple[Says, ...]
     entries: tuple[dict[str, Any], ...]
 
 
@@ -70,6 +73,7 @@ def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
         orders=tuple(dict(row) | {"events": _events(tx, row["client_order_id"])} for row in tx.connection.execute(decided).mappings()),
         fills=tuple(dict(row) for row in tx.connection.execute(traded).mappings()),
         unbooked=_unbooked(tx, found.book, symbol, start, end),
+        said=account_says(tx, found.book, start, end) if found.difference.kind == "cash" else (),
         entries=tuple(dict(row) for row in tx.connection.execute(moved).mappings()),
     )
 

@@ -12,6 +12,8 @@ from grodt.money import Micros, decimal
 CashKind = Literal["interest", "fee", "dividend", "deposit", "withdrawal", "correction"]
 #: What a movement of cash may be booked as, in the order that people are told them.
 CASH_KINDS: tuple[CashKind, ...] = get_args(CashKind)
+#: What stands in place of a run in entries that people have booked.
+BY_PEOPLE = ("correction", "deposit", "withdrawal")
 #: Cash that comes in or goes out is no profit or loss.
 FLOWS: tuple[CashKind, ...] = ("deposit", "withdrawal")
 _OTHER_SIDE: Mapping[CashKind, Account] = MappingProxyType(

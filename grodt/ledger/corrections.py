@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from grodt.errors import ConfigError
 from grodt.ledger.booking import booking_instant
 from grodt.ledger.breaks import OpenBreak, find_break, open_breaks, require_open, resolve_break
-from grodt.ledger.cash_entries import FLOWS, CashKind, as_cash_kind, cash_entry
+from grodt.ledger.cash_entries import BY_PEOPLE, FLOWS, CashKind, as_cash_kind, cash_entry
 from grodt.ledger.entries import Entry, share_correction_entry
 from grodt.ledger.marks import mark_of
 from grodt.ledger.postings import cash, holding, post, settled
@@ -21,11 +21,7 @@ from grodt.ledger.tables_postings import entries, postings
 from grodt.ledger.transaction import Read, Write
 from grodt.money import MICROS_PER_CENT, Micros, decimal
 
-CORRECTION = "correction"
-DEPOSIT = "deposit"
-WITHDRAWAL = "withdrawal"
-#: What stands in place of a run in entries that people have booked.
-BY_PEOPLE = (CORRECTION, DEPOSIT, WITHDRAWAL)
+CORRECTION, DEPOSIT, WITHDRAWAL = BY_PEOPLE
 #: How long such a request waits.
 TERM = timedelta(hours=24)
 _OTHER_WAYS = {

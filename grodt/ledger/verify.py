@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from grodt.ledger.entries import entry_digest
 from grodt.ledger.strategies import check_strategies
 from grodt.ledger.transaction import Read
+from grodt.ledger.verify_cash import check_charges
 from grodt.ledger.verify_chain import verify_chain
 from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
 from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
@@ -45,6 +46,7 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         whole,
         checked(1, "postings of an entry sum to zero", _RESTORE, _balanced),
         checked(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived),
+        checked(2, "interest and fees are what the broker told, or people have corrected", _RESTORE, check_charges),
         checked(2, "balances carried on are the sums of their postings", _CARRY_ANEW, _carried),
         checked(2, "what strategies hold adds up to what the book holds", _RESTORE, check_strategies),
         checked(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids),

@@ -72,7 +72,14 @@ class ScheduleConfig(_Strict):
 
 
 #: Of a book, what is no part of the configuration hash.
-_DECIDES_NOTHING: Any = {"schedule": True, "approval": True, "break_age_days": True, "limits": True, "quality": {"completeness"}}
+_DECIDES_NOTHING: Any = {
+    "schedule": True,
+    "approval": True,
+    "break_age_days": True,
+    "charges_bps": True,
+    "limits": True,
+    "quality": {"completeness"},
+}
 
 
 class BookConfig(_Strict):
@@ -84,6 +91,7 @@ class BookConfig(_Strict):
         strategies: of a book that is several.
         order: what its orders are; market orders for the next open if not given.
         break_age_days: a break that is open for longer is overdue; None: none ever is.
+        charges_bps: of equity, that interest and fees which its broker tells of a session may come to, to be booked by themselves.
     """
 
     name: Name
@@ -106,6 +114,7 @@ class BookConfig(_Strict):
     order: Annotated[OrderTerms, WrapValidator(as_written(OrderTerms))] = Field(default_factory=OrderTerms)
     approval: ApprovalConfig = Field(default_factory=lambda: ApprovalConfig.model_validate("automatic"))
     break_age_days: Whole | None = Field(default=None, ge=1)
+    charges_bps: Exact = Field(default=Decimal(50), ge=0, le=1000)
     schedule: ScheduleConfig
 
     @field_validator("calendar")

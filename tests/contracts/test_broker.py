@@ -17,7 +17,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.brokers.ib import IbBroker
 from grodt.brokers.ib_settings import IbAccount
 from grodt.brokers.paper import PaperBroker
-from grodt.brokers.protocol import Broker, TakesPairs
+from grodt.brokers.protocol import Broker, TakesPairs, TellsCash
 from grodt.execution.outcome import is_same
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
@@ -93,6 +93,8 @@ VENUES = {"alpaca": _alpaca, "ccxt": _ccxt, "ib": _ib, "paper": _paper, "paper w
 VENUES_WITH_SESSIONS = {name: opened for name, opened in VENUES.items() if name != "ccxt"}
 #: They know both legs of a bracket as one.
 VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith(("ib", "paper"))}
+#: They tell what moves cash apart from fills.
+VENUES_THAT_TELL_CASH = ("alpaca",)
 #: They fill a tenth of a session's volume, and go on for two sessions more.
 VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
 #: They do both.
@@ -406,6 +408,26 @@ def test_a_stop_rests_until_it_is_reached_and_a_cancel_of_it_leaves_nothing(venu
     assert (found.state, found.filled_quantity) == ((OrderState.FILLED, 10) if reached else (OrderState.CANCELLED, 0))
     assert [(fill.client_order_id, fill.quantity) for fill in broker.fills(WED)] == ([(stop.client_order_id, 10)] if reached else [])
     assert (broker.positions(), broker.open_orders()) == ({} if reached else {"AAPL": 10}, ())
+
+
+def test_fills_are_no_activities_of_cash_and_only_a_broker_that_can_tell_them_says_so(request: pytest.FixtureRequest, venue: Venue) -> None:
+    broker, advance = venue
+    assert isinstance(broker, TellsCash) == (request.node.callspec.params["venue"] in VENUES_THAT_TELL_CASH)
+    if isinstance(broker, TellsCash):
+        broker.submit(order("AAPL", 10), MON)
+        advance(market(TUE, {"AAPL": "100"}))
+        assert broker.cash_activities(MON) == ()
+
+
+def test_what_moves_cash_apart_from_fills_is_told_by_its_id_as_often_as_it_is_asked_for(tmp_path: Path) -> None:
+    with FakeTrading(evening(TUE)).served() as account, opened_at(account) as broker:
+        before = broker.cash()
+        for code, amount in (("FEE", "-0.27"), ("INT", "3.5"), ("CSD", "1000")):
+            account.charge(code, amount)
+        told = broker.cash_activities(TUE)
+        assert broker.cash() == before + sum(each.amount for each in told)
+        assert len({each.activity_id for each in told}) == 3
+        assert (broker.cash_activities(MON), broker.cash_activities(WED)) == (told, ())
 
 
 # -- brackets, of brokers that take both legs as one

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from grodt.bars.market import SessionMarket
+from grodt.brokers.alpaca import AlpacaBroker
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker, BrokerOrder, no_last_look
@@ -24,6 +25,7 @@ from grodt.ledger.runs import Run, close_run, open_run
 from grodt.ledger.unit import Ledger, Write
 from grodt.money import Micros
 from grodt.orders.basket import Basket, basket_hash
+from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.reconciliation import Reconciled, reconcile
@@ -33,6 +35,8 @@ from tests.risk.proposals import limits
 
 CASH = usd("1000000")
 TERMS = FillTerms.of(5.0, 1.0)
+#: Of equity, that interest and fees of a session may come to.
+CHARGES_BPS = Decimal(1)
 WINDOWS = Windows(Calendar("XNYS"), PAPER)
 #: What stands of `later_checks`: a message that is sent twice is two of control 20, so it goes with the events.
 _LAST_CHECKS = (
@@ -154,6 +158,18 @@ class FaultyBroker:
             raise BrokerUnavailable("no answer; try again later")
 
 
+class TellingBroker(FaultyBroker):
+    """The same, of a broker that tells what moves cash apart from fills."""
+
+    def __init__(self, inner: AlpacaBroker, fuse: Fuse | None = None) -> None:
+        super().__init__(inner, fuse)
+        self._telling = inner
+
+    def cash_activities(self, since: date) -> tuple[CashActivity, ...]:
+        self._read()
+        return self._telling.cash_activities(since)
+
+
 class GroupedBroker(FaultyBroker):
     """The same, of a broker that takes orders in groups."""
 
@@ -247,10 +263,24 @@ class Desk:
 
     def settle(self, run: Run, *markets: SessionMarket) -> Settled:
         bps = self.terms.borrow_bps
-        return settle(self.ledger, None, self.broker, self.advance, markets, run=run, file=self.file, now=self.now, borrow_bps=bps)
+        return settle(
+            self.ledger,
+            None,
+            self.broker,
+            None if isinstance(self.broker, TellingBroker) else self.advance,
+            markets,
+            run=run,
+            file=self.file,
+            now=self.now,
+            borrow_bps=bps,
+            charges_bps=CHARGES_BPS,
+        )
 
     def reconcile(self, run: Run) -> Reconciled:
-        return reconcile(self.ledger, None, self.broker, book=BOOK, session=run.session, run_id=run.run_id, now=self.now())
+        now = self.now()
+        return reconcile(
+            self.ledger, None, self.broker, book=BOOK, session=run.session, run_id=run.run_id, now=now, charges_bps=CHARGES_BPS
+        )
 
     def cycle(self, session: date, markets: Sequence[SessionMarket], quantities: Mapping[str, int], price: str = "100") -> None:
         """One whole cycle; nothing, when it is done."""

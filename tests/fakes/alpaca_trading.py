@@ -45,7 +45,8 @@ class FakeTrading(FakeAlpacaHost):
         unlisted: symbols that Alpaca does not have.
         takes: shares of an order that fill at the open.
         parts: fills that these come in.
-        doubles, shuffles, forgets_tokens: what the list of fills does wrong.
+        charges: what moved cash apart from fills, in the order it came.
+        doubles, shuffles, forgets_tokens: what the lists of fills and of charges do wrong.
     """
 
     def __init__(self, now: datetime, cash: str = "100000", *, shorting: bool = False) -> None:
@@ -55,6 +56,7 @@ class FakeTrading(FakeAlpacaHost):
         self.shorting = shorting
         self.orders: list[dict[str, Any]] = []
         self.activities: list[dict[str, Any]] = []
+        self.charges: list[dict[str, Any]] = []
         self.held: dict[str, Decimal] = {}
         self.ask: dict[str, Decimal] = {}
         self.stood: list[str] = []
@@ -104,6 +106,22 @@ class FakeTrading(FakeAlpacaHost):
                 "transaction_time": _utc(at),
             }
             self.activities.append(activity | changes)
+
+    def charge(self, code: str, amount: str, /, day: date | None = None, **changes: Any) -> dict[str, Any]:
+        """Cash that moves apart from fills, on that day in New York; `changes` to what is told of it."""
+        with self._book:
+            self.cash += Decimal(amount)
+            on = day or self.now.astimezone(NEW_YORK).date()
+            told = {
+                "id": f"{on:%Y%m%d}000000000::{uuid.uuid5(_NAMES, f'charge {len(self.charges)}')}",
+                "activity_type": code,
+                "date": str(on),
+                "net_amount": amount,
+                "description": "",
+                "status": "executed",
+            }
+            self.charges.append(told | changes)
+            return self.charges[-1]
 
     def move(self, symbol: str, quantity: Decimal | str, price: Decimal | str = "0") -> None:
         """Shares and what they cost, without an order: a transfer, or the cash of one."""
@@ -209,6 +227,8 @@ class FakeTrading(FakeAlpacaHost):
                 return self._one(wanted, [each for each in self.orders if each["id"] == wanted])
             case ["account", "activities", "FILL"]:
                 return self._fills(question)
+            case ["account", "activities"] if question.get("category") == "non_trade_activity":
+                return self._page(self.charges, question)
         return 404, {"message": "Not Found"}
 
     def _one(self, wanted: str, found: list[dict[str, Any]]) -> Answer:
@@ -228,17 +248,20 @@ class FakeTrading(FakeAlpacaHost):
         return 200, rows[:limit]
 
     def _fills(self, question: dict[str, str]) -> Answer:
+        return self._page(self.activities, question)
+
+    def _page(self, activities: list[dict[str, Any]], question: dict[str, str]) -> Answer:
         size = int(question.get("page_size", "100"))
         if not 1 <= size <= 100:
             return 422, {"code": 42210000, "message": "page_size must be between 1 and 100"}
-        rows = sorted(self.activities, key=lambda each: str(each["id"]))
+        rows = sorted(activities, key=lambda each: str(each["id"]))
         token = question.get("page_token")
         ids = [each["id"] for each in rows]
         if token is not None and not self.forgets_tokens:
             if token not in ids:
                 return 422, {"code": 42210000, "message": "invalid page_token"}
             rows = rows[ids.index(token) + 1 :]
-        rows = [each for each in rows if _at(each["transaction_time"]) > _at(question["after"])]
+        rows = [each for each in rows if _of_activity(each) > _at(question["after"])]
         page = [each for row in rows[: size // 2] for each in (row, row)] if self.doubles else rows[:size]
         if self.shuffles is not None:
             self.shuffles.shuffle(page)
@@ -340,6 +363,13 @@ def _utc(instant: datetime) -> str:
 
 def _at(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _of_activity(row: dict[str, Any]) -> datetime:
+    """When a fill traded, or midnight of the day in a charge's id."""
+    if "transaction_time" in row:
+        return _at(row["transaction_time"])
+    return datetime.strptime(row["id"][:8], "%Y%m%d").replace(tzinfo=UTC)
 
 
 def evening(session: date) -> datetime:

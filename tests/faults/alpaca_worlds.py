@@ -69,7 +69,7 @@ QUESTIONS: Mapping[str, Fault] = {
 }
 #: What the list of fills may do wrong.
 LISTS = ("fills doubled", "fills shuffled", "fills late", "page tokens forgotten")
-_STATE = ("orders", "activities", "held", "cash", "now")
+_STATE = ("orders", "activities", "charges", "held", "cash", "now")
 
 
 class Exchange(FakeTrading):
@@ -88,9 +88,13 @@ class Exchange(FakeTrading):
         return super().take(id=str(uuid.uuid5(uuid.NAMESPACE_OID, told["client_order_id"])), **told)
 
     def play(self, market: SessionMarket) -> None:
-        """As ever, whatever the order they came in."""
+        """As ever, whatever the order they came in; what has filled costs a fee, and cash earns interest."""
         self.orders.sort(key=lambda order: str(order["client_order_id"]))
+        filled = len(self.activities)
         super().play(market)
+        if len(self.activities) > filled:
+            self.charge("FEE", f"-0.{len(self.activities) - filled:02}")
+            self.charge("INT", "1.234567")
 
     def remembered(self) -> dict[str, Any]:
         """Its books."""
