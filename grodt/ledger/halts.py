@@ -185,7 +185,8 @@ def end_halts(tx: Write, ended: Iterable[Halt], *, reason: str, author: str, now
         found = latest_value(tx, each.book) if each.control == LOSS else None
         _end(tx, each, at=now, reason=reason, author=author)
         if found is not None:
-            marked = {"mark_session": found[0].session, "mark_equity": found[0].equity}
+            mark = found[0]
+            marked = {"mark_session": mark.session, "mark_equity": mark.equity, "mark_profit": mark.profit}
             tx.connection.execute(update(halts).where(halts.c.halt_id == each.halt_id).values(marked))
 
 

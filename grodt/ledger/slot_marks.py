@@ -71,12 +71,14 @@ def with_slots_before(tx: Read, mark: Mark, flows: int, previous: Mark | None, s
     return replace(mark, high_water_mark=Micros(high), drawdown=mark.equity / high - 1)
 
 
-def highest_slot(tx: Read, book: str, after: datetime, until: date) -> int:
-    """The highest equity of a slot that was marked after an instant, up to a session; 0 where there is none."""
-    query = select(func.max(slot_marks.c.equity)).where(
-        slot_marks.c.book == book, slot_marks.c.recorded_at > after, slot_marks.c.session <= until
+def best_slots(tx: Read, book: str, after: datetime, until: date) -> dict[date, int]:
+    """The highest profit, by session up to one, of the slots that were marked after an instant; micros."""
+    query = (
+        select(slot_marks.c.session, func.max(slot_marks.c.profit))
+        .where(slot_marks.c.book == book, slot_marks.c.recorded_at > after, slot_marks.c.session <= until)
+        .group_by(slot_marks.c.session)
     )
-    return int(tx.connection.execute(query).scalar_one() or 0)
+    return {session: int(profit) for session, profit in tx.connection.execute(query)}
 
 
 def _row(tx: Read, *where: ColumnElement[bool]) -> Row[Any] | None:

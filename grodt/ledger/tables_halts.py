@@ -26,6 +26,7 @@ halts = Table(
     Column("end_author", Text),
     Column("mark_session", Day),
     Column("mark_equity", Int64),
+    Column("mark_profit", Int64),
     one_of("scope", "all", "book", "strategy", "symbol"),
     one_of("side", "all", "buys", "sells", "reduce_only"),
     one_of("kind", "pause", "kill", "breach", "fault"),
