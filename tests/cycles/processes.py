@@ -47,6 +47,8 @@ class Processes:
         """Run them; returns the exit status, -9 when it was killed."""
         process = self.start(home, sessions, **how)
         process.join(_ENOUGH_SECONDS)
+        if process.exitcode is None:
+            process.kill()
         assert process.exitcode is not None, "it hangs"
         return process.exitcode
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
 
+import httpx
+
 import grodt.brokers.alpaca
 from grodt.bars.market import SessionMarket
 from grodt.bars.patience import Patience
@@ -41,8 +43,10 @@ from tests.new_ledgers import made_at_once
 
 #: Enough for every basket of a script, so that no order is refused because of those that came before it.
 _CAPITAL = "10000000"
-#: What a call that hangs costs a test.
-_QUICK = Patience(tries=3, read=0.2, answer=1.0)
+#: Of questions; each is waited for as long as ever, because an answer that never comes is told of at once (`_HELD_BACK`).
+_FEW_TRIES = Patience(tries=3)
+#: The exchange says so where it would never answer, and the client's end makes a time-out of it: how fast the machine is decides nothing.
+_HELD_BACK = "X-Held-Back"
 _NOT_FOUND = as_json({"code": 40410000, "message": "order not found"})
 #: What may become of an order, and of a question.
 SENDS: Mapping[str, Fault] = {
@@ -55,15 +59,15 @@ SENDS: Mapping[str, Fault] = {
     "order lost, reset": Fault(break_off="reset", method="POST"),
     "order taken, its answer cut": Fault(break_off="cut", method="POST"),
     "order taken, its answer garbled": Fault(spoil=lambda body: body[:-9], method="POST"),
-    "order taken, then hung": Fault(break_off="stall", method="POST", taken=True),
-    "order lost, hung": Fault(break_off="stall", method="POST"),
+    "order taken, then hung": Fault(200, headers={_HELD_BACK: "yes"}, method="POST", taken=True),
+    "order lost, hung": Fault(200, headers={_HELD_BACK: "yes"}, method="POST"),
     "order as ever": Fault(method="POST"),
 }
 QUESTIONS: Mapping[str, Fault] = {
     "question 503": Fault(503, method="GET"),
     "question reset": Fault(break_off="reset", method="GET"),
     "question cut": Fault(break_off="cut", method="GET"),
-    "question hung": Fault(break_off="stall", method="GET"),
+    "question hung": Fault(200, headers={_HELD_BACK: "yes"}, method="GET"),
     "order not found yet": Fault(404, _NOT_FOUND, only="by_client_order_id", method="GET"),
     "question as ever": Fault(method="GET"),
 }
@@ -162,6 +166,7 @@ class AlpacaCourse(Course):
     kinds: ClassVar[Mapping[str, int]] = {
         name: often for name, often in KINDS.items() if not name.startswith(("order", "answer", "look-up", "broker", "fills"))
     }
+    tellings: ClassVar[frozenset[str]] = Course.tellings | {"days late"}  # the opening auction that the orders were for is over
     scene: AlpacaScene
 
     @property
@@ -234,7 +239,9 @@ class AlpacaCourse(Course):
             finally:
                 self.telling |= self._account.withheld
                 left = [name for name, fault in {**SENDS, **QUESTIONS}.items() for each in self._account.in_store() if each is fault]
-                self.world.befell.update(set((Counter(told) - Counter(left)).keys()) - {"order as ever", "question as ever"})
+                as_ever = {"order as ever", "question as ever"}
+                self.world.planned.update(set(told) - as_ever)
+                self.world.befell.update(set((Counter(told) - Counter(left)).keys()) - as_ever)
                 self._account.be_sound()
 
 
@@ -281,10 +288,23 @@ class AlpacaScenes(Scenes):
 
 @contextmanager
 def _patient() -> Iterator[None]:
-    """A key in the environment, and no pause that is waited for."""
+    """A key in the environment, and no pause and no answer that never comes waited for."""
+    handle = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def handled(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        response = await handle(self, request)
+        if _HELD_BACK in response.headers:
+            await response.aclose()
+            raise httpx.ReadTimeout("", request=request)
+        return response
+
     key = {"NO_PROXY": "127.0.0.1", "APCA_API_KEY_ID": KEY, "APCA_API_SECRET_KEY": SECRET}
-    made = partial(AlpacaBroker, sleep=_at_once, patience=_QUICK)
-    with patch.dict(os.environ, key), patch.object(grodt.brokers.alpaca, "AlpacaBroker", made):
+    made = partial(AlpacaBroker, sleep=_at_once, patience=_FEW_TRIES)
+    with (
+        patch.dict(os.environ, key),
+        patch.object(grodt.brokers.alpaca, "AlpacaBroker", made),
+        patch.object(httpx.AsyncHTTPTransport, "handle_async_request", handled),
+    ):
         yield
 
 

@@ -87,11 +87,14 @@ def run_undisturbed(start: Home, sessions: Sequence[date], folder: Path) -> Undi
 def rerun(remains: Remains, whole: Undisturbed) -> list[str]:
     """Run the cycles again on what a kill has left; what is then other than undisturbed, and which invariants are broken. The home goes."""
     home = remains.home
-    with life():
-        home.run(*whole.sessions)
-    found = differences(whole.facts, home.facts()) + broken(home)
-    shutil.rmtree(home.folder)
-    return found
+    try:
+        with life():
+            home.run(*whole.sessions)
+        return differences(whole.facts, home.facts()) + broken(home)
+    except Exception as error:  # noqa: BLE001 - a cycle that does not come to its end is what is looked for
+        return [f"run again, it ends with {type(error).__name__}: {error}"]
+    finally:
+        shutil.rmtree(home.folder)
 
 
 class _Again:

@@ -5,6 +5,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,6 +32,8 @@ KINDS = {
     "fills reordered": 1,
     "fills late": 1,
     "early": 1,
+    "clock back": 2,
+    "days late": 1,
     "another process": 2,
     "overtaken": 2,
     "halted": 2,
@@ -39,8 +42,15 @@ KINDS = {
 OF_BRACKETS = {"kill": 9, "cancel lost": 3, "cancel unanswered": 2, "look-up lags": 2}
 #: Instants of a light cycle, about, and of one with brackets: where a kill is drawn from.
 _INSTANTS, INSTANTS_WITH_BRACKETS = 290, 420
-#: Of so many first orders one is drawn, and of a basket with legs.
+#: Of so many first orders one is drawn, and of a basket with legs; of so many first cancels, of which a cycle has few.
 _ORDERS, ORDERS_WITH_BRACKETS = 4, 10
+_CANCELS = 3
+#: How far the clock is from where it should be, in steps of the fault's place.
+_CLOCKS: dict[str, Callable[[int], timedelta]] = {
+    "early": lambda _at: timedelta(hours=-9),
+    "clock back": lambda at: timedelta(minutes=-1 - at),
+    "days late": lambda at: timedelta(days=1 + at),
+}
 _WRITES = frozenset({"open", "write", "mkdir", "link", "replace", "commit"})
 
 
@@ -61,9 +71,11 @@ class Fault:
 def draw_fault(draw: random.Random, kinds: Mapping[str, int], *, instants: int = _INSTANTS, orders: int = _ORDERS) -> Fault:
     """One fault of these kinds, at one of so many instants or orders."""
     kind = draw.choices(list(kinds), list(kinds.values()))[0]
-    most = {"kill": instants, "power": instants, "disk full": 60, "locked": 40, "broker down": 12, "vendor": 2, "early": 1}
+    most = {"kill": instants, "power": instants, "disk full": 60, "locked": 40, "broker down": 12, "vendor": 2}
+    clocks = {"early": 1, "clock back": 50, "days late": 4}
+    cancels = dict.fromkeys(("cancel lost", "cancel unanswered"), _CANCELS)
     others = {"another process": 40, "overtaken": 40, "halted": 40}
-    at = draw.randrange((most | others).get(kind, orders))  # a door that is passed less often than this: nothing happens
+    at = draw.randrange((most | clocks | cancels | others).get(kind, orders))  # a door that is passed less often: nothing happens
     vendor = draw.choice(get_args(VendorFault)) if kind == "vendor" else None
     return Fault(kind, at, vendor, draw.choice(SYMBOLS) if vendor else "")
 
@@ -104,6 +116,16 @@ class Weather:
             self.wrong.append(f"order {name} was sent after {self._stopped}")
         for fault in self.faults:
             self._befall(fault, moment, door, name)
+
+    def clock(self) -> timedelta:
+        """How far the attempt's clock is from where it should be."""
+        wrong = timedelta(0)
+        for fault in self.faults:
+            if fault.kind in _CLOCKS:
+                off = _CLOCKS[fault.kind](fault.at)
+                self.say(fault.kind, f"the clock is {'behind' if off < timedelta(0) else 'ahead'} by {abs(off)}")
+                wrong += off
+        return wrong
 
     def answers(self) -> dict[str, Callable[[Any], Any]]:
         """What becomes of the broker's answers."""

@@ -7,6 +7,7 @@ ledger, broker and lake are those of the world without faults, wherever no fault
 import os
 import random
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -48,6 +49,8 @@ _ATTEMPTS = 8
 _MISSED = 0.08
 #: What a decision or the broker's book may differ by afterwards; the invariants and the agreement with the broker still hold.
 _TELLING = frozenset({"halted", "fills late"})
+#: What the lake may know things since other instants by.
+_TIMING = frozenset({"overtaken", "clock back", "days late"})
 
 
 @dataclass
@@ -59,7 +62,8 @@ class World:
         at: its broker; see `Scenes`.
         told: what happened, in its order.
         only_brackets: whether it was drawn from worlds with brackets alone.
-        befell: how often a fault of each kind came to pass.
+        planned: in how many attempts a fault of each kind was drawn.
+        befell: in how many it came to pass.
         wrong: what should not have happened; empty for a sound world.
     """
 
@@ -67,6 +71,7 @@ class World:
     at: str = "paper"
     only_brackets: bool = False
     told: list[str] = field(default_factory=list)
+    planned: Counter[str] = field(default_factory=Counter)
     befell: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -92,6 +97,9 @@ def live(seed: int, scenes: Scenes, folder: Path, among: Sequence[int] = ()) -> 
             if course.world.wrong:
                 return course.world
         course.compare(sessions[-1])
+    except Exception as error:  # noqa: BLE001 - one world that cannot be looked at must not hide those after it
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        course.world.wrong.append(f"not lived to its end: {type(error).__name__}: {error} ({where.filename}:{where.lineno})")
     finally:
         rmtree(folder / str(seed))
     return course.world
@@ -147,6 +155,7 @@ class Course:
 
     broker: ClassVar[type[Broker]] = PaperBroker
     kinds: ClassVar[Mapping[str, int]] = KINDS
+    tellings: ClassVar[frozenset[str]] = _TELLING
 
     def evening(self, session: date) -> datetime:
         """When its cycle runs."""
@@ -189,6 +198,7 @@ class Course:
             self._rearm()
             if missed and attempt + 1 == faulty:
                 self.telling = True
+                self.world.planned["missed"] += 1
                 self.world.befell["missed"] += 1
                 self.world.told.append(f"{session}: nobody tries again")
                 return
@@ -212,7 +222,6 @@ class Course:
 
     def _attempt(self, session: date, faults: tuple[Fault, ...]) -> bool:
         """Whether the cycle came to its end."""
-        kinds = {fault.kind for fault in faults}
         self.home = replace(self.home, now=(self.evening(session) + self.late).isoformat())
         weather = Weather(self.home, faults, self._next_folder(), lambda fault: self._other(fault, session))
         outcome, done, self.overtaken_at = "done", True, None
@@ -223,9 +232,7 @@ class Course:
             around.enter_context(_vendor(weather))
             around.enter_context(doors(self.home.folder, weather, weather.answers(), self.broker))
             spoilt = around.enter_context(self.surroundings(bool(faults)))
-            home = replace(self.home, now=(self.evening(session) - timedelta(hours=9)).isoformat()) if "early" in kinds else self.home
-            if "early" in kinds:
-                weather.say("early", "the clock is behind")
+            home = replace(self.home, now=(self.evening(session) + self.late + weather.clock()).isoformat())
             try:
                 home.run(session)
             except Killed:
@@ -243,9 +250,12 @@ class Course:
             self.world.wrong += [f"{session}: a process whose lease was taken over has changed {each}" for each in changed]
             if done:
                 self.world.wrong.append(f"{session}: a process whose lease was taken over ended as if it had it")
+        self.world.planned.update({fault.kind for fault in faults})
         self.world.befell.update(weather.befell)
-        self.telling |= bool(weather.befell & _TELLING) or ("vendor" in weather.befell and any(each.vendor in TELLING for each in faults))
-        self.otherwise_timed |= "overtaken" in weather.befell
+        self.telling |= bool(weather.befell & self.tellings) or (
+            "vendor" in weather.befell and any(each.vendor in TELLING for each in faults)
+        )
+        self.otherwise_timed |= bool(weather.befell & _TIMING)
         self.world.wrong += [f"{session}: {each}" for each in weather.wrong]
         said = f"{session}: {', '.join([*map(str, faults), *spoilt]) or 'no fault'}"
         self.world.told += [said, *(f"    {each}" for each in weather.happened), f"    → {outcome.splitlines()[0][:300]}"]
