@@ -86,14 +86,6 @@ def snapshot_as_of(tx: Read, as_of: datetime, *, tables: Sequence[str] | None = 
     return snapshot(tx, None if first is None else first - 1, tables=tables)
 
 
-def known_by(tx: Read, version: int) -> datetime | None:
-    """The instant by which all of the lake at a version was known and committed; None where it is empty."""
-    committed = select(func.max(lake_commits.c.committed_at)).where(lake_commits.c.version <= version)
-    known = select(func.max(lake_files.c.known_at)).where(lake_files.c.version <= version)
-    found = [at for query in (committed, known) if (at := tx.connection.execute(query).scalar_one()) is not None]
-    return max(found, default=None)
-
-
 def commit_files(tx: Write, files: Sequence[LakeFile], now: datetime, *, removed: Iterable[str] = ()) -> int:
     """Commit file versions, the last step of a lake write: what is not committed is not part of the lake.
 

@@ -10,11 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select
 
 from grodt.errors import ConfigError
-from grodt.ledger.manifest import known_by
 from grodt.ledger.rows import rows_of
 from grodt.ledger.strategies import record_attribution
-from grodt.ledger.tables import run_attempts, runs
-from grodt.ledger.tables_orders import basket_approvals, baskets, evidence, order_events, order_status, orders, withdrawals
+from grodt.ledger.tables import run_attempts
+from grodt.ledger.tables_orders import basket_approvals, baskets, order_events, order_status, orders, withdrawals
 from grodt.ledger.tables_people import requests
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
@@ -105,8 +104,6 @@ class Approval:
 def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None:
     """Commit a basket and its orders, each `approved`, and whose they are. Recording the same again changes nothing.
 
-    Where the clock has stepped back, the basket's instant is that by which all that its run reads was known.
-
     Raises:
         ConfigError: the run has made another basket.
         ValueError: it is another run's basket, or holds another book's order.
@@ -128,7 +125,7 @@ def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None
             kind=basket.kind,
             session=basket.session,
             order_count=len(basket.orders),
-            recorded_at=max(now, _read_by(tx, run_id) or now),
+            recorded_at=now,
         )
     )
     if basket.orders:
@@ -224,26 +221,16 @@ def approvals_of(tx: Read, basket_hash: str) -> tuple[Approval, ...]:
     return tuple(Approval(row.basket_hash, row.approved_by, row.approved_at) for row in tx.connection.execute(query))
 
 
-def _read_by(tx: Read, run_id: str) -> datetime | None:
-    """By when the lake that a run reads was known; None where it reads none."""
-    version = tx.connection.execute(select(runs.c.snapshot_version).where(runs.c.run_id == run_id)).scalar_one_or_none()
-    return None if version is None else known_by(tx, version)
-
-
 def decided_since(tx: Read, run_id: str) -> datetime:
     """When the attempt began that made a run's basket; what held before was heeded in it.
-
-    That is the last one before the basket, and none after the last one that judged: a basket's instant may be later than the clock was.
 
     Raises:
         ValueError: the run has no basket.
     """
-    judged = select(func.max(evidence.c.attempt)).where(evidence.c.run_id == run_id).scalar_subquery()
     query = (
         select(func.max(run_attempts.c.started_at))
         .join(baskets, baskets.c.run_id == run_attempts.c.run_id)
         .where(run_attempts.c.run_id == run_id, run_attempts.c.started_at <= baskets.c.recorded_at)
-        .where(run_attempts.c.attempt <= func.coalesce(judged, run_attempts.c.attempt))
     )
     found: datetime | None = tx.connection.execute(query).scalar_one()
     if found is None:

@@ -17,6 +17,7 @@ from grodt.ledger.verify_cash import check_charges
 from grodt.ledger.verify_chain import verify_chain
 from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
 from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
+from grodt.ledger.verify_sequence import came_first
 
 #: Kinds of entries that may move shares, beside fills.
 _MOVES_SHARES = ("split", "delisting", "symbol_change", "correction")
@@ -161,20 +162,24 @@ def _known(tx: Read, book: str | None) -> Found:
 
 
 def _known_later(tx: Read, decided: list[Row[Any]]) -> Iterator[str]:
-    latest: list[tuple[str, str]] = [("", "")]
+    """Decisions on what their instants say was known later, where the audit chain does not say that it was committed before."""
+    latest: list[tuple[str, str, str, dict[str, str | int]]] = [("", "", "", {})]
     query = """
         SELECT c.version, c.committed_at, max(f.known_at) AS known_at,
           (SELECT g.path FROM lake_files AS g WHERE g.version = c.version ORDER BY g.known_at DESC, g.path LIMIT 1) AS path
         FROM lake_commits AS c LEFT JOIN lake_files AS f ON f.version = c.version GROUP BY 1, 2 ORDER BY 1
     """
     for row in _rows(tx, query, None):
-        newest = max((row.committed_at, f"version {row.version} of the lake"), (row.known_at or "", f"{row.path} of version {row.version}"))
-        latest.append(max(latest[-1], newest))
+        version: dict[str, str | int] = {"version": row.version}
+        commit = (row.committed_at, f"version {row.version} of the lake", "lake_commits", version)
+        file = (row.known_at or "", f"{row.path} of version {row.version}", "lake_files", version | {"path": row.path})
+        latest.append(max(latest[-1], commit, file, key=itemgetter(0, 1)))
     for run in decided:
         if run.snapshot_version >= len(latest):
             yield f"run {run.run_id} decided on version {run.snapshot_version} of the lake, which is not there"
-        elif latest[run.snapshot_version][0] > run.decided_at:
-            at, what = latest[run.snapshot_version]
+            continue
+        at, what, table, key = latest[run.snapshot_version]
+        if at > run.decided_at and not came_first(tx, table, key, "baskets", {"run_id": run.run_id}):
             yield f"run {run.run_id} decided at {run.decided_at} on {what}, known at {at}"
 
 

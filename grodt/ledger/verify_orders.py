@@ -14,6 +14,7 @@ from grodt.errors import DataError
 from grodt.ledger.evidence_packing import symbols_in
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_findings import Found, ask, stream
+from grodt.ledger.verify_sequence import came_first
 from grodt.orders.order import is_id_of
 from grodt.orders.states import TERMINAL, OrderState, may_follow
 
@@ -128,9 +129,8 @@ def check_decided(tx: Read, book: str | None) -> Found:
         SELECT o.client_order_id, o.run_id, o.symbol, e.event_id, e.recorded_at,
           CASE WHEN o.role IN ('stop', 'take_profit') THEN 'symbol' ELSE 'order' END AS scope,
           (SELECT min(a.event_id) FROM order_events AS a WHERE a.client_order_id = o.client_order_id AND a.state = 'approved') AS intent,
-          (SELECT min(p.approved_at) FROM basket_approvals AS p JOIN baskets AS b ON b.basket_hash = p.basket_hash
-           WHERE b.run_id = o.run_id) AS approved_at
-        FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id
+          (SELECT min(p.approved_at) FROM basket_approvals AS p WHERE p.basket_hash = b.basket_hash) AS approved_at, b.basket_hash
+        FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id JOIN baskets AS b ON b.run_id = o.run_id
         WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY o.run_id, e.event_id
     """
     sends = _sends(tx, book)
@@ -140,16 +140,22 @@ def check_decided(tx: Read, book: str | None) -> Found:
 def _undecided(tx: Read, sent: Iterator[Row[Any]]) -> Iterator[str]:
     for run, rows in groupby(sent, key=itemgetter(1)):
         passed, refused = _judged(tx, run)
+        in_time = False  # what comes after an event that the approval came before, by the chain, it came before too
         for row in rows:
             judged = (row.scope, row.symbol)
             if row.intent is None or row.intent > row.event_id:
                 yield f"order {row.client_order_id} was sent by event {row.event_id}, before its intent was committed"
-            elif row.approved_at is None or row.approved_at > row.recorded_at:
+            elif row.approved_at is None or (row.approved_at > row.recorded_at and not (in_time := in_time or _approved_first(tx, row))):
                 yield f"order {row.client_order_id} was sent at {row.recorded_at}, before its basket was approved"
             elif judged not in passed:
                 yield f"order {row.client_order_id} was sent, and no control of run {run} let {row.symbol} pass"
             elif judged in refused:
                 yield f"order {row.client_order_id} was sent, and a control of run {run} refused {row.symbol}"
+
+
+def _approved_first(tx: Read, sent: Row[Any]) -> bool:
+    """Whether the basket was approved before an event, whatever the clock said."""
+    return came_first(tx, "basket_approvals", {"basket_hash": sent.basket_hash}, "order_events", {"event_id": sent.event_id})
 
 
 def _judged(tx: Read, run: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -52,11 +51,13 @@ def _is_reproduced(asked: list[str], again: list[str], capsys: pytest.CaptureFix
     assert "sends nothing after a restart" in printed
 
 
+@pytest.mark.long
 def test_of_a_kill_that_ends_otherwise_the_command_names_the_one_that_lives_it_again(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--points", "--session", str(MON), "--from", "100", "--to", "101"]
     _is_reproduced(asked, ["--points", "--session", str(MON), "--point", "100"], capsys)
 
 
+@pytest.mark.long
 def test_of_a_pair_that_ends_otherwise_too(capsys: pytest.CaptureFixture[str]) -> None:
     pair = next(number for number in range(100) if session_of(number) == MON)
     _is_reproduced(["--pairs", "1", "--first", str(pair)], ["--pair", str(pair)], capsys)

@@ -1,8 +1,10 @@
 """Each invariant: it holds of a ledger that GRODT wrote, and a violation planted by hand is found and named."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,14 +14,17 @@ from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
 from grodt.ledger.manifest import commit_files
+from grodt.ledger.order_life import transition
+from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.postings import deposit_entry, post, record_settlement
-from grodt.ledger.unit import Ledger
+from grodt.ledger.unit import Ledger, Write
 from grodt.ledger.verify import verify_ledger
 from grodt.ledger.verify_findings import Check
 from grodt.money import micros
+from grodt.orders.states import OrderState
 from tests.ledger.by_hand import by_hand
 from tests.ledger.facts import checks, lake_file
-from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, fill, order, sent
+from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, fill, order, sent, started
 
 _AAPL = "demo-eod-20261119-AAPL-0"
 _INVARIANTS = [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 8, 9, 9, 10]
@@ -335,6 +340,37 @@ def test_each_send_is_compared_with_every_halt_that_held_then(traded: Ledger) ->
         f"order {_AAPL.replace('AAPL', 'MSFT')} was sent at 2026-11-20T21:30:00.123456Z (event 5), while halt 2 held",
         f"order {_AAPL.replace('AAPL', 'MSFT')} was sent at 2026-11-20T21:30:00.123456Z (event 5), while halt 4 held",
     ]
+
+
+def _committed(ledger: Ledger, *steps: str, minutes: int) -> dict[int, tuple[str, ...]]:
+    """What is found, by invariant, of a book whose commits came in that order, by a clock that went so far from one to the next."""
+    one, clock = order("AAPL"), iter(NOW + number * minutes * MINUTE for number in range(len(steps)))
+    with ledger.write() as tx:
+        run = started(tx)
+        record_checks(tx, checks(run.run_id).with_columns(scope=pl.lit("order")), 1)
+    made = basket([one], run.run_id)
+    does: dict[str, Callable[[Write, datetime], object]] = {
+        "learn": lambda tx, now: commit_files(tx, [replace(lake_file(), known_at=now)], now),
+        "decide": lambda tx, now: record_basket(tx, made, run.run_id, now),
+        "approve": lambda tx, now: approve_basket(tx, made.hash, "automatic", now),
+        "send": lambda tx, now: transition(tx, one.client_order_id, OrderState.SENDING, run_id=run.run_id, now=now),
+    }
+    for step in steps:
+        with ledger.write() as tx:
+            does[step](tx, next(clock))
+    by_hand(ledger, "UPDATE runs SET snapshot_version = 1, snapshot_digest = 'd'")
+    return {check.invariant: check.findings for check in _checked(ledger) if not check.holds}
+
+
+def test_what_came_first_is_told_by_the_chain_where_the_clock_stepped_back(ledger: Ledger) -> None:
+    assert _committed(ledger, "learn", "decide", "approve", "send", minutes=-60) == {}
+
+
+def test_what_came_later_by_clock_and_chain_is_found(ledger: Ledger) -> None:
+    found = _committed(ledger, "decide", "send", "approve", "learn", minutes=60)
+    assert found.keys() == {5, 8}
+    assert "before its basket was approved" in found[5][0]
+    assert "known at" in found[8][0]
 
 
 def test_a_posting_that_still_balances_is_found_by_its_entry_s_digest(traded: Ledger) -> None:
