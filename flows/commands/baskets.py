@@ -13,8 +13,8 @@ from grodt.ledger.requests import Request
 from grodt.money import decimal
 
 
-def show_request(request: Request, now: datetime) -> None:
-    """Print one request: what, who asked and why, who said what, and its subject."""
+def show_request(request: Request, now: datetime, orders: str = "") -> None:
+    """Print one request: what, who asked and why, who said what, and its subject; of a basket, what has become of its orders."""
     said = [f"{each.person}, {each.at:%Y-%m-%d %H:%M} UTC: {each.verdict}, {each.reason}" for each in request.decisions]
     show_facts(
         {
@@ -26,6 +26,7 @@ def show_request(request: Request, now: datetime) -> None:
             "state": request.state(now),
             "still needed": f"{request.missing} of {request.people}, before {request.expires_at:%Y-%m-%d %H:%M} UTC",
         }
+        | ({"orders": orders} if orders else {})
     )
     show_subject(request)
 

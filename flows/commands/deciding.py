@@ -60,16 +60,19 @@ def reject(request_id: Id, reason: Reason, author: Author = None, as_json: Json 
 def _show_one(request_id: str, as_json: bool) -> None:
     from flows.at_home import ledger_at_home
     from flows.commands.baskets import show_request
+    from grodt.ledger.planned import orders_in_words
     from grodt.ledger.requests import find_request
     from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
 
+    now = clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = find_request(tx, request_id)
+        orders = orders_in_words(tx, found, now)
     if as_json:
-        show_json([request_row(found) | {"state": found.state(clock(environment())())}])
+        show_json([request_row(found) | {"state": found.state(now), "orders": orders or None}])
     else:
-        show_request(found, clock(environment())())
+        show_request(found, now, orders)
 
 
 def _decide(request_id: str, verdict: "Verdict", reason: str, author: str | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from flows.commands.options import Book, Json
 from flows.commands.tables import money, show, show_facts, show_json
+from flows.progress import out
 from grodt.errors import NotFound
 from grodt.sessions import parse_session
 
@@ -43,6 +44,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
             "last run": _last(found.run),
             "settled through": str(found.settled_through or "none yet"),
             **_valued(found.mark, found.mark_slot),
+            "planned orders": f"{found.planned_orders:,}, which wait for people" if found.planned_orders else "none",
             "open orders": f"{found.open_orders:,}{cancelled if found.cancelled_orders else ''}",
             "unknown orders": f"{found.unknown_orders:,}",
             "open breaks": overdue if found.overdue_breaks else f"{found.open_breaks:,}",
@@ -110,23 +112,23 @@ def orders(
     session: Annotated[str | None, typer.Option("--session", "-s", help="Session that decided them, YYYY-MM-DD; else the latest.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Orders that a session decided, at its close or in its slots, with the state they have reached."""
+    """Orders that a session decided, at its close or in its slots, with the state they have reached: planned while people are asked."""
     from flows.at_home import calendar_of, chosen_book, ledger_at_home
     from grodt.execution.approving import answer_of
-    from grodt.ledger.orders import orders_decided
+    from grodt.ledger.planned import orders_and_plans
     from grodt.ledger.runs import runs_in, runs_of
     from grodt.reports.rows import order_rows
     from tasks.environment import clock, environment
 
     day = None if session is None else parse_session(session)
-    name = chosen_book(book)
+    name, now = chosen_book(book), clock(environment())()
     with ledger_at_home() as ledger, ledger.read() as tx:
         if day is None:
             day = next((run.session for run in runs_of(tx, name, 1)), None)
-        found = orders_decided(tx, name, day) if day else ()
+        found = orders_and_plans(tx, name, day, now) if day else ()
         runs = runs_in(tx, name, day) if day is not None else ()
         run = next(iter(runs), None)
-        answer = answer_of(tx, run, clock(environment())()) if run is not None and not found else None
+        answer = answer_of(tx, run, now) if run is not None else None
     if day is not None and run is None and not found:
         calendar_of(name).require_session(day)
     rows, slots = order_rows(found, runs), any(each.slot for each in runs)
@@ -145,6 +147,8 @@ def orders(
     nothing = "none" if answer is None or answer.request is None else str(answer)
     empty = nothing if run is not None else "that session was not run" if day else "no run yet"
     show(title, [*columns, *reasons, "client_order_id"], rows, as_json=as_json, empty=empty, optional=["client_order_id"])
+    if not as_json and answer is not None and answer.state == "waiting":
+        out.print(str(answer), soft_wrap=True)
 
 
 def _last(run: "Run | None") -> str:

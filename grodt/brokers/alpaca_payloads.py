@@ -17,16 +17,14 @@ from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 from grodt.orders.states import OrderState
 
+#: Alpaca has it, and it is not said that an exchange has: not routed yet, routed and not acknowledged, held or looked at by Alpaca, or
+#: somebody has asked for its cancel or for another in its place.
+_AT_BROKER = ("accepted", "pending_new", "pending_review", "held", "pending_cancel", "pending_replace")
 #: The order may still fill, or is being counted up.
 _WORKING = (
+    *_AT_BROKER,
     "new",
-    "accepted",
-    "pending_new",
     "accepted_for_bidding",
-    "held",
-    "pending_review",
-    "pending_cancel",
-    "pending_replace",
     "partially_filled",
     "stopped",
     "suspended",
@@ -176,7 +174,8 @@ def _state(status: str, filled: int, quantity: int) -> OrderState:
     if status == "filled" or (status in _WORKING and filled == quantity):
         return OrderState.FILLED
     if status in _WORKING:
-        return OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED
+        unfilled = OrderState.SUBMITTED if status in _AT_BROKER else OrderState.ACCEPTED
+        return OrderState.PARTIALLY_FILLED if filled else unfilled
     return _OVER.get(status, OrderState.UNKNOWN)
 
 

@@ -249,8 +249,8 @@ class IbBroker:
 
 
 def _works(trades: Sequence["ib_async.Trade"], group: str) -> bool:
-    """Whether the order under one id of ours is open in that OCA group, and nobody has asked for its cancel."""
-    if not trades or broker_order(trades).state is not OrderState.ACCEPTED:
+    """Whether the order under one id of ours is open and unfilled in that OCA group, and nobody has asked for its cancel."""
+    if not trades or broker_order(trades).state not in (OrderState.SUBMITTED, OrderState.ACCEPTED):
         return False
     return all(trade.orderStatus.status != "PendingCancel" and trade.order.ocaGroup == group for trade in trades)
 

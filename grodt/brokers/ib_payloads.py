@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 #: Neither taken nor refused yet.
 PENDING = ("", "PendingSubmit", "ApiPending")
-WORKING = ("PreSubmitted", "Submitted", "PendingCancel", "ValidationError", "ApiUpdate", *PENDING)
+#: Interactive Brokers has it, and it is not said that an exchange has: it is on its way, held until its time or its price comes, or
+#: somebody has asked for its cancel.
+AT_BROKER = (*PENDING, "PreSubmitted", "PendingCancel", "ValidationError", "ApiUpdate")
+WORKING = ("Submitted", *AT_BROKER)
 OVER = ("Cancelled", "ApiCancelled", "Inactive")
 _ACTIONS = {"BUY": Side.BUY, "SELL": Side.SELL, "SSHORT": Side.SELL}
 #: Their types; and the time in force of those that have it in their name.
@@ -106,7 +109,8 @@ def broker_order(trades: Sequence["ib_async.Trade"]) -> BrokerOrder:
         state = OrderState.FILLED
         doubts += [f"status 'Filled' with {filled} filled of {ordered}"] if filled != ordered else []
     elif status in WORKING:
-        state = OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED
+        unfilled = OrderState.SUBMITTED if status in AT_BROKER else OrderState.ACCEPTED
+        state = OrderState.PARTIALLY_FILLED if filled else unfilled
     elif status in OVER:
         state = OrderState.REJECTED if status == "Inactive" and not filled else OrderState.CANCELLED
     else:

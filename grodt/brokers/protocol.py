@@ -22,8 +22,8 @@ class BrokerOrder:
         client_order_id: ours.
         venue_order_id: theirs.
         symbol, side, quantity: what was ordered; whole shares > 0.
-        state: accepted, partially_filled, filled, cancelled, expired or rejected; unknown when the broker says of it what GRODT does
-            not know. It has the order then, which may still fill, and its symbol is halted.
+        state: submitted, accepted, partially_filled, filled, cancelled, expired or rejected; unknown when the broker says of it what GRODT
+            does not know. It has the order then, which may still fill, and its symbol is halted.
         filled_quantity: shares filled so far.
         reason: the broker's words for a rejection, cancel or expiry, or what is not known; "" otherwise.
         reduced: shares of an open leg that it no longer closes, because its other leg has filled them.

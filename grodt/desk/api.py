@@ -151,7 +151,7 @@ def strategies(tx: Read, query: m.PositionsAsked) -> looks.Rows:
 @api.add("GET", f"{ROOT}/orders", role="viewer", query=m.OrdersAsked, answer=list[m.OrderNow])
 def orders(tx: Read, query: m.OrdersAsked) -> looks.Rows:
     """Orders that a session decided, with the state they have reached."""
-    return looks.orders_of(tx, _book(query), query.session)
+    return looks.orders_of(tx, parts(), _book(query), query.session)
 
 
 @api.add("GET", f"{ROOT}/limits", role="viewer", query=m.OfBook, answer=list[m.LimitNow])

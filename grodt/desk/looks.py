@@ -12,7 +12,7 @@ from grodt.ledger.cancels import cancels_of
 from grodt.ledger.halts import all_halts
 from grodt.ledger.limits import limit_history, limits_in_force
 from grodt.ledger.manifest import snapshot
-from grodt.ledger.orders import orders_decided
+from grodt.ledger.planned import orders_and_plans, orders_in_words
 from grodt.ledger.requests import find_request, waiting
 from grodt.ledger.runs import latest_close, runs_in, runs_of
 from grodt.ledger.unit import Read
@@ -44,7 +44,7 @@ def request_rows(tx: Read, desk: Parts, request_id: str) -> dict[str, Any]:
         NotFound: there is none.
     """
     found = find_request(tx, request_id)
-    return request_row(found) | {"state": found.state(desk.now())}
+    return request_row(found) | {"state": found.state(desk.now()), "orders": orders_in_words(tx, found, desk.now()) or None}
 
 
 def halt_rows(tx: Read, desk: Parts, book: str | None, *, everything: bool) -> Rows:
@@ -75,11 +75,11 @@ def strategies_of(tx: Read, desk: Parts, book: str, strategy: str | None) -> Row
     return rows
 
 
-def orders_of(tx: Read, book: str, session: date | None) -> Rows:
-    """Orders that a session decided, the book's latest one if none is named."""
+def orders_of(tx: Read, desk: Parts, book: str, session: date | None) -> Rows:
+    """Orders that a session decided, with those that people are asked about; the book's latest session if none is named."""
     if session is None:
         session = next((run.session for run in runs_of(tx, book, 1)), None)
-    return [] if session is None else order_rows(orders_decided(tx, book, session), runs_in(tx, book, session))
+    return [] if session is None else order_rows(orders_and_plans(tx, book, session, desk.now()), runs_in(tx, book, session))
 
 
 def limits_of(tx: Read, desk: Parts, book: str) -> Rows:

@@ -196,6 +196,7 @@ class WaitingOne(Waiting):
     """One of them, whatever it came to."""
 
     state: RequestState
+    orders: str | None = Field(None, description="of a basket that is looked at, how many of its orders are in which state")
 
 
 class Decided(BaseModel):
@@ -288,6 +289,7 @@ class StatusNow(BaseModel):
     cash: Money | None
     gross_exposure: float | None
     drawdown: float | None
+    planned_orders: int = Field(description="of baskets that wait for people")
     open_orders: int
     cancelled_orders: int = Field(description="of the open ones, those over at the broker that no cycle has settled yet")
     unknown_orders: int

@@ -19,6 +19,7 @@ from grodt.errors import ConfigError, GrodtError
 from grodt.execution.changes import Changes
 from grodt.ledger import basket_requests
 from grodt.ledger.acts import kind_of, still_waiting
+from grodt.ledger.planned import orders_in_words
 from grodt.ledger.requests import Request, find_request
 from grodt.ledger.requests import waiting as found_waiting
 from grodt.people import identity
@@ -136,7 +137,7 @@ def book(*, caller: Caller, book: str) -> Page:
             status=status,
             session=session,
             positions=positions,
-            orders=looks.orders_of(tx, book, None),
+            orders=looks.orders_of(tx, desk, book, None),
             limits=[each | {"bar": use(each["used"])} for each in looks.limits_of(tx, desk, book)],
             breaks=looks.breaks_of(tx, desk, book, everything=False),
         )
@@ -156,6 +157,7 @@ def _request(caller: Caller, request_id: str, *, told: str, woken: str = "") -> 
         found = find_request(tx, request_id)
         state = found.state(now)
         refusal = kind_of(found).refusal(tx, found) if state == "waiting" else ""
+        orders = orders_in_words(tx, found, now)
     changes = Changes.read(found.subject["changes"]) if found.kind == basket_requests.KIND else None
     tables, facts = subject(found.kind, found.subject) if changes is None else ([], {})
     return rendered(
@@ -165,6 +167,7 @@ def _request(caller: Caller, request_id: str, *, told: str, woken: str = "") -> 
         each=found,
         what=kind_of(found).what(found),
         state_of=state,
+        orders=orders,
         refusal=refusal,
         why_not=_why_not(caller, found) if state == "waiting" and not refusal else "",
         changes=changes,

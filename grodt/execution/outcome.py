@@ -51,9 +51,9 @@ def described(answer: BrokerOrder) -> str:
 
 
 def record_answers(tx: Write, answers: Iterable[tuple[Order, BrokerOrder]], run_id: str, now: datetime) -> None:
-    """Write the answers to sends: refused, or accepted. What has happened to an order since is for `settle`, with its fills.
+    """Write the answers to sends: refused, submitted or accepted. What has happened to an order since is for `settle`, with its fills.
 
-    An answer that cannot be read says that the broker has the order, and halts its symbol.
+    An answer that cannot be read says that the broker has the order, no more, and halts its symbol.
     """
     told = list(answers)
     transitions(tx, [_move(order, answer) for order, answer in told], run_id=run_id, now=now)
@@ -91,7 +91,8 @@ def halt_unknown(tx: Write, book: str, symbol: str, reason: str, now: datetime) 
 def _move(order: Order, answer: BrokerOrder) -> Move:
     if answer.state is OrderState.REJECTED:
         return Move(order.client_order_id, OrderState.REJECTED, answer.venue_order_id, answer.reason)
-    return Move(order.client_order_id, OrderState.ACCEPTED, answer.venue_order_id)
+    has_it = answer.state in (OrderState.SUBMITTED, OrderState.UNKNOWN)
+    return Move(order.client_order_id, OrderState.SUBMITTED if has_it else OrderState.ACCEPTED, answer.venue_order_id)
 
 
 def _find(broker: Broker, client_order_ids: list[str]) -> dict[str, BrokerOrder]:

@@ -54,6 +54,7 @@ _NO_COST = Decimal(0)
 #: For how many days before the last settled session a real venue is asked again: its fills may come late, also of orders that are over.
 _LATE = timedelta(days=7)
 _OVER = ENDED | {OrderState.FILLED}
+_ACKNOWLEDGED = OPEN - {OrderState.SUBMITTED} | {OrderState.FILLED}
 
 
 @dataclass(slots=True)
@@ -325,8 +326,11 @@ class _Settling:
             self.result.charges += len(made)
 
     def _end(self, tx: Write, theirs: Mapping[str, BrokerOrder], now: datetime) -> None:
-        """Close orders that are over, once all their fills are booked, or kept because they cannot be."""
-        over = []
+        """Close orders that are over, once all their fills are booked, or kept because they cannot be.
+
+        Of those that stay open, note what the venue has acknowledged; where a fill is booked, it says as much.
+        """
+        over, acknowledged = [], []
         opened = [each for each in orders_in(tx, self.run.book, OPEN) if each.order.client_order_id in theirs]
         unbooked = unbooked_by_order(tx, [each.order.client_order_id for each in opened])
         for each in opened:
@@ -336,7 +340,9 @@ class _Settling:
                 over.append(Move(order.client_order_id, order.state, reason=order.reason))
             elif order.state is OrderState.FILLED and whole and kept:
                 over.append(_filled(each, order, kept))
-        transitions(tx, over, run_id=self.run.run_id, now=now)
+            elif each.state is OrderState.SUBMITTED and order.state in _ACKNOWLEDGED:
+                acknowledged.append(Move(order.client_order_id, OrderState.ACCEPTED))
+        transitions(tx, [*over, *acknowledged], run_id=self.run.run_id, now=now)
         self.result.ended += len(over)
 
     def _has_all(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder, kept: Sequence[Unbooked]) -> bool:
@@ -381,6 +387,9 @@ def _short_of(
 
 
 def _has_news(ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder]) -> bool:
-    """Whether an order at the broker is over, cannot be read, or is one whose answer was lost."""
+    """Whether an order at the broker is over, cannot be read, has been acknowledged by its venue, or is one whose answer was lost."""
     news = {*ENDED, OrderState.UNKNOWN}
-    return any(order.state in news or ours[key].state not in OPEN for key, order in theirs.items())
+    return any(
+        order.state in news or ours[key].state not in OPEN or (ours[key].state is OrderState.SUBMITTED and order.state in _ACKNOWLEDGED)
+        for key, order in theirs.items()
+    )

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from grodt.ledger.halts import last_armed
-from grodt.ledger.orders import rejects_in_a_row
 from grodt.ledger.runs import Run
-from grodt.ledger.sent import sendings
+from grodt.ledger.sent import rejects_in_a_row, sendings
 from grodt.ledger.unit import Read
 from grodt.risk.controls import MESSAGE_WINDOW_SECONDS, Evaluation, consecutive_rejects, messages
 from grodt.risk.limits import Limits

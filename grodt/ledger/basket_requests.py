@@ -2,7 +2,8 @@
 
 A run asks about one basket at a time. When its input changes it comes to another basket, with another hash, which is asked about anew
 and names the one before; only the last of that chain can be decided, so that a basket of before, approved or not, sends nothing.
-The orders stand in the request alone until it is approved: then they enter `baskets` and `orders`, with the names of those who agreed.
+The orders stand in the request alone until it is approved (`grodt.ledger.planned`): then they enter `baskets` and `orders`, with the names
+of those who agreed.
 """
 
 import hashlib
@@ -101,10 +102,23 @@ def ask_for_basket(
 
 def current_request(tx: Read, run: Run) -> Request | None:
     """What the run asks people about: the last of its chain; None where it has asked about nothing."""
-    asked = [each for each in requests_of(tx, run.book, kind=KIND, since=run.opened_at) if each.subject["run_id"] == run.run_id]
+    asked = _asked(tx, run)
     superseded = {each.subject["after"] for each in asked}
     last = [each for each in asked if each.request_id not in superseded]
     return last[0] if last else None
+
+
+def superseding(tx: Read, request: Request) -> Request | None:
+    """What its run asked about in place of a request, when its input had changed; None where the request is its last one."""
+    run = find_run(tx, request.subject["run_id"])
+    asked = [] if run is None else _asked(tx, run)
+    return next((each for each in asked if each.subject["after"] == request.request_id), None)
+
+
+def _asked(tx: Read, run: Run) -> list[Request]:
+    """Everything that a run has asked about."""
+    asked = requests_of(tx, run.book, kind=KIND, since=run.opened_at, holding=f'"run_id":{json.dumps(run.run_id)}')
+    return [each for each in asked if each.subject["run_id"] == run.run_id]
 
 
 def record_approved(tx: Write, basket: Basket, request: Request, now: datetime) -> Basket:
@@ -128,7 +142,7 @@ def record_approved(tx: Write, basket: Basket, request: Request, now: datetime) 
             f"run {basket.run_id}: basket {approved.hash[:12]} is not {request.short}, which was approved; nothing of it is sent. "
             f"Run `grodt verify`, then halt the book and look into the ledger"
         )
-    record_basket(tx, approved, basket.run_id, now)
+    record_basket(tx, approved, basket.run_id, now, planned_at=request.asked_at)
     for each in request.decisions:
         approve_basket(tx, approved.hash, each.person, each.at)
     return approved

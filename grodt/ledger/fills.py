@@ -25,6 +25,8 @@ from grodt.orders.states import OrderState
 _INT64_MAX = 2**63 - 1
 #: A fill proves that the broker took an order whose answer we never saw.
 _UNANSWERED = (OrderState.SENDING, OrderState.UNKNOWN)
+#: Never at the broker, or refused by it.
+_NOT_FILLED = (OrderState.PLANNED, OrderState.APPROVED, OrderState.REJECTED, OrderState.DENIED)
 #: A late fill is booked, and the order stays over.
 _STAYS = (OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED)
 
@@ -284,7 +286,7 @@ def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str) -> Refused |
         return Refused(fill, "we never sent that order")
     if (order.book, order.symbol, order.side) != (book, fill.symbol, fill.side):
         return Refused(fill, f"{fill.side} {fill.symbol} is not the order's {order.side} {order.symbol} of book {order.book}")
-    if order.state in (OrderState.APPROVED, OrderState.REJECTED, OrderState.DENIED):
+    if order.state in _NOT_FILLED:
         return Refused(fill, f"the order is {order.state} and cannot have filled")
     notional = fill.notional
     if not 0 < notional <= _INT64_MAX or not abs(fill.commission) <= _INT64_MAX:

@@ -8,7 +8,7 @@ from grodt.ledger.columns import instant_text
 from grodt.ledger.rows import change_rows, insert_rows, rows_of
 from grodt.ledger.tables_orders import order_events
 from grodt.ledger.transaction import Read, Write
-from grodt.orders.states import OrderState, require_transition
+from grodt.orders.states import OrderState, is_told_late, require_transition
 
 _STANDS = (
     "SELECT o.client_order_id, o.quantity, s.state, s.filled_quantity, s.venue_order_id FROM orders AS o "
@@ -65,7 +65,9 @@ def transition(
 
 
 def transitions(tx: Write, moves: Sequence[Move], *, run_id: str, now: datetime) -> None:
-    """Move orders on, in their order. Repeating the state and filled quantity that an order has changes nothing.
+    """Move orders on, in their order.
+
+    Repeating the state and filled quantity that an order has changes nothing, and neither does a word of before (`is_told_late`).
 
     Args:
         tx: the transaction.
@@ -86,7 +88,7 @@ def transitions(tx: Write, moves: Sequence[Move], *, run_id: str, now: datetime)
         after = move.filled_quantity
         if after is None:
             after = quantity if move.state is OrderState.FILLED else filled
-        if (move.state, after) == (state, filled):
+        if (move.state, after) == (state, filled) or is_told_late(state, move.state):
             continue
         require_transition(move.client_order_id, state, move.state)
         if not filled <= after <= quantity:

@@ -101,8 +101,15 @@ class Approval:
     at: datetime
 
 
-def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None:
+def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime, *, planned_at: datetime | None = None) -> None:
     """Commit a basket and its orders, each `approved`, and whose they are. Recording the same again changes nothing.
+
+    Args:
+        tx: the transaction.
+        basket: as it is sent.
+        run_id: whose.
+        now: instant.
+        planned_at: when people were asked about it, which is when its orders were planned; None: nobody was.
 
     Raises:
         ConfigError: the run has made another basket.
@@ -129,7 +136,7 @@ def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None
         )
     )
     if basket.orders:
-        _record_orders(tx, basket, run_id, now)
+        _record_orders(tx, basket, run_id, now, planned_at)
     if basket.withdraws:
         rows = [
             {"run_id": run_id, "client_order_id": each, "booked_quantity": basket.withdrawn_filled.get(each)} for each in basket.withdraws
@@ -138,7 +145,7 @@ def record_basket(tx: Write, basket: Basket, run_id: str, now: datetime) -> None
     record_attribution(tx, run_id, basket.book, basket.session, basket.whose, now)
 
 
-def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime) -> None:
+def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime, planned_at: datetime | None) -> None:
     tx.connection.execute(
         insert(orders),
         [
@@ -166,13 +173,20 @@ def _record_orders(tx: Write, basket: Basket, run_id: str, now: datetime) -> Non
         ],
     )
     first: dict[str, Any] = {"state": OrderState.APPROVED.value, "filled_quantity": 0, "venue_order_id": "", "reason": ""}
-    tx.connection.execute(
-        insert(order_events),
-        [{"client_order_id": o.client_order_id, "run_id": run_id, "recorded_at": now} | first for o in basket.orders],
-    )
+    planned = [] if planned_at is None else [first | {"state": OrderState.PLANNED.value, "recorded_at": planned_at}]
+    for event in (*planned, first | {"recorded_at": now}):
+        tx.connection.execute(
+            insert(order_events), [{"client_order_id": o.client_order_id, "run_id": run_id} | event for o in basket.orders]
+        )
     tx.connection.execute(
         insert(order_status), [{"client_order_id": o.client_order_id, "book": basket.book} | first for o in basket.orders]
     )
+
+
+def has_basket(tx: Read, run_id: str, basket_hash: str | None = None) -> bool:
+    """Whether a run's basket is recorded; with a hash, whether that one is."""
+    query = select(baskets.c.run_id).where(baskets.c.run_id == run_id)
+    return tx.connection.execute(query if basket_hash is None else query.where(baskets.c.basket_hash == basket_hash)).first() is not None
 
 
 def basket_of(tx: Read, run_id: str) -> Basket | None:
@@ -319,19 +333,6 @@ def traded_cycles(tx: Read, book: str, since: datetime | None = None) -> int:
     """Baskets of a book with an order in them, of those recorded after an instant."""
     query = select(func.count()).select_from(baskets).where(baskets.c.book == book, baskets.c.order_count > 0)
     return int(tx.connection.execute(query if since is None else query.where(baskets.c.recorded_at > since)).scalar_one())
-
-
-def rejects_in_a_row(tx: Read, run_id: str, since: datetime | None = None) -> int:
-    """How many of a run's orders the broker rejected with none accepted after them, of those after an instant."""
-    query = (
-        select(order_events.c.state)
-        .join(orders, orders.c.client_order_id == order_events.c.client_order_id)
-        .where(orders.c.run_id == run_id, order_events.c.run_id == run_id)
-        .where(order_events.c.state.in_([OrderState.ACCEPTED.value, OrderState.REJECTED.value]))
-    )
-    after = query if since is None else query.where(order_events.c.recorded_at > since)
-    states = list(tx.connection.execute(after.order_by(order_events.c.event_id.desc())).scalars())
-    return states.index(OrderState.ACCEPTED.value) if OrderState.ACCEPTED.value in states else len(states)
 
 
 def count_by_state(tx: Read, book: str) -> dict[OrderState, int]:

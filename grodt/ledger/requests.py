@@ -231,9 +231,18 @@ def find_request(tx: Read, request_id: str) -> Request:
     return found[0]
 
 
-def requests_of(tx: Read, book: str | None = None, *, kind: str | None = None, since: datetime | None = None) -> tuple[Request, ...]:
-    """Requests of a book (None: of every book), asked from an instant on, oldest first, whatever they came to."""
+def requests_of(
+    tx: Read, book: str | None = None, *, kind: str | None = None, since: datetime | None = None, holding: str = ""
+) -> tuple[Request, ...]:
+    """Requests of a book (None: of every book), asked from an instant on, oldest first, whatever they came to.
+
+    Args:
+        tx: a transaction.
+        book, kind, since: which.
+        holding: a part of the subject as it is written; "" of every one.
+    """
     where = [*([] if book is None else [requests.c.book == book]), *([] if kind is None else [requests.c.kind == kind])]
+    where += [requests.c.subject.contains(holding, autoescape=True)] if holding else []
     return _requests(tx, *where, *([] if since is None else [requests.c.asked_at >= since]))
 
 

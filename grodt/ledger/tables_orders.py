@@ -102,6 +102,8 @@ _STATES = (
     "unknown",
     "replaced",
     "denied",
+    "planned",
+    "submitted",
 )
 
 order_events = Table(

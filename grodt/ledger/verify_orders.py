@@ -62,7 +62,8 @@ def check_life(tx: Read, book: str | None) -> Found:
         SELECT * FROM (
           SELECT lived.*, CASE
             WHEN event_id IS NULL OR last_state IS NULL THEN 'nothing'
-            WHEN before IS NULL AND state <> '{OrderState.APPROVED}' THEN 'first'
+            WHEN before IS NULL AND state NOT IN ('{OrderState.PLANNED}', '{OrderState.APPROVED}') THEN 'first'
+            WHEN before IS NULL AND state = '{OrderState.PLANNED}' AND NOT asked THEN 'unasked'
             WHEN filled_quantity < 0 OR filled_quantity > quantity THEN 'bounds'
             WHEN filled_quantity < filled_before THEN 'fewer'
             WHEN before IS NOT NULL AND (before, state) NOT IN (VALUES {_FOLLOWING}) THEN 'step'
@@ -72,9 +73,11 @@ def check_life(tx: Read, book: str | None) -> Found:
             SELECT o.client_order_id, o.book, o.quantity, s.state AS last_state, s.filled_quantity AS last_filled,
               s.venue_order_id AS last_venue, s.reason AS last_reason, s.book AS status_of,
               e.event_id, e.state, e.filled_quantity, e.venue_order_id, e.reason,
+              q.request_id IS NOT NULL AS asked,
               lag(e.state) OVER life AS before, lag(e.filled_quantity) OVER life AS filled_before, lead(e.event_id) OVER life AS following
             FROM orders AS o LEFT JOIN order_status AS s ON s.client_order_id = o.client_order_id
             LEFT JOIN order_events AS e ON e.client_order_id = o.client_order_id
+            LEFT JOIN baskets AS b ON b.run_id = o.run_id LEFT JOIN requests AS q ON q.request_id = b.basket_hash
             WHERE {_OF_BOOK} WINDOW life AS (PARTITION BY o.client_order_id ORDER BY e.event_id)
           ) AS lived
         ) AS judged WHERE fault IS NOT NULL ORDER BY client_order_id, event_id
@@ -230,7 +233,9 @@ def _fault(row: Row[Any]) -> str:
         case "nothing":
             return "it has no event, or no state"
         case "first":
-            return f"its first event, {row.event_id}, is {row.state} and not {OrderState.APPROVED}"
+            return f"its first event, {row.event_id}, is {row.state} and neither {OrderState.PLANNED} nor {OrderState.APPROVED}"
+        case "unasked":
+            return f"its first event, {row.event_id}, is {row.state}, and nobody was asked about its basket"
         case "bounds":
             return f"event {row.event_id} has {row.filled_quantity:,} of {row.quantity:,} shares filled"
         case "fewer":

@@ -4,7 +4,7 @@ Everything is read where it was recorded: the bar from the very file version tha
 ledger, signals and targets from the tables that the run exported. Nothing is computed anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,9 @@ from grodt.ledger.fills import BookedFill, fills_of_order
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
-from grodt.ledger.orders import LedgerOrder, OrderEvent, approvals_of, events_of, orders_of, orders_protecting
+from grodt.ledger.orders import Approval, LedgerOrder, OrderEvent, approvals_of, events_of, orders_of, orders_protecting
+from grodt.ledger.planned import life_of, planned_of
+from grodt.ledger.requests import find_request
 from grodt.ledger.runs import Run, run_id
 from grodt.ledger.strategies import shares_of_order
 from grodt.ledger.transaction import Read
@@ -47,7 +49,8 @@ class Explanation:
         checks: every control that looked at the symbol, or at the basket or the book, in the order of their numbers, each with the limits
             it was held to, who set them, when and why.
         basket: what people were asked about the basket, what they said, and the symbol's order in it; none where nobody was asked.
-        orders: what was sent, each with its basket, approval, events and fills, and the legs of brackets that protect what it opened.
+        orders: what was planned or sent, each with its basket, approval, events and fills, and the legs of brackets that protect what it
+            opened.
         position: what the book held at the close of the session, before the orders.
     """
 
@@ -98,7 +101,7 @@ def explain(tx: Read, lake: Lake, run: Run, source: str, symbol: str, now: datet
         target=exported["targets"],
         checks=_checks(tx, run, checks.drop("book", "session", "run_id").sort("control", "scope", "symbol").to_dicts()),
         basket=_basket(answer_of(tx, run, now), symbol),
-        orders=[_order(tx, each) for each in orders_of(tx, run.run_id, symbol)],
+        orders=_orders(tx, run, symbol, now),
         position=exported["positions"],
     )
 
@@ -187,8 +190,20 @@ def _basket(answer: Answer | None, symbol: str) -> list[Facts]:
     ]
 
 
-def _order(tx: Read, each: LedgerOrder) -> Facts:
-    order, approvals = each.order, approvals_of(tx, each.basket_hash)
+def _orders(tx: Read, run: Run, symbol: str, now: datetime) -> list[Facts]:
+    """The run's orders in the symbol; while they are none of the ledger, those that people are asked about."""
+    if recorded := orders_of(tx, run.run_id, symbol):
+        return [_order(tx, each, approvals_of(tx, each.basket_hash), events_of(tx, each.order.client_order_id)) for each in recorded]
+    planned = [each for each in planned_of(tx, run, now) if each.order.symbol == symbol]
+    if not planned:
+        return []
+    asked = find_request(tx, planned[0].basket_hash)
+    agreed = [Approval(asked.request_id, each.person, each.at) for each in asked.decisions if each.verdict == "approve"]
+    return [_order(tx, each, agreed, life_of(tx, asked, now)) for each in planned]
+
+
+def _order(tx: Read, each: LedgerOrder, approvals: Sequence[Approval], events: Sequence[OrderEvent]) -> Facts:
+    order = each.order
     price = each.average_fill_price
     return {
         "client_order_id": order.client_order_id,
@@ -211,7 +226,7 @@ def _order(tx: Read, each: LedgerOrder) -> Facts:
         "basket_hash": each.basket_hash,
         "approved_by": " and ".join(approval.by for approval in approvals) or None,
         "approved_at": approvals[-1].at if approvals else None,
-        "events": [_event(event) for event in events_of(tx, order.client_order_id)],
+        "events": [_event(event) for event in events],
         "fills": [_fill(fill) for fill in fills_of_order(tx, order.client_order_id)],
     }
 

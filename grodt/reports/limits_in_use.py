@@ -13,9 +13,8 @@ from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import last_armed
 from grodt.ledger.limits import InForce, LimitChange
 from grodt.ledger.marks import Mark
-from grodt.ledger.orders import rejects_in_a_row
 from grodt.ledger.runs import Run, runs_of
-from grodt.ledger.sent import sendings
+from grodt.ledger.sent import rejects_in_a_row, sendings
 from grodt.ledger.slot_marks import latest_value
 from grodt.ledger.transaction import Read
 from grodt.risk.limit_values import GROUP_WEIGHT, OF_SYMBOLS, RULES, Key, Value, values_of

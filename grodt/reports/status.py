@@ -12,6 +12,7 @@ from grodt.ledger.halts import Halt, active
 from grodt.ledger.marks import Mark
 from grodt.ledger.orders import orders_in
 from grodt.ledger.overrides import overrides_in_force, what_is_asked
+from grodt.ledger.planned import count_planned
 from grodt.ledger.postings import settled
 from grodt.ledger.requests import waiting
 from grodt.ledger.runs import Run, runs_of
@@ -40,6 +41,7 @@ class Status:
         answer: what was said of its last basket.
         waiting: what waits for people, in words.
         halts: those that hold.
+        planned_orders: orders of baskets that wait for people.
         open_orders, unknown_orders, open_breaks, overdue_breaks: how many there are.
         cancelled_orders: of the open ones, those that the broker has said to be over when a halt had them cancelled; settling books it.
     """
@@ -56,6 +58,7 @@ class Status:
     answer: Answer | None
     waiting: tuple[str, ...]
     halts: tuple[Halt, ...]
+    planned_orders: int
     open_orders: int
     cancelled_orders: int
     unknown_orders: int
@@ -80,6 +83,7 @@ class Status:
             "cash": decimal(mark.cash) if mark else None,
             "gross_exposure": mark.gross if mark else None,
             "drawdown": mark.drawdown if mark else None,
+            "planned_orders": self.planned_orders,
             "open_orders": self.open_orders,
             "cancelled_orders": self.cancelled_orders,
             "unknown_orders": self.unknown_orders,
@@ -105,6 +109,7 @@ def status_of(tx: Read, book: str, now: datetime, break_age_days: int | None) ->
     left -= left > 0 and run is not None and run.state == "done"  # the last run was one of them
     breaks = open_breaks(tx, book)
     open_now = orders_in(tx, book, OPEN)
+    asked = still_waiting(tx, waiting(tx, now, book))
     valued = latest_value(tx, book)
     return Status(
         book=book,
@@ -117,8 +122,9 @@ def status_of(tx: Read, book: str, now: datetime, break_age_days: int | None) ->
         expected=expected_version(tx, book),
         overrides=tuple(f"{what_is_asked(request)}, {each.by}" for request, each in overrides_in_force(tx, book, None, now)),
         answer=answer_of(tx, run, now) if run is not None else None,
-        waiting=tuple(in_words(each) for each in still_waiting(tx, waiting(tx, now, book))),
+        waiting=tuple(in_words(each) for each in asked),
         halts=active(tx, book, now),
+        planned_orders=count_planned(asked),
         open_orders=len(open_now),
         cancelled_orders=len(ended_by_cancel(tx, [each.order.client_order_id for each in open_now])),
         unknown_orders=len(orders_in(tx, book, [OrderState.UNKNOWN, OrderState.SENDING])),

@@ -98,7 +98,7 @@ class TestSubmit:
         with FakeTrading(evening(MON), cash="1029", shorting=True).served() as account, opened_at(account) as broker:
             assert "insufficient buying power" in broker.submit(order("AAPL", -10), MON).reason
             account.cash += 1
-            assert broker.submit(order("AAPL", -10), MON).state is OrderState.ACCEPTED
+            assert broker.submit(order("AAPL", -10), MON).state is OrderState.SUBMITTED
 
     def test_a_wrong_key_stops_the_run_and_rejects_nothing(self, account: FakeTrading) -> None:
         with opened_at(account, secret="wrong") as broker:
@@ -120,7 +120,7 @@ class TestSubmit:
     def test_another_kind_of_order_under_our_id_is_not_ours(self, account: FakeTrading, broker: AlpacaBroker) -> None:
         account.take(symbol="AAPL", qty="10", client_order_id=BUY.client_order_id, time_in_force="day")
         answer = broker.submit(BUY, MON)
-        assert (answer.state, answer.time_in_force) == (OrderState.ACCEPTED, "day")
+        assert (answer.state, answer.time_in_force) == (OrderState.SUBMITTED, "day")
         assert not is_same(BUY, answer)
 
     def test_an_order_under_our_id_that_cannot_be_looked_at_is_of_unknown_outcome(self, account: FakeTrading, broker: AlpacaBroker) -> None:
@@ -146,8 +146,9 @@ class TestSubmit:
 @pytest.mark.parametrize(
     ("status", "filled", "state"),
     [
-        *((status, "0", OrderState.ACCEPTED) for status in ("new", "accepted", "pending_new", "accepted_for_bidding", "held")),
-        *((status, "0", OrderState.ACCEPTED) for status in ("pending_cancel", "pending_replace", "pending_review", "stopped", "suspended")),
+        *((status, "0", OrderState.SUBMITTED) for status in ("accepted", "pending_new", "pending_review", "held")),
+        *((status, "0", OrderState.SUBMITTED) for status in ("pending_cancel", "pending_replace")),
+        *((status, "0", OrderState.ACCEPTED) for status in ("new", "accepted_for_bidding", "stopped", "suspended", "calculated")),
         *((status, "4", OrderState.PARTIALLY_FILLED) for status in ("partially_filled", "done_for_day", "calculated", "pending_cancel")),
         *((status, "10", OrderState.FILLED) for status in ("filled", "calculated", "done_for_day")),
         ("canceled", "4", OrderState.CANCELLED),
@@ -216,7 +217,7 @@ class TestQuestions:
     ) -> None:
         account.allowed_in_a_window = 3
         for number in range(7):
-            assert broker.submit(order(f"S{number}", 1), MON).state is OrderState.ACCEPTED
+            assert broker.submit(order(f"S{number}", 1), MON).state is OrderState.SUBMITTED
         assert len(account.asked) == 7
         assert account.now > evening(MON) + timedelta(minutes=2)
 

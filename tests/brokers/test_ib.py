@@ -66,7 +66,7 @@ def test_an_order_that_nothing_is_said_of_is_of_unknown_outcome_and_found(accoun
         broker.submit(BUY, MON)
     found = broker.find(BUY.client_order_id)
     assert found is not None
-    assert found.state is OrderState.ACCEPTED
+    assert found.state is OrderState.SUBMITTED
     assert broker.submit(BUY, MON) == found
     assert len(account.open) == 1
 
@@ -79,9 +79,9 @@ def test_orders_that_tws_has_not_acknowledged_are_each_found_and_none_is_sent_tw
             broker.submit(each, MON)
     found = broker.orders([each.client_order_id for each in sent])
     assert {key: (each.symbol, each.state, each.venue_order_id) for key, each in found.items()} == {
-        each.client_order_id: (each.symbol, OrderState.ACCEPTED, "") for each in sent
+        each.client_order_id: (each.symbol, OrderState.SUBMITTED, "") for each in sent
     }
-    assert [broker.submit(each, MON).state for each in sent] == [OrderState.ACCEPTED] * 2
+    assert [broker.submit(each, MON).state for each in sent] == [OrderState.SUBMITTED] * 2
     assert len(account.open) == 2
 
 
@@ -119,7 +119,7 @@ def test_two_orders_under_one_reference_halt_the_symbol_and_a_refused_one_beside
     account.over.append(Trade(Stock("AAPL"), Order(permId=5, orderRef=BUY.client_order_id, action="BUY"), OrderStatus(status="Cancelled")))
     found = broker.find(BUY.client_order_id)
     assert found is not None
-    assert found.state is OrderState.ACCEPTED
+    assert found.state is OrderState.SUBMITTED
     account.take(Stock("AAPL", "SMART", "USD"), Order(orderRef=BUY.client_order_id, action="BUY", totalQuantity=10))
     found = broker.find(BUY.client_order_id)
     assert found is not None
@@ -130,8 +130,12 @@ def test_two_orders_under_one_reference_halt_the_symbol_and_a_refused_one_beside
 @pytest.mark.parametrize(
     ("status", "filled", "state"),
     [
-        *((status, 0, OrderState.ACCEPTED) for status in ("PendingSubmit", "ApiPending", "PreSubmitted", "Submitted", "PendingCancel")),
-        ("ValidationError", 0, OrderState.ACCEPTED),
+        *(
+            (status, 0, OrderState.SUBMITTED)
+            for status in ("PendingSubmit", "ApiPending", "PreSubmitted", "PendingCancel", "ValidationError")
+        ),
+        ("Submitted", 0, OrderState.ACCEPTED),
+        ("PreSubmitted", 4, OrderState.PARTIALLY_FILLED),
         ("Submitted", 4, OrderState.PARTIALLY_FILLED),
         ("Filled", 10, OrderState.FILLED),
         ("Filled", 4, OrderState.UNKNOWN),
@@ -229,7 +233,7 @@ class TestPairs:
         broker.submit(self.TAKE, TUE)
         account.fill(account.of(self.TAKE.client_order_id), 4, 105.0)
         again = broker.submit(self.STOP, TUE)
-        assert (again.state, again.quantity, again.left, len(account.open)) == (OrderState.ACCEPTED, 10, 6, 2)
+        assert (again.state, again.quantity, again.left, len(account.open)) == (OrderState.SUBMITTED, 10, 6, 2)
 
 
 @given(
@@ -245,7 +249,7 @@ def test_however_a_pair_fills_what_each_leg_has_left_is_what_is_held(
     account.tells_reduced, account.tells_today, account.held = tells_reduced, tells_today, {"AAPL": 100.0}
     with closing(IbBroker(BOOK, IbAccount(account=ACCOUNT), Calendar("XNYS"), client=account.client)) as broker:
         for each in pair:
-            assert broker.submit(each, TUE).state is OrderState.ACCEPTED
+            assert broker.submit(each, TUE).state is OrderState.SUBMITTED
         for leg, most, night in steps:
             if not account.open:
                 break

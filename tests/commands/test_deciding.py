@@ -71,6 +71,7 @@ def test_one_is_shown_with_all_that_it_would_change(grodt: Command, asking: Home
     (row,) = json.loads(grodt(asking, "waiting", basket, "--json").out)
     changes = row["subject"]["changes"]
     assert (row["state"], changes["cost"], changes["gross_after"]) == ("waiting", 540_148_400, 899_822_020_000)
+    assert row["orders"] == "5 planned"
 
 
 def test_two_people_approve(grodt: Command, waits: Home, basket: str) -> None:
@@ -94,7 +95,10 @@ def test_one_rejects(grodt: Command, waits: Home, basket: str) -> None:
     assert f"rejected by ann: basket {basket} of book small" in ended.out
     assert ended.out.splitlines()[-1].startswith("nothing of it is sent, and the cycle ends when it is run: grodt run --book small")
     assert waits.sql(_DECISIONS) == [("ann", "reject", "too large")]
+    assert json.loads(grodt(waits, "waiting", basket, "--json").out)[0]["orders"] == "5 denied: rejected by ann: too large"
     waits.run(MON)
+    denied = json.loads(grodt(waits, "orders", "--json").out)
+    assert [(each["state"], each["reason"]) for each in denied] == [("denied", "rejected by ann: too large")] * 5
     report = (waits.folder / "reports/small/2015-11-23.md").read_text()
     assert f"**Approval**: basket {basket} of book small was rejected by ann: too large; nothing of it was sent." in report
     assert "- ann, 2015-11-24 03:00 UTC: reject, too large" in report
@@ -123,10 +127,11 @@ def test_status_says_what_waits_and_who_approved_what(grodt: Command, waits: Hom
     asked = f"basket {basket}, 5 orders of session 2015-11-23, worth 899,822.02 USD, asked by risk: 2 more must agree before {UNTIL}"
     assert asked in grodt(waits, "status").out
     assert json.loads(grodt(waits, "status", "--json").out)[0]["waiting"] == [asked]
-    assert (
-        f"orders of small decided at the close of 2015-11-23: basket {basket} of book small waits for 2 people"
-        in grodt(waits, "orders").out
-    )
+    orders = grodt(waits, "orders").out
+    assert orders.count(" planned ") == 5
+    assert f"basket {basket} of book small waits for 2 people" in orders.splitlines()[-1]
+    assert {(each["state"], each["filled_quantity"]) for each in json.loads(grodt(waits, "orders", "--json").out)} == {("planned", 0)}
+    assert json.loads(grodt(waits, "status", "--json").out)[0]["planned_orders"] == 5
     for name in ("ann", "bob"):
         grodt(waits, "approve", basket, "--reason", f"{name} looked", "--author", name)
     waits.run(MON)
@@ -141,7 +146,8 @@ def test_explain_shows_the_order_that_waits_and_who_let_it_go(grodt: Command, wa
     shown = grodt(waits, "explain", "RISE", "--session", "2015-11-23").out
     assert f"basket {basket} of book small waits for 2 people until {UNTIL}" in shown
     assert "in it: buy 2,915 at a reference of 61.74" in shown
-    assert "orders: none" in shown
+    assert f"planned, basket {basket} approved by nobody yet" in shown
+    assert "2015-11-24 03:00 UTC planned, 0 filled" in shown
     for name in ("ann", "bob"):
         grodt(waits, "approve", basket, "--reason", f"{name} looked", "--author", name)
     waits.run(MON)
@@ -149,4 +155,5 @@ def test_explain_shows_the_order_that_waits_and_who_let_it_go(grodt: Command, wa
     assert "2015-11-24 03:00 UTC ann: approve, ann looked" in shown
     assert f"accepted, basket {basket} approved by ann and bob" in shown
     (found,) = json.loads(grodt(waits, "explain", "RISE", "--session", "2015-11-23", "--json").out)
+    assert [each["state"] for each in found["orders"][0]["events"]] == ["planned", "approved", "sending", "accepted"]
     assert (found["basket"][0]["state"], found["orders"][0]["approved_by"]) == ("approved", "ann and bob")

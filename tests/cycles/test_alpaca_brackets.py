@@ -40,7 +40,9 @@ def week(tmp_path_factory: pytest.TempPathFactory, environment: None) -> Iterato
         home, told = _home(tmp_path_factory.mktemp("week"), account), Told()
         for session in WEEK:
             _run(home, account, session)
-            told[session] = [(each["symbol"], each["type"], each["side"]) for each in account.orders if each["status"] == "accepted"]
+            told[session] = [
+                (each["symbol"], each["type"], each["side"]) for each in account.orders if each["status"] in ("accepted", "new")
+            ]
         yield home, account, told
 
 
@@ -130,9 +132,9 @@ def test_a_stop_that_the_price_has_passed_since_the_close_is_refused_halts_nothi
         _run(home, account, MON)
         _run(home, account, TUE, RISE="1")
         assert _orders(home, TUE, "role, state", "symbol = 'RISE' AND role IS NOT NULL") == [("stop", "rejected")]
-        assert {state for (state,) in _orders(home, TUE, "state", "symbol <> 'RISE'")} == {"accepted"}
+        assert {state for (state,) in _orders(home, TUE, "state", "symbol <> 'RISE'")} == {"submitted"}
         _run(home, account, WED)
-        assert _orders(home, WED, "role, state", "symbol = 'RISE' AND role = 'stop'") == [("stop", "accepted")]
+        assert _orders(home, WED, "role, state", "symbol = 'RISE' AND role = 'stop'") == [("stop", "submitted")]
         assert home.sql("SELECT state FROM runs") == [("done",)] * 3
         assert home.sql("SELECT count(*) FROM halts") == [(0,)]
 

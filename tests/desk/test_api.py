@@ -98,7 +98,7 @@ def test_what_waits_is_shown_with_all_that_it_would_change(still: World, basket:
     assert (row["request_id"], row["still_needed"], row["expires_at"]) == (basket, 2, UNTIL.isoformat())
     assert row["subject"]["changes"]["cost"] == CHANGES.cost
     one = still.ask("vic", "GET", f"{WAITING}/{basket}").get_json()
-    assert one == row | {"state": "waiting"}
+    assert one == row | {"state": "waiting", "orders": "1 planned"}
     assert still.ask("vic", "GET", f"{WAITING}?book=none").get_json() == []
 
 

@@ -74,7 +74,7 @@ def test_a_kill_that_is_committed_while_an_order_waits_for_the_next_minutes_quot
             send(desk.ledger, None, broker, monday, file=desk.file, windows=desk.windows, now=desk.now, sleep=desk.pauses.append)
         assert [each["symbol"] for each in account.orders] == ["MSFT", "KO", "IBM"]
         with desk.real_ledger.read() as tx:
-            assert [each.state for each in orders_of(tx, monday.run_id)] == [OrderState.ACCEPTED] * 3 + [OrderState.APPROVED]
+            assert [each.state for each in orders_of(tx, monday.run_id)] == [OrderState.SUBMITTED] * 3 + [OrderState.APPROVED]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -88,7 +88,7 @@ def test_each_order_is_there_once_and_both_books_agree(desk: Desk, seed: int) ->
         _sent(desk, monday)
         assert sorted(str(each["client_order_id"]) for each in account.orders) == sorted(each.client_order_id for each in basket.orders)
         with desk.real_ledger.read() as tx:
-            assert {each.state for each in orders_of(tx, monday.run_id)} == {OrderState.ACCEPTED}
+            assert {each.state for each in orders_of(tx, monday.run_id)} == {OrderState.SUBMITTED}
 
         account.takes, account.parts = lambda order: Decimal(draw.randint(0, int(order["qty"]))), draw.randint(1, 3)
         account.doubles, account.shuffles = draw.random() < 0.5, draw

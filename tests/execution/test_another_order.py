@@ -96,7 +96,7 @@ def test_ours_is_over_its_symbol_is_halted_and_the_rest_goes_out(desk: Desk, mon
     assert desk.send(monday).accepted == 1
     with desk.real_ledger.read() as tx:
         states = {each.order.symbol: each.state for each in orders_of(tx, monday.run_id)}
-    assert states == {"KO": OrderState.REJECTED, "IBM": OrderState.ACCEPTED}
+    assert states == {"KO": OrderState.REJECTED, "IBM": OrderState.SUBMITTED}
 
 
 def test_its_fills_are_a_break_that_a_person_works_and_settling_goes_on(desk: Desk, monday: Run, account: FakeTrading) -> None:

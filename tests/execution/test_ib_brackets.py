@@ -30,7 +30,7 @@ from tests.ledger.people import rearmed
 
 STOP, TAKE = PAIR = legs("AAPL", 250, "95", "105")
 KEYS = [each.client_order_id for each in PAIR]
-ACCEPTED, PARTLY, FILLED, CANCELLED = OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.FILLED, OrderState.CANCELLED
+SUBMITTED, PARTLY, FILLED, CANCELLED = OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED, OrderState.FILLED, OrderState.CANCELLED
 
 
 @dataclass
@@ -119,10 +119,10 @@ def test_what_one_leg_fills_in_part_is_no_break_and_the_other_closes_the_rest(
 ) -> None:
     resting.there.tells_reduced, resting.there.tells_today = tells_reduced, tells_today
     run = resting.day(WED, market(WED, {"AAPL": "106"}, volume={"AAPL": 1_000}))
-    assert (resting.states(), resting.held()) == ([ACCEPTED, PARTLY], 150)
+    assert (resting.states(), resting.held()) == ([SUBMITTED, PARTLY], 150)
     assert resting.desk.reconcile(run).open_orders == 2
     run = resting.day(THU, market(THU, {"AAPL": "100"}))  # a night, and a day in which nothing trades
-    assert (resting.states(), resting.held()) == ([ACCEPTED, PARTLY], 150)
+    assert (resting.states(), resting.held()) == ([SUBMITTED, PARTLY], 150)
     assert resting.desk.reconcile(run).open_orders == 2
     after = date(2026, 3, 6)
     run = resting.day(after, market(after, {"AAPL": "94"}))
@@ -185,7 +185,7 @@ def test_more_shares_that_a_person_wrote_there_halt_the_book(resting: Account) -
         resting.settled(WED, market(WED, {"AAPL": "100"}))
 
 
-@pytest.mark.parametrize(("ties", "ended"), [(True, [CANCELLED, CANCELLED]), (False, [ACCEPTED, CANCELLED])])
+@pytest.mark.parametrize(("ties", "ended"), [(True, [CANCELLED, CANCELLED]), (False, [SUBMITTED, CANCELLED])])
 def test_a_leg_that_ends_there_is_cancelled_and_the_other_is_as_the_broker_has_it(
     resting: Account, ties: bool, ended: list[OrderState]
 ) -> None:
@@ -193,7 +193,7 @@ def test_a_leg_that_ends_there_is_cancelled_and_the_other_is_as_the_broker_has_i
     resting.there.cancel(resting.there.of(KEYS[1]))
     run = resting.settled(WED, market(WED, {"AAPL": "100"}))
     assert (resting.states(), resting.held()) == (ended, 250)
-    assert resting.desk.reconcile(run).open_orders == ended.count(ACCEPTED)
+    assert resting.desk.reconcile(run).open_orders == ended.count(SUBMITTED)
 
 
 def test_a_split_ends_both(resting: Account) -> None:
@@ -222,7 +222,7 @@ def test_legs_make_way_before_what_takes_their_place(
     run = resting.day(WED, market(WED, {"AAPL": "100"}))
     sent = resting.desk.send(decided(resting.desk, run, orders, withdraws))
     assert (sent.accepted, sent.rejected, sent.cancelled) == (len(orders), 0, 0)
-    assert resting.states() == [CANCELLED if withdraws else ACCEPTED] * 2
+    assert resting.states() == [CANCELLED if withdraws else SUBMITTED] * 2
     assert resting.open_at() == sorted([each.client_order_id for each in orders] + ([] if withdraws else KEYS))
     assert resting.desk.reconcile(run).open_orders == len(resting.there.open)
 
@@ -258,9 +258,9 @@ def test_a_cancel_of_both_that_is_not_confirmed_leaves_them_and_sends_nothing_th
     run = resting.day(WED, market(WED, {"AAPL": "100"}))
     decided(resting.desk, run, [order("AAPL", -100, WED), *SMALLER], KEYS)
     resting.there.deaf = True
-    with pytest.raises(TransientError, match=rf"{KEYS[0]} is still accepted at the broker .* Nothing was sent in AAPL"):
+    with pytest.raises(TransientError, match=rf"{KEYS[0]} is still submitted at the broker .* Nothing was sent in AAPL"):
         resting.desk.send(run)
-    assert (resting.open_at(), resting.states()) == (KEYS, [ACCEPTED, ACCEPTED])
+    assert (resting.open_at(), resting.states()) == (KEYS, [SUBMITTED, SUBMITTED])
     resting.there.deaf = False
     assert resting.desk.send(run).accepted == 3
     assert resting.states() == [CANCELLED, CANCELLED]
@@ -282,7 +282,7 @@ def test_where_the_take_profit_is_rejected_the_stop_stands_alone(bought: Account
     bought.there.refuses = _refuses("LMT")
     sent = bought.desk.send(decided(bought.desk, bought.desk.open(TUE), PAIR))
     assert (sent.accepted, sent.rejected) == (1, 1)
-    assert (bought.states(), bought.open_at()) == ([ACCEPTED, OrderState.REJECTED], KEYS[:1])
+    assert (bought.states(), bought.open_at()) == ([SUBMITTED, OrderState.REJECTED], KEYS[:1])
     run = bought.day(WED, market(WED, {"AAPL": "94"}))
     assert (bought.states(), bought.held()) == ([FILLED, OrderState.REJECTED], 0)
     assert bought.desk.reconcile(run).open_orders == 0
@@ -306,7 +306,7 @@ def test_a_leg_of_unknown_outcome_is_looked_up_by_our_id_and_there_once(bought: 
     (bought.desk.broker.lose_after if arrives else bought.desk.broker.lose_before).add(lost)
     sent = bought.desk.send(decided(bought.desk, bought.desk.open(TUE), PAIR))
     assert (sent.accepted, sent.adopted) == (2, int(arrives))
-    assert (bought.states(), bought.open_at()) == ([ACCEPTED, ACCEPTED], KEYS)
+    assert (bought.states(), bought.open_at()) == ([SUBMITTED, SUBMITTED], KEYS)
     assert {each.order.ocaGroup for each in bought.there.open} == {f"{KEYS[0]}-of-250"}
 
 
@@ -315,9 +315,9 @@ def test_a_leg_whose_answer_was_lost_is_taken_up_although_the_other_has_reduced_
     bought.desk.broker.lose_before = {2}
     with pytest.raises(OrderOutcomeUnknown):
         bought.desk.send(decided(bought.desk, bought.desk.open(TUE), PAIR))
-    assert bought.states() == [ACCEPTED, OrderState.UNKNOWN]
+    assert bought.states() == [SUBMITTED, OrderState.UNKNOWN]
     run = bought.day(WED, market(WED, {"AAPL": "94"}, volume={"AAPL": 1_000}))
-    assert (bought.states(), bought.held()) == ([PARTLY, ACCEPTED], 150)
+    assert (bought.states(), bought.held()) == ([PARTLY, SUBMITTED], 150)
     assert bought.desk.reconcile(run).open_orders == 2
 
 
@@ -334,7 +334,7 @@ def test_a_process_that_dies_between_the_legs_is_followed_by_one_that_places_the
         bought.desk.send(run)
     bought.restart()
     assert bought.desk.send(run).accepted == 2 - killed_at
-    assert (bought.states(), bought.open_at()) == ([ACCEPTED, ACCEPTED], KEYS)
+    assert (bought.states(), bought.open_at()) == ([SUBMITTED, SUBMITTED], KEYS)
     assert {each.order.ocaGroup for each in bought.there.open} == {f"{KEYS[0]}-of-250"}
 
 

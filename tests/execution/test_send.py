@@ -18,9 +18,9 @@ from grodt.execution.windows import Windows
 from grodt.ledger.halts import active, halt
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.leases import acquire
-from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket, rejects_in_a_row
+from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket
 from grodt.ledger.runs import Run
-from grodt.ledger.sent import sendings
+from grodt.ledger.sent import rejects_in_a_row, sendings
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 from grodt.risk.controls import why
@@ -84,7 +84,7 @@ def test_an_answer_that_cannot_be_read_is_an_order_at_the_broker_and_halts_its_s
 
     desk.paper.submit = submit  # type: ignore[method-assign]
     assert desk.send(run) == Sent(orders=2, accepted=2)
-    assert _states(desk, run) == dict.fromkeys(["AAPL", "IBM"], _ACCEPTED)
+    assert _states(desk, run) == {"AAPL": OrderState.SUBMITTED, "IBM": _ACCEPTED}
     with desk.real_ledger.read() as tx:
         assert [(each.symbol, each.reason) for each in active(tx, BOOK, desk.now())] == [("AAPL", "not understood: status 'limbo'")]
 

@@ -12,7 +12,8 @@ from grodt.errors import BrokerUnavailable
 from grodt.execution import Settled, settle
 from grodt.ledger.fills import fills_in
 from grodt.ledger.halts import active
-from grodt.ledger.orders import find_order
+from grodt.ledger.order_life import transition
+from grodt.ledger.orders import events_of, find_order
 from grodt.ledger.postings import cash, holdings, settled
 from grodt.ledger.runs import Run
 from grodt.ledger.strategies import check_strategies, strategy_positions
@@ -284,6 +285,34 @@ def test_an_order_of_which_the_broker_says_what_we_do_not_know_stays_open_and_it
     assert _halted(desk) == [("AAPL", "not understood: status 'limbo'")]
     _settle(desk, venue, TUE)
     assert len(_halted(desk)) == 1
+
+
+def test_what_the_venue_has_acknowledged_since_is_accepted_once_and_what_filled_needs_no_word_of_it(desk: Desk, venue: Venue) -> None:
+    run = desk.open(MON)
+    desk.settle(run, market(MON, {}))
+    desk.decide(run, {"AAPL": 30, "IBM": 30})
+    with desk.real_ledger.write() as tx:
+        for symbol in ("AAPL", "IBM"):
+            for state in (OrderState.SENDING, OrderState.SUBMITTED):
+                transition(tx, order(symbol, 30).client_order_id, state, run_id=run.run_id, now=desk.now())
+    venue.say("IBM", OrderState.SUBMITTED, 0)
+    venue.say("AAPL", OrderState.FILLED, 30)
+    venue.fill(1, "AAPL", 30, TUE)
+    _settle(desk, venue, TUE, market(TUE, {}))
+    assert (_life(desk, "AAPL"), _life(desk, "IBM")) == (["submitted", "filled"], ["submitted"])
+    venue.say("IBM", OrderState.ACCEPTED, 0)
+    for _ in range(2):
+        _settle(desk, venue, TUE)
+        assert _life(desk, "IBM") == ["submitted", "accepted"]
+    venue.say("IBM", OrderState.SUBMITTED, 0)  # an answer of before
+    _settle(desk, venue, WED, market(WED, {}))
+    assert _life(desk, "IBM") == ["submitted", "accepted"]
+
+
+def _life(desk: Desk, symbol: str) -> list[str]:
+    """Its states since it was sent."""
+    with desk.real_ledger.read() as tx:
+        return [str(each.state) for each in events_of(tx, order(symbol, 30).client_order_id)][2:]
 
 
 def test_a_fill_that_cannot_be_read_is_not_booked_and_its_symbol_is_halted(desk: Desk, monday: Run, venue: Venue) -> None:

@@ -136,7 +136,7 @@ def test_an_execution_told_twice_under_two_ids_halts_once_and_is_booked_once(des
     alpaca.activities.append(alpaca.activities[0] | {"id": "20260303090000001::again"})
     with pytest.raises(HaltActive, match=r"20260303090000001::again .*: 10 shares more would make 20 filled of 10 ordered"):
         _live(desk, TUE)
-    assert (_held(desk), _order(desk)) == ({}, (OrderState.ACCEPTED, 0, 0))
+    assert (_held(desk), _order(desk)) == ({}, (OrderState.SUBMITTED, 0, 0))
     assert [(each.kind, each.control) for each in _halts(desk)] == [("breach", 19)]
     assert _control_19(desk, "demo-eod-2026-03-03") == [(19, "order", "AAPL", 20.0, 10.0, "halt")]
     with desk.real_ledger.write() as tx:

@@ -81,6 +81,8 @@ class FakeTrading(FakeAlpacaHost):
                     self.fill(order["client_order_id"], part, price or 0)
                 if _is_open(order) and order["time_in_force"] != "gtc":
                     order["status"] = "expired"
+                elif order["status"] == "accepted":  # in the evening it was not routed yet
+                    order["status"] = "new"
             self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
 
     def fill(self, client_order_id: str, quantity: Decimal | str, price: Decimal | str, /, **changes: Any) -> None:

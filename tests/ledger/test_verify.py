@@ -162,6 +162,11 @@ _PLANTED = {
         f"UPDATE order_events SET state = 'unknown' WHERE client_order_id = '{_AAPL}' AND state = 'accepted'",
         f"order {_AAPL}: event 7 is partially_filled, which may not follow unknown",
     ),
+    "4 planned without a question": (
+        4,
+        f"UPDATE order_events SET state = 'planned' WHERE client_order_id = '{_AAPL}' AND state = 'approved'",
+        f"order {_AAPL}: its first event, 1, is planned, and nobody was asked about its basket",
+    ),
     "4 a filled quantity that shrinks": (
         4,
         f"UPDATE order_events SET filled_quantity = 90 WHERE client_order_id = '{_AAPL}' AND state = 'accepted'",

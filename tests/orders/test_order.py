@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from grodt.money import Micros
 from grodt.orders.order import CLIENT_ORDER_ID_LENGTH, Order, Side, client_order_id
-from grodt.orders.states import OPEN, TERMINAL, OrderState, require_transition
 from grodt.risk.approved import _approve
 
 SESSION = date(2026, 11, 20)
@@ -65,41 +64,3 @@ def test_a_recorded_quantity_is_above_zero() -> None:
             order_type="market",
             time_in_force="opg",
         )
-
-
-def steps() -> set[tuple[OrderState, OrderState]]:
-    allowed = set()
-    for old, new in itertools.product(OrderState, OrderState):
-        try:
-            require_transition("x", old, new)
-        except ValueError:
-            continue
-        allowed.add((old, new))
-    return allowed
-
-
-def test_terminal_states_absorb_all_but_a_late_fill() -> None:
-    late = {OrderState.PARTIALLY_FILLED, OrderState.FILLED}
-    for old, new in steps():
-        if old in TERMINAL:
-            assert old in {OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REPLACED}
-            assert new in late
-
-
-def test_an_order_is_sent_only_from_approved_or_after_an_unknown_send() -> None:
-    assert {old for old, new in steps() if new is OrderState.SENDING} == {OrderState.APPROVED, OrderState.UNKNOWN}
-
-
-def test_every_state_that_is_not_terminal_leads_to_one_that_is() -> None:
-    for state in set(OrderState) - TERMINAL:
-        reached, new = {state}, {state}
-        while new:
-            new = {after for before, after in steps() if before in reached} - reached
-            reached |= new
-        assert reached & TERMINAL
-    assert not OPEN & TERMINAL
-
-
-def test_an_illegal_step_names_the_order_and_both_states() -> None:
-    with pytest.raises(ValueError, match="order x: sending may not follow filled"):
-        require_transition("x", OrderState.FILLED, OrderState.SENDING)

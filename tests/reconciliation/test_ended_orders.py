@@ -100,7 +100,7 @@ def test_it_takes_two_people_and_the_next_comparison_agrees(desk: Desk, wednesda
     assert f"break 1: order {KEY}, 10 shares left, ends in the ledger" in in_words(asked)
     with pytest.raises(ConfigError, match="another person must decide"):
         _agreed(desk, asked, "ann")
-    assert _order(desk)[0] is OrderState.ACCEPTED
+    assert _order(desk)[0] is OrderState.SUBMITTED
     assert _agreed(desk, asked) == f"order {KEY} is cancelled, break 1 is resolved"
     reason = "ended by ann and bob, the broker has it no more: cancelled on Tuesday, by the statement"
     assert _order(desk) == (OrderState.CANCELLED, 0, reason)
