@@ -35,6 +35,7 @@ def open_run(cycle: Cycle) -> int:
         flow_run_id=str(runtime.flow_run.id or ""),
         holder=process_name(),
         slot=cycle.slot,
+        shares={each.name: each.share for each in parts.config.strategies},
     )
     opened: Opened = open_cycle(parts.ledger, parts.broker, opening, now=parts.now, sleep=cycle.sleep, is_alive=is_alive)
     cycle.take(opened)

@@ -1,5 +1,6 @@
 """`grodt profit`: what a book has earned, line by line, from one close to another."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,8 @@ from grodt.sessions import parse_session
 
 if TYPE_CHECKING:
     from grodt.ledger.statement import Statement
+    from grodt.ledger.transaction import Read
+    from grodt.ledger.unit import Ledger
 
 _LINES = {
     "realised": "realised profit, before commission",
@@ -32,18 +35,25 @@ def profit(
     book: Book = None,
     start: Annotated[str | None, typer.Option("--start", help="First session, YYYY-MM-DD; else the book's first.")] = None,
     end: Annotated[str | None, typer.Option("--end", help="Last session, YYYY-MM-DD; else the last that is valued.")] = None,
+    by_strategy: Annotated[bool, typer.Option("--by-strategy", help="What each strategy has earned, line by line.")] = False,
     by_symbol: Annotated[bool, typer.Option("--by-symbol", help="What each symbol has earned that is realised.")] = False,
     as_json: Json = False,
 ) -> None:
     """What the book has earned from one close to another: realised and unrealised profit, dividends, costs. The lines add up to equity."""
     from flows.at_home import chosen_book, ledger_at_home
+    from grodt.errors import ConfigError
     from grodt.ledger.statement import statement_of
 
+    if by_strategy and by_symbol:
+        raise ConfigError("give --by-strategy or --by-symbol, not both")
     name = chosen_book(book)
     first, last = (None if day is None else parse_session(day) for day in (start, end))
     with ledger_at_home() as ledger, ledger.read() as tx:
         found = statement_of(tx, name, first, last)
-    if by_symbol:
+        strategies = _of_strategies(ledger, tx, found) if by_strategy else []
+    if by_strategy:
+        show(f"{_title(found)}, by strategy", list(strategies[0]) if strategies else [], strategies, as_json=as_json, empty="nothing")
+    elif by_symbol:
         rows = _of_symbols(found)
         show(f"{_title(found)}, by symbol", list(rows[0]) if rows else [], rows, as_json=as_json, empty="nothing is realised")
     elif as_json:
@@ -93,6 +103,26 @@ def _lines(found: "Statement") -> list[dict[str, Any]]:
 
 def _amount(found: "Statement", line: str) -> int:
     return found.unrealised if line == "unrealised" else int(getattr(found.earned, line))
+
+
+def _of_strategies(ledger: "Ledger", tx: "Read", found: "Statement") -> list[dict[str, Any]]:
+    from flows.at_home import lake_at_home
+    from grodt.ledger.manifest import snapshot
+    from grodt.ledger.strategy_statement import statements_of_strategies
+    from grodt.money import Micros, decimal, micros_from_float
+    from grodt.reports.rows import position_rows
+
+    lake = lake_at_home(ledger)
+
+    def prices(day: date | None) -> dict[str, Micros]:
+        if day is None:
+            return {}
+        rows = position_rows(lake, snapshot(tx, tables=["positions"], session=day), found.book, day)
+        return {row["symbol"]: micros_from_float(row["price"]) for row in rows}
+
+    each = statements_of_strategies(tx, found, prices(found.opened), prices(found.closed))
+    lines = ["deposits", "withdrawals", *_LINES, "profit"]
+    return [{"strategy": name} | {line: decimal(getattr(own, line)) for line in lines} for name, own in each.items()]
 
 
 def _of_symbols(found: "Statement") -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
 """Open a cycle: who may work on it, whether it is due, and what is left of earlier ones."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from grodt.brokers.protocol import Broker
 from grodt.errors import SessionError
 from grodt.execution.abandon import abandon
 from grodt.execution.switching import left_by_others, over_at_broker, require_nothing_left
+from grodt.ledger.capital_shares import record_shares
 from grodt.ledger.entries import deposit_entry
 from grodt.ledger.halts import expire, require_none
 from grodt.ledger.leases import Lease, acquire, release
@@ -39,6 +40,7 @@ class Opening:
         flow_run_id: the Prefect run that does it; "" outside Prefect.
         holder: name of this process.
         slot: of the session; None: its end.
+        shares: of the capital that its strategies have; none of a book that is one.
     """
 
     book: str
@@ -54,6 +56,7 @@ class Opening:
     flow_run_id: str
     holder: str
     slot: Slot | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def slot_name(self) -> str:
@@ -151,6 +154,7 @@ def open_cycle(
             release(tx, lease)
             return Opened(run, None)
         begin_limits(tx, opening.book, opening.limits, now())
+        record_shares(tx, opening.book, opening.shares, run.run_id, at)
         if not has_deposit(tx, opening.book):
             post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, at)
         here = (opening.session, opening.slot_name)

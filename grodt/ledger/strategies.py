@@ -18,6 +18,7 @@ from grodt.ledger.columns import day_text, instant_text
 from grodt.ledger.entries import CURRENCY, SHARES
 from grodt.ledger.postings import balances
 from grodt.ledger.strategy_book import StrategyBook, StrategyPosition
+from grodt.ledger.strategy_charges import KINDS, StrategyCharges
 from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import entries, fills, postings
 from grodt.ledger.tables_strategies import crosses, order_shares
@@ -28,6 +29,9 @@ from grodt.orders.shares import filled_now
 
 #: In what order one transaction books: corporate actions before the fills of their session; crosses when all is known.
 _RANKS = {"split": 0, "delisting": 1, "symbol_change": 2, "fill": 3, "correction": 4, "cross": 5}
+#: What is paid for shares is for those held before all of that; what is of no symbol may come at any time.
+_RANKS |= {"borrow_cost": -2, "dividend": -1} | dict.fromkeys(("deposit", "withdrawal", "interest", "fee"), 6)
+_MOVES_SHARES = ("split", "delisting", "symbol_change", "correction")
 _OF_CROSS = attrgetter("run_id", "symbol", "price")
 
 
@@ -72,6 +76,18 @@ def lots_against_average(tx: Read, book: str, until: date, at: datetime) -> int:
     """
     found = _strategies(tx, book, "", as_one=True, until=(until, at))
     return sum(position.realised_fifo - position.realised for _, _, position in found)
+
+
+def strategies_at(tx: Read, book: str, until: tuple[date, datetime], charges: StrategyCharges) -> StrategyBook:
+    """What each strategy has, and its part of what no trade earned or cost.
+
+    Args:
+        tx: the ledger.
+        book: whose.
+        until: what counts is of sessions up to this one, and was booked up to that instant.
+        charges: takes in the second.
+    """
+    return _strategies(tx, book, "", until=until, charges=charges)
 
 
 def shares_of(tx: Read, book: str) -> dict[str, dict[str, int]]:
@@ -164,18 +180,26 @@ def _companies(tx: Read, book: str) -> dict[str, str]:
     return {symbol: min(together) for symbol, together in found.items()}
 
 
-def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, until: tuple[date, datetime] | None = None) -> StrategyBook:
+def _strategies(
+    tx: Read,
+    book: str,
+    without: str,
+    *,
+    as_one: bool = False,
+    until: tuple[date, datetime] | None = None,
+    charges: StrategyCharges | None = None,
+) -> StrategyBook:
     """The book's strategies after everything that is booked, or was of some sessions by some instant, but for the crosses of one run.
 
     As one: everything is the default strategy's, which trades nothing with itself.
     """
     found = StrategyBook(book)
     shared, filled = {} if as_one else shares_of(tx, book), dict[str, int]()
-    booked = _events(tx, book)
+    booked = _events(tx, book, _MOVES_SHARES if charges is None else (*_MOVES_SHARES, *KINDS))
     if until is not None:
         day, at = day_text(until[0]), instant_text(until[1])
         booked = (each for each in booked if each[1] <= day and each[0] <= at)
-    for _, together in groupby(booked, key=lambda event: event[:3]):
+    for (booked_at, *_), together in groupby(booked, key=lambda event: event[:3]):
         events = [each[4:] for each in together]
         if events[0][0] == "symbol_change":
             found.rename([_renamed(lines) for _, lines in events])
@@ -187,12 +211,14 @@ def _strategies(tx: Read, book: str, without: str, *, as_one: bool = False, unti
             if kind == "fill":
                 _fill(found, what, shared, filled)
             else:
+                if charges is not None:
+                    charges.take(found, booked_at, what)
                 _act(found, kind, what)
     return found
 
 
-def _events(tx: Read, book: str) -> Iterator[tuple[Any, ...]]:
-    """(recorded at, session, rank, number, kind, row or postings) of everything that moves shares, in the order it was booked."""
+def _events(tx: Read, book: str, kinds: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """(recorded at, session, rank, number, kind, row or postings) of fills, crosses and some entries, in the order of booking."""
     at, session = type_coerce(fills.c.recorded_at, Text).label("at"), type_coerce(fills.c.session, Text).label("day")
     columns = (fills.c.client_order_id, fills.c.symbol, fills.c.side, fills.c.quantity, fills.c.price, fills.c.notional, fills.c.commission)
     traded = select(at, session, fills.c.number, *columns).where(fills.c.book == book).order_by(at, session, fills.c.number)
@@ -200,7 +226,7 @@ def _events(tx: Read, book: str) -> Iterator[tuple[Any, ...]]:
         select(type_coerce(entries.c.recorded_at, Text).label("at"), type_coerce(entries.c.session, Text).label("day"))
         .add_columns(entries.c.entry_id, entries.c.kind, postings.c.account, postings.c.symbol, postings.c.amount)
         .join(postings, postings.c.entry_id == entries.c.entry_id)
-        .where(entries.c.book == book, entries.c.kind.in_(["split", "delisting", "symbol_change", "correction"]))
+        .where(entries.c.book == book, entries.c.kind.in_(kinds))
         .order_by(entries.c.entry_id, postings.c.line)
     )
     found: list[tuple[Any, ...]] = []

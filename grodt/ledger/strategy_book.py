@@ -217,6 +217,10 @@ class StrategyBook:
         settled = dict(zip(after, one_sided(tuple(after.values())), strict=True))
         return {strategy: change for strategy, quantity in settled.items() if (change := quantity - held.get(strategy, 0))}
 
+    def holders(self, symbol: str) -> dict[str, int]:
+        """Shares held of a symbol by strategy, long or short, without those that hold none."""
+        return {name: abs(position.quantity) for name, position in self._held.get(symbol, {}).items() if position.quantity}
+
     def _holders(self, symbol: str) -> list[StrategyPosition]:
         return [position for position in self._held.get(symbol, {}).values() if position.quantity]
 

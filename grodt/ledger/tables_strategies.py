@@ -41,5 +41,21 @@ crosses = Table(
 )
 Index("ix_crosses_book", crosses.c.book)
 
+#: What each strategy has of the book's capital, in billionths, from an instant on; what is left has the book's name.
+capital_shares = Table(
+    "capital_shares",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("number", Int64, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("billionths", Int64, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("book", "number", "strategy"),
+    CheckConstraint("billionths > 0 AND billionths <= 1000000000", name="share_of_capital"),
+    CheckConstraint("strategy <> ''", name="strategy_named"),
+    **KEYED,
+)
+
 #: Tables of this module whose rows are never changed or deleted.
-APPEND_ONLY = ("order_shares", "crosses")
+APPEND_ONLY = ("order_shares", "crosses", "capital_shares")

@@ -1,7 +1,8 @@
 """A book of several strategies through whole cycles: one order per symbol, and whose it is."""
 
+import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,42 @@ def test_orders_are_one_of_a_symbol_and_shared_out_and_what_strategies_hold_adds
     ledger.close()
     assert {who for (who, _), each in held.items() if each.quantity} == {"trend", "reversion"}
     assert min(each.quantity for each in held.values()) >= 0
+
+
+@pytest.mark.parametrize("start", [None, *_DAYS[1:]])
+def test_what_strategies_have_earned_adds_up_to_the_book_line_by_line_in_every_stretch(
+    two: Home, grodt: Command, start: date | None
+) -> None:
+    for end in (day for day in _DAYS if start is None or day >= start):
+        stretch = ("--end", str(end), *(() if start is None else ("--start", str(start))))
+        (book,) = json.loads(grodt(two, "profit", "--json", *stretch).out)
+        ended = grodt(two, "profit", "--by-strategy", "--json", *stretch)
+        assert (ended.status, ended.err) == (0, "")
+        rows = {row["strategy"]: row for row in json.loads(ended.out)}
+        assert {"trend", "reversion"} <= rows.keys() <= {"trend", "reversion", "between strategies"}
+        for line in (
+            "deposits",
+            "withdrawals",
+            "realised",
+            "unrealised",
+            "dividends",
+            "interest",
+            "commission",
+            "fees",
+            "borrowing",
+            "profit",
+        ):
+            assert sum(Decimal(row[line]) for row in rows.values()) == Decimal(book[line]), line
+        assert Decimal(rows.get("between strategies", {"profit": "0"})["profit"]) == 0
+        if start is None:
+            deposits = {name: Decimal(rows[name]["deposits"]) for name in ("trend", "reversion")}
+            assert deposits == {"trend": Decimal(600_000), "reversion": Decimal(400_000)}, "by their shares of the capital"
+    assert Decimal(book["dividends"]) > 0 or start is not None
+
+
+def test_one_of_both_tables_is_asked_for(two: Home, grodt: Command) -> None:
+    assert "not both" in grodt(two, "profit", "--by-strategy", "--by-symbol").err
+    assert "trend" in grodt(two, "profit", "--by-strategy").out
 
 
 def test_a_cross_is_at_the_close_that_decided_it(two: Home) -> None:

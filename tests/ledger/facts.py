@@ -11,6 +11,7 @@ from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.market import SessionMarket
 from grodt.lake.manifest import LakeFile
 from grodt.ledger.actions import apply_actions
+from grodt.ledger.capital_shares import record_shares
 from grodt.ledger.cash_activities import keep_activities
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
@@ -65,6 +66,7 @@ def one_of_each(ledger: Ledger) -> None:
             {one.client_order_id: {"trend": 60, "value": 40}}, (Cross("IBM", "trend", 5, 100), Cross("IBM", "value", -5, 100))
         )
         record_attribution(tx, run.run_id, BOOK, SESSION, whose, NOW)
+        record_shares(tx, BOOK, {"trend": 0.6, "value": 0.4}, run.run_id, NOW)
         withdrawn = {"run_id": run.run_id, "client_order_id": one.client_order_id, "booked_quantity": 0}
         tx.connection.execute(insert(withdrawals).values(withdrawn))
         record_fill(tx, replace(fill(one), trades=("AAPL:1", "AAPL:2")), BOOK, run.run_id, NOW)
