@@ -14,9 +14,11 @@ from grodt.ledger.booking import booking_instant
 from grodt.ledger.breaks import OpenBreak, find_break, open_breaks, require_open, resolve_break
 from grodt.ledger.cash_entries import BY_PEOPLE, FLOWS, CashKind, as_cash_kind, cash_entry
 from grodt.ledger.entries import Entry, share_correction_entry
+from grodt.ledger.leases import holder_of
 from grodt.ledger.marks import mark_of
 from grodt.ledger.postings import cash, holding, post, settled
 from grodt.ledger.requests import Request, ask, require_person, require_reason
+from grodt.ledger.reserved import reserved_for_buys
 from grodt.ledger.tables_postings import entries, postings
 from grodt.ledger.transaction import Read, Write
 from grodt.money import MICROS_PER_CENT, Micros, decimal
@@ -171,8 +173,8 @@ def ask_to_withdraw(
     """Ask for cash to be booked as taken out of the account; arguments as `deposit`. Asking twice while it waits asks once.
 
     Raises:
-        ConfigError: the amount is not above zero or more than the cash, people have booked the same in that session, the book has not run
-            yet, or name or reason is empty.
+        ConfigError: the amount is not above zero or more than the cash that is not reserved for buys, people have booked the same in that
+            session, the book has not run yet, or name or reason is empty.
     """
     _require_positive(amount)
     session = _flow_session(tx, book, following)
@@ -195,7 +197,17 @@ def no_withdrawal(tx: Read, request: Request) -> str:
 
 
 def book_withdrawal(tx: Write, request: Request, now: datetime) -> str:
-    """Book an approved withdrawal; returns what was done."""
+    """Book an approved withdrawal; returns what was done.
+
+    Raises:
+        ConfigError: a cycle is at work, which may be deciding what to buy with this cash.
+    """
+    at_work = holder_of(tx, f"book:{request.book}")
+    if at_work is not None and at_work.expires_at > now:
+        raise ConfigError(
+            f"book {request.book}: a cycle is at work ({at_work.holder}, until {at_work.expires_at:%Y-%m-%d %H:%M:%S} UTC) and may be "
+            "deciding what to buy with this cash; nothing is booked: approve the withdrawal when it has ended"
+        )
     day, amount = date.fromisoformat(request.subject["session"]), Micros(request.subject["amount"])
     entry = cash_entry(f"{WITHDRAWAL}:{request.request_id}", "withdrawal", request.book, Micros(-amount), day, request.reason)
     post(tx, entry, WITHDRAWAL, now)
@@ -258,8 +270,19 @@ def _flow_session(tx: Read, book: str, following: Callable[[date], date]) -> dat
 
 
 def _short(tx: Read, book: str, amount: Micros) -> str:
-    have = cash(tx, book)
-    return f"book {book} has {decimal(have)} USD in cash, less than {decimal(amount)}" if amount > have else ""
+    """Why that much cash cannot be taken out; "" where it can. What buys are to be paid with stays."""
+    have, reserved = cash(tx, book), reserved_for_buys(tx, book)
+    if amount <= have - reserved.amount:
+        return ""
+    held = f"book {book} has {decimal(have)} USD in cash"
+    if not reserved.orders:
+        return f"{held}, less than {decimal(amount)}"
+    buys = "1 buy" if reserved.orders == 1 else f"{reserved.orders} buys"
+    return (
+        f"{held}, of which {decimal(reserved.amount)} USD are reserved for {buys} that may still be filled (grodt orders): "
+        f"{decimal(Micros(max(have - reserved.amount, 0)))} USD are free, less than {decimal(amount)}. Wait for them, or cancel them; "
+        "money that has left the account already is a break of cash, to be corrected with --as withdrawal"
+    )
 
 
 def _require_positive(amount: Micros) -> None:
