@@ -1,16 +1,18 @@
 """Cancel what a basket withdraws, before what takes its place goes out.
 
 An order that has filled since the basket was decided leaves its symbol undecided: nothing of the basket goes out there, and the next cycle
-decides anew. So does one that was replaced at the broker: what stands there in its place is none of ours, and still works. One that is not
-known to be over leaves its symbol waiting: nothing goes out there either, until another attempt within the window finds that it is. So what
+decides anew. So does one that was replaced at the broker: what stands there in its place is none of ours, and still works. One that has
+filled a fraction of a share that is in no fill yet is not cancelled, works on, and leaves its symbol undecided too. One that is not known
+to be over leaves its symbol waiting: nothing goes out there either, until another attempt within the window finds that it is. So what
 takes an order's place is never beside it, and no leg closes what was sold already.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
-from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.brokers.protocol import Broker, BrokerOrder, TellsParts
 from grodt.ledger.leases import Lease
 from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.orders import find_orders
@@ -70,8 +72,14 @@ def withdraw(
     with ledger.read() as tx:
         found = find_orders(tx, keys)
     open_here = [each for each in found.values() if each.state in OPEN]
+    beside = _beside(broker, [each.order.client_order_id for each in open_here])
+    undecided = {
+        each.order.symbol: f"{key} has filled {beside[key]} of a share that is in no fill yet, and works on until it comes to whole ones"
+        for each in open_here
+        if (key := each.order.client_order_id) in beside
+    }
+    open_here = [each for each in open_here if each.order.client_order_id not in beside]
     answers = {each.order.client_order_id: _cancelled(broker, each.order.client_order_id, sleep) for each in open_here}
-    undecided: dict[str, str] = {}
     waiting: dict[str, str] = {}
     moves: list[Move] = []
     for each in open_here:
@@ -118,6 +126,12 @@ def not_sent(tx: Write, basket: Basket, why: Mapping[str, str], run: Run, now: d
     ]
     transitions(tx, moves, run_id=run.run_id, now=now)
     return frozenset(order.client_order_id for order in stopped)
+
+
+def _beside(broker: Broker, keys: list[str]) -> dict[str, Decimal]:
+    """Fractions that open orders have filled beside whole shares, by our id: cancelled now, nobody could book them."""
+    found = broker.orders(keys) if keys and isinstance(broker, TellsParts) else {}
+    return {key: order.beside for key, order in found.items() if order.beside and order.state not in _OVER}
 
 
 def _cancelled(broker: Broker, client_order_id: str, sleep: Callable[[float], None]) -> BrokerOrder | None:

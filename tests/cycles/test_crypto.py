@@ -20,14 +20,14 @@ WEEK = ALWAYS.between(date(2024, 3, 7), date(2024, 3, 10))
 NOW = datetime(2024, 3, 11, 0, 30, tzinfo=UTC)
 
 
-async def _at_once(_: Throttler, cost: float | None = None) -> None:
+async def at_once(_: Throttler, cost: float | None = None) -> None:
     """No pause: the venue's pace is ccxt's."""
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(Throttler, "__call__", _at_once)
+    monkeypatch.setattr(Throttler, "__call__", at_once)
     venue = FakeVenue(NOW)
     for number, symbol in enumerate(SYMBOLS):
         venue.list_market(symbol)
@@ -38,11 +38,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
             venue.days[symbol].append((stamp, price, round(price * 1.01, 4), round(price * 0.99, 4), price, 5000.5 + at))
     books = tmp_path / "books.yaml"
     with venue.served():
-        books.write_text(_books(venue.url, "24/7"))
+        books.write_text(books_text(venue.url, "24/7"))
         yield Home(tmp_path / "home", books, "crypto", NOW.isoformat())
 
 
-def _books(url: str, calendar: str) -> str:
+def books_text(url: str, calendar: str) -> str:
+    """A books file of one crypto book on paper."""
     return f"""
 sources:
   venue: {{kind: ccxt, venue: {VENUE}, quote: USD, url: "{url}"}}

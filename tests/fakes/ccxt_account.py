@@ -96,6 +96,11 @@ class FakeCcxtAccount:
 class _Client:
     def __init__(self, account: FakeCcxtAccount) -> None:
         self._account = account
+        self.number: type = float
+        self.options: dict[str, Any] = {}
+
+    def set_sandbox_mode(self, _on: bool) -> None:
+        pass
 
     async def close(self) -> None:
         pass
