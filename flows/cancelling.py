@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from grodt.errors import BrokerUnavailable, GrodtError
+from grodt.execution.accounts import require_same_account
 from grodt.execution.cancelling import cancel_covered, in_words
 from grodt.ledger.cancels import Cancel
 from grodt.ledger.halts import Halt
@@ -98,6 +99,7 @@ def _ask(asking: _Asking, ledger: Ledger, made: Halt, now: Callable[[], datetime
         name = asking.left[0]
         try:
             with broker_of(name) as broker:
+                require_same_account(ledger, broker, name, f"{made} holds, but no order was cancelled")
                 asked = () if broker is None else cancel_covered(ledger, broker, name, now)
         except GrodtError as error:  # raised by who called; the other books' orders are cancelled first
             asking.failed.append(error)

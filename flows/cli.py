@@ -10,6 +10,7 @@ import typer
 
 import grodt
 from flows.commands import (
+    account,
     backup,
     breaks,
     catalog,
@@ -61,6 +62,7 @@ for commands in (
     breaks,
     deciding,
     versions,
+    account,
     verify,
     backup,
     users,

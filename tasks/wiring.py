@@ -227,7 +227,9 @@ def _real(config: BookConfig, wait_seconds: float = START_SECONDS) -> tuple[Brok
             made = ccxt_client(config.name, venue, key)
             where = environment()
             ours, now, hidden = partial(_order_symbols, where, config.name), clock(where), key.hidden_in
-            return CcxtBroker(config.name, venue, config.exchange, client=made, ours=ours, now=now, hidden_in=hidden), CCXT
+            return CcxtBroker(
+                config.name, venue, config.exchange, client=made, ours=ours, now=now, hidden_in=hidden, key=key.fingerprint
+            ), CCXT
         case PaperConfig():
             return None
 

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 def reconcile(book: Book = None, as_json: Json = False) -> None:
     """Compare the ledger with the broker as both stand now, and change neither. Status 1 where they differ."""
     from flows.at_home import charges_bps, chosen_book, ledger_at_home
+    from grodt.execution.accounts import require_same_account
     from grodt.ledger.breaks import open_breaks
     from grodt.ledger.postings import settled
     from grodt.money import decimal
@@ -36,6 +37,7 @@ def reconcile(book: Book = None, as_json: Json = False) -> None:
                 raise ConfigError(
                     f"book {name} has settled session {session}, and its paper broker's file is not there: restore it from a backup"
                 )
+            require_same_account(ledger, broker, name, "Nothing was compared")
             found = compared(ledger, broker, name, session, charges_bps(name))
     rows: list[dict[str, Any]] = [
         {

@@ -1,5 +1,6 @@
 """A source's key: where the environment has it, and how it is kept from being shown."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,11 @@ class Credentials:
 
     key: str = field(repr=False)
     secret: str = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this key from others and gives nothing away: the first 12 hex digits of its SHA-256, without the secret."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:12]
 
     def hidden_in(self, text: str) -> str:
         """The text without the key and the secret, as a vendor's own words may repeat them."""

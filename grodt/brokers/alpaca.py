@@ -79,12 +79,18 @@ class AlpacaBroker:
         """
         self._asker = f"broker of book {book!r}"
         self._url = settings.url
+        self._account = f"alpaca {settings.account}, key {credentials.fingerprint}"
         self._calendar = calendar
         self._opened = partial(TradingHttp.opened, self._asker, credentials, patience=patience, random=random, sleep=sleep)
         self._loop = OwnLoop("alpaca")
         self._stack = AsyncExitStack()
         self._http: TradingHttp | None = None
         self._ids: dict[str, str] = {}  # our id by theirs
+
+    @property
+    def account(self) -> str:
+        """See `Broker.account`."""
+        return self._account
 
     def close(self) -> None:
         """Close its connections."""

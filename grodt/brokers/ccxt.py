@@ -81,6 +81,7 @@ class CcxtBroker:
         ours: Callable[[], Mapping[str, str]],
         now: Callable[[], datetime],
         hidden_in: Callable[[str], str] = str,
+        key: str = "none",
     ) -> None:
         """Put its parts together.
 
@@ -92,6 +93,7 @@ class CcxtBroker:
             ours: every order of the book that the ledger has, as symbol by id. Asked when the venue names an id that is not known yet.
             now: the clock.
             hidden_in: a text without the account's key, as the venue's own words may repeat it.
+            key: fingerprint of the account's key.
 
         Raises:
             ConfigError: it is not known how this venue's lists are read whole.
@@ -104,10 +106,16 @@ class CcxtBroker:
         self._ours = ours
         self._now = now
         self._hidden_in = hidden_in
+        self._key = key
         self._loop = OwnLoop("ccxt")
         self._venue: Any = None
         self._symbols: dict[str, str] = {}  # by our id
         self._by_venue: dict[str, str] = {}  # our id by the venue's client id
+
+    @property
+    def account(self) -> str:
+        """See `Broker.account`."""
+        return f"ccxt {self._account.venue} {self._account.account}, key {self._key}"
 
     def close(self) -> None:
         """Close its connections."""

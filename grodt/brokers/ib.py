@@ -101,6 +101,11 @@ class IbBroker:
         self._loop = OwnLoop("ib")
         self._ib: ib_async.IB | None = None
 
+    @property
+    def account(self) -> str:
+        """See `Broker.account`."""
+        return f"ib {self._settings.account}"
+
     def close(self) -> None:
         """Close the connection."""
         self._loop.run(self._disconnected)

@@ -36,6 +36,11 @@ _ORDER_COLUMNS = (
 )
 
 
+def paper_account(book: str) -> str:
+    """What `Broker.account` is of a book's paper account."""
+    return f"paper {book}"
+
+
 class PaperBroker:
     """A `Broker` over one SQLite file. Safe to share between threads; several processes take turns.
 
@@ -90,6 +95,11 @@ class PaperBroker:
         self._intraday = intraday
         self._lock = threading.RLock()
         self._connection = open_book(path, book, initial_cash, busy_seconds)
+
+    @property
+    def account(self) -> str:
+        """See `Broker.account`. The paper account of a book is its own."""
+        return paper_account(self._book)
 
     def close(self) -> None:
         """Close the file."""

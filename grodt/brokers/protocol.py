@@ -64,6 +64,14 @@ class Broker(Protocol):
     Every read raises `BrokerUnavailable` when it got no answer: a failed query is never an empty one.
     """
 
+    @property
+    def account(self) -> str:
+        """Which account it is: the kind of broker and the account's number, or the fingerprint of its key. Told without asking; no secret.
+
+        What is sent to one account is at no other, so the ledger keeps it.
+        """
+        ...
+
     def submit(self, order: Order, session: date, last_look: Callable[[], None] = no_last_look) -> BrokerOrder:
         """Send one order, decided at the close of `session`. It is sent once, never repeated inside.
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from grodt.brokers.protocol import Broker
 from grodt.errors import ConfigError
+from grodt.execution.accounts import require_same_account
 from grodt.execution.outcome import look_up
 from grodt.ledger.order_ends import ask_to_end, require_endable
 from grodt.ledger.requests import Request
@@ -26,10 +27,12 @@ def propose_end(
 
     Raises:
         BrokerUnavailable: the broker did not answer; nothing was asked for.
-        ConfigError: as `require_endable`; or the broker has the order.
+        ConfigError: as `require_endable`; or the broker has the order, or is another account than the one that the book is at.
     """
     with ledger.read() as tx:
-        key = require_endable(tx, break_id).difference.symbol
+        found = require_endable(tx, break_id)
+        key = found.difference.symbol
+    require_same_account(ledger, broker, found.book, "Nothing was asked for")
     there = look_up(broker, [key], sleep).get(key) or next((each for each in broker.open_orders() if each.client_order_id == key), None)
     if there is not None:
         raise ConfigError(

@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 from grodt.brokers.protocol import Broker
 from grodt.errors import SessionError
 from grodt.execution.abandon import abandon
+from grodt.execution.accounts import same_account
 from grodt.execution.switching import left_by_others, over_at_broker, require_nothing_left
+from grodt.ledger.accounts import account_of, keep_account
 from grodt.ledger.capital_shares import record_shares
 from grodt.ledger.entries import deposit_entry
 from grodt.ledger.halts import expire, require_none
@@ -118,7 +120,8 @@ def open_cycle(
         VersionRefused: the book expects another version than this process runs; nothing was written.
         HaltActive: a halt of the book, or of all books, holds; nothing was written.
         ConfigError: the run has made its basket with another configuration or code; or orders are left of when the book decided at the
-            end of its sessions and now does within them, or the other way round. Nothing was written.
+            end of its sessions and now does within them, or the other way round; or the book has orders or positions at another account
+            than its broker's. Nothing was written.
         BrokerUnavailable: an earlier run's order could not be looked up; this attempt is over, and the earlier run is as it was. Or
             orders of another kind of cycle could not be; nothing was written.
     """
@@ -126,15 +129,18 @@ def open_cycle(
     with ledger.read() as tx:
         done = find_done(tx, opening.book, opening.kind, opening.session, opening.slot_name)
         left = left_by_others(tx, opening.book, opening.kind)
+        former = account_of(tx, opening.book)
     if done is not None:
         return Opened(done, None)
     over = over_at_broker(broker, left)
+    proof = "" if former in (None, broker.account) else same_account(ledger, broker, opening.book)
     with ledger.write() as tx:
         at = now()
         lease = acquire(tx, f"book:{opening.book}", opening.holder, at, LEASE_TTL, is_alive)
         require_version(tx, opening.book, opening.code_version, opening.holder.split(":", 1)[0], at)
         _require_forward(tx, opening)
         require_nothing_left(tx, opening.book, opening.kind, over, within=opening.slot is not None)
+        keep_account(tx, opening.book, broker.account, proof=proof, now=at)
         require_none(tx, opening.book, at)
         run = open_run(
             tx,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.errors import ConfigError
-from grodt.ledger import basket_requests, corrections, limits, order_ends, overrides, rearming
+from grodt.ledger import accounts, basket_requests, corrections, limits, order_ends, overrides, rearming
 from grodt.ledger.requests import Request, Verdict, decide, find_request
 from grodt.ledger.transaction import Read, Write
 
@@ -73,6 +73,12 @@ KINDS: Mapping[str, Kind] = {
         carry_out=order_ends.end_order,
         turned_down=lambda _request: "the order stays open in the ledger, and the break too",
         refusal=order_ends.no_end,
+    ),
+    accounts.KIND: Kind(
+        what=accounts.what_is_asked,
+        carry_out=accounts.carry_out,
+        turned_down=lambda _request: "the book stays at the account it was at",
+        refusal=accounts.refusal,
     ),
     rearming.REARM: Kind(
         what=rearming.what,

@@ -1,6 +1,7 @@
 """Every table whose rows are never changed or deleted, of all modules of tables but that of the audit chain."""
 
 from grodt.ledger import (
+    tables_accounts,
     tables_breaks,
     tables_cash,
     tables_checks,
@@ -28,5 +29,6 @@ _MODULES = (
     tables_strategies,
     tables_unbooked,
     tables_cash,
+    tables_accounts,
 )
 APPEND_ONLY = tuple(name for module in _MODULES for name in module.APPEND_ONLY)

@@ -300,6 +300,35 @@ def filled_of(tx: Read, client_order_ids: Iterable[str]) -> dict[str, tuple[int,
     return {key: (quantity, max(filled, booked)) for key, quantity, filled, booked in rows}
 
 
+def orders_sent(tx: Read, client_order_ids: Iterable[str]) -> frozenset[str]:
+    """Those of the orders that were once marked as being sent."""
+    query = select(order_events.c.client_order_id).where(order_events.c.state == OrderState.SENDING.value)
+    found: set[str] = set()
+    for some in batched(sorted(client_order_ids), _AT_ONCE):
+        found |= set(tx.connection.execute(query.where(order_events.c.client_order_id.in_(some))).scalars())
+    return frozenset(found)
+
+
+def orders_with_unbooked_fills(tx: Read, book: str) -> tuple[str, ...]:
+    """A book's orders of which the broker has told more shares filled than are booked, by our id, ascending."""
+    key, booked = order_status.c.client_order_id, func.coalesce(func.sum(fills.c.quantity), 0)
+    joined = select(key).outerjoin(fills, fills.c.client_order_id == key).where(order_status.c.book == book)
+    of_each = joined.where(order_status.c.filled_quantity > 0).group_by(key, order_status.c.filled_quantity)
+    return tuple(tx.connection.execute(of_each.having(order_status.c.filled_quantity > booked).order_by(key)).scalars())
+
+
+def orders_at_broker(tx: Read, book: str, most: int, since: datetime | None = None) -> dict[str, str]:
+    """The broker's ids of a book's latest orders that it has given one, of those decided after an instant, by our id, latest first."""
+    query = select(order_status.c.client_order_id, order_status.c.venue_order_id).where(
+        order_status.c.book == book, order_status.c.venue_order_id != ""
+    )
+    latest = query.join(orders, orders.c.client_order_id == order_status.c.client_order_id).order_by(
+        orders.c.recorded_at.desc(), orders.c.client_order_id
+    )
+    decided = latest if since is None else latest.where(orders.c.recorded_at > since)
+    return dict(tx.connection.execute(decided.limit(most)).tuples().all())
+
+
 def orders_protecting(tx: Read, client_order_id: str) -> tuple[LedgerOrder, ...]:
     """The orders that close what an order opened or added to, earliest session first."""
     return _orders(tx, orders.c.protects == client_order_id)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from grodt.sessions import Calendar
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.brackets import legs
 from tests.brokers.world import BOOK, MON, THU, TUE, WED, instant, market, order, usd
+from tests.fakes.alpaca import KEY
 from tests.fakes.alpaca_trading import FakeTrading, evening
 from tests.fakes.ccxt_account import FakeCcxtAccount
 from tests.fakes.ib import ACCOUNT, FakeIb
@@ -108,6 +110,12 @@ VENUES_WITH_BRACKETS_IN_PARTS = VENUES_IN_PARTS | {"ib in parts": partial(_ib, p
 def venue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
     with VENUES[request.param](tmp_path) as opened:
         yield opened
+
+
+def test_each_names_its_account_without_being_asked_for_anything(venue: Venue) -> None:
+    broker, _ = venue
+    key = sha256(KEY.encode()).hexdigest()[:12]
+    assert broker.account in {"paper demo", f"alpaca paper, key {key}", f"ib {ACCOUNT}", "ccxt binance sandbox, key none"}
 
 
 @pytest.fixture(params=sorted(VENUES_WITH_SESSIONS))

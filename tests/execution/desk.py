@@ -149,6 +149,10 @@ class FaultyBroker:
         self._read()
         return self._inner.cash()
 
+    @property
+    def account(self) -> str:
+        return self._inner.account
+
     def close(self) -> None:
         self._inner.close()
 

@@ -71,12 +71,12 @@ def test_a_fault_that_nobody_foresaw_at_one_broker_keeps_none_of_the_others_from
     asked: list[str] = []
 
     @contextmanager
-    def broker_of(name: str) -> Iterator[str]:
-        yield name
+    def broker_of(name: str) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(account=f"paper {name}")
 
-    def covered(_ledger: Ledger, broker: str, _name: str, _now: object) -> tuple[()]:
-        asked.append(broker)
-        if broker == "a":
+    def covered(_ledger: Ledger, _broker: SimpleNamespace, name: str, _now: object) -> tuple[()]:
+        asked.append(name)
+        if name == "a":
             raise ValueError("amount nan is not finite")
         return ()
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.market import SessionMarket
 from grodt.lake.manifest import LakeFile
+from grodt.ledger.accounts import keep_account
 from grodt.ledger.actions import apply_actions
 from grodt.ledger.capital_shares import record_shares
 from grodt.ledger.cash_activities import keep_activities
@@ -77,5 +78,6 @@ def one_of_each(ledger: Ledger) -> None:
         record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
         record_checks(tx, checks(run.run_id), 1)
         record_later(tx, run, BASKET, [Check.of(messages(np.array([1]), np.array([1]), 100, 100), scope="book")], NOW)
+        keep_account(tx, BOOK, "paper demo", proof="", now=NOW)
         commit_files(tx, [lake_file()], NOW)
         commit_files(tx, [], NOW, removed=[lake_file().path])
