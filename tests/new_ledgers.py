@@ -44,4 +44,6 @@ def _made(_head: str) -> tuple[str, ...]:
         file = Path(folder) / "ledger.db"
         Ledger.open(f"sqlite:///{file}").close()
         with closing(sqlite3.connect(file)) as connection:
-            return tuple(line for line in connection.iterdump() if line not in ("BEGIN TRANSACTION;", "COMMIT;"))
+            ((found_good,),) = connection.execute("PRAGMA user_version")
+            made = [line for line in connection.iterdump() if line not in ("BEGIN TRANSACTION;", "COMMIT;")]
+            return (*made, f"PRAGMA user_version = {found_good}")

@@ -2,19 +2,6 @@
 
 from sqlalchemy import Connection, Row
 
-#: Tables and views with their columns, and triggers that fire.
-_OBJECTS = {
-    "sqlite": """
-        SELECT m.name, c.name FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c WHERE m.type IN ('table', 'view')
-        UNION ALL SELECT 'trigger', name FROM sqlite_master WHERE type = 'trigger'
-    """,
-    "postgresql": """
-        SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-        WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL SELECT 'trigger', t.tgname FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
-        WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal AND t.tgenabled <> 'D'
-    """,
-}
 #: Columns of one table by name, each with its place in the primary key, from 1; 0 where it has none.
 _COLUMNS = {
     "sqlite": "SELECT name, pk FROM pragma_table_info('{table}') ORDER BY name",
@@ -52,11 +39,6 @@ def has_table(connection: Connection, table: str) -> bool:
 def has_anything(connection: Connection) -> bool:
     """Whether anything at all is there."""
     return _first(connection, _FIRST_TABLE) is not None
-
-
-def objects(connection: Connection) -> set[tuple[str, str]]:
-    """Each column as (table, column), and each trigger that fires as ("trigger", its name)."""
-    return {(str(kind), str(name)) for kind, name in connection.exec_driver_sql(_OBJECTS[connection.dialect.name])}
 
 
 def columns(connection: Connection, table: str) -> list[tuple[str, int]]:

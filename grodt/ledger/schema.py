@@ -5,15 +5,15 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from grodt.errors import ConfigError
-from grodt.ledger import catalogue, tables_audit
-from grodt.ledger.append_only import APPEND_ONLY
-from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS
+from grodt.ledger import catalogue
 from grodt.ledger.engine import LedgerUnusable
-from grodt.ledger.tables import metadata
+from grodt.ledger.shape import differences, expected_shape, remember, shape_of
 
 #: The newest migration. Importing Alembic costs a third of a second, so a ledger already here never asks it.
 HEAD = "0030"
 
+#: Differences that an error names.
+_NAMED = 5
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -61,15 +61,20 @@ def upgrade(connection: Connection, name: str) -> None:
 
 
 def require_expected(connection: Connection, name: str) -> None:
-    """Check tables, columns, the view of evidence and append-only triggers against `tables` and its neighbours.
+    """Compare the whole of the ledger's database with what `tables` and its neighbours make, and keep that it was found good.
+
+    Args:
+        connection: in a write transaction.
+        name: of the ledger.
 
     Raises:
-        LedgerUnusable: something is missing; names it.
+        LedgerUnusable: something differs; names the table, what stands there and what should.
     """
-    expected = {(table.name, column.name) for table in metadata.tables.values() for column in table.columns}
-    expected |= {(EVIDENCE, name) for name in ("run_id", "attempt", *EVIDENCE_COLUMNS)}
-    acts = ("update", "delete") if catalogue.is_sqlite(connection) else ("update", "delete", "truncate")
-    expected |= {("trigger", f"{table}_no_{act}") for table in (*APPEND_ONLY, *tables_audit.APPEND_ONLY) for act in acts}
-    missing = sorted(f"{table}.{column}" for table, column in expected - catalogue.objects(connection))
-    if missing:
-        raise LedgerUnusable(f"ledger {name} lacks {', '.join(missing)}: it was altered by hand; restore the latest backup")
+    apart = differences(shape_of(connection), expected_shape(connection))
+    if apart:
+        more = f"; and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
+        raise LedgerUnusable(
+            f"ledger {name} is not as GRODT makes it: {'; '.join(apart[:_NAMED])}{more}. It was altered by hand: undo that, or restore the "
+            "latest backup"
+        )
+    remember(connection)

@@ -9,6 +9,7 @@ from grodt.errors import ConfigError
 from grodt.ledger import audit, schema
 from grodt.ledger.engine import Database, LedgerLocked, LedgerRefused, LedgerUnusable
 from grodt.ledger.leases import Lease, require_current
+from grodt.ledger.shape import is_as_left
 from grodt.ledger.transaction import Read, Write
 
 __all__ = ["Ledger", "LedgerLocked", "LedgerRefused", "LedgerUnusable", "Read", "Write"]
@@ -114,8 +115,7 @@ class Ledger:
     def _bring_to_head(self) -> None:
         if not self._database.is_new():
             with self.read() as tx:  # the usual case, and it waits for no writer
-                if schema.version(tx.connection) == schema.HEAD:
-                    schema.require_expected(tx.connection, self.name)
+                if schema.version(tx.connection) == schema.HEAD and is_as_left(tx.connection):
                     return
         with self._database.writing() as connection:
             if schema.version(connection) != schema.HEAD:

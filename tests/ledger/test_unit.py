@@ -49,7 +49,7 @@ def test_a_ledger_of_a_newer_version_is_refused(own_ledger: Ledger) -> None:
 def test_a_ledger_without_one_of_its_triggers_is_refused(own_ledger: Ledger, database: str) -> None:
     with own_ledger.write() as tx:
         tx.connection.execute(text(f"DROP TRIGGER postings_no_update{' ON postings' if database == 'postgresql' else ''}"))
-    with pytest.raises(LedgerUnusable, match=r"lacks trigger.postings_no_update"):
+    with pytest.raises(LedgerUnusable, match=r"trigger postings_no_update of postings is missing"):
         Ledger.open(url_of(own_ledger))
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from grodt.ledger.catalogue import is_sqlite
+from grodt.ledger.definitions import append_only
 
 
 def widen_check(table: str, old: str, new: str) -> None:
@@ -28,21 +29,8 @@ def widen_check(table: str, old: str, new: str) -> None:
 
 def forbid_changes(*tables: str) -> None:
     """Make tables append-only: triggers refuse every update and delete, and in PostgreSQL every truncation."""
-    if is_sqlite(op.get_bind()):
-        for table in tables:
-            for act in ("update", "delete"):
-                refusal = f"SELECT RAISE(ABORT, '{table} is append-only')"
-                op.execute(f"CREATE TRIGGER {table}_no_{act} BEFORE {act.upper()} ON {table} BEGIN {refusal}; END")
-        return
-    op.execute(
-        "CREATE OR REPLACE FUNCTION grodt_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$"
-    )
-    for table in tables:
-        for act, each in (("update", "ROW"), ("delete", "ROW"), ("truncate", "STATEMENT")):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{act} BEFORE {act.upper()} ON {table} FOR EACH {each} EXECUTE FUNCTION grodt_append_only()"
-            )
+    for statement in append_only(op.get_bind().dialect.name, tables):
+        op.execute(statement)
 
 
 def only_where(condition: str) -> dict[str, Any]:
