@@ -19,7 +19,8 @@ from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from grodt.errors import ConfigError, HaltActive, NotFound
 from grodt.ledger.slot_marks import latest_value
-from grodt.ledger.tables_halts import halts
+from grodt.ledger.tables_halts import halt_ends, halt_starts, halts
+from grodt.ledger.tables_orders import order_events
 from grodt.ledger.transaction import Read, Write
 
 HaltScope = Literal["all", "book", "strategy", "symbol"]
@@ -43,6 +44,7 @@ _ACTIVE = (
     )
     .order_by(halts.c.halt_id)
 )
+_LAST_EVENT = select(func.coalesce(func.max(order_events.c.event_id), 0))
 _STOPPED = {"all": "", "buys": " of buys", "sells": " of sells", "reduce_only": " of all but reductions"}
 
 
@@ -163,6 +165,8 @@ def halt(
         said = {"reason": reason, "author": author, "started_at": now, "expires_at": expires_at}
         tx.connection.execute(insert(halts).values(what | said))
         row = tx.connection.execute(query).one()
+        started = what | said | {"halt_id": row.halt_id, "after_event": _last_event(tx)}
+        tx.connection.execute(insert(halt_starts).values(started))
     return _halt(row)
 
 
@@ -259,7 +263,18 @@ def _require_term(kind: HaltKind, now: datetime, expires_at: datetime | None) ->
 
 def _end(tx: Write, each: Halt, *, at: datetime, reason: str, author: str) -> None:
     values = {"ended_at": at, "end_reason": reason, "end_author": author}
-    tx.connection.execute(update(halts).where(halts.c.halt_id == each.halt_id, halts.c.ended_at.is_(None)).values(values))
+    mine = (halts.c.halt_id == each.halt_id, halts.c.ended_at.is_(None))
+    if tx.connection.execute(update(halts).where(*mine).values(values)).rowcount == 0:
+        return
+    of_before = select(halt_starts.c.halt_id).where(halt_starts.c.halt_id == each.halt_id)
+    if tx.connection.execute(of_before).first() is None:
+        return  # it began before halts were facts
+    ended = {"halt_id": each.halt_id, "ended_at": at, "reason": reason, "author": author, "after_event": _last_event(tx)}
+    tx.connection.execute(insert(halt_ends).values(ended))
+
+
+def _last_event(tx: Read) -> int:
+    return int(tx.connection.execute(_LAST_EVENT).scalar_one())
 
 
 def _minute(at: datetime) -> str:

@@ -44,6 +44,38 @@ halts = Table(
 Index("ix_halts_active", halts.c.book, **only_where("ended_at IS NULL"))
 Index("ix_halts_marked", halts.c.book, **only_where("mark_session IS NOT NULL"))
 
+# What made a halt and what ended it, as facts. `halts` is what they come to, kept so that what holds is found at once.
+# `after_event` is the last event of any order then: what was sent before and after a halt is told by the order of commits and by no clock.
+halt_starts = Table(
+    "halt_starts",
+    metadata,
+    Column("halt_id", Int64, primary_key=True, autoincrement=False, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("control", Int64, nullable=False),
+    Column("keep_orders", Int64, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("after_event", Int64, nullable=False),
+    **STRICT,
+)
+halt_ends = Table(
+    "halt_ends",
+    metadata,
+    Column("halt_id", Int64, ForeignKey("halt_starts.halt_id"), primary_key=True, autoincrement=False, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("after_event", Int64, nullable=False),
+    **STRICT,
+)
+
 #: One row for each time that the broker was asked to cancel an order because of a halt.
 cancels = Table(
     "cancels",
@@ -62,4 +94,4 @@ cancels = Table(
 Index("ix_cancels_halt_id", cancels.c.halt_id)
 
 #: Tables of this module whose rows are never changed or deleted.
-APPEND_ONLY = ("cancels",)
+APPEND_ONLY = ("halt_starts", "halt_ends", "cancels")

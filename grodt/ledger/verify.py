@@ -16,7 +16,8 @@ from grodt.ledger.transaction import Read
 from grodt.ledger.verify_cash import check_charges
 from grodt.ledger.verify_chain import verify_chain
 from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
-from grodt.ledger.verify_orders import check_decided, check_halts, check_ids, check_life
+from grodt.ledger.verify_halts import check_halts, check_made
+from grodt.ledger.verify_orders import check_decided, check_ids, check_life
 from grodt.ledger.verify_sequence import came_first
 
 #: Kinds of entries that may move shares, beside fills.
@@ -54,6 +55,7 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         checked(4, "orders and their fills go forward only", _RESTORE, check_life),
         checked(5, "sent after a committed intent, approval and verdict", "compare the order with the broker's", check_decided),
         checked(6, "nothing sent while a halt held", "compare the order with the broker's; who sent it?", check_halts),
+        checked(6, "halts are as they were made and ended", "halt again what they stopped, then restore a backup", check_made),
         checked(8, "decided on what was known", "replay the session and compare its orders", _known),
         Check(9, "the audit chain", covered, chain.facts, chain.findings, _RESTORE, chain.head),
         checked(9, "postings are those their entries' digests are of", _RESTORE, _digests),

@@ -1,6 +1,5 @@
 """Checks of orders: their ids, their lives, what stood before they were sent."""
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, timedelta
@@ -136,8 +135,8 @@ def check_decided(tx: Read, book: str | None) -> Found:
         FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id JOIN baskets AS b ON b.run_id = o.run_id
         WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY o.run_id, e.event_id
     """
-    sends = _sends(tx, book)
-    return Found(f"{sends:,} sends", sends, _undecided(tx, stream(tx, query, book=book)))
+    count = sends(tx, book)
+    return Found(f"{count:,} sends", count, _undecided(tx, stream(tx, query, book=book)))
 
 
 def _undecided(tx: Read, sent: Iterator[Row[Any]]) -> Iterator[str]:
@@ -178,55 +177,6 @@ def _judged(tx: Read, run: str) -> tuple[set[tuple[str, str]], set[tuple[str, st
     return passed, refused
 
 
-def check_halts(tx: Read, book: str | None) -> Found:
-    """No order was sent between the start and the end of a halt that concerns it.
-
-    Of halts of a strategy, and of those that let reductions pass, an order does not say whether they concern it.
-    """
-    query = f"""
-        SELECT o.client_order_id, o.book, o.symbol, o.side, e.event_id, e.recorded_at FROM order_events AS e
-        JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE e.state = 'sending' AND {_OF_BOOK} ORDER BY e.recorded_at
-    """
-    all_halts = """
-        SELECT halt_id, scope, book, symbol, side, reason, started_at,
-          CASE WHEN ended_at < expires_at OR expires_at IS NULL THEN ended_at ELSE expires_at END AS until
-        FROM halts WHERE scope <> 'strategy' AND side <> 'reduce_only' ORDER BY started_at, halt_id
-    """
-    halts, sends = list(ask(tx, all_halts)), _sends(tx, book)
-    wrong = _while_halted(stream(tx, query, book=book), halts) if halts else ()
-    return Found(f"{sends:,} sends against {len(halts):,} halts", min(sends, len(halts)), iter(wrong))
-
-
-def _while_halted(sent: Iterator[Row[Any]], halts: list[Row[Any]]) -> list[str]:
-    """Goes through sends and halts once, both in time; what is found is by event.
-
-    Args:
-        sent: by instant.
-        halts: by their start.
-    """
-    coming = deque(halts)
-    held: dict[tuple[str, ...], list[Row[Any]]] = {}
-    found: list[tuple[int, int, str]] = []
-    for key, book, symbol, side, event, at in sent:
-        while coming and coming[0].started_at < at:
-            halt = coming.popleft()
-            held.setdefault(() if halt.scope == "all" else (halt.book, halt.symbol), []).append(halt)
-        for concerned in ((), (book, ""), (book, symbol)) if held else ():
-            if concerned not in held:
-                continue
-            held[concerned] = [halt for halt in held[concerned] if halt.until is None or at < halt.until]
-            found += (
-                (
-                    event,
-                    halt.halt_id,
-                    f"order {key} was sent at {at} (event {event}), while halt {halt.halt_id} held since {halt.started_at}: {halt.reason}",
-                )
-                for halt in held[concerned]
-                if halt.side in ("all", f"{side}s")
-            )
-    return [text for _, _, text in sorted(found)]
-
-
 def _fault(row: Row[Any]) -> str:
     """What is wrong with an event of an order, which is the first of that order that is."""
     match row.fault:
@@ -253,7 +203,8 @@ def _count(tx: Read, book: str | None) -> int:
     return int(ask(tx, f"SELECT count(*) FROM orders AS o WHERE {_OF_BOOK}", book=book).scalar_one())
 
 
-def _sends(tx: Read, book: str | None) -> int:
+def sends(tx: Read, book: str | None) -> int:
+    """How many times an order was sent."""
     query = f"""
         SELECT count(*) FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id
         WHERE e.state = 'sending' AND {_OF_BOOK}

@@ -210,7 +210,7 @@ def test_a_halt_whose_scope_does_not_fit_is_refused(tx: Write, scope: str, names
 )
 def test_the_ledger_refuses_what_would_not_fit_whoever_writes_it(tx: Write, change: str) -> None:
     _halt(tx)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), tx.connection.begin_nested():
         tx.connection.execute(text(f"UPDATE halts SET {change}"))
 
 

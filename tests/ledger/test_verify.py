@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
+from grodt.ledger.halts import Halt, end_halts, halt
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.order_life import transition
 from grodt.ledger.orders import approve_basket, record_basket
@@ -27,7 +29,7 @@ from tests.ledger.facts import checks, lake_file
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, fill, order, sent, started
 
 _AAPL = "demo-eod-20261119-AAPL-0"
-_INVARIANTS = [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 8, 9, 9, 10]
+_INVARIANTS = [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 6, 8, 9, 9, 10]
 
 
 @pytest.fixture
@@ -72,6 +74,7 @@ def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Le
         "9 events of 2 orders",
         "2 sends",
         "2 sends against 0 halts",
+        "0 halts as they were made and ended",
         "1 decisions against 1 files",
         "1 settled sessions: demo through 2026-11-20",
     ]
@@ -330,6 +333,68 @@ def test_a_halt_that_did_not_concern_what_was_sent_is_no_violation(traded: Ledge
     assert all(check.holds for check in _checked(traded))
 
 
+def _halted(ledger: Ledger, at: datetime, **what: Any) -> Halt:
+    with ledger.write() as tx:
+        return halt(tx, **{"scope": "book", "book": BOOK, "reason": "odd", "author": "ann", "now": at, "kind": "kill", **what})
+
+
+def test_what_was_sent_before_a_halt_was_sent_before_it_whatever_the_clock_says(traded: Ledger) -> None:
+    _halted(traded, NOW - 60 * MINUTE)  # the clock went back
+    assert all(check.holds for check in _checked(traded))
+
+
+def test_what_was_sent_after_a_halt_is_found_whatever_the_clock_says(traded: Ledger) -> None:
+    made = _halted(traded, NOW + 60 * MINUTE)  # and the clock goes back
+    with traded.write() as tx:
+        sent(tx, [order("IBM", session=NEXT)], NEXT)
+    assert f"order demo-eod-20261120-IBM-0 was sent at 2026-11-20T21:30:00.123456Z (event 11), while halt {made.halt_id}" in _failed(
+        traded, 6
+    )
+
+
+def test_what_was_sent_after_a_halt_was_ended_or_was_over_is_no_violation(traded: Ledger) -> None:
+    with traded.write() as tx:
+        end_halts(tx, [_halt_of(tx)], reason="fine", author="ann and bob", now=NOW)
+        halt(tx, scope="book", book=BOOK, reason="tea", author="ann", now=NOW - 9 * MINUTE, expires_at=NOW - MINUTE)
+        sent(tx, [order("IBM", session=NEXT)], NEXT)
+    assert 6 not in [check.invariant for check in _checked(traded) if not check.holds]
+
+
+def _halt_of(tx: Write) -> Halt:
+    return halt(tx, scope="book", book=BOOK, reason="odd", author="ann", now=NOW - 30 * MINUTE, kind="kill")
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("DELETE FROM halts", "it was made and is not among the halts any more"),
+        ("UPDATE halts SET side = 'buys'", "it stands otherwise among the halts than it was made"),
+        ("UPDATE halts SET keep_orders = 1", "it stands otherwise among the halts than it was made"),
+        (
+            "UPDATE halts SET ended_at = started_at, end_reason = 'fine', end_author = 'ann and bob'",
+            "it stands as ended, and nobody has ended it",
+        ),
+    ],
+)
+def test_a_kill_that_was_taken_away_by_hand_is_found(traded: Ledger, statement: str, fault: str) -> None:
+    _halted(traded, NOW)
+    by_hand(traded, statement)
+    (check,) = [check for check in _checked(traded) if not check.holds]
+    assert (check.invariant, check.findings) == (6, (f"halt 1 (odd): {fault}",))
+
+
+def test_so_is_one_whose_end_was_and_one_that_nobody_made(traded: Ledger) -> None:
+    made = _halted(traded, NOW)
+    with traded.write() as tx:
+        end_halts(tx, [made], reason="fine", author="ann and bob", now=NOW + MINUTE)
+    by_hand(traded, "UPDATE halts SET ended_at = NULL, end_reason = NULL, end_author = NULL", _halt("book", "21:40", number=2, book=BOOK))
+    (check,) = [check for check in _checked(traded) if not check.holds]
+    assert check.findings == (
+        "halt 1 (odd): it was ended and stands as one that holds",
+        "halt 2 (odd): it stands among the halts, and nobody has made it",
+    )
+
+
 def test_each_send_is_compared_with_every_halt_that_held_then(traded: Ledger) -> None:
     by_hand(
         traded,
@@ -338,7 +403,7 @@ def test_each_send_is_compared_with_every_halt_that_held_then(traded: Ledger) ->
         _halt("book", "21:00", number=3, book="demo", ended_at="21:10"),
         _halt("book", "21:10", number=4, book="demo", side="buys"),
     )
-    (check,) = [check for check in _checked(traded) if check.invariant == 6]
+    (check,) = [check for check in _checked(traded) if check.what == "nothing sent while a halt held"]
     assert check.checked == "2 sends against 4 halts"
     assert [finding.split(" since ")[0] for finding in check.findings] == [
         f"order {_AAPL} was sent at 2026-11-20T21:30:00.123456Z (event 3), while halt 4 held",
