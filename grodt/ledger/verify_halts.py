@@ -37,7 +37,7 @@ def check_made(tx: Read, book: str | None) -> Found:
     """
     made = int(ask(tx, f"SELECT count(*) FROM halt_starts AS s WHERE {of('s')}", book=book).scalar_one())
     wrong = (f"halt {row.halt_id} ({row.reason}): {row.fault}" for each in (query, made_up) for row in ask(tx, each, book=book))
-    return Found(f"{made:,} halts as they were made and ended", made, wrong)
+    return Found(f"{made:,} halts", made, wrong)
 
 
 def check_halts(tx: Read, book: str | None) -> Found:

@@ -74,7 +74,7 @@ def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Le
         "9 events of 2 orders",
         "2 sends",
         "2 sends against 0 halts",
-        "0 halts as they were made and ended",
+        "0 halts",
         "1 decisions against 1 files",
         "1 settled sessions: demo through 2026-11-20",
     ]
