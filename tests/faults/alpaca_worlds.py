@@ -1,7 +1,7 @@
 """Worlds whose broker is Alpaca, over HTTP to a local fake: orders taken and then hung, 504, resets, look-ups that lag, fills told twice.
 
-The exchange plays each day by itself, whatever becomes of us; a kill changes nothing at the account. The sessions are those before
-the small world's first corporate action, which the fake does not play.
+The exchange plays each day by itself, whatever becomes of us; a kill changes nothing at the account. The last of the sessions is that of
+the small world's split, which no order may stand through that was told of it.
 """
 
 import csv
@@ -30,7 +30,7 @@ from grodt.brokers.alpaca import AlpacaBroker
 from grodt.brokers.protocol import Broker
 from tests.brokers.world import market
 from tests.cycles.driver import Home
-from tests.cycles.small_world import BROKER, MON, TUE, WED, books_text, small_home
+from tests.cycles.small_world import BROKER, FRI, MON, TUE, WED, books_text, small_home
 from tests.fakes.alpaca import KEY, SECRET
 from tests.fakes.alpaca_trading import FakeTrading, evening
 from tests.fakes.http import Fault, as_json
@@ -73,7 +73,7 @@ QUESTIONS: Mapping[str, Fault] = {
 }
 #: What the list of fills may do wrong.
 LISTS = ("fills doubled", "fills shuffled", "fills late", "page tokens forgotten")
-_STATE = ("orders", "activities", "charges", "held", "cash", "now")
+_STATE = ("orders", "activities", "charges", "held", "cash", "now", "stood")
 
 
 class Exchange(FakeTrading):
@@ -153,7 +153,11 @@ class AlpacaScene(Scene):
         """Let the exchange have its day."""
         assert home.books is not None
         with (home.books.parent / "bars.csv").open() as lines:
-            opens = {row["symbol"]: row["open"] for row in csv.DictReader(lines) if row["session"] == str(session)}
+            rows = list(csv.DictReader(lines))
+        opens = {row["symbol"]: row["open"] for row in rows if row["session"] == str(session)}
+        if session == FRI:
+            (before,) = (row["close"] for row in rows if (row["symbol"], row["session"]) == ("TWIN", str(WED)))
+            self.account.split("TWIN", 3, 2, before=before)
         self.account.fill_as(self.script)
         self.account.ask = {symbol: Decimal(price) for symbol, price in opens.items()}
         self.account.play(market(session, opens))
@@ -165,8 +169,11 @@ class AlpacaCourse(Course):
     broker: ClassVar[type[Broker]] = AlpacaBroker
     kinds: ClassVar[Mapping[str, int]] = {
         name: often for name, often in KINDS.items() if not name.startswith(("order", "answer", "look-up", "broker", "fills"))
-    }
-    tellings: ClassVar[frozenset[str]] = Course.tellings | {"days late"}  # the opening auction that the orders were for is over
+    } | {"unannounced": 3}
+    tellings: ClassVar[frozenset[str]] = Course.tellings | {
+        "days late",
+        "unannounced",
+    }  # the auction that orders were for is over; they stand
     scene: AlpacaScene
 
     @property
@@ -216,7 +223,8 @@ class AlpacaCourse(Course):
             elif meant[key] != told or key in seen:
                 found.append(f"the account has {key} as {told}, {'again' if key in seen else f'and we meant {meant[key]}'}")
             seen.add(key)
-        return found
+        stood = () if self.world.befell["unannounced"] else self._account.stood
+        return found + [f"{key} stood through a split that was announced" for key in stood]
 
     @contextmanager
     def surroundings(self, faulty: bool) -> Iterator[list[str]]:
@@ -250,7 +258,7 @@ class AlpacaScenes(Scenes):
 
     at = "alpaca"
     course = AlpacaCourse
-    week = (MON, TUE, WED)
+    week = (MON, TUE, WED, FRI)
     scripts = 3
     brackets = 0
 

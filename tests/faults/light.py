@@ -29,6 +29,7 @@ from grodt.targets.construction import Construction
 from grodt.targets.quantities import Targets
 from tasks.cycle import Cycle
 from tasks.kinds import END_OF_DAY
+from tasks.risk import ask_ahead
 from tasks.signals import Opinion
 from tests.cycles.small_world import SYMBOLS
 from tests.execution.desk import make_basket
@@ -89,7 +90,8 @@ def _decide(cycle: Cycle, script: int) -> Judged:
             held[each.order.symbol] = held.get(each.order.symbol, 0) + (left if each.order.side is Side.BUY else -left)
     wanted = _wanted_by(cycle, script)
     listed = {each.symbol for each in cycle.parts.universe(cycle.session)}
-    orders = [_order(cycle, symbol, wanted[symbol] - held.get(symbol, 0)) for symbol in SYMBOLS if symbol in listed]
+    announced = ask_ahead(cycle, SYMBOLS).kinds
+    orders = [_order(cycle, symbol, wanted[symbol] - held.get(symbol, 0)) for symbol in SYMBOLS if symbol in listed - announced.keys()]
     basket = make_basket(cycle.opened, [each for each in orders if each is not None])
     with cycle.parts.ledger.write(cycle.lease) as tx:
         record_checks(tx, _passed(cycle, [each.symbol for each in basket.orders]), cycle.attempt)

@@ -6,11 +6,13 @@ from typing import Literal
 
 import polars as pl
 
-from grodt.bars.source import BarSource, Fetched
+from grodt.bars.source import BarSource, Fetched, TellsActionsAhead
 from grodt.errors import DataError, VendorUnavailable
 from grodt.instruments import Instrument, Listing
 
-VendorFault = Literal["silent", "partial", "garbage", "zero volume", "down", "unreadable", "revised"]
+VendorFault = Literal["silent", "partial", "garbage", "zero volume", "down", "unreadable", "revised", "unannounced"]
+#: Of bars; the other one is of what is announced.
+OF_BARS: tuple[VendorFault, ...] = ("silent", "partial", "garbage", "zero volume", "down", "unreadable", "revised")
 #: After these a cycle may decide on other data than it would have had.
 TELLING: frozenset[VendorFault] = frozenset({"partial", "garbage", "zero volume", "revised"})
 
@@ -41,8 +43,7 @@ class Vendor:
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """The answer, or what is made of it."""
         answer = await self._inner.fetch(symbols, start, end)
-        self._left -= 1
-        if self._left >= 0:
+        if self._fault == "unannounced" or not self._spoils():
             return answer
         self._tell()
         hit = pl.col("symbol") == self._symbol
@@ -64,3 +65,22 @@ class Vendor:
                     pl.when(hit).then(pl.col(name) * 1.01).otherwise(pl.col(name)).alias(name) for name in ("open", "high", "low", "close")
                 ]
                 return Fetched(answer.bars.with_columns(raised), answer.actions)
+
+    async def actions_ahead(self, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
+        """The answer, none, or one that has nothing, although there is something."""
+        assert isinstance(self._inner, TellsActionsAhead)
+        answer = await self._inner.actions_ahead(symbols, start, end)
+        if self._fault == "unannounced" and answer.height:
+            self._tell()
+            return answer.clear()
+        if self._fault not in ("down", "unreadable") or not self._spoils():
+            return answer
+        self._tell()
+        if self._fault == "down":
+            raise VendorUnavailable("the vendor answered 503; try again later")
+        raise DataError("the vendor answered a page of HTML")
+
+    def _spoils(self) -> bool:
+        """Whether it is this answer's turn."""
+        self._left -= 1
+        return self._left < 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from tests.cycles.driver import Home
@@ -15,7 +15,7 @@ from tests.cycles.small_world import SYMBOLS
 from tests.faults.doors import Moment, Swallowed
 from tests.faults.homes import Killed, copied
 from tests.faults.power import Unsynced, lose
-from tests.faults.vendor import VendorFault
+from tests.faults.vendor import OF_BARS, VendorFault
 
 #: Kinds of faults, as often as they are drawn.
 KINDS = {
@@ -65,7 +65,7 @@ class Fault:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.kind}{f' {self.vendor} ({self.symbol})' if self.vendor else ''} at {self.at}"
+        return f"{self.kind}{f' {self.vendor} ({self.symbol})' if self.symbol else ''} at {self.at}"
 
 
 def draw_fault(draw: random.Random, kinds: Mapping[str, int], *, instants: int = _INSTANTS, orders: int = _ORDERS) -> Fault:
@@ -76,7 +76,9 @@ def draw_fault(draw: random.Random, kinds: Mapping[str, int], *, instants: int =
     cancels = dict.fromkeys(("cancel lost", "cancel unanswered"), _CANCELS)
     others = {"another process": 40, "overtaken": 40, "halted": 40}
     at = draw.randrange((most | clocks | cancels | others).get(kind, orders))  # a door that is passed less often: nothing happens
-    vendor = draw.choice(get_args(VendorFault)) if kind == "vendor" else None
+    if kind == "unannounced":
+        return Fault(kind, 0, "unannounced")
+    vendor = draw.choice(OF_BARS) if kind == "vendor" else None
     return Fault(kind, at, vendor, draw.choice(SYMBOLS) if vendor else "")
 
 
