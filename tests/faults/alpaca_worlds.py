@@ -260,7 +260,7 @@ class AlpacaScenes(Scenes):
     course = AlpacaCourse
     week = (MON, TUE, WED, FRI)
     scripts = 3
-    brackets = 0
+    brackets = resting = 0
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -279,7 +279,7 @@ class AlpacaScenes(Scenes):
         text = books_text(slippage="0.9", slippages_in_a_row="1000").replace("30 17 * *", "5 19 * *").replace("1000000\n", f"{_CAPITAL}\n")
         home.books.write_text(text.replace(f"kind: paper, {BROKER}", f"kind: alpaca, trading_url: '{self.account.url}', {BROKER}"))
         home.folder.mkdir()
-        scene = AlpacaScene(script, {}, {}, False, self.account, {})
+        scene = AlpacaScene(script, {}, {}, False, False, self.account, {})
         self.account.restore(self._empty)
         for session in self.week:
             home = replace(home, now=evening(session).isoformat())

@@ -32,8 +32,13 @@ BRACKETS = (
     ("{stop_bps: 80, take_profit_bps: 160, cool_off_sessions: 2}", TERMS[2]),
     ("{stop_bps: 120, cool_off_sessions: 0}", TERMS[1]),
 )
-#: The share of worlds with brackets.
-_BRACKETED = 0.2
+#: How books order whose orders rest from session to session, at prices that the week reaches now and then, and the terms of their broker.
+RESTING = (
+    ("{type: limit, offset_bps: -40, tif: gtc}", TERMS[1]),
+    ("{type: limit, offset_bps: -10, tif: gtc}", TERMS[2]),
+)
+#: The share of worlds with brackets, and of those with other orders that rest.
+_BRACKETED, _RESTING = 0.2, 0.1
 #: The ledger's tables of facts that a rerun repeats; what is left out of each is what tells how often it was tried.
 LEDGER = (
     "runs",
@@ -63,16 +68,18 @@ class Scene:
         starts: the home before each session.
         facts: after each session.
         has_brackets: whether positions of its book have.
+        rests: whether orders rest from session to session, so that cycles withdraw some; those of brackets do.
     """
 
     script: int
     starts: dict[date, Home]
     facts: dict[date, dict[str, list[Any]]]
     has_brackets: bool
+    rests: bool
 
     def decides(self) -> AbstractContextManager[None]:
         """Let cycles decide as it says."""
-        return scripted_targets(self.script) if self.has_brackets else scripted_decisions(self.script)
+        return scripted_targets(self.script) if self.rests else scripted_decisions(self.script)
 
 
 class Scenes:
@@ -84,6 +91,7 @@ class Scenes:
         week: its sessions.
         scripts: how many there are without brackets.
         brackets: how many follow with them.
+        resting: how many follow whose orders rest.
     """
 
     at: ClassVar[str] = "paper"
@@ -91,15 +99,20 @@ class Scenes:
     week: ClassVar[Sequence[date]] = WEEK
     scripts: ClassVar[int] = 6
     brackets: ClassVar[int] = len(BRACKETS)
+    resting: ClassVar[int] = len(RESTING)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._made: dict[int, Scene] = {}
 
     def drawn(self, draw: random.Random, among: Sequence[int] = ()) -> Scene:
-        """A week for a world: one of a few has brackets; or one of these scripts."""
-        bracketed = draw.random() < _BRACKETED
-        scripts = range(self.scripts, self.scripts + self.brackets) if bracketed and self.brackets else range(self.scripts)
+        """A week for a world: one of a few has brackets, or other orders that rest; or one of these scripts."""
+        kind, with_brackets = draw.random(), self.scripts + self.brackets
+        scripts = range(self.scripts)
+        if kind < _BRACKETED and self.brackets:
+            scripts = range(self.scripts, with_brackets)
+        elif kind > 1 - _RESTING and self.resting:
+            scripts = range(with_brackets, with_brackets + self.resting)
         return self.of(draw.choice(among or scripts))
 
     def of(self, script: int) -> Scene:
@@ -112,24 +125,35 @@ class Scenes:
         folder = self._folder / f"script-{script}"
         home = small_home(folder)
         assert home.books is not None
-        bracket, terms = BRACKETS[script - self.scripts] if script >= self.scripts else ("", TERMS[script % len(TERMS)])
+        order, terms = self._orders(script)
+        bracket = "bracket" in order
         books = books_text(broker=terms, slippage="0.9", slippages_in_a_row="1000")
-        if bracket:
-            books = books.replace("    broker:", f"    order: {{bracket: {bracket}}}\n    broker:")
+        if order:
+            books = books.replace("    broker:", f"    order: {order}\n    broker:")
         home.books.write_text(books.replace("long_only: true", "long_only: false") if "borrow" in terms else books)
         home.folder.mkdir()
-        scene = Scene(script, {}, {}, bool(bracket))
+        scene = Scene(script, {}, {}, bracket, bool(order))
         for session in WEEK:
             home = replace(home, now=evening(session).isoformat())
             scene.starts[session] = copied(home, folder / str(session))
             with life(), made_at_once(), scene.decides():
                 home.run(session)
-            scene.facts[session] = timeless(home, any_order=bool(bracket))
+            scene.facts[session] = timeless(home, any_order=scene.rests)
             wrong = unprotected(home, session) if bracket else []
             assert not wrong, wrong
         wrong = broken(home) + loose(home)
         assert not wrong, wrong
         return scene
+
+    def _orders(self, script: int) -> tuple[str, str]:
+        """How a script's book orders, "" for market orders, and the terms of its broker."""
+        if script < self.scripts:
+            return "", TERMS[script % len(TERMS)]
+        bracketed = script - self.scripts
+        if bracketed < self.brackets:
+            bracket, terms = BRACKETS[bracketed]
+            return f"{{bracket: {bracket}}}", terms
+        return RESTING[bracketed - self.brackets]
 
 
 def evening(session: date) -> datetime:

@@ -163,7 +163,7 @@ class Course:
 
     def facts(self) -> dict[str, list[Any]]:
         """Of ledger, broker and lake, without instants and what counts tries."""
-        return timeless(self.home, any_order=self.scene.has_brackets)
+        return timeless(self.home, any_order=self.scene.rests)
 
     def disagreement(self) -> list[str]:
         """Where the ledger is not as the broker in the end."""
@@ -205,7 +205,7 @@ class Course:
         self.world.wrong.append(f"{session} is not done after {_ATTEMPTS} attempts")
 
     def _draw_fault(self) -> Fault:
-        if self.scene.has_brackets:
+        if self.scene.rests:
             return draw_fault(self.draw, {**self.kinds, **OF_BRACKETS}, instants=INSTANTS_WITH_BRACKETS, orders=ORDERS_WITH_BRACKETS)
         return draw_fault(self.draw, self.kinds)
 
@@ -318,7 +318,7 @@ class Course:
                 return
             self.world.told.append(f"    halted, and armed again: {'; '.join(map(str, found))}")
             self.halted = True
-            self.telling |= self.scene.has_brackets  # a halt has cancelled legs, and the next cycle sends others
+            self.telling |= self.scene.rests  # a halt has cancelled what rested, and the next cycle sends others
             asked = rearm(tx, book=self.home.book, reason="looked into", author="ann", now=now).asked
             if asked is not None:
                 act(tx, asked.request_id, "approve", by="bob", reason="agreed", now=now)
