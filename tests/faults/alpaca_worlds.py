@@ -32,11 +32,11 @@ from tests.brokers.world import market
 from tests.cycles.driver import Home
 from tests.cycles.small_world import BROKER, FRI, MON, TUE, WED, books_text, small_home
 from tests.fakes.alpaca import KEY, SECRET
-from tests.fakes.alpaca_trading import FakeTrading, evening
+from tests.fakes.alpaca_trading import OVER, FakeTrading, evening
 from tests.fakes.http import Fault, as_json
 from tests.faults.homes import broken, copied, life
-from tests.faults.light import scripted_decisions
-from tests.faults.scenes import LEDGER, Scene, Scenes, facts_of
+from tests.faults.legs import without_a_stop
+from tests.faults.scenes import LEDGER, OF_SENDING, Scene, Scenes, facts_of
 from tests.faults.weather import KINDS
 from tests.faults.worlds import Course
 from tests.new_ledgers import made_at_once
@@ -71,6 +71,9 @@ QUESTIONS: Mapping[str, Fault] = {
     "order not found yet": Fault(404, _NOT_FOUND, only="by_client_order_id", method="GET"),
     "question as ever": Fault(method="GET"),
 }
+#: Brackets of books; of each the stop alone rests at Alpaca. And how other books order whose orders rest.
+_BRACKETS = ("{stop_bps: 60, take_profit_bps: 120, cool_off_sessions: 1}", "{stop_bps: 120, cool_off_sessions: 0}")
+_RESTING = ("{type: limit, offset_bps: -10, tif: gtc}",)
 #: What the list of fills may do wrong.
 LISTS = ("fills doubled", "fills shuffled", "fills late", "page tokens forgotten")
 _STATE = ("orders", "activities", "charges", "held", "cash", "now", "stood")
@@ -122,12 +125,9 @@ class Exchange(FakeTrading):
         self.shuffles = None
 
     def fill_as(self, script: int) -> None:
-        """Fill orders whole, in three parts, or a share of each that its id decides; the rest expires."""
-        self.parts = 3 if script == 1 else 1
-        share = script == 2
-        self.takes = lambda order: Decimal(
-            random.Random(f"{order['client_order_id']}").randint(0, int(order["qty"])) if share else int(order["qty"])
-        )
+        """Fill orders whole, in three parts, or a share of what is left that its id decides; the rest expires, or rests."""
+        self.parts = 3 if script % 3 == 1 else 1
+        self.takes = _share if script % 3 == 2 else _left
 
     def _fills(self, question: dict[str, str]) -> tuple[int, Any]:
         if not (self.withholds and self.activities):
@@ -135,6 +135,14 @@ class Exchange(FakeTrading):
         self.withheld = True
         with patch.object(self, "activities", self.activities[:-1]):
             return super()._fills(question)
+
+
+def _left(order: Mapping[str, Any]) -> Decimal:
+    return Decimal(order["qty"]) - Decimal(order["filled_qty"])
+
+
+def _share(order: Mapping[str, Any]) -> Decimal:
+    return Decimal(random.Random(str(order["client_order_id"])).randint(0, int(_left(order))))
 
 
 @dataclass(frozen=True)
@@ -154,13 +162,15 @@ class AlpacaScene(Scene):
         assert home.books is not None
         with (home.books.parent / "bars.csv").open() as lines:
             rows = list(csv.DictReader(lines))
-        opens = {row["symbol"]: row["open"] for row in rows if row["session"] == str(session)}
+        today = {row["symbol"]: row for row in rows if row["session"] == str(session)}
+        opens, closes = ({symbol: row[name] for symbol, row in today.items()} for name in ("open", "close"))
         if session == FRI:
             (before,) = (row["close"] for row in rows if (row["symbol"], row["session"]) == ("TWIN", str(WED)))
             self.account.split("TWIN", 3, 2, before=before)
         self.account.fill_as(self.script)
-        self.account.ask = {symbol: Decimal(price) for symbol, price in opens.items()}
-        self.account.play(market(session, opens))
+        ranges = {symbol: (row["low"], row["high"]) for symbol, row in today.items()}
+        self.account.play(market(session, opens, at_close=closes, ranges=ranges))
+        self.account.ask = {symbol: Decimal(price) for symbol, price in closes.items()}
 
 
 class AlpacaCourse(Course):
@@ -193,7 +203,7 @@ class AlpacaCourse(Course):
 
     def facts(self) -> dict[str, list[Any]]:
         """Of ledger, account and lake."""
-        return _facts(self.home, self._account)
+        return _facts(self.home, self._account, any_order=self.scene.rests)
 
     def disagreement(self) -> list[str]:
         """Where the ledger is not as the account in the end."""
@@ -207,7 +217,11 @@ class AlpacaCourse(Course):
 
     def broken(self, *, recovered: bool) -> list[str]:
         """Which invariants do not hold."""
-        return broken(self.home, recovered=recovered) + self._sent()
+        return broken(self.home, recovered=recovered) + self._sent() + _loose(self.home, self._account)
+
+    def bare(self, session: date) -> list[str]:
+        """Positions that a session's cycle leaves without their stop, and without a word."""
+        return _unprotected(self.home, self._account, session) if self.scene.has_brackets and not self.halted else []
 
     def _sent(self) -> list[str]:
         """What the account has that the ledger did not mean to send, or has twice, or otherwise."""
@@ -260,7 +274,8 @@ class AlpacaScenes(Scenes):
     course = AlpacaCourse
     week = (MON, TUE, WED, FRI)
     scripts = 3
-    brackets = resting = 0
+    brackets = len(_BRACKETS)
+    resting = len(_RESTING)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -277,19 +292,24 @@ class AlpacaScenes(Scenes):
         home = small_home(folder)
         assert home.books is not None
         text = books_text(slippage="0.9", slippages_in_a_row="1000").replace("30 17 * *", "5 19 * *").replace("1000000\n", f"{_CAPITAL}\n")
+        order = ("", "", "", *(f"{{bracket: {each}}}" for each in _BRACKETS), *_RESTING)[script]
+        if order:
+            text = text.replace("    broker:", f"    order: {order}\n    broker:")
         home.books.write_text(text.replace(f"kind: paper, {BROKER}", f"kind: alpaca, trading_url: '{self.account.url}', {BROKER}"))
         home.folder.mkdir()
-        scene = AlpacaScene(script, {}, {}, False, False, self.account, {})
+        scene = AlpacaScene(script, {}, {}, "bracket" in order, bool(order), self.account, {})
         self.account.restore(self._empty)
         for session in self.week:
             home = replace(home, now=evening(session).isoformat())
             scene.starts[session] = copied(home, folder / str(session))
             scene.accounts[session] = self.account.remembered()
             scene.play(home, session)
-            with life(), made_at_once(), scripted_decisions(script), _patient():
+            with life(), made_at_once(), scene.decides(), _patient():
                 home.run(session)
-            scene.facts[session] = _facts(home, self.account)
-        wrong = broken(home)
+            scene.facts[session] = _facts(home, self.account, any_order=scene.rests)
+            wrong = _unprotected(home, self.account, session) if scene.has_brackets else []
+            assert not wrong, wrong
+        wrong = broken(home) + _loose(home, self.account)
         assert not wrong, wrong
         return scene
 
@@ -320,11 +340,50 @@ async def _at_once(_seconds: float) -> None:
     """No pause."""
 
 
-def _facts(home: Home, account: Exchange) -> dict[str, list[Any]]:
-    """Of ledger, account and lake, without instants and what counts tries."""
+def _facts(home: Home, account: Exchange, *, any_order: bool) -> dict[str, list[Any]]:
+    """Of ledger, account and lake, without instants and what counts tries; in `any_order` as `timeless` says."""
     orders = sorted(
         (each["client_order_id"], each["symbol"], each["side"], each["qty"], each["status"], each["filled_qty"]) for each in account.orders
     )
     fills = sorted((each["order_id"], each["symbol"], each["side"], each["qty"], each["price"]) for each in account.activities)
     held = sorted((symbol, quantity) for symbol, quantity in account.held.items() if quantity)
-    return facts_of(home, {"ledger.db": LEDGER}) | {"orders": orders, "fills": fills, "held": held, "cash": [account.cash]}
+    facts = facts_of(home, {"ledger.db": LEDGER}, OF_SENDING if any_order else ())
+    return facts | {"orders": orders, "fills": fills, "held": held, "cash": [account.cash]}
+
+
+def _open_orders(home: Home, account: Exchange) -> Iterator[tuple[str, str, str, Decimal]]:
+    """Of those that are: our id, symbol, what we sent it for ("stop" or "order"), and what is left, below 0 of a sale."""
+    stops = {key for (key,) in home.sql("SELECT client_order_id FROM orders WHERE role = 'stop'")}
+    for each in account.orders:
+        if each["status"] not in OVER:
+            key, left = str(each["client_order_id"]), _left(each)
+            yield key, each["symbol"], "stop" if key in stops else "order", left if each["side"] == "buy" else -left
+
+
+def _loose(home: Home, account: Exchange) -> list[str]:
+    """Where stops and other orders would sell more than is held, two stops are live for one position, or more was sold than was held."""
+    if not (home.folder / "ledger.db").exists():
+        return []
+    found = [f"{held:,} shares of {symbol} are held" for symbol, held in account.held.items() if held < 0]
+    sold, stops = Counter[str](), Counter[str]()
+    for _, symbol, role, left in _open_orders(home, account):
+        sold[symbol] += int(max(-left, Decimal(0)))
+        stops[symbol] += role == "stop"
+    for symbol, many in stops.items():
+        held = account.held.get(symbol, Decimal(0))
+        if many > 1 or (many and sold[symbol] > held):
+            found.append(f"{many} stops are live in {symbol}, of which {held:,} shares are held and {sold[symbol]:,} are being sold")
+    return found
+
+
+def _unprotected(home: Home, account: Exchange, session: date) -> list[str]:
+    """Positions that stay without their whole stop after a session's cycle, although control 36 did not say so."""
+    sold = Counter[str]()
+    for _, symbol, _, left in _open_orders(home, account):
+        sold[symbol] += int(max(-left, Decimal(0)))
+    told = without_a_stop(home, session)
+    return [
+        f"{symbol}: {held:,} shares are held and {sold[symbol]:,} are to be sold, and control 36 does not say why"
+        for symbol, held in account.held.items()
+        if sold[symbol] < held and symbol not in told
+    ]

@@ -41,14 +41,19 @@ def loose(home: Home) -> list[str]:
 
 def unprotected(home: Home, session: date) -> list[str]:
     """Positions that stay without their whole stop after a session's cycle, although control 36 did not say so."""
-    query = """SELECT symbol FROM risk_checks AS r WHERE run_id = ? AND control = 36 AND verdict <> 'pass'
-      AND attempt = (SELECT max(attempt) FROM evidence AS e WHERE e.run_id = r.run_id)"""
-    told = {symbol for (symbol,) in home.sql(query, f"{home.book}-eod-{session}")}
+    told = without_a_stop(home, session)
     return [
         f"{symbol}: {of.held:,} shares are held, orders close {of.others:,}, stops {of.stops} {of.legs:,}, and control 36 does not say why"
         for symbol, of in _closing(home).items()
         if (of.legs if of.stops else 0) < abs(of.held) - of.others and symbol not in told
     ]
+
+
+def without_a_stop(home: Home, session: date) -> set[str]:
+    """Symbols of which control 36 says that some of the position stays without its stop."""
+    query = """SELECT symbol FROM risk_checks AS r WHERE run_id = ? AND control = 36 AND verdict <> 'pass'
+      AND attempt = (SELECT max(attempt) FROM evidence AS e WHERE e.run_id = r.run_id)"""
+    return {symbol for (symbol,) in home.sql(query, f"{home.book}-eod-{session}")}
 
 
 def _closing(home: Home) -> dict[str, Closing]:

@@ -56,7 +56,7 @@ LEDGER = (
 _PAPER = ("account", "sessions", "positions", "orders", "fills", "payments")
 _OF_TRIES = ("number", "attempts", "flow_run_id", "fence", "break_id", "limits_version", "snapshot_version", "snapshot_digest")
 #: What depends on the order in which a cycle sends: where an order waits for a cancel, others go first.
-_OF_SENDING = ("venue_order_id", "reason")
+OF_SENDING = ("venue_order_id", "reason")
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def timeless(home: Home, *, any_order: bool = False) -> dict[str, list[Any]]:
 
     In `any_order` without what tells in which order the broker was sent what, and in which attempt it was known.
     """
-    left_out = _OF_SENDING if any_order else ()
+    left_out = OF_SENDING if any_order else ()
     return facts_of(home, {"ledger.db": LEDGER, f"brokers/paper-{home.book}.db": _PAPER}, left_out)
 
 
