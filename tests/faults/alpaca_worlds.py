@@ -220,8 +220,10 @@ class AlpacaCourse(Course):
         return broken(self.home, recovered=recovered) + self._sent() + _loose(self.home, self._account)
 
     def bare(self, session: date) -> list[str]:
-        """Positions that a session's cycle leaves without their stop, and without a word."""
-        return _unprotected(self.home, self._account, session) if self.scene.has_brackets and not self.halted else []
+        """Positions that a session's cycle leaves without their stop, and without a word; but days late nothing is sent, stops neither."""
+        if not self.scene.has_brackets or self.halted or self.world.befell["days late"]:
+            return []
+        return _unprotected(self.home, self._account, session)
 
     def _sent(self) -> list[str]:
         """What the account has that the ledger did not mean to send, or has twice, or otherwise."""
