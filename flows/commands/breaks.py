@@ -132,15 +132,16 @@ def correct(
 
     A second person's approval books it and resolves the break.
     """
-    from flows.at_home import calendar_of, ledger_at_home
+    from flows.at_home import lake_at_home, ledger_at_home
     from grodt.execution.ending import propose_end
+    from grodt.execution.pricing import require_priced
     from grodt.ledger.acts import in_words
     from grodt.ledger.breaks import require_open
     from grodt.ledger.cash_entries import as_cash_kind
     from grodt.ledger.corrections import propose_correction
     from grodt.reports.rows import request_row
     from tasks.environment import clock, environment
-    from tasks.wiring import broker_of
+    from tasks.wiring import books, broker_of
 
     paid, by, now = None if price is None else _micros("--price", price), author_of(author), clock(environment())
     kind = as_cash_kind(booked_as)
@@ -153,8 +154,10 @@ def correct(
                     raise ConfigError(f"break {break_id}: book {found.book} has no account that could be asked for the order")
                 asked = propose_end(ledger, broker, break_id, by=by, reason=reason, now=now, sleep=time.sleep)
         else:
+            described = books().book(found.book)
             with ledger.write() as tx:
-                following = calendar_of(found.book).next
+                require_priced(tx, found, lake_at_home(ledger), described.source, described.exchange)
+                following = described.exchange.next
                 asked = propose_correction(tx, break_id, paid, booked_as=kind, following=following, by=by, reason=reason, now=now())
     tell([in_words(asked)], request_row(asked), as_json=as_json)
 

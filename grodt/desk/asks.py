@@ -9,6 +9,7 @@ from decimal import Decimal
 from grodt.desk.callers import Caller, acting
 from grodt.desk.parts import Parts
 from grodt.errors import ConfigError
+from grodt.execution.pricing import require_priced
 from grodt.ledger.breaks import OpenBreak, assign_break, find_break, require_open, resolve_break
 from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.corrections import propose_correction
@@ -116,7 +117,10 @@ def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, b
     except ValueError as error:
         raise ConfigError(f"price: {error}") from None
     with acting(desk, caller, "trader") as tx:
-        following = desk.books().book(require_open(tx, break_id).book).exchange.next
+        found = require_open(tx, break_id)
+        book = desk.books().book(found.book)
+        require_priced(tx, found, desk.lake, book.source, book.exchange)
+        following = book.exchange.next
         asked = propose_correction(
             tx, break_id, paid, booked_as=booked_as, following=following, by=caller.name, reason=reason, now=desk.now()
         )

@@ -90,7 +90,7 @@ class BookConfig(_Strict):
         signals: with their weights, of a book that is one strategy.
         strategies: of a book that is several.
         order: what its orders are; market orders for the next open if not given.
-        break_age_days: a break that is open for longer is overdue; None: none ever is.
+        break_age_days: a break that is open for longer is overdue; None (written as null): none ever is.
         charges_bps: of equity, that interest and fees which its broker tells of a session may come to, to be booked by themselves.
     """
 
@@ -113,7 +113,7 @@ class BookConfig(_Strict):
     )
     order: Annotated[OrderTerms, WrapValidator(as_written(OrderTerms))] = Field(default_factory=OrderTerms)
     approval: ApprovalConfig = Field(default_factory=lambda: ApprovalConfig.model_validate("automatic"))
-    break_age_days: Whole | None = Field(default=None, ge=1)
+    break_age_days: Whole | None = Field(default=2, ge=1)
     charges_bps: Exact = Field(default=Decimal(50), ge=0, le=1000)
     schedule: ScheduleConfig
 

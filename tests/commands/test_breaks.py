@@ -86,6 +86,18 @@ def test_a_break_is_shown_with_its_worth_its_age_and_its_owner(grodt: Command, b
     assert shown.endswith("when its cause is mended: grodt breaks resolve 1 --reason WHY, and then grodt rearm\n")
 
 
+def test_a_position_that_nobody_can_value_is_not_booked(grodt: Command, home: Home) -> None:
+    """Each cycle from then on would fail when it values the book."""
+    ledger = Ledger.open(f"sqlite:///{home.folder}/ledger.db")
+    with ledger.write() as tx:
+        record_breaks(tx, "small", WED, [Break("position", "ZZZQ", 0, 10)], f"small-eod-{WED}", datetime(2015, 11, 25, 22, tzinfo=UTC))
+    ledger.close()
+    ended = grodt(home, "breaks", "correct", "1", "--price", "12", "--reason", "moved in", "--author", "ann")
+    assert ended.status == 2
+    assert "source files has no bar of ZZZQ, and a position that nobody can value would stop book small. Sell it at the broker" in ended.err
+    assert _json(grodt, home, "waiting") == []
+
+
 def test_explain_shows_orders_fills_and_what_moved_the_figure(grodt: Command, broken: Home) -> None:
     shown = grodt(broken, "breaks", "explain", "1").out
     fills = broken.sql("SELECT execution_id FROM fills WHERE symbol = 'RISE'")
@@ -221,12 +233,12 @@ def test_what_is_no_amount_is_refused(grodt: Command, home: Home, amount: str) -
     assert ended.err.startswith(f"error: AMOUNT {amount!r} is no amount in USD")
 
 
-@pytest.mark.parametrize(("days", "overdue"), [(8, 3), (9, 3), (10, 0)])
-def test_a_break_older_than_the_book_s_limit_is_overdue(grodt: Command, broken: Home, days: int, overdue: int) -> None:
+@pytest.mark.parametrize(("days", "overdue"), [(8, 3), (9, 3), (10, 0), ("null", 0)])
+def test_a_break_older_than_the_book_s_limit_is_overdue(grodt: Command, broken: Home, days: int | str, overdue: int) -> None:
     """They were first seen nine and a half days ago."""
     assert broken.books is not None
     before = _json(grodt, broken, "status")[0]
-    assert before["overdue_breaks"] == 0
+    assert before["overdue_breaks"] == 3, "where nothing is said, two days are allowed"
     written = broken.books.with_name(f"overdue-{days}.yaml")
     written.write_text(broken.books.read_text().replace("    schedule:", f"    break_age_days: {days}\n    schedule:"))
     limited = replace(broken, books=written)
