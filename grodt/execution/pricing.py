@@ -29,5 +29,6 @@ def require_priced(tx: Read, found: OpenBreak, lake: Lake, source: str, calendar
     if last_closes(lake, now, source, calendar, found.last_session, symbols=[symbol], always=[symbol]).is_empty():
         raise ConfigError(
             f"break {found.break_id}: source {source} has no bar of {symbol}, and a position that nobody can value would stop "
-            f"book {found.book}. Sell it at the broker, and the break is gone with the next cycle but for its cash; or bring in bars of it first"
+            f"book {found.book}. Sell it at the broker, and the break is gone with the next cycle but for its cash; "
+            "or bring in bars of it first"
         )
