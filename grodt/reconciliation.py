@@ -15,7 +15,7 @@ from types import MappingProxyType
 from grodt.brokers.protocol import Broker, Part, TellsCash, TellsParts
 from grodt.errors import BrokerUnavailable, DataError, ReconciliationBreak
 from grodt.ledger.account_says import Says, account_says
-from grodt.ledger.brackets import closed_by_other_leg
+from grodt.ledger.brackets import not_closed
 from grodt.ledger.break_evidence import DAYS_BEFORE
 from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
 from grodt.ledger.cash_activities import asked_since, bound, judge_activities, keep_activities, not_due
@@ -129,7 +129,7 @@ def ledger_books(tx: Read, book: str) -> Books:
     return Books(
         positions={symbol: holding.quantity for symbol, holding in holdings(tx, book).items()},
         cash=cash(tx, book),
-        open_orders=_remaining(opened, closed_by_other_leg(tx, opened)),
+        open_orders=_remaining(opened, not_closed(tx, opened)),
         in_flight=_remaining(orders_in(tx, book, IN_FLIGHT)),
     )
 

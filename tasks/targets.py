@@ -1,6 +1,6 @@
 """targets: forecasts to weights to whole lots."""
 
-from grodt.brokers.protocol import RefusesOpposite, TakesPairs
+from grodt.brokers.protocol import AttachesLegs, RefusesOpposite, TakesPairs
 from grodt.execution.brackets import Brackets, brackets_of
 from grodt.execution.decision import BookState, Closes, decide_targets
 from grodt.execution.strategies import StrategyTargets, decide_strategies
@@ -49,6 +49,7 @@ def bracket_positions(cycle: Cycle, state: BookState, closes: Closes) -> Bracket
             sessions=parts.calendar.latest(cycle.session, cool_off) if cool_off else (),
             pairs=isinstance(parts.broker, TakesPairs),
             refuses_opposite=isinstance(parts.broker, RefusesOpposite),
+            attaches=isinstance(parts.broker, AttachesLegs),
         )
 
 

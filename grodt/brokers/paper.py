@@ -19,10 +19,11 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper_bars import end_day, has_ended, play_bar
 from grodt.brokers.paper_book import immediate, open_book, translated
-from grodt.brokers.paper_session import IS_LEG, OPEN_STATES, last_session, play, reserve
+from grodt.brokers.paper_session import FILLED_BY_OTHER, IS_LEG, OPEN_STATES, WAITS, end_legs, last_session, play, reserve
 from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.money import Micros, decimal
+from grodt.orders.brackets import opened_by
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
@@ -30,9 +31,9 @@ from grodt.orders.terms import problem_of
 
 _SIDES = {side.value: side for side in Side}
 _STATES = {state.value: state for state in OrderState}
-_FILLED_BY_OTHER = "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)"
 _ORDER_COLUMNS = (
-    f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {_FILLED_BY_OTHER}, order_type, time_in_force, price"
+    f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {FILLED_BY_OTHER} + {WAITS}, "
+    "order_type, time_in_force, price"
 )
 
 
@@ -52,7 +53,9 @@ class PaperBroker:
 
     It knows both legs of a bracket as one group: a leg is refused beyond what is held and not being closed already, its other leg aside,
     and a take profit without an open stop; where one fills the other has as much less to close, and is cancelled in the same transaction
-    when that is nothing; a cancel of one is a cancel of both.
+    when that is nothing; a cancel of one is a cancel of both. An attached leg is taken beside its entry, an open market order, for no more
+    than that opens. It closes what has filled of it so far, from the open on at which it fills, in that very session; where it fills or
+    triggers, the rest of the entry is cancelled, and where the entry is over with nothing to close, so is the leg.
 
     Corporate actions and the cost of borrowed shares follow the ledger's rules on the broker's own positions; `advance` says how.
     """
@@ -61,6 +64,8 @@ class PaperBroker:
     group = 100
     #: See `TakesPairs`.
     pairs = True
+    #: See `AttachesLegs`.
+    attaches = True
 
     def __init__(
         self,
@@ -167,6 +172,7 @@ class PaperBroker:
                 f"WHERE (client_order_id = ? OR other = ?) AND state IN {OPEN_STATES}",
                 (client_order_id, client_order_id),
             )
+            end_legs(connection)
             reserve(connection)
 
     # the book
@@ -290,10 +296,11 @@ class PaperBroker:
             order.price,
             order.role,
             order.other,
+            order.protects if order.attached else "",
         )
         number = connection.execute(
             "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
-            "price, role, other, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+            "price, role, other, entry, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
             (order.client_order_id, *content, state.value, refusal),
         ).lastrowid
         if order.works_from is not None:
@@ -302,8 +309,9 @@ class PaperBroker:
         if not refusal and not order.is_leg:
             connection.execute("UPDATE account SET reserved = reserved + ?", (_signed(order) * order.reference_price,))
         terms = (order.order_type, order.time_in_force, order.price)
+        waits = order.quantity if order.attached else 0
         return _broker_order(
-            (order.client_order_id, number or 0, order.symbol, order.side.value, order.quantity, state.value, 0, refusal, 0, *terms)
+            (order.client_order_id, number or 0, order.symbol, order.side.value, order.quantity, state.value, 0, refusal, waits, *terms)
         )
 
     def _malformed(self, order: Order, session: date) -> str:
@@ -330,6 +338,8 @@ class PaperBroker:
         if order.is_leg:
             if order.role == "take_profit" and order.other and not _is_open(connection, order.other):
                 return f"its stop {order.other} is not open, and a take profit is not placed without it"
+            if order.attached:
+                return _unattached(connection, order)
             free = _free_to_close(connection, order)
             return f"a leg only closes: {order.quantity} shares to close, {free} free" if order.quantity > free else ""
         if order.side is Side.BUY:
@@ -349,12 +359,32 @@ def _is_open(connection: sqlite3.Connection, client_order_id: str) -> bool:
     return connection.execute(query, (client_order_id,)).fetchone() is not None
 
 
+def _unattached(connection: sqlite3.Connection, order: Order) -> str:
+    """Why a leg cannot go out with its entry; "" where it can."""
+    query = (
+        "SELECT side, quantity, coalesce((SELECT quantity FROM positions AS p WHERE p.symbol = orders.symbol), 0) FROM orders "
+        f"WHERE client_order_id = ? AND symbol = ? AND order_type = 'market' AND filled_quantity = 0 AND state IN {OPEN_STATES}"
+    )
+    entry = connection.execute(query, (order.protects, order.symbol)).fetchone()
+    if entry is None:
+        return f"its entry {order.protects} is no open market order of {order.symbol} that waits to fill, and it goes out with that one"
+    side, quantity, held = entry
+    opens = 0 if side == order.side.value else opened_by(quantity if side == "buy" else -quantity, held)
+    (beside,) = connection.execute(
+        f"SELECT count(*) FROM orders WHERE state IN {OPEN_STATES} AND symbol = ? AND entry = ? AND client_order_id <> ?",
+        (order.symbol, order.protects, order.other),
+    ).fetchone()
+    if beside:
+        return f"its entry {order.protects} has other legs"
+    return f"a leg only closes: {order.quantity} shares to close, and {order.protects} opens {opens}" if order.quantity > opens else ""
+
+
 def _free_to_close(connection: sqlite3.Connection, order: Order) -> int:
     """Shares held that the order's side closes and that no open order closes already; both legs of a bracket close the same ones."""
     held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
     of_side = 0 if held is None else held[0] if order.side is Side.SELL else -held[0]
     (closing,) = connection.execute(
-        f"SELECT coalesce(sum(each), 0) FROM (SELECT min(quantity - filled_quantity - {_FILLED_BY_OTHER}) AS each FROM orders "
+        f"SELECT coalesce(sum(each), 0) FROM (SELECT min(quantity - filled_quantity - {FILLED_BY_OTHER} - {WAITS}) AS each FROM orders "
         f"WHERE state IN {OPEN_STATES} AND symbol = ? AND side = ? AND client_order_id <> ? "
         f"GROUP BY CASE WHEN {IS_LEG} AND other <> '' THEN min(client_order_id, other) ELSE client_order_id END)",
         (order.symbol, order.side.value, order.other),
@@ -371,9 +401,9 @@ def _refused(order: Order, reason: str) -> BrokerOrder:
 
 
 def _broker_order(row: tuple[str, int, str, str, int, str, int, str, int, str, str, int | None]) -> BrokerOrder:
-    client_order_id, number, symbol, side, quantity, state, filled, reason, filled_by_other, kind, tif, price = row
+    client_order_id, number, symbol, side, quantity, state, filled, reason, not_closed, kind, tif, price = row
     told = _STATES[state]
-    reduced = filled_by_other if told in OPEN else 0
+    reduced = not_closed if told in OPEN else 0
     return BrokerOrder(
         client_order_id,
         f"paper-{number}",

@@ -8,7 +8,8 @@ from grodt.errors import BrokerUnavailable, ConfigError, DataError
 from grodt.money import Micros
 
 #: 2: orders fill in parts, over several sessions. 3: orders have a price. 4: stops remember that they triggered, orders may be legs.
-SCHEMA_VERSION = 4
+#: 5: legs may go out with the order whose shares they close.
+SCHEMA_VERSION = 5
 
 _ORDERS = """(
     number INTEGER PRIMARY KEY,
@@ -28,6 +29,7 @@ _ORDERS = """(
     triggered INTEGER NOT NULL DEFAULT 0 CHECK (triggered IN (0, 1)),
     role TEXT NOT NULL DEFAULT '',
     other TEXT NOT NULL DEFAULT '',
+    entry TEXT NOT NULL DEFAULT '',
     CHECK ((state = 'filled') = (filled_quantity = quantity)),
     CHECK (state <> 'partially_filled' OR filled_quantity > 0)
 ) STRICT"""
@@ -98,17 +100,20 @@ ALTER TABLE orders_2 RENAME TO orders;
 {_OPEN_ORDERS};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+#: From version 4, where legs were for what was held.
+_FROM_4 = f"""
+ALTER TABLE orders ADD COLUMN entry TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
 #: From version 3, where a stop that had not filled was as if it had never triggered, and no order was a leg.
 _FROM_3 = f"""
 ALTER TABLE orders ADD COLUMN triggered INTEGER NOT NULL DEFAULT 0 CHECK (triggered IN (0, 1));
 ALTER TABLE orders ADD COLUMN role TEXT NOT NULL DEFAULT '';
-ALTER TABLE orders ADD COLUMN other TEXT NOT NULL DEFAULT '';
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
+ALTER TABLE orders ADD COLUMN other TEXT NOT NULL DEFAULT '';{_FROM_4}"""
 #: From version 2, where no order had a price.
 _FROM_2 = f"""
 ALTER TABLE orders ADD COLUMN price INTEGER;{_FROM_3}"""
-_EARLIER = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
+_EARLIER = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3, 4: _FROM_4}
 
 
 def open_book(path: Path, book: str, initial_cash: Micros, busy_seconds: float) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date
 from typing import NamedTuple
 
@@ -21,6 +21,9 @@ from grodt.orders.states import OrderState
 OPEN_STATES = "('accepted', 'partially_filled')"
 #: Of orders that wait at their price to close a position, as SQL.
 IS_LEG = "role IN ('stop', 'take_profit')"
+#: Shares that the other leg of an order has filled, and those that the order which a leg is attached to has not, as SQL.
+FILLED_BY_OTHER = "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)"
+WAITS = "min(orders.quantity, coalesce((SELECT e.quantity - e.filled_quantity FROM orders AS e WHERE e.client_order_id = orders.entry), 0))"
 
 
 class Working(NamedTuple):
@@ -40,7 +43,9 @@ class Working(NamedTuple):
     triggered: int = 0
     role: str = ""
     other: str = ""
+    entry: str = ""
     beside: int = 0
+    waits: int = 0
 
     @property
     def priced(self) -> Priced:
@@ -56,8 +61,12 @@ class Working(NamedTuple):
 
     @property
     def left(self) -> int:
-        """Shares still to fill. What the other leg of a bracket has filled is no longer there to close."""
-        return self.quantity - self.filled - self.beside
+        """Shares still to fill. What the other leg of a bracket has filled is no longer there to close; what its entry has not, not yet."""
+        return self.quantity - self.filled - self.beside - self.waits
+
+    def fills_at_close(self, terms: FillTerms) -> bool:
+        """Whether it fills at the close of a session."""
+        return self.time_in_force == "cls" or (self.is_plain and terms.fill_at == "close")
 
 
 def play(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms, *, intraday: bool) -> None:
@@ -157,13 +166,25 @@ def _apply(
 
 
 def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: FillTerms, time_in_force: str | None) -> None:
+    """Fill orders; then, in the same bar, the legs that are attached to those that filled at its open, as far as these did."""
     session = market.session.isoformat()
-    working = one_leg_each(working_orders(connection, time_in_force, "<", session), market)
+    working = working_orders(connection, time_in_force, "<", session)
     worked = _sessions_worked(connection, {order.session for order in working}, session)
-    execute(
-        connection, working, market, terms, lambda order, quantity: _after(order, quantity, worked[order.session], terms.carry_sessions)
-    )
-    _end_pairs(connection)
+
+    def after(order: Working, quantity: int) -> tuple[str, int, int, str, int]:
+        return _after(order, quantity, worked[order.session], terms.carry_sessions)
+
+    entries = {order.client_order_id: order for order in working}
+    behind = {order.number: order for order in working if order.entry in entries}
+    first = [order for order in working if order.number not in behind and (not order.entry or order.left > 0)]
+    done = execute(connection, one_leg_each(first, market), market, terms, after)
+    if behind:
+        now = [order for order in working_orders(connection, time_in_force, "<", session) if order.number in behind]
+        # What fills at the close has met nothing of the bar.
+        live = [order._replace(waits=behind[order.number].waits) if entries[order.entry].fills_at_close(terms) else order for order in now]
+        legs = one_leg_each([order for order in live if order.left > 0], market)
+        done += execute(connection, legs, market, terms, after, before=done)
+    _end_brackets(connection, {each.order.entry for each in done if each.order.entry})
 
 
 def working_orders(connection: sqlite3.Connection, time_in_force: str | None, compared: str, session: str) -> list[Working]:
@@ -175,13 +196,20 @@ def working_orders(connection: sqlite3.Connection, time_in_force: str | None, co
         Working(*row)
         for row in connection.execute(
             "SELECT number, client_order_id, session, symbol, side, quantity, filled_quantity, executions, order_type, time_in_force, "
-            "price, triggered, role, other, "
-            "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0) "
+            f"price, triggered, role, other, entry, {FILLED_BY_OTHER}, {WAITS} "
             f"FROM orders WHERE state IN {OPEN_STATES} "
             f"AND time_in_force = coalesce(?, time_in_force) AND session {compared} ? ORDER BY number",
             (time_in_force, session),
         )
     ]
+
+
+class Traded(NamedTuple):
+    """An order that met its price: at which, before costs, in micros, and the signed shares of it that filled, which may be none."""
+
+    order: Working
+    base: int
+    quantity: int
 
 
 def execute(
@@ -192,7 +220,8 @@ def execute(
     after: Callable[[Working, int], tuple[str, int, int, str, int]],
     *,
     is_bar: bool = False,
-) -> None:
+    before: Sequence[Traded] = (),
+) -> list[Traded]:
     """Fill orders as far as the market takes them.
 
     Args:
@@ -202,13 +231,16 @@ def execute(
         terms: what trading costs.
         after: state, shares filled, executions, reason and number of an order, told what it filled now.
         is_bar: whether it is a bar of a session, in which orders fill by the terms alone.
+        before: what filled of the same market already. It has had its share of the volume and moved the price, and what fills now is told
+            as of the close: a bar does not say when, but it was later.
     """
     plain = {order.number: is_bar or order.is_plain for order in working}
     bases = {order.number: _base_price(order, market, terms, plain[order.number]) for order in working if order.symbol in market.open}
-    traded = [order for order in working if bases.get(order.number) is not None]
-    executed = [(order, *fill) for order, fill in zip(traded, _fills(traded, bases, market, terms), strict=True) if fill[0]]
+    traded = [(order, base) for order in working if (base := bases.get(order.number)) is not None]
+    filling = list(zip(traded, _fills(traded, market, terms, before), strict=True))
+    executed = [(order, *fill) for (order, _), fill in filling if fill[0]]
     filled = {order.number: quantity for order, quantity, _, _ in executed}
-    triggered = {order.number for order in traded if order.order_type == "stop"}
+    triggered = {order.number for order, _ in traded if order.order_type == "stop"}
     connection.executemany("UPDATE orders SET triggered = 1 WHERE number = ?", [(number,) for number in sorted(triggered)])
     (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM fills").fetchone()
     opens, closes = (instant.astimezone(UTC).isoformat() for instant in (market.opens_at, market.closes_at))
@@ -225,7 +257,7 @@ def execute(
                 price,
                 commission,
                 market.session.isoformat(),
-                closes if order.time_in_force == "cls" or (plain[order.number] and terms.fill_at == "close") else opens,
+                closes if before or order.time_in_force == "cls" or (plain[order.number] and terms.fill_at == "close") else opens,
             )
             for i, (order, quantity, price, commission) in enumerate(executed, 1)
         ],
@@ -241,6 +273,7 @@ def execute(
     # Python's integers: a whole basket's value may pass 64 bits where no single fill does.
     paid = sum(quantity * price + commission for _, quantity, price, commission in executed)
     connection.execute("UPDATE account SET cash = cash - ?", (paid,))
+    return [Traded(order, base, fill[0]) for (order, base), fill in filling]
 
 
 def one_leg_each(working: Sequence[Working], market: SessionMarket) -> list[Working]:
@@ -258,11 +291,30 @@ def one_leg_each(working: Sequence[Working], market: SessionMarket) -> list[Work
     return [order for order in working if not is_stopped(order)]
 
 
-def _end_pairs(connection: sqlite3.Connection) -> None:
-    """Cancel what has nothing left to close because its other leg has filled."""
+def _end_brackets(connection: sqlite3.Connection, traded: Collection[str] = ()) -> None:
+    """Cancel what is left of entries whose legs met their price, and legs that have nothing left to close.
+
+    Args:
+        connection: inside a transaction.
+        traded: ids of the entries whose attached legs have filled, or triggered.
+    """
+    if traded:
+        connection.execute(
+            f"UPDATE orders SET state = 'cancelled', reason = 'a leg of its bracket filled' WHERE state IN {OPEN_STATES} "
+            "AND client_order_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(traded)),),
+        )
+    end_legs(connection)
+
+
+def end_legs(connection: sqlite3.Connection) -> None:
+    """Cancel legs that have nothing to close any more: what they might have, the other one has closed, or their entry ended without."""
+    entry_works = f"EXISTS (SELECT 1 FROM orders AS e WHERE e.client_order_id = orders.entry AND e.state IN {OPEN_STATES})"
     connection.execute(
-        f"UPDATE orders SET state = 'cancelled', reason = 'its other leg filled' WHERE state IN {OPEN_STATES} AND other <> '' "
-        "AND filled_quantity + (SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other) >= quantity"
+        f"UPDATE orders SET state = 'cancelled', reason = CASE WHEN {FILLED_BY_OTHER} > 0 THEN 'its other leg filled' "
+        "WHEN filled_quantity > 0 THEN 'it closed what its entry filled' ELSE 'its entry did not fill' END "
+        f"WHERE state IN {OPEN_STATES} AND {IS_LEG} AND (other <> '' OR entry <> '') "
+        f"AND filled_quantity + {FILLED_BY_OTHER} + {WAITS} >= quantity AND NOT (entry <> '' AND {entry_works})"
     )
 
 
@@ -277,26 +329,37 @@ def _base_price(order: Working, market: SessionMarket, terms: FillTerms, plain: 
 
 
 def _fills(
-    orders: Sequence[Working], bases: Mapping[int, int | None], market: SessionMarket, terms: FillTerms
+    traded: Sequence[tuple[Working, int]], market: SessionMarket, terms: FillTerms, before: Sequence[Traded] = ()
 ) -> list[tuple[int, int, int]]:
-    """Signed shares filled, price and commission of each order, from its price before costs."""
-    if not orders:
+    """Signed shares filled, price and commission of each order, from its price before costs.
+
+    Args:
+        traded: the orders, each with that price.
+        market: see `execute`.
+        terms: likewise.
+        before: likewise.
+    """
+    if not traded:
         return []
-    symbols = sorted({order.symbol for order in orders})
-    place = {symbol: index for index, symbol in enumerate(symbols)}
+    symbols = {order.symbol for order, _ in traded}
+    had = [each for each in before if each.quantity and each.order.symbol in symbols]
+    orders = [*(each.order for each in had), *(order for order, _ in traded)]
+    wanted = [*(each.quantity for each in had), *(order.left if order.side == "buy" else -order.left for order, _ in traded)]
+    place = {symbol: index for index, symbol in enumerate(sorted(symbols))}
     volume = [_told(market, "volume", market.volume, order.symbol) for order in orders] if terms.needs_volume else None
     figures = [_told(market, "figures", market.figures, order.symbol) for order in orders] if terms.needs_figures else None
     done = fill_session(
-        np.array([order.left if order.side == "buy" else -order.left for order in orders], dtype=np.int64),
-        np.array([bases[order.number] for order in orders], dtype=np.int64),
+        np.array(wanted, dtype=np.int64),
+        np.array([*(each.base for each in had), *(base for _, base in traded)], dtype=np.int64),
         terms,
         symbol=None if len(symbols) == len(orders) else np.array([place[order.symbol] for order in orders], dtype=np.int64),
         volume=None if volume is None else np.array(volume, dtype=np.float64),
         average_value=None if figures is None else np.array([each.average_value for each in figures], dtype=np.float64),
         volatility=None if figures is None else np.array([each.volatility for each in figures], dtype=np.float64),
     )
-    told = list(zip(done.quantity.tolist(), done.price.tolist(), done.commission.tolist(), strict=True))
-    return told if all(order.is_plain for order in orders) else _as_promised(orders, told, terms)
+    now = [order for order, _ in traded]
+    told = list(zip(done.quantity.tolist(), done.price.tolist(), done.commission.tolist(), strict=True))[len(had) :]
+    return told if all(order.is_plain for order in now) else _as_promised(now, told, terms)
 
 
 def _as_promised(orders: Sequence[Working], told: Sequence[tuple[int, int, int]], terms: FillTerms) -> list[tuple[int, int, int]]:

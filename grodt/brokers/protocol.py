@@ -26,7 +26,7 @@ class BrokerOrder:
             does not know. It has the order then, which may still fill, and its symbol is halted.
         filled_quantity: shares filled so far.
         reason: the broker's words for a rejection, cancel or expiry, or what is not known; "" otherwise.
-        reduced: shares of an open leg that it no longer closes, because its other leg has filled them.
+        reduced: shares of an open leg that it does not close, because its other leg has filled them, or its entry has not.
         order_type, time_in_force: as an `Order` has them, in the broker's words where it knows others; None: it does not say.
         price: limit or stop, in currency units; None: it has none, or the broker does not say.
         says_quantity: whether the broker says how many were ordered; of what is over it may say what filled alone.
@@ -156,6 +156,20 @@ class TakesPairs(Protocol):
     """
 
     pairs: bool
+
+
+@runtime_checkable
+class AttachesLegs(Protocol):
+    """What a broker has beside `TakesPairs` where legs may go out with the market order that opens the position.
+
+    They are submitted right after it, the stop first. What they close is what has filled of it, never more; they are over when it is over
+    with nothing filled, and it is over when one of them fills.
+
+    Attributes:
+        attaches: that it does.
+    """
+
+    attaches: bool
 
 
 @runtime_checkable

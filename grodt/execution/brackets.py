@@ -1,7 +1,8 @@
 """Brackets of a book: which legs stand, which ought to, and which positions are given up because a close has passed a leg's price.
 
-A leg is sent by the cycle after the fill that it protects: then the entry's price is known, and so is how much there is to close. It is
-sent for what the orders of the same basket leave of the position, and never for more. Where the broker knows both legs as one, both rest
+A leg of a position that is held is sent for what the orders of the same basket leave of it, and never for more, at distances from what the
+position cost. Where the broker takes legs with the order that opens or adds to a position, they go out with it, for what it opens, at
+distances from the price that was decided on; the cycle after its end replaces them. Where the broker knows both legs as one, both rest
 there; else only the stop does, since two orders that do not know of each other could both fill between two cycles and turn the position
 round. What does not rest is watched by the cycle: where a close has passed the price of either leg, the position is given up at the book's
 next chance, by an order of the cycle, which goes out when the stop is known to be cancelled.
@@ -15,11 +16,13 @@ import numpy as np
 
 from grodt.execution.decision import BookState, BoolArray, Closes, IntArray
 from grodt.ledger.brackets import entries_of, left_to_close, legs_filled_since
-from grodt.ledger.orders import LedgerOrder
+from grodt.ledger.orders import LedgerOrder, find_orders
 from grodt.ledger.postings import holdings_of
 from grodt.ledger.transaction import Read
-from grodt.orders.brackets import BracketTerms, LegPrices
+from grodt.orders.brackets import BracketTerms, LegPrices, Role, opened_by
 from grodt.orders.order import Order
+from grodt.orders.states import IN_FLIGHT, OPEN
+from grodt.risk.approved import Approved
 from grodt.risk.exits import ApprovedExit, Exits
 from grodt.targets.quantities import Targets
 
@@ -37,7 +40,9 @@ class Brackets:
         cooling: where a leg filled so lately that nothing is added, (N,).
         pairs: whether the broker knows both legs as one.
         refuses_opposite: whether it takes no order while one of the other side is open.
-        protects_positions: whether the book has brackets, rather than legs of earlier ones alone.
+        attaches: whether it takes legs with the order that opens a position.
+        terms: what the brackets are; None: the book has none any more.
+        working: our ids of entries that still work, of attached legs that stand.
         changing: symbols in which no leg may stand in the next session, because a corporate action would leave it as it was written.
     """
 
@@ -49,8 +54,15 @@ class Brackets:
     cooling: BoolArray
     pairs: bool = False
     refuses_opposite: bool = False
-    protects_positions: bool = True
+    attaches: bool = False
+    terms: BracketTerms | None = None
+    working: frozenset[str] = frozenset()
     changing: frozenset[str] = frozenset()
+
+    @property
+    def protects_positions(self) -> bool:
+        """Whether the book has brackets, rather than legs of earlier ones alone."""
+        return self.terms is not None
 
     def passed(self, closes: Closes) -> dict[str, str]:
         """Symbols whose close has reached the price of a leg, each with what it protects."""
@@ -92,8 +104,45 @@ class Brackets:
             left = np.where(adds, 0, left)
         return np.asarray(left, dtype=np.int64)
 
+    def opened(self, state: BookState, traded: IntArray) -> IntArray:
+        """Shares ≥ 0 by which tonight's orders open or add to positions, whatever fills beside them, and that attached legs close, (N,).
+
+        Nothing where the broker takes no such legs.
+
+        Args:
+            state, traded: see `left`.
+        """
+        found = np.zeros(len(state.symbols), dtype=np.int64)
+        if self.attaches and self.terms is not None:
+            # What else is open on the other side may have filled by then, and leaves more to close first.
+            before = np.where(traded > 0, state.position - state.open_sells, state.position + state.open_buys)
+            for at in np.flatnonzero(traded).tolist():
+                if state.symbols[at] not in self.changing:
+                    found[at] = opened_by(int(traded[at]), int(before[at]))
+        return found
+
+    def attached(self, opened: IntArray, traded: IntArray, price: IntArray) -> Exits | None:
+        """Legs that go out with tonight's orders; None where none do.
+
+        Args:
+            opened: of `opened`.
+            traded: signed shares that tonight's orders trade.
+            price: micros that they were decided on, (N,).
+        """
+        if self.terms is None or not opened.any():
+            return None
+        stop, take = np.zeros_like(opened), np.zeros_like(opened)
+        for at in np.flatnonzero(opened).tolist():
+            sign = 1 if traded[at] > 0 else -1
+            meant = self.terms.prices(sign, sign * int(price[at]), int(self.state.tick[at]))
+            stop[at], take[at] = meant.stop, meant.take_profit if self.pairs else 0
+        return Exits(-np.sign(traded) * opened, stop, take, np.where(opened > 0, price, 0))
+
     def wanted(self, left: IntArray) -> Exits:
-        """Legs to be sent: of what is left of each position, unless the very same stand already."""
+        """Legs to be sent: of what is left of each position, unless the very same stand already.
+
+        Those that are attached to an entry which still works stay as they are while they close as much: they grow with it.
+        """
         count = len(self.state.symbols)
         quantity, stop, take = (np.zeros(count, dtype=np.int64) for _ in range(3))
         standing = self._standing()
@@ -103,7 +152,10 @@ class Brackets:
             if prices is None or symbol in self.changing:
                 continue
             meant = prices if self.pairs else LegPrices(prices.stop)
-            if not _stand(standing.get(symbol, ()), abs(shares), meant):
+            legs = standing.get(symbol, ())
+            if self._grow(legs) and left_to_close(legs) == abs(shares):
+                continue
+            if not _stand(legs, abs(shares), meant):
                 quantity[at], stop[at], take[at] = -shares, meant.stop, meant.take_profit
         return Exits(quantity, stop, take, self.entry)
 
@@ -124,7 +176,8 @@ class Brackets:
             at = place[symbol]
             if bool(self.state.unknown[at]) and symbol not in self.changing:
                 continue
-            closes_too_much = left_to_close(legs) > abs(int(left[at])) or symbol not in self.prices or symbol in self.changing
+            is_stray = symbol not in self.prices and not self._grow(legs)
+            closes_too_much = left_to_close(legs) > abs(int(left[at])) or is_stray or symbol in self.changing
             if closes_too_much or (wanted.quantity[at] and symbol in sent):
                 found |= {each.order.client_order_id: each.booked_quantity for each in legs}
         return found
@@ -151,6 +204,10 @@ class Brackets:
             shares[place[symbol]] += left_to_close([each for each in kept if each.order.group in stops])
         return shares
 
+    def _grow(self, legs: Sequence[LedgerOrder]) -> bool:
+        """Whether these are legs of entries that still work."""
+        return bool(legs) and all(each.order.attached and each.order.protects in self.working for each in legs)
+
     def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
         found: dict[str, tuple[LedgerOrder, ...]] = {}
         for each in self.state.legs:
@@ -168,6 +225,7 @@ def brackets_of(
     sessions: Sequence[date],
     pairs: bool,
     refuses_opposite: bool,
+    attaches: bool,
 ) -> Brackets | None:
     """The brackets of a book; None where it has none and no leg of earlier ones is open.
 
@@ -181,7 +239,7 @@ def brackets_of(
         closes: of the session.
         terms: what its brackets are; None: it has none any more, and legs that stand are withdrawn.
         sessions: those in which a fill of a leg still keeps its symbol from being added to.
-        pairs, refuses_opposite: see `Brackets`.
+        pairs, refuses_opposite, attaches: see `Brackets`.
     """
     if terms is None and not state.legs:
         return None
@@ -201,17 +259,23 @@ def brackets_of(
         filled = legs_filled_since(tx, book, sessions[0]) if sessions else frozenset()
         cooling = np.array([symbol in filled for symbol in state.symbols], dtype=np.bool_)
     decided = (closes.age == 0) & ~state.unknown & ~state.halted
-    return Brackets(state, prices, entry, protects, decided, cooling, pairs, refuses_opposite, terms is not None)
+    entries = find_orders(tx, {each.order.protects for each in state.legs if each.order.attached})
+    working = frozenset(key for key, each in entries.items() if each.state in OPEN | IN_FLIGHT)
+    return Brackets(state, prices, entry, protects, decided, cooling, pairs, refuses_opposite, attaches, terms, working)
 
 
 def legs_of(approved: Sequence[ApprovedExit], protects: Mapping[str, str], *, book: str, kind: str, session: date) -> tuple[Order, ...]:
     """The orders of approved legs: of each symbol the stop, then the take profit."""
+
+    def leg(each: ApprovedExit, judged: Approved, role: Role, other: Approved | None) -> Order:
+        of = protects.get(judged.symbol, "")
+        return Order.leg(judged, role, book, kind, session, protects=of, other=other, attached=each.attached)
+
     made: list[Order] = []
     for each in approved:
-        of = protects.get(each.stop.symbol, "")
-        made.append(Order.leg(each.stop, "stop", book, kind, session, protects=of, other=each.take_profit))
+        made.append(leg(each, each.stop, "stop", each.take_profit))
         if each.take_profit is not None:
-            made.append(Order.leg(each.take_profit, "take_profit", book, kind, session, protects=of, other=each.stop))
+            made.append(leg(each, each.take_profit, "take_profit", each.stop))
     return tuple(made)
 
 

@@ -127,7 +127,8 @@ def judge(
         legs: tuple[ApprovedExit, ...] = ()
         withdrawn = {} if beside is None else beside.withdrawn
         if beside is not None and beside.brackets is not None:
-            assessment, legs, first = _judge_legs(beside.state, beside.brackets, assessment, in_force.limits)
+            brackets = replace(beside.brackets, working=beside.brackets.working - withdrawn.keys())
+            assessment, legs, first = _judge_legs(beside.state, brackets, assessment, in_force.limits)
             withdrawn = {**withdrawn, **first}
         if beside is not None and beside.before_action:
             assessment = tell_withdrawn(assessment, beside.before_action)
@@ -170,12 +171,13 @@ def _judge_legs(
     state: BookState, brackets: Brackets, assessment: Assessment, limits: Limits
 ) -> tuple[Assessment, tuple[ApprovedExit, ...], dict[str, int]]:
     """The assessment with what risk says of the legs, the legs that pass, and those that make way for them with what they have filled."""
-    left = brackets.left(state, assessment.quantity)
-    wanted = brackets.wanted(left)
+    traded = assessment.quantity
+    left, opened = brackets.left(state, traded), brackets.opened(state, traded)
+    wanted = replace(brackets.wanted(left), attached=brackets.attached(opened, traded, assessment.proposal.price))
     judged, passed = assess_exits(wanted, assessment, limits)
-    legs = tuple(each for each in passed if not brackets.stand_already(each))
-    withdrawn = brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs})
+    legs = tuple(each for each in passed if each.attached or not brackets.stand_already(each))
+    withdrawn = brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs if not each.attached})
     if brackets.protects_positions:
         certain = without(state, tuple(each for each in state.rests if each.order.order_type != "market"))  # the others may never fill
-        judged = ask_protection(judged, brackets.stays(certain, assessment.quantity), brackets.covered(legs, withdrawn))
+        judged = ask_protection(judged, brackets.stays(certain, traded) + opened, brackets.covered(legs, withdrawn))
     return judged, legs, withdrawn

@@ -25,7 +25,7 @@ from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
-from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
+from grodt.orders.states import ENDED, IN_FLIGHT, OPEN, OrderState
 from grodt.risk.controls import why as why_not
 from grodt.risk.limits import Limits
 
@@ -95,7 +95,8 @@ def send(
     def dealt_with() -> None:
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
 
-    sending = Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, sent, dealt_with, held=held)
+    gone = {key for key, state in states.items() if state in ENDED or state is OrderState.DENIED}
+    sending = Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, sent, dealt_with, held=held, gone=gone)
     adopted = sending.adopt([order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT])
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     pending = [each for each in basket.orders if states[each.client_order_id] in to_send and each.client_order_id not in adopted]

@@ -86,6 +86,7 @@ class Sending:
         held: symbols in which the basket withdraws what still stands, and its cancel was not asked for, each with the reason in words. What
             kept it from that was to keep the symbol's orders too; one that a later look lets go waits for another attempt.
         waiting: those of them in which an order was so let go, likewise.
+        gone: our ids of orders of the basket that did not go out, or are over unfilled: legs that are attached to one do not go out either.
         doubtful: our ids of orders that went out before without an answer, and were looked up and not found.
     """
 
@@ -104,6 +105,7 @@ class Sending:
     back: list[Order] = field(default_factory=list)
     held: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
     seen: str = ""
     disturbed: bool = False
@@ -199,12 +201,12 @@ class Sending:
             kind = (order.session, order.time_in_force)
             if kind not in open_now:
                 open_now[kind] = self.windows.refusal(order, now) is None
-            if stops:
-                marked.cancelled += 1
-                moves.append(_not_out(tx, order, f"not sent: {stops[0]}"))
+            if self._lacks_entry(order):
+                self._deny(tx, order, f"not sent: its entry {order.protects} did not go out", marked, moves)
+            elif stops:
+                self._deny(tx, order, f"not sent: {stops[0]}", marked, moves)
             elif not open_now[kind] and (refused := self.windows.refusal(order, now)) is not None:
-                marked.cancelled += 1
-                moves.append(_not_out(tx, order, refused.reason))
+                self._deny(tx, order, refused.reason, marked, moves)
                 record_later(tx, self.run, BASKET, [refused], now)
             elif order.symbol in self.held:
                 self.waiting[order.symbol] = self.held[order.symbol]
@@ -214,6 +216,16 @@ class Sending:
                 marked.going.append(order)
         self._move(tx, moves, now)
         return marked
+
+    def _deny(self, tx: Read, order: Order, reason: str, marked: _Marked, moves: list[Move]) -> None:
+        """Mark an order as one that does not go out."""
+        marked.cancelled += 1
+        moves.append(_not_out(tx, order, reason))
+        self.gone.add(order.client_order_id)
+
+    def _lacks_entry(self, order: Order) -> bool:
+        """Whether it is a leg whose entry did not go out."""
+        return order.attached and order.protects in self.gone
 
     def _breach(self, messages: Evaluation, going: int, children: Evaluation, place: int) -> Evaluation | None:
         """The first of controls 22, 20 and 19 that does not let an order out, one of them after so many others; None where all do."""
@@ -230,6 +242,8 @@ class Sending:
             return 0, None
         with together():
             for place, order in enumerate(going):
+                if self._lacks_entry(order):
+                    return place, None
                 try:
                     answer = self.broker.submit(order, order.session, partial(self._last_look, order))
                 except _TakenBack:
@@ -334,6 +348,7 @@ class Sending:
         self.sent.adopted += adopted
         if answer.state is OrderState.REJECTED:
             self.sent.rejected += 1
+            self.gone.add(order.client_order_id)
         else:
             self.sent.accepted += 1
         self.dealt_with()

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from grodt.execution.decision import BookState, IntArray
-from grodt.ledger.brackets import closed_by_other_leg, left_to_close
+from grodt.ledger.brackets import left_to_close, not_closed
 from grodt.ledger.halts import Halt
 from grodt.ledger.orders import orders_in
 from grodt.ledger.postings import holding
@@ -105,7 +105,7 @@ def _reduces(tx: Read, order: Order, *, open_already: bool, without: Collection[
     held = holding(tx, order.book, order.symbol).quantity
     beside = [each for each in orders_in(tx, order.book, OPEN | IN_FLIGHT) if each.order.symbol == order.symbol]
     itself = [each for each in beside if each.order.client_order_id == order.client_order_id]
-    filled = sum(each.filled_quantity for each in itself) + sum(closed_by_other_leg(tx, itself).values()) if open_already else 0
+    filled = sum(each.filled_quantity for each in itself) + sum(not_closed(tx, itself).values()) if open_already else 0
     left: int = order.quantity - filled
     others = [
         each for each in beside if each.order.group != order.group and each.order.client_order_id not in without

@@ -42,18 +42,28 @@ def legs_filled_since(tx: Read, book: str, session: date) -> frozenset[str]:
     return frozenset(tx.connection.execute(query).scalars())
 
 
-def closed_by_other_leg(tx: Read, orders: Iterable[LedgerOrder]) -> dict[str, int]:
-    """Shares of each leg of a pair that its other leg, open or over, has filled, and that it no longer closes; by our id."""
-    others = {each.order.client_order_id: each.order.other for each in orders if each.order.other}
+def not_closed(tx: Read, orders: Iterable[LedgerOrder]) -> dict[str, int]:
+    """Shares of each leg, open or over, that it does not close, beside those it has filled; by our id, legs without any are absent.
+
+    They are those that its other leg has filled, and of an attached one those that its entry has not.
+    """
+    legs = [each for each in orders if each.order.is_leg]
+    others = {each.order.client_order_id: each.order.other for each in legs if each.order.other}
     filled = filled_of(tx, set(others.values())) if others else {}
-    return {key: filled[other][1] for key, other in others.items() if other in filled}
+    found = {each.order.client_order_id: each.waits for each in legs}
+    for key, other in others.items():
+        found[key] += filled[other][1] if other in filled else 0
+    return {key: shares for key, shares in found.items() if shares}
 
 
 def left_to_close(legs: Sequence[LedgerOrder]) -> int:
-    """Shares that open legs, or other orders, of one symbol may still close: of a pair what neither leg has filled, of several together."""
+    """Shares that open legs, or other orders, of one symbol may close now: of a pair what neither leg has filled, of several together.
+
+    Those that an attached leg's entry may still fill are not among them.
+    """
     filled: dict[str, int] = {}
     ordered: dict[str, int] = {}
     for each in legs:
         filled[each.order.group] = filled.get(each.order.group, 0) + each.filled_quantity
-        ordered[each.order.group] = max(ordered.get(each.order.group, 0), each.order.quantity)
-    return sum(ordered[group] - filled[group] for group in ordered)
+        ordered[each.order.group] = max(ordered.get(each.order.group, 0), each.order.quantity - each.waits)
+    return sum(max(ordered[group] - filled[group], 0) for group in ordered)

@@ -38,6 +38,7 @@ _IN_FILLS = "SELECT trade_id, execution_id FROM fill_trades WHERE trade_id IN {k
 _STANDS = (
     "SELECT o.client_order_id, o.book, o.symbol, o.side, o.quantity, s.state, s.filled_quantity, s.venue_order_id, s.reason, "
     "coalesce(o.other_leg, ''), "
+    "coalesce((SELECT e.client_order_id FROM orders AS e WHERE e.client_order_id = o.protects AND e.run_id = o.run_id), ''), "
     "(SELECT coalesce(sum(f.quantity), 0) FROM fills AS f WHERE f.client_order_id = o.client_order_id) "
     "FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id WHERE o.client_order_id IN {keys}"
 )
@@ -113,6 +114,7 @@ class _Standing:
     venue_order_id: str
     reason: str
     other: str
+    entry: str
     booked: int
 
 
@@ -228,7 +230,7 @@ def _judge(tx: Read, told: Sequence[Fill], book: str) -> _Judged:
     """Take fills into their orders, one after the other, as far as they can be booked and are not."""
     known = _known(tx, [fill.execution_id for fill in told])
     progress = _standing(tx, {fill.client_order_id for fill in told if fill.execution_id not in known})
-    progress |= _standing(tx, {each.other for each in progress.values() if each.other} - progress.keys())
+    progress |= _standing(tx, {key for each in progress.values() for key in (each.other, each.entry) if key} - progress.keys())
     trades = _trades(tx, [each for fill in told for each in fill.trades])
     judged = _Judged(progress)
     for fill in dict.fromkeys(told):
@@ -266,8 +268,10 @@ def _traded_before(fill: Fill, trades: Mapping[str, str]) -> Refused | None:
 def _standing(tx: Read, client_order_ids: set[str]) -> dict[str, _Standing]:
     """Those of the orders that there are, by our id."""
     return {
-        key: _Standing(key, book, symbol, side, ordered, OrderState(state), filled, venue_order_id, reason, other, booked)
-        for key, book, symbol, side, ordered, state, filled, venue_order_id, reason, other, booked in rows_of(tx, _STANDS, client_order_ids)
+        key: _Standing(key, book, symbol, side, ordered, OrderState(state), filled, venue_order_id, reason, other, entry, booked)
+        for key, book, symbol, side, ordered, state, filled, venue_order_id, reason, other, entry, booked in rows_of(
+            tx, _STANDS, client_order_ids
+        )
     }
 
 
@@ -298,6 +302,10 @@ def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str) -> Refused |
     if filled + other > ordered:
         both = f"with it, both legs of the bracket would have filled {filled + other} of the {ordered} shares that one was to close"
         return Refused(fill, both, ordered)
+    waits = found[order.entry].ordered - found[order.entry].booked if order.entry in found else 0
+    if filled + other > max(ordered - waits, 0):
+        more = f"with it, {filled + other} shares would be closed, and {order.entry} has opened {max(ordered - waits, 0)} of {ordered}"
+        return Refused(fill, more, max(ordered - waits, 0))
     return None
 
 

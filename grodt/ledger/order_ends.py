@@ -7,7 +7,7 @@ A broker that tells what is over for a day alone leaves it open here for ever. T
 from datetime import datetime
 
 from grodt.errors import ConfigError
-from grodt.ledger.brackets import closed_by_other_leg
+from grodt.ledger.brackets import not_closed
 from grodt.ledger.breaks import OpenBreak, find_break, require_open, resolve_break
 from grodt.ledger.corrections import CORRECTION, TERM
 from grodt.ledger.order_life import transition
@@ -74,7 +74,7 @@ def _wrong(tx: Read, found: OpenBreak, left: int) -> str:
     if order.state not in OPEN:
         return f"the order is {order.state} already; run the cycle again, which compares anew"
     key = order.order.client_order_id
-    shares = order.order.quantity - order.filled_quantity - closed_by_other_leg(tx, [order]).get(key, 0)
+    shares = order.order.quantity - order.filled_quantity - not_closed(tx, [order]).get(key, 0)
     ours = shares if order.order.side is Side.BUY else -shares
     if (ours, found.difference.ours) != (left, left):
         return "our side has moved since; run the cycle again, which compares anew"

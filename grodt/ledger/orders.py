@@ -1,7 +1,7 @@
 """Baskets and orders: what was decided, who approved it, and what became of each order."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import batched
@@ -23,6 +23,15 @@ from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
 
 # Statements that run once per order are built once: building one costs more than running it.
+# What the order that an attached leg goes out with has still to fill; NULL of every other order.
+_ENTRY, _OF_ENTRY = orders.alias("entry"), order_status.alias("of_entry")
+_WAITS = (
+    select(_ENTRY.c.quantity - _OF_ENTRY.c.filled_quantity)
+    .join(_OF_ENTRY, _OF_ENTRY.c.client_order_id == _ENTRY.c.client_order_id)
+    .where(_ENTRY.c.client_order_id == orders.c.protects, _ENTRY.c.run_id == orders.c.run_id)
+    .correlate(orders)
+    .scalar_subquery()
+)
 _OF_ORDER = fills.c.client_order_id == orders.c.client_order_id
 _ORDERS: Select[Any] = (
     select(
@@ -34,6 +43,7 @@ _ORDERS: Select[Any] = (
         order_status.c.reason,
         select(func.sum(fills.c.quantity)).where(_OF_ORDER).scalar_subquery().label("booked_quantity"),
         select(func.sum(fills.c.notional)).where(_OF_ORDER).scalar_subquery().label("booked_notional"),
+        _WAITS.label("waits"),
     )
     .join(order_status, order_status.c.client_order_id == orders.c.client_order_id)
     .join(baskets, baskets.c.run_id == orders.c.run_id)
@@ -63,6 +73,7 @@ class LedgerOrder:
         venue_order_id: the broker's id; "" before it was accepted.
         reason: words that came with the state; "" where none.
         booked_quantity, booked_notional: shares and micros of the fills in the ledger.
+        waits: of an attached leg, shares that it does not close because the order that it goes out with has not filled them; 0 of others.
     """
 
     order: Order
@@ -74,6 +85,7 @@ class LedgerOrder:
     basket_hash: str
     booked_quantity: int
     booked_notional: Micros
+    waits: int = 0
 
     @property
     def average_fill_price(self) -> Micros | None:
@@ -204,7 +216,7 @@ def basket_of(tx: Read, run_id: str) -> Basket | None:
         kind=head.kind,
         session=head.session,
         run_id=run_id,
-        orders=tuple(map(_order, rows.all())),
+        orders=_orders_of_basket(rows.all()),
         hash=head.basket_hash,
         basis="" if asked is None else json.loads(asked)["basis"],
         withdraws=tuple(sorted(each.client_order_id for each in first)),
@@ -374,9 +386,15 @@ def _orders(tx: Read, *where: ColumnElement[bool]) -> tuple[LedgerOrder, ...]:
     return tuple(map(_ledger_order, tx.connection.execute(_ORDERS.where(*where)).all()))
 
 
+def _orders_of_basket(rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
+    """All orders of one run."""
+    ids = {row.client_order_id for row in rows}
+    return tuple(_order(row, attached=row.protects in ids) for row in rows)
+
+
 def _ledger_order(row: Row[Any]) -> LedgerOrder:
     return LedgerOrder(
-        order=_order(row),
+        order=_order(row, attached=row.waits is not None),
         run_id=row.run_id,
         state=_STATES[row.state],
         filled_quantity=row.filled_quantity,
@@ -385,10 +403,11 @@ def _ledger_order(row: Row[Any]) -> LedgerOrder:
         basket_hash=row.basket_hash,
         booked_quantity=row.booked_quantity or 0,
         booked_notional=Micros(row.booked_notional or 0),
+        waits=min(row.waits or 0, row.quantity),
     )
 
 
-def _order(row: Row[Any]) -> Order:
+def _order(row: Row[Any], *, attached: bool) -> Order:
     return Order.recorded(
         client_order_id=row.client_order_id,
         book=row.book,
@@ -405,4 +424,5 @@ def _order(row: Row[Any]) -> Order:
         protects=row.protects or "",
         other=row.other_leg or "",
         other_price=row.other_price,
+        attached=attached,
     )

@@ -55,7 +55,7 @@ def check_ids(tx: Read, book: str | None) -> Found:
 def check_life(tx: Read, book: str | None) -> Found:
     """States follow each other as they may, filled quantities only grow, and neither they nor the fills exceed the order.
 
-    Both legs of a bracket together fill no more than one of them was to close.
+    Both legs of a bracket together fill no more than one of them was to close, and attached ones no more than their entry has opened.
     """
     query = f"""
         SELECT * FROM (
@@ -101,6 +101,13 @@ def check_life(tx: Read, book: str | None) -> Found:
         GROUP BY 1, 2 HAVING coalesce(sum(f.quantity), 0) < s.filled_quantity ORDER BY 1
     """
     settled = "SELECT book, max(session) AS session FROM settlements WHERE :book IS NULL OR book = :book GROUP BY 1 ORDER BY 1"
+    attached = f"""
+        SELECT o.client_order_id, o.protects, s.filled_quantity, o.quantity - e.quantity + t.filled_quantity AS opened FROM orders AS o
+        JOIN order_status AS s ON s.client_order_id = o.client_order_id
+        JOIN orders AS e ON e.client_order_id = o.protects AND e.run_id = o.run_id
+        JOIN order_status AS t ON t.client_order_id = e.client_order_id
+        WHERE {_OF_BOOK} AND s.filled_quantity > 0 AND s.filled_quantity > o.quantity - e.quantity + t.filled_quantity ORDER BY 1
+    """
     events = f"SELECT count(*) FROM order_events AS e JOIN orders AS o ON o.client_order_id = e.client_order_id WHERE {_OF_BOOK}"
 
     def wrong() -> Iterator[str]:
@@ -119,6 +126,11 @@ def check_life(tx: Read, book: str | None) -> Found:
             yield (
                 f"orders {row.client_order_id} and {row.other_leg} are legs of one bracket that closes {row.quantity:,} shares, "
                 f"and have filled {row.filled:,} together"
+            )
+        for row in stream(tx, attached, book=book):
+            yield (
+                f"order {row.client_order_id} has closed {row.filled_quantity:,} shares, and {row.protects}, with which it went out, "
+                f"has opened {max(row.opened, 0):,}"
             )
 
     orders = _count(tx, book)

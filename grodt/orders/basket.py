@@ -63,7 +63,7 @@ def optional_fields(order: Order) -> dict[str, Any]:
     found: dict[str, Any] = {} if order.price is None else {"price": order.price}
     if order.works_from is not None:
         found["works_from"] = order.works_from.isoformat()
-    return found | {name: value for name in ("role", "protects", "other", "other_price") if (value := getattr(order, name))}
+    return found | {name: value for name in ("role", "protects", "other", "other_price", "attached") if (value := getattr(order, name))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +154,13 @@ def build_basket(
         terms: what the book's orders are at the end of a day.
         slicing: how large orders of a slot are sliced; None: they are not. Slices stand where their parent would, one after the other.
         closing: symbols whose order closes a position because a close has passed a leg's price, with what each protects.
-        legs: of brackets, of each symbol together. With orders that close where they do, they are sent before all others.
+        legs: of brackets, of each symbol together. With orders that close where they do, they are sent before all others; attached ones
+            right behind their entry.
         withdraws: open orders that are cancelled first, each with the shares that were booked as filled; None: none are.
 
     Raises:
         DataError: the slices of an order are not together what was approved.
-        ValueError: a symbol is there twice, or two symbols come to one client order id.
+        ValueError: a symbol is there twice, two symbols come to one client order id, or a leg is attached to no order of the basket.
     """
     orders = sorted((Order.of(one, book, kind, session, slot, terms) for one in approved), key=_sending_order)
     orders = [replace(each, role="close", protects=closing[each.symbol]) if closing and each.symbol in closing else each for each in orders]
@@ -169,6 +170,8 @@ def build_basket(
     ids = {order.client_order_id for order in orders}
     if len(ids) != len(orders):
         raise ValueError(f"basket of run {run_id}: {len(orders)} orders have {len(ids)} client order ids; one per symbol is allowed")
+    if missing := {leg.protects for leg in legs if leg.attached} - ids:
+        raise ValueError(f"basket of run {run_id}: legs are attached to {', '.join(sorted(missing))}, which it does not have")
     first = tuple(sorted(withdraws or ()))
     digest = basket_hash(book=book, kind=kind, session=session, run_id=run_id, orders=orders, withdraws=first)
     return Basket(book, kind, session, run_id, tuple(orders), digest, withdraws=first, withdrawn_filled=dict(withdraws or {}))
@@ -188,11 +191,17 @@ def _whole(parent: Order, children: Sequence[Order]) -> Sequence[Order]:
 def _in_turn(orders: Sequence[Order], legs: Sequence[Order]) -> list[Order]:
     """Symbol by symbol what closes for a bracket, with the legs for what is left; then legs of other symbols; then all other orders.
 
+    Attached legs come right behind the order that they go out with.
+
     So a symbol whose old legs are cancelled has its new ones a moment later, whatever stops the sending of the rest.
     """
     of: dict[str, list[Order]] = {}
+    behind: dict[str, list[Order]] = {}
     for leg in legs:
-        of.setdefault(leg.symbol, []).append(leg)
+        if leg.attached:
+            behind.setdefault(leg.protects, []).append(leg)
+        else:
+            of.setdefault(leg.symbol, []).append(leg)
     first: list[Order] = []
     rest: list[Order] = []
     for order in orders:
@@ -201,7 +210,8 @@ def _in_turn(orders: Sequence[Order], legs: Sequence[Order]) -> list[Order]:
             first += [order, *of.pop(order.symbol, ())]
         else:
             rest.append(order)
-    return [*first, *(leg for each in of.values() for leg in each), *rest]
+    turn = [*first, *(leg for each in of.values() for leg in each), *rest]
+    return [each for order in turn for each in (order, *behind.get(order.client_order_id, ()))]
 
 
 def _sending_order(order: Order) -> tuple[bool, int, str]:

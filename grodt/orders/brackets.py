@@ -1,7 +1,8 @@
 """Brackets: a protective stop and a take profit for each position, at distances from what its shares were bought (sold) for.
 
 The two are *legs* of one group: where one fills, the other is over. A leg only ever closes: it has the side that does, and never more
-shares than are held.
+shares than are held. A leg that is *attached* to the order that opens or adds to the position goes out right after it, and closes no more
+than that order has filled.
 """
 
 from collections.abc import Iterator
@@ -17,11 +18,28 @@ Role = Literal["", "stop", "take_profit", "close"]
 #: The number that a leg has in its client order id; 0 is the order of a cycle that follows targets.
 LEG_OF: dict[Role, int] = {"": 0, "close": 0, "stop": 1, "take_profit": 2}
 LEGS: tuple[Role, Role] = ("stop", "take_profit")
+#: That of an attached leg is so much more: its cycle may send legs for what was held before as well.
+_ATTACHED = 2
 #: Parts of a basis point that a distance may be written in.
 _PARTS = 10_000
 _PRICE_SCALE = 10_000 * _PARTS
 _NEAREST_BPS, _FARTHEST_BPS = 1, 9_000
 _LONGEST_COOL_OFF = 250
+
+
+def leg_number(role: Role, *, attached: bool = False) -> int:
+    """The number that an order of that role has in its client order id."""
+    return LEG_OF[role] + (_ATTACHED if attached else 0)
+
+
+def opened_by(traded: int, held: int) -> int:
+    """Shares, ≥ 0, by which an order opens or adds to a position once it has filled whole; the rest of it closes what was there.
+
+    Args:
+        traded: its signed shares.
+        held: signed shares before it.
+    """
+    return abs(traded) if held * traded >= 0 else max(abs(traded) - abs(held), 0)
 
 
 @dataclass(frozen=True, slots=True)

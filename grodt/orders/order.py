@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from grodt.money import Micros
-from grodt.orders.brackets import LEG_OF, LEGS, Role
+from grodt.orders.brackets import LEGS, Role, leg_number
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
 from grodt.risk.approved import Approved, ApprovedQuantity
 
@@ -72,6 +72,8 @@ class Order:
         protects: our id of the order that last opened or added to the position it closes; "" where none is known, or it closes none.
         other: our id of the other leg, which is over when this one fills; "" where there is none.
         other_price: price of the other leg in micros; None where there is none.
+        attached: whether it is a leg that goes out with the order that it `protects`, which is of its own basket. Then it closes only what
+            that one has filled: its shares less those that the other has still to fill, and none while that is below zero.
     """
 
     client_order_id: str
@@ -89,6 +91,7 @@ class Order:
     protects: str = ""
     other: str = ""
     other_price: Micros | None = None
+    attached: bool = False
 
     @property
     def is_leg(self) -> bool:
@@ -132,7 +135,16 @@ class Order:
 
     @classmethod
     def leg(
-        cls, approved: Approved, role: Role, book: str, kind: str, session: date, *, protects: str, other: Approved | None = None
+        cls,
+        approved: Approved,
+        role: Role,
+        book: str,
+        kind: str,
+        session: date,
+        *,
+        protects: str = "",
+        other: Approved | None = None,
+        attached: bool = False,
     ) -> "Order":
         """The leg of a bracket for an approved quantity, good till cancelled, at the price that risk judged.
 
@@ -142,17 +154,18 @@ class Order:
             approved: signed quantity that passed risk, with its price.
             role: stop or take_profit.
             book, kind, session: of the cycle.
-            protects: see `Order`.
+            protects: see `Order`; of an attached one it is that of the cycle.
             other: the other leg, where it stands beside it.
+            attached: see `Order`.
 
         Raises:
             ValueError: it is no leg, or was judged without a price.
         """
         if role not in LEGS or approved.price is None:
             raise ValueError(f"{approved.symbol}: {role!r} at {approved.price} is no leg of a bracket")
-        of_other = LEGS[role == LEGS[0]]
+        stop, take_profit = (client_order_id(book, kind, session, approved.symbol, leg_number(each, attached=attached)) for each in LEGS)
         return cls(
-            client_order_id=client_order_id(book, kind, session, approved.symbol, LEG_OF[role]),
+            client_order_id=stop if role == "stop" else take_profit,
             book=book,
             session=session,
             symbol=approved.symbol,
@@ -163,9 +176,10 @@ class Order:
             time_in_force="gtc",
             price=approved.price,
             role=role,
-            protects=protects,
-            other="" if other is None else client_order_id(book, kind, session, approved.symbol, LEG_OF[of_other]),
+            protects=client_order_id(book, kind, session, approved.symbol) if attached else protects,
+            other="" if other is None else take_profit if role == "stop" else stop,
             other_price=None if other is None else other.price,
+            attached=attached,
         )
 
     @classmethod
@@ -187,6 +201,7 @@ class Order:
         protects: str = "",
         other: str = "",
         other_price: int | None = None,
+        attached: bool = False,
     ) -> "Order":
         """An order as the ledger recorded it: for reading back what `of` once made, and for nothing else.
 
@@ -211,4 +226,5 @@ class Order:
             protects=protects,
             other=other,
             other_price=None if other_price is None else Micros(other_price),
+            attached=attached,
         )

@@ -10,11 +10,16 @@ was counted when it was opened.
 2, 3 and 17 are not asked: a position that has grown beyond a limit, or whose symbol was restricted since, needs its stop no less, and a leg
 only ever makes it smaller.
 
+Legs that are attached to an order of the basket close what that one opens, beside what others close of the position before it. Both pairs
+of a symbol lie at the same distances from their entries, so they are one question: where one is refused, neither is sent.
+
 5 compares a leg with the price of its position's entry, not with the last close: the collar is for prices that were mistyped, and one
 around today's price would take the stop away from whatever has moved far.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -37,21 +42,46 @@ class Exits:
     Attributes:
         quantity: signed shares that either leg closes; 0 where there is none.
         stop, take_profit: micros; the latter 0 where there is none.
-        entry: price of the position's entry in micros.
+        entry: price of the position's entry in micros; of attached ones what the order that opens it is expected to fill at.
+        attached: legs that are attached to an order of the basket, of the side of those beside them; None where there are none.
     """
 
     quantity: IntArray
     stop: IntArray
     take_profit: IntArray
     entry: IntArray
+    attached: "Exits | None" = None
+
+    def _at(self, places: IntArray) -> "Exits":
+        return Exits(self.quantity[places], self.stop[places], self.take_profit[places], self.entry[places])
+
+    def _or(self, other: "Exits") -> "Exits":
+        """With those of the other where there are none."""
+
+        def either(one: IntArray, two: IntArray) -> IntArray:
+            return np.where(self.quantity != 0, one, two)
+
+        return Exits(
+            either(self.quantity, other.quantity),
+            either(self.stop, other.stop),
+            either(self.take_profit, other.take_profit),
+            either(self.entry, other.entry),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovedExit:
-    """The legs of one symbol that passed; `take_profit` None where there is none, or only the stop passed."""
+    """The legs of one symbol that passed.
+
+    Attributes:
+        stop: the one.
+        take_profit: the other; None where there is none, or only the stop passed.
+        attached: whether they go out with the order that opens or adds to the position.
+    """
 
     stop: Approved
     take_profit: Approved | None
+    attached: bool = False
 
 
 def assess_exits(exits: Exits, assessed: Assessment, limits: Limits) -> tuple[Assessment, tuple[ApprovedExit, ...]]:
@@ -64,16 +94,26 @@ def assess_exits(exits: Exits, assessed: Assessment, limits: Limits) -> tuple[As
         ValueError: a leg would do more than close what the orders leave: a mistake of the caller.
     """
     asked, traded = assessed.proposal, assessed.quantity
-    places = np.flatnonzero(exits.quantity)
+    behind = np.zeros_like(exits.quantity) if exits.attached is None else exits.attached.quantity
+    places = np.flatnonzero((exits.quantity != 0) | (behind != 0))
     if not len(places):
         return assessed, ()
-    low, high = asked.low + np.minimum(traded, 0), asked.high + np.maximum(traded, 0)
-    orders = Orders(places, exits.quantity[places], low[places], high[places], [], Overrides(asked.overrides, asked.symbols))
-    beyond = ~controls.reduce_only(orders.quantity, orders.low, orders.high).passed
+    # Attached legs close what the order opens, others what it leaves whether it fills or not.
+    low, high = (
+        np.where(behind != 0, side + traded, side + moved)
+        for side, moved in ((asked.low, np.minimum(traded, 0)), (asked.high, np.maximum(traded, 0)))
+    )
+    own, attached = exits.quantity[places], behind[places]
+    orders = Orders(places, own + attached, low[places], high[places], [], Overrides(asked.overrides, asked.symbols))
+    beyond = ~controls.reduce_only(orders.quantity, orders.low, orders.high).passed | (own * attached < 0)
     if beyond.any():
         at = int(places[int(beyond.argmax())])
-        raise ValueError(f"{asked.symbols[at]}: a leg of {exits.quantity[at]} shares closes more than is held")
-    paired = _ask(orders, exits, assessed, limits)
+        raise ValueError(f"{asked.symbols[at]}: a leg of {exits.quantity[at] + behind[at]} shares closes more than is held")
+    pairs = [exits._at(places)]
+    if exits.attached is not None:
+        pairs.append(exits.attached._at(places)._or(pairs[0]))
+        pairs[0] = pairs[0]._or(pairs[1])
+    paired = _ask(orders, pairs, assessed, limits)
     answers = tuple(replace(answer, scope="symbol") for answer in orders.answers)
     judged = replace(assessed, answers=(*assessed.answers, *answers))
     if assessed.halt:
@@ -82,19 +122,22 @@ def assess_exits(exits: Exits, assessed: Assessment, limits: Limits) -> tuple[As
     def approved(at: int, quantity: int, price: int) -> Approved:
         return _approve(asked.symbols[at], quantity, Micros(int(asked.price[at])), Micros(price))
 
-    of_each = zip(places.tolist(), orders.quantity.tolist(), paired.tolist(), orders.alive, strict=True)
-    passed = [(at, quantity, both) for at, quantity, both, alive in of_each if alive]
-    return judged, tuple(
-        ApprovedExit(
-            approved(at, quantity, int(exits.stop[at])),
-            approved(at, quantity, int(exits.take_profit[at])) if both else None,
-        )
-        for at, quantity, both in passed
-    )
+    def passed() -> Iterator[ApprovedExit]:
+        whole = orders.quantity == own + attached
+        kept = np.sign(own) * np.minimum(np.abs(own), np.abs(orders.quantity))
+        for n in np.flatnonzero(orders.alive).tolist():
+            at = int(places[n])
+            going = ((pairs[0], int(kept[n]), False), (pairs[-1], int(attached[n]) if whole[n] else 0, True))
+            for legs, quantity, is_attached in going:
+                if quantity:
+                    take = approved(at, quantity, int(legs.take_profit[n])) if paired[n] else None
+                    yield ApprovedExit(approved(at, quantity, int(legs.stop[n])), take, is_attached)
+
+    return judged, tuple(passed())
 
 
-def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> BoolArray:
-    """Ask each control; returns where the take profit goes out beside the stop."""
+def _ask(orders: Orders, pairs: Sequence[Exits], assessed: Assessment, limits: Limits) -> BoolArray:
+    """Ask each control of the legs at the orders' places, pair by pair; returns where the take profit goes out beside the stop."""
     asked, at = assessed.proposal, orders.places
     symbols = [asked.symbols[place] for place in at.tolist()]
     quantity_limit, value_limit, position_limit, weight_limit = (
@@ -107,10 +150,13 @@ def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> 
 
     orders.ask(controls.limit_exists(quantity_limit, value_limit, position_limit, weight_limit))
     orders.ask(controls.reference_price(price, asked.price_age[at], limits.price_age))
-    paired = exits.take_profit[at] > 0
+    paired: BoolArray = np.all([each.take_profit > 0 for each in pairs], axis=0)
     stop, take = (
-        controls.price_collar(each, exits.entry[at], sigma, limits.collar, limits.collar_sigmas)
-        for each in (exits.stop[at], np.where(paired, exits.take_profit[at], exits.stop[at]))
+        reduce(_closest, (controls.price_collar(leg, each.entry, sigma, limits.collar, limits.collar_sigmas) for leg, each in legs))
+        for legs in (
+            [(each.stop, each) for each in pairs],
+            [(np.where(paired, each.take_profit, each.stop), each) for each in pairs],
+        )
     )
     alone = paired & stop.passed & ~orders.overrides.answer(take, at).passed
     paired &= ~alone
@@ -119,8 +165,8 @@ def _ask(orders: Orders, exits: Exits, assessed: Assessment, limits: Limits) -> 
         which = np.flatnonzero(alone)
         alert = Evaluation(controls.COLLAR_OF_TAKE_PROFIT, take.value[which], take.limit[which], take.passed[which])
         orders.answers.append(Answered(alert, at[which]))
-    prices = (exits.stop[at], np.where(paired, exits.take_profit[at], exits.stop[at]))
-    orders.ask(_closest(*(controls.grid(orders.quantity, after, lot, each, priced, tick) for each in prices)))
+    prices = [price for each in pairs for price in (each.stop, np.where(paired, each.take_profit, each.stop))]
+    orders.ask(reduce(_closest, (controls.grid(orders.quantity, after, lot, each, priced, tick) for each in prices)))
     stops = asked.stops
     reducing: BoolArray = np.ones(len(at), dtype=np.bool_) if assessed.reduce_only else np.zeros(len(at), dtype=np.bool_)
     if stops is not None:

@@ -22,3 +22,11 @@ def legs(
     return made, replace(
         made, client_order_id=ids[1], order_type="limit", role="take_profit", other=ids[0], other_price=usd(stop), **prices
     )  # type: ignore[arg-type]
+
+
+def attached(symbol: str, opens: int, stop: str, take: str | None = None, session: date = TUE, *, book: str = BOOK) -> tuple[Order, ...]:
+    """The legs that go out with the session's order in a symbol, and close the signed shares that it opens; the stop first."""
+    entry, *ids = (client_order_id(book, "eod", session, symbol, leg) for leg in (0, 3, 4))
+    made = legs(symbol, opens, stop, take, session, book=book, protects=entry)
+    of = {each.client_order_id: key for each, key in zip(made, ids, strict=False)}
+    return tuple(replace(each, client_order_id=of[each.client_order_id], other=of.get(each.other, ""), attached=True) for each in made)

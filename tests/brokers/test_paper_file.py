@@ -111,7 +111,7 @@ def test_it_becomes_the_very_file_that_a_new_account_is(old: Path, tmp_path: Pat
         PaperBroker(path, BOOK, usd("5"), FillTerms()).close()
     schema = "SELECT type, name, replace(sql, '\"', '') FROM sqlite_master WHERE name NOT IN ('account', 'payments') ORDER BY 1, 2"
     assert _rows(old, schema) == _rows(new, schema)
-    assert _rows(old, "PRAGMA user_version") == _rows(new, "PRAGMA user_version") == [(4,)]
+    assert _rows(old, "PRAGMA user_version") == _rows(new, "PRAGMA user_version") == [(5,)]
     assert _rows(old, "PRAGMA foreign_key_check") == []
     assert _rows(old, "SELECT client_order_id, executions FROM orders ORDER BY number") == [
         ("demo-eod-20260302-AAPL-0", 1),
