@@ -1,6 +1,7 @@
 """A small exchange in CSV files in which legs of brackets fill: each symbol climbs, and is bought for it, before it goes its own way.
 
-Entries are at the open of 24 November 2015. 26 November is a holiday. A stop lies 5 % below the entry, a take profit 8 % above.
+Entries are at the open of 24 November 2015, at the close of the day before, which they were decided on; that of FALL is 1 % above it. 26
+November is a holiday. A stop lies 5 % below the entry, a take profit 8 % above.
 
 | symbol | what happens |
 |---|---|
@@ -29,11 +30,12 @@ def bracket_home(
     order: str = "{bracket: {stop_bps: 500, take_profit_bps: 800}}",
     broker: str = "slippage_bps: 0, commission_bps: 0",
     approval: str = "automatic",
+    falls: date = FRI,
 ) -> Home:
-    """A home for book `small`, with its world beside it."""
+    """A home for book `small`, with its world beside it. `falls`: the session in which FALL does."""
     world = folder / "world"
     world.mkdir(parents=True, exist_ok=True)
-    (world / "bars.csv").write_text(f"symbol,session,open,high,low,close,volume\n{_bars()}")
+    (world / "bars.csv").write_text(f"symbol,session,open,high,low,close,volume\n{_bars(falls)}")
     (world / "splits.csv").write_text(f"symbol,ex_date,new,old\nSPLT,{FRI},2,1\n")
     kept = LIMITS | {"collar": "0.2", "return_high": "0.3", "daily_loss": "0.5"}
     books = world / "books.yaml"
@@ -63,7 +65,7 @@ books:
     return Home(folder / "home", books, "small", "2015-12-05T12:00:00Z")
 
 
-def _bars() -> str:
+def _bars(falls: date) -> str:
     lines: list[str] = []
     for number, symbol in enumerate(SYMBOLS):
         draw = random.Random(40 + number)
@@ -71,11 +73,13 @@ def _bars() -> str:
         for session in XNYS.between(_FIRST, _LAST):
             if (symbol, session) == ("SPLT", FRI):
                 price /= 2
+            if (symbol, session) == ("FALL", TUE):
+                price *= 1.01
             later = session >= TUE
             opened = round(price * math.exp(0.0 if later else draw.gauss(0.0, 0.004)), 2)
             drift = {"RISE": 0.03}.get(symbol, 0.001) if later else 0.004 + draw.gauss(0.0, 0.008)
             price = price * math.exp(drift)
-            if symbol == "FALL" and session == FRI:
+            if (symbol, session) == ("FALL", falls):
                 price = opened * 0.90
             close = round(price, 2)
             low, high = min(opened, close), max(opened, close)

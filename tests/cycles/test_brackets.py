@@ -1,4 +1,4 @@
-"""Brackets in whole cycles: legs after the fill, their fills, what makes way for what, and a rerun after a kill."""
+"""Brackets in whole cycles: legs with the entry and after its fill, their fills, what makes way for what, and a rerun after a kill."""
 
 from collections.abc import Callable
 from datetime import date
@@ -35,38 +35,65 @@ def _fills(home: Home, session: date) -> dict[str, tuple[int, float]]:
     return {key: (quantity, price / 1e6) for key, quantity, price in found}
 
 
-def test_legs_go_out_the_evening_after_the_fill_at_distances_from_its_price(week: Home) -> None:
-    assert [role for (role,) in _orders(week, MON, "role")] == [None] * len(SYMBOLS)
-    bought = _fills(week, TUE)
-    quantity, price = bought["small-eod-20151123-FALL-0"]
-    assert _orders(week, TUE, "side, quantity, order_type, time_in_force, price, role, protects", "symbol = 'FALL'") == [
-        ("sell", quantity, "stop", "gtc", int(price * 95) * 10_000, "stop", "small-eod-20151123-FALL-0"),
-        ("sell", quantity, "limit", "gtc", -int(-price * 108 // 1) * 10_000, "take_profit", "small-eod-20151123-FALL-0"),
+def test_legs_go_out_with_the_entry_at_distances_from_the_close_it_was_decided_on(week: Home) -> None:
+    query = "symbol = 'SPLT'"
+    ((quantity, reference),) = _orders(week, MON, "quantity, reference_price", f"{query} AND role IS NULL")
+    key = "small-eod-20151123-SPLT"
+    assert _orders(week, MON, "client_order_id, side, quantity, order_type, time_in_force, price, role, protects", query)[1:] == [
+        (f"{key}-3", "sell", quantity, "stop", "gtc", reference // 10_000 * 95 // 100 * 10_000, "stop", f"{key}-0"),
+        (f"{key}-4", "sell", quantity, "limit", "gtc", -(-reference // 10_000 * 108 // 100) * 10_000, "take_profit", f"{key}-0"),
+    ]
+    assert _orders(week, TUE, "1", query) == []  # it filled at that very close, so they stay
+
+
+def test_the_evening_after_the_fill_they_move_to_distances_from_its_price(week: Home) -> None:
+    quantity, price = _fills(week, TUE)["small-eod-20151123-FALL-0"]
+    ((sold,),) = _orders(week, TUE, "quantity", "symbol = 'FALL' AND role IS NULL")
+    assert _orders(week, MON, "role, state, reason", "symbol = 'FALL'")[1:] == [
+        (role, "cancelled", f"withdrawn by small-eod-{TUE}") for role in ("stop", "take_profit")
+    ]
+    assert _orders(week, TUE, "side, quantity, order_type, time_in_force, price, role, protects", "symbol = 'FALL'")[1:] == [
+        ("sell", quantity - sold, "stop", "gtc", int(price * 95) * 10_000, "stop", "small-eod-20151123-FALL-0"),
+        ("sell", quantity - sold, "limit", "gtc", -int(-price * 108 // 1) * 10_000, "take_profit", "small-eod-20151123-FALL-0"),
     ]
 
 
 def test_whoever_reads_the_lake_sees_which_order_is_which_leg(week: Home) -> None:
-    in_lake = week.table("orders").filter(pl.col("session") == TUE).select("client_order_id", "role", "protects", "other_leg")
-    assert sorted(map(repr, in_lake.rows())) == sorted(map(repr, _orders(week, TUE, "client_order_id, role, protects, other_leg")))
-    assert set(in_lake["role"]) >= {"stop", "take_profit"}
+    for session in (MON, TUE):
+        in_lake = week.table("orders").filter(pl.col("session") == session).select("client_order_id", "role", "protects", "other_leg")
+        assert sorted(map(repr, in_lake.rows())) == sorted(map(repr, _orders(week, session, "client_order_id, role, protects, other_leg")))
+        assert set(in_lake["role"]) >= {"stop", "take_profit"}
 
 
-def test_every_position_is_asked_for_its_stop(week: Home) -> None:
+def test_every_position_and_every_entry_is_asked_for_its_stop(week: Home) -> None:
     query = "SELECT symbol, verdict FROM risk_checks WHERE run_id = ? AND control = 36 ORDER BY symbol"
-    assert week.sql(query, f"small-eod-{MON}") == []
-    assert week.sql(query, f"small-eod-{TUE}") == [(symbol, "pass") for symbol in SYMBOLS]
+    for session in (MON, TUE):
+        assert week.sql(query, f"small-eod-{session}") == [(symbol, "pass") for symbol in SYMBOLS]
 
 
 def test_the_stop_fills_the_take_profit_is_over_and_the_symbol_cools_off(week: Home) -> None:
-    assert _orders(week, TUE, "role, state", "symbol = 'FALL'") == [("stop", "filled"), ("take_profit", "cancelled")]
-    ((_, fell),) = [fill for key, fill in _fills(week, FRI).items() if "FALL" in key]
+    assert _orders(week, TUE, "role, state", "symbol = 'FALL'")[1:] == [("stop", "filled"), ("take_profit", "cancelled")]
+    _, fell = _fills(week, FRI)["small-eod-20151124-FALL-1"]
     ((stop,),) = _orders(week, TUE, "price", "symbol = 'FALL' AND role = 'stop'")
     assert fell == stop / 1e6
     assert week.sql("SELECT count(*) FROM orders WHERE symbol = 'FALL' AND session >= ?", FRI.isoformat()) == [(0,)]
 
 
 def test_a_bar_that_reaches_both_legs_takes_the_stop(week: Home) -> None:
-    assert _orders(week, TUE, "role, state", "symbol = 'BOTH'") == [("stop", "filled"), ("take_profit", "cancelled")]
+    assert _orders(week, MON, "role, state", "symbol = 'BOTH'")[1:] == [("stop", "filled"), ("take_profit", "cancelled")]
+
+
+def test_a_stop_fills_in_the_session_of_its_entry_and_both_books_say_so(tmp_path: Path) -> None:
+    home = bracket_home(tmp_path, falls=TUE)
+    home.run(MON, TUE)
+    assert _orders(home, MON, "role, state", "symbol = 'FALL'") == [(None, "filled"), ("stop", "filled"), ("take_profit", "cancelled")]
+    (bought, paid), (sold, got) = (_fills(home, TUE)[f"small-eod-20151123-FALL-{leg}"] for leg in (0, 3))
+    ((stop,),) = _orders(home, MON, "price", "symbol = 'FALL' AND role = 'stop'")
+    assert (sold, got) == (bought, stop / 1e6)
+    assert got < paid
+    assert home.sql("SELECT sum(amount) FROM postings WHERE account = 'position' AND symbol = 'FALL'") == [(0,)]
+    assert _orders(home, TUE, "1", "symbol = 'FALL'") == []
+    assert home.sql("SELECT count(*) FROM breaks") == home.sql("SELECT count(*) FROM halts") == [(0,)]
 
 
 def test_what_leaves_no_more_than_the_cool_off_is_in_the_evidence(week: Home) -> None:
@@ -95,7 +122,7 @@ def test_a_take_profit_fills_and_its_stop_is_over(week: Home) -> None:
 
 
 def test_a_split_cancels_the_legs_and_the_cycle_places_them_anew_in_shares_of_after_it(week: Home) -> None:
-    before = _orders(week, TUE, "state, quantity, price", "symbol = 'SPLT'")
+    before = _orders(week, MON, "state, quantity, price", "symbol = 'SPLT' AND role IS NOT NULL")
     assert [(state, quantity) for state, quantity, _ in before] == [("cancelled", before[0][1])] * 2
     after = _orders(week, FRI, "price", "symbol = 'SPLT' AND role IS NOT NULL")
     assert [price for (price,) in after] == [pytest.approx(price / 2, abs=10_000) for _, _, price in before]

@@ -13,10 +13,10 @@ class Closing:
 
     Attributes:
         held: signed shares.
-        legs: shares that legs close, of a pair those of the larger.
+        legs: shares that legs close now, of a pair those of the larger; of attached ones, what their entry has filled.
         others: shares that other orders close.
-        stops: ids of live stops.
-        astray: ids of legs that close nothing.
+        stops: what each live stop is for: "" what is held, else the entry that it is attached to.
+        astray: ids of legs that close nothing, and wait for no entry.
     """
 
     held: int = 0
@@ -34,19 +34,38 @@ def loose(home: Home) -> list[str]:
     for symbol, of in _closing(home).items():
         if of.legs and of.legs + of.others > abs(of.held):
             found.append(f"legs of {symbol} close {of.legs:,} shares and other orders {of.others:,}, and {of.held:,} are held")
-        if len(of.stops) > 1 or of.astray:
-            found.append(f"{symbol} has live stops {of.stops} and legs that close nothing {of.astray}")
+        if len(set(of.stops)) < len(of.stops) or of.astray:
+            found.append(f"{symbol} has live stops for {of.stops} and legs that close nothing {of.astray}")
     return found + _turned_round(home)
 
 
 def unprotected(home: Home, session: date) -> list[str]:
-    """Positions that stay without their whole stop after a session's cycle, although control 36 did not say so."""
+    """Positions that stay, and entries that go out, without their whole stop after a session's cycle, and control 36 did not say so."""
     told = without_a_stop(home, session)
-    return [
+    bare = [
         f"{symbol}: {of.held:,} shares are held, orders close {of.others:,}, stops {of.stops} {of.legs:,}, and control 36 does not say why"
         for symbol, of in _closing(home).items()
         if (of.legs if of.stops else 0) < abs(of.held) - of.others and symbol not in told
     ]
+    return bare + [each for symbol, each in _bare_entries(home, session) if symbol not in told]
+
+
+def _bare_entries(home: Home, session: date) -> list[tuple[str, str]]:
+    """Orders of a session that open more shares than the stop that is attached to them closes, each with its symbol."""
+    query = """SELECT client_order_id, symbol, CASE side WHEN 'buy' THEN 1 ELSE -1 END * quantity,
+        coalesce((SELECT p.quantity FROM positions AS p WHERE p.symbol = orders.symbol), 0)
+          + coalesce((SELECT sum(CASE o.side WHEN 'buy' THEN 1 ELSE -1 END * (o.quantity - o.filled_quantity)) FROM orders AS o
+            WHERE o.symbol = orders.symbol AND o.side <> orders.side AND o.role NOT IN ('stop', 'take_profit')
+              AND o.state IN ('accepted', 'partially_filled')), 0),
+        coalesce((SELECT sum(o.quantity) FROM orders AS o
+            WHERE o.entry = orders.client_order_id AND o.role = 'stop' AND o.state IN ('accepted', 'partially_filled')), 0)
+      FROM orders WHERE session = ? AND role NOT IN ('stop', 'take_profit') AND state IN ('accepted', 'partially_filled')"""
+    found = []
+    for key, symbol, traded, before, attached in home.broker(query, session.isoformat()):
+        opens = abs(traded) if traded * before >= 0 else max(abs(traded) - abs(before), 0)
+        if attached != opens:
+            found.append((symbol, f"{key} opens {opens:,} shares of {symbol}, and the stop attached to it closes {attached:,}"))
+    return found
 
 
 def without_a_stop(home: Home, session: date) -> set[str]:
@@ -60,19 +79,23 @@ def _closing(home: Home) -> dict[str, Closing]:
     """By symbol; all that are held or have a leg."""
     found = {symbol: Closing(quantity) for symbol, quantity in home.broker("SELECT symbol, quantity FROM positions")}
     query = """SELECT client_order_id, symbol, side, quantity - filled_quantity
-        - coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0), role, other
+        - coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)
+        - min(quantity, coalesce((SELECT e.quantity - e.filled_quantity FROM orders AS e WHERE e.client_order_id = orders.entry), 0)),
+        role, other, entry,
+        EXISTS (SELECT 1 FROM orders AS e WHERE e.client_order_id = orders.entry AND e.state IN ('accepted', 'partially_filled'))
       FROM orders WHERE state IN ('accepted', 'partially_filled') ORDER BY number"""
     pairs: dict[str, dict[str, int]] = defaultdict(dict)
-    for key, symbol, side, left, role, other in home.broker(query):
+    for key, symbol, side, left, role, other, entry, waits in home.broker(query):
         of = found.setdefault(symbol, Closing())
-        closes = of.held > 0 if side == "sell" else of.held < 0
+        is_idle = waits and left == 0
+        closes = is_idle or of.held > 0 if side == "sell" else of.held < 0
         if role not in ("stop", "take_profit"):
             of.others += left if closes else 0
             continue
         pair = min(key, other or key)
         pairs[symbol][pair] = max(pairs[symbol].get(pair, 0), left)
-        of.stops += [key] if role == "stop" else []
-        of.astray += [] if closes else [key]
+        of.stops += [entry] if role == "stop" else []
+        of.astray += [] if closes and (left > 0 or is_idle) else [key]
     for symbol, of_pairs in pairs.items():
         found[symbol].legs = sum(of_pairs.values())
     return found

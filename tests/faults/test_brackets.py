@@ -1,4 +1,4 @@
-"""A cycle that withdraws the legs of a bracket, trades, and sends new ones, killed at its instants and run again."""
+"""Cycles that send entries with their legs, or withdraw legs, trade and send new ones, killed at their instants and run again."""
 
 import random
 from dataclasses import replace
@@ -27,11 +27,27 @@ def wednesday(folder: Path) -> Undisturbed:
 
 @pytest.mark.parametrize("kills", [6, pytest.param(25, marks=pytest.mark.long)])
 def test_killed_while_legs_make_way_and_run_again_it_ends_the_same(wednesday: Undisturbed, folder: Path, kills: int) -> None:
-    assert len(wednesday.facts["withdrawals"]) == 2
+    assert sum("RISE" in each and f"small-eod-{WED}" in each for each in wednesday.facts["withdrawals"]) == 2
     late = [left for left in wednesday.remains if left.first > wednesday.instants // 2]  # decisions, cancels and sends
     for left in random.Random(3).sample(late, kills):
         home = copied(left.home, folder / f"again-{left.first}-of-{kills}")
         assert rerun(replace(left, home=home), wednesday) == [], str(left)
+
+
+@pytest.fixture(scope="module")
+def monday(folder: Path) -> Undisturbed:
+    """Monday and Tuesday without a fault: entries go out with their legs, one of which fills in the session of its entry."""
+    started = bracket_home(folder / "entries", falls=TUE)
+    started.folder.mkdir()
+    return run_undisturbed(started, [MON, TUE], folder / "on-monday")
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(25, marks=pytest.mark.long)])
+def test_killed_while_entries_go_out_with_their_legs_and_run_again_it_ends_the_same(monday: Undisturbed, folder: Path, kills: int) -> None:
+    assert sum("FALL-3" in each for each in monday.facts["fills"]) == 1
+    for left in random.Random(8).sample(monday.remains, kills):
+        home = copied(left.home, folder / f"entries-{left.first}-of-{kills}")
+        assert rerun(replace(left, home=home), monday) == [], str(left)
 
 
 def test_killed_again_during_the_recovery_legs_are_sent_once(wednesday: Undisturbed) -> None:

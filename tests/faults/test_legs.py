@@ -35,8 +35,39 @@ def _with(home: Home, changes: str, file: str = "brokers/paper-small.db") -> Hom
     return there
 
 
-def test_legs_of_a_sound_book_are_where_they_ought_to_be(tuesday: Home) -> None:
+@pytest.fixture(scope="module")
+def monday(folder: Path) -> Home:
+    """Monday evening: four entries, each with its legs attached."""
+    home = bracket_home(folder / "entries")
+    with life(), made_at_once():
+        home.run(MON)
+    return home
+
+
+def test_legs_of_a_sound_book_are_where_they_ought_to_be(monday: Home, tuesday: Home) -> None:
+    assert loose(monday) == unprotected(monday, MON) == []
     assert loose(tuesday) == unprotected(tuesday, TUE) == []
+
+
+def test_legs_whose_entry_is_over_unfilled_are_found(monday: Home) -> None:
+    found = loose(_with(monday, "state = 'expired' WHERE client_order_id LIKE '%-FALL-0'"))
+    assert found == [
+        "FALL has live stops for ['small-eod-20151123-FALL-0'] and legs that close nothing "
+        "['small-eod-20151123-FALL-3', 'small-eod-20151123-FALL-4']"
+    ]
+
+
+def test_an_entry_whose_stop_closes_less_than_it_opens_is_found(monday: Home) -> None:
+    bare = _with(monday, "state = 'cancelled' WHERE role <> '' AND symbol = 'BOTH'")
+    partly = _with(monday, "quantity = quantity - 1 WHERE role <> '' AND symbol = 'SPLT'")
+    for home, symbol in ((bare, "BOTH"), (partly, "SPLT")):
+        assert loose(home) == []
+        assert [each.split()[0] for each in unprotected(home, MON)] == [f"small-eod-20151123-{symbol}-0"]
+
+
+def test_two_stops_of_one_entry_are_found(monday: Home) -> None:
+    (found,) = loose(_with(monday, "role = 'stop', other = '' WHERE role = 'take_profit' AND symbol = 'FALL'"))
+    assert found.startswith("FALL has live stops for ['small-eod-20151123-FALL-0', 'small-eod-20151123-FALL-0']")
 
 
 @pytest.mark.parametrize(
