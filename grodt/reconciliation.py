@@ -277,8 +277,9 @@ def _compared_before_later(
         refused = {fill: why for fill in fills if (why := fill.unreadable or _unanswered(orders.get(fill.client_order_id)))}
         expected = foreseen(tx, [fill for fill in fills if fill not in refused], book)
         charges = judge_activities(tx, book, moved, session=following, most=bound(tx, book, charges_bps))
+        left = _remaining(orders.values(), not_closed(tx, orders.values()))
     refused |= {each.fill: each.reason for each in expected.refused}
-    over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound)
+    over = _over(broker, [orders[key] for key in expected.more if key not in theirs.open_orders], expected.sound, left)
     parts = [part for part in fractions if part.client_order_id in theirs.open_orders and _is_of(part, orders.get(part.client_order_id))]
     before = _without_parts(_before(theirs, expected.sound, expected.more, orders, over), parts)
     before = replace(before, cash=Micros(before.cash - sum(each.amount for each in charges.sound)))
@@ -336,17 +337,19 @@ def _before(
     for key, shares in more.items():
         if orders[key].state in OPEN:  # one that is over in the ledger is open on neither side
             left[key] = over[key] if key in over else left.get(key, 0) + _signed(orders[key].order.side, shares)
+    for key in left.keys() & orders.keys() - over.keys():
+        if orders[key].order.attached:  # it closed nothing yet of what its entry has opened since
+            left[key] = _signed(orders[key].order.side, max(abs(left[key]) - more.get(orders[key].order.protects, 0), 0))
     return replace(theirs, positions=positions, cash=Micros(cash), open_orders=left)
 
 
-def _over(broker: Broker, orders: Sequence[LedgerOrder], fills: Iterable[Fill]) -> dict[str, int]:
-    """Signed shares left in the ledger of those of the orders that have ended at the broker with all their fills told."""
+def _over(broker: Broker, orders: Sequence[LedgerOrder], fills: Iterable[Fill], left: Mapping[str, int]) -> dict[str, int]:
+    """Signed shares left in the ledger, `left`, of those of the orders that have ended at the broker with all their fills told."""
     told = broker.orders([each.order.client_order_id for each in orders]) if orders else {}
     filled = {each.order.client_order_id: each.booked_quantity for each in orders}
     for fill in fills:
         filled[fill.client_order_id] = filled.get(fill.client_order_id, 0) + fill.quantity
     ended = [key for key, order in told.items() if order.state in ENDED and filled[key] >= order.filled_quantity]
-    left = _remaining(orders)
     return {key: left[key] for key in ended}
 
 

@@ -292,7 +292,10 @@ class Orders(dy.Schema):
         nullable=True,
         description="of a bracket: stop or take_profit, or close, which gives the position up; null for orders that follow targets",
     )
-    protects = dy.String(nullable=True, description="of a bracket: our id of the order that last opened or added to the position")
+    protects = dy.String(
+        nullable=True,
+        description="of a bracket: our id of the order that last opened or added to the position; of an attached leg, that it goes out with",
+    )
     other_leg = dy.String(nullable=True, description="our id of the other leg, which is over when this one fills")
 
     @dy.rule()

@@ -1,14 +1,19 @@
 """Cycles that send entries with their legs, or withdraw legs, trade and send new ones, killed at their instants and run again."""
 
 import random
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.cycles.bracket_world import MON, TUE, WED, bracket_home
+from grodt.ledger.unit import Ledger
+from grodt.ledger.verify import verify_ledger
+from tests.cycles.bracket_world import FRI, MON, TUE, WED, bracket_home
 from tests.faults.homes import copied, life
-from tests.faults.points import Undisturbed, killed_again, rerun, run_undisturbed
+from tests.faults.points import Undisturbed, differences, killed_again, rerun, run_undisturbed
+from tests.faults.test_postgres import OnPostgres
+from tests.postgres import PostgresServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -55,3 +60,18 @@ def test_killed_again_during_the_recovery_legs_are_sent_once(wednesday: Undistur
     late = [left for left in wednesday.remains if left.first > wednesday.instants // 2]
     for left in draw.sample(late, 6):
         assert killed_again(left, wednesday, draw.random(), wednesday.remains[0].home.folder.parent / "again") == [], str(left)
+
+
+def test_a_ledger_on_postgres_ends_as_one_in_a_file(postgres: PostgresServer, folder: Path) -> None:
+    in_file = bracket_home(folder / "in-file", falls=TUE)
+    other = bracket_home(folder / "in-database", falls=TUE)
+    in_database = OnPostgres(other.folder, other.books, other.book, other.now, url=postgres.new_ledger())
+    week = (MON, TUE, WED, FRI)
+    with life():
+        in_file.run(*week)
+        in_database.run(*week)
+    assert in_database.sql("SELECT count(*) FROM fills JOIN orders USING (client_order_id) WHERE role = 'stop'") == [(2,)]
+    expected, found = ({table: rows for table, rows in home.facts().items() if table != "runs"} for home in (in_file, in_database))
+    assert differences(expected, found) == []  # of runs a truth value is told as a number by the one, and as such by the other
+    with closing(Ledger.open(in_database.url)) as ledger, ledger.read() as tx:
+        assert [finding for check in verify_ledger(tx) for finding in check.findings] == []
