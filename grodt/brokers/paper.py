@@ -19,11 +19,11 @@ from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper_bars import end_day, has_ended, play_bar
 from grodt.brokers.paper_book import immediate, open_book, translated
-from grodt.brokers.paper_session import FILLED_BY_OTHER, IS_LEG, OPEN_STATES, WAITS, end_legs, last_session, play, reserve
+from grodt.brokers.paper_legs import FILLED_BY_OTHER, OPEN_STATES, WAITS, end_legs, free_to_close, why_unattached
+from grodt.brokers.paper_session import last_session, play, reserve
 from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.money import Micros, decimal
-from grodt.orders.brackets import opened_by
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
@@ -339,8 +339,8 @@ class PaperBroker:
             if order.role == "take_profit" and order.other and not _is_open(connection, order.other):
                 return f"its stop {order.other} is not open, and a take profit is not placed without it"
             if order.attached:
-                return _unattached(connection, order)
-            free = _free_to_close(connection, order)
+                return why_unattached(connection, order)
+            free = free_to_close(connection, order)
             return f"a leg only closes: {order.quantity} shares to close, {free} free" if order.quantity > free else ""
         if order.side is Side.BUY:
             cash, reserved = connection.execute("SELECT cash, reserved FROM account").fetchone()
@@ -348,7 +348,7 @@ class PaperBroker:
             if value > cash - reserved:
                 return f"insufficient buying power: {value} micros wanted, {cash - reserved} free"
         elif not self._allow_short:
-            free = _free_to_close(connection, order)
+            free = free_to_close(connection, order)
             if order.quantity > free:
                 return f"short sale is not allowed: {order.quantity} shares to sell, {free} free"
         return ""
@@ -357,39 +357,6 @@ class PaperBroker:
 def _is_open(connection: sqlite3.Connection, client_order_id: str) -> bool:
     query = f"SELECT 1 FROM orders WHERE client_order_id = ? AND state IN {OPEN_STATES}"
     return connection.execute(query, (client_order_id,)).fetchone() is not None
-
-
-def _unattached(connection: sqlite3.Connection, order: Order) -> str:
-    """Why a leg cannot go out with its entry; "" where it can."""
-    query = (
-        "SELECT side, quantity, coalesce((SELECT quantity FROM positions AS p WHERE p.symbol = orders.symbol), 0) FROM orders "
-        f"WHERE client_order_id = ? AND symbol = ? AND order_type = 'market' AND filled_quantity = 0 AND state IN {OPEN_STATES}"
-    )
-    entry = connection.execute(query, (order.protects, order.symbol)).fetchone()
-    if entry is None:
-        return f"its entry {order.protects} is no open market order of {order.symbol} that waits to fill, and it goes out with that one"
-    side, quantity, held = entry
-    opens = 0 if side == order.side.value else opened_by(quantity if side == "buy" else -quantity, held)
-    (beside,) = connection.execute(
-        f"SELECT count(*) FROM orders WHERE state IN {OPEN_STATES} AND symbol = ? AND entry = ? AND client_order_id <> ?",
-        (order.symbol, order.protects, order.other),
-    ).fetchone()
-    if beside:
-        return f"its entry {order.protects} has other legs"
-    return f"a leg only closes: {order.quantity} shares to close, and {order.protects} opens {opens}" if order.quantity > opens else ""
-
-
-def _free_to_close(connection: sqlite3.Connection, order: Order) -> int:
-    """Shares held that the order's side closes and that no open order closes already; both legs of a bracket close the same ones."""
-    held = connection.execute("SELECT quantity FROM positions WHERE symbol = ?", (order.symbol,)).fetchone()
-    of_side = 0 if held is None else held[0] if order.side is Side.SELL else -held[0]
-    (closing,) = connection.execute(
-        f"SELECT coalesce(sum(each), 0) FROM (SELECT min(quantity - filled_quantity - {FILLED_BY_OTHER} - {WAITS}) AS each FROM orders "
-        f"WHERE state IN {OPEN_STATES} AND symbol = ? AND side = ? AND client_order_id <> ? "
-        f"GROUP BY CASE WHEN {IS_LEG} AND other <> '' THEN min(client_order_id, other) ELSE client_order_id END)",
-        (order.symbol, order.side.value, order.other),
-    ).fetchone()
-    return max(of_side - int(closing), 0)
 
 
 def _signed(order: Order) -> int:

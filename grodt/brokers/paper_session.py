@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date
 from typing import NamedTuple
 
@@ -11,19 +11,12 @@ import numpy as np
 from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms, commissions, fill_session
+from grodt.brokers.paper_legs import FILLED_BY_OTHER, IS_LEG, OPEN_STATES, WAITS, end_brackets
 from grodt.brokers.triggers import Bar, Priced, never_worse, traded_price
 from grodt.errors import DataError, SessionError
 from grodt.money import Micros
 from grodt.orders.borrowing import borrow_costs
 from grodt.orders.states import OrderState
-
-#: Of orders that may still fill, as SQL.
-OPEN_STATES = "('accepted', 'partially_filled')"
-#: Of orders that wait at their price to close a position, as SQL.
-IS_LEG = "role IN ('stop', 'take_profit')"
-#: Shares that the other leg of an order has filled, and those that the order which a leg is attached to has not, as SQL.
-FILLED_BY_OTHER = "coalesce((SELECT o.filled_quantity FROM orders AS o WHERE o.client_order_id = orders.other), 0)"
-WAITS = "min(orders.quantity, coalesce((SELECT e.quantity - e.filled_quantity FROM orders AS e WHERE e.client_order_id = orders.entry), 0))"
 
 
 class Working(NamedTuple):
@@ -184,7 +177,7 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
         live = [order._replace(waits=behind[order.number].waits) if entries[order.entry].fills_at_close(terms) else order for order in now]
         legs = one_leg_each([order for order in live if order.left > 0], market)
         done += execute(connection, legs, market, terms, after, before=done)
-    _end_brackets(connection, {each.order.entry for each in done if each.order.entry})
+    end_brackets(connection, {each.order.entry for each in done if each.order.entry})
 
 
 def working_orders(connection: sqlite3.Connection, time_in_force: str | None, compared: str, session: str) -> list[Working]:
@@ -289,33 +282,6 @@ def one_leg_each(working: Sequence[Working], market: SessionMarket) -> list[Work
         return stop is not None and stop.symbol in market.open and _base_price(stop, market, FillTerms(), plain=False) is not None
 
     return [order for order in working if not is_stopped(order)]
-
-
-def _end_brackets(connection: sqlite3.Connection, traded: Collection[str] = ()) -> None:
-    """Cancel what is left of entries whose legs met their price, and legs that have nothing left to close.
-
-    Args:
-        connection: inside a transaction.
-        traded: ids of the entries whose attached legs have filled, or triggered.
-    """
-    if traded:
-        connection.execute(
-            f"UPDATE orders SET state = 'cancelled', reason = 'a leg of its bracket filled' WHERE state IN {OPEN_STATES} "
-            "AND client_order_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(sorted(traded)),),
-        )
-    end_legs(connection)
-
-
-def end_legs(connection: sqlite3.Connection) -> None:
-    """Cancel legs that have nothing to close any more: what they might have, the other one has closed, or their entry ended without."""
-    entry_works = f"EXISTS (SELECT 1 FROM orders AS e WHERE e.client_order_id = orders.entry AND e.state IN {OPEN_STATES})"
-    connection.execute(
-        f"UPDATE orders SET state = 'cancelled', reason = CASE WHEN {FILLED_BY_OTHER} > 0 THEN 'its other leg filled' "
-        "WHEN filled_quantity > 0 THEN 'it closed what its entry filled' ELSE 'its entry did not fill' END "
-        f"WHERE state IN {OPEN_STATES} AND {IS_LEG} AND (other <> '' OR entry <> '') "
-        f"AND filled_quantity + {FILLED_BY_OTHER} + {WAITS} >= quantity AND NOT (entry <> '' AND {entry_works})"
-    )
 
 
 def _base_price(order: Working, market: SessionMarket, terms: FillTerms, plain: bool) -> int | None:

@@ -11,6 +11,7 @@ next chance, by an order of the cycle, which goes out when the stop is known to 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 import numpy as np
 
@@ -19,10 +20,9 @@ from grodt.ledger.brackets import entries_of, left_to_close, legs_filled_since
 from grodt.ledger.orders import LedgerOrder, find_orders
 from grodt.ledger.postings import holdings_of
 from grodt.ledger.transaction import Read
-from grodt.orders.brackets import BracketTerms, LegPrices, Role, opened_by
+from grodt.orders.brackets import BracketTerms, LegPrices, opened_by
 from grodt.orders.order import Order
 from grodt.orders.states import IN_FLIGHT, OPEN
-from grodt.risk.approved import Approved
 from grodt.risk.exits import ApprovedExit, Exits
 from grodt.targets.quantities import Targets
 
@@ -266,16 +266,13 @@ def brackets_of(
 
 def legs_of(approved: Sequence[ApprovedExit], protects: Mapping[str, str], *, book: str, kind: str, session: date) -> tuple[Order, ...]:
     """The orders of approved legs: of each symbol the stop, then the take profit."""
-
-    def leg(each: ApprovedExit, judged: Approved, role: Role, other: Approved | None) -> Order:
-        of = protects.get(judged.symbol, "")
-        return Order.leg(judged, role, book, kind, session, protects=of, other=other, attached=each.attached)
-
     made: list[Order] = []
     for each in approved:
-        made.append(leg(each, each.stop, "stop", each.take_profit))
-        if each.take_profit is not None:
-            made.append(leg(each, each.take_profit, "take_profit", each.stop))
+        stop, take = each.stop, each.take_profit
+        of = partial(Order.leg, book=book, kind=kind, session=session, protects=protects.get(stop.symbol, ""), attached=each.attached)
+        made.append(of(stop, "stop", other=take))
+        if take is not None:
+            made.append(of(take, "take_profit", other=stop))
     return tuple(made)
 
 

@@ -109,6 +109,11 @@ _PLANTED = {
         f"UPDATE orders SET other_leg = '{_AAPL.replace('AAPL', 'MSFT')}' WHERE symbol = 'AAPL'",
         f"orders {_AAPL} and {_AAPL.replace('AAPL', 'MSFT')} are legs of one bracket that closes 100 shares, and have filled 130 together",
     ),
+    "4 a leg that has closed more than the order that it went out with has opened": (
+        4,
+        f"UPDATE orders SET protects = '{_AAPL.replace('AAPL', 'MSFT')}' WHERE symbol = 'AAPL'",
+        f"order {_AAPL} has closed 100 shares, and {_AAPL.replace('AAPL', 'MSFT')}, with which it went out, has opened 30",
+    ),
     "1 an amount that was altered": (
         1,
         "UPDATE postings SET amount = amount + 5 WHERE entry_id LIKE 'deposit%' AND account = 'cash'",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
 from grodt.money import micros
-from grodt.orders.brackets import BracketTerms, LegPrices
+from grodt.orders.brackets import BracketTerms, LegPrices, opened_by
 from grodt.orders.order import Order
 from grodt.orders.terms import OrderTerms
 
@@ -91,3 +91,29 @@ def test_what_closes_goes_out_with_the_legs_of_its_symbol_before_what_opens() ->
         ("B", ""), ("B", "stop"), ("C", "close"), ("D", "stop"), ("E", "stop"), ("A", ""), ("D", ""),
     ]  # fmt: skip
     assert [each.symbol for each in build_basket(approved, **identity).orders] == ["B", "C", "A", "D"]  # type: ignore[arg-type]
+
+
+def test_legs_of_an_entry_go_out_right_behind_it() -> None:
+    from grodt.orders.basket import build_basket
+    from grodt.risk.approved import _approve
+
+    session = date(2026, 3, 4)
+    bought = [_approve(symbol, quantity, micros(10)) for symbol, quantity in (("AAA", 10), ("BBB", 20))]
+    stop, take = (_approve("AAA", -10, micros(10), micros(price)) for price in (9, 11))
+    made = [
+        Order.leg(stop, "stop", "book", "eod", session, other=take, attached=True),
+        Order.leg(take, "take_profit", "book", "eod", session, other=stop, attached=True),
+    ]
+    basket = build_basket(bought, book="book", kind="eod", session=session, run_id="run", legs=made)
+    name = f"book-eod-{session:%Y%m%d}"
+    assert [order.client_order_id for order in basket.orders] == [f"{name}-{each}" for each in ("BBB-0", "AAA-0", "AAA-3", "AAA-4")]
+    assert {order.protects for order in basket.orders if order.attached} == {f"{name}-AAA-0"}
+    with pytest.raises(ValueError, match=r"legs are attached to .*-AAA-0, which it does not have"):
+        build_basket(bought[1:], book="book", kind="eod", session=session, run_id="run", legs=made)
+
+
+@pytest.mark.parametrize(
+    ("traded", "held", "opened"), [(10, 0, 10), (10, 5, 10), (-10, 5, 5), (-5, 10, 0), (10, -25, 0), (30, -25, 5), (-3, -3, 3)]
+)
+def test_what_an_order_opens_is_what_it_does_not_close(traded: int, held: int, opened: int) -> None:
+    assert opened_by(traded, held) == opened

@@ -102,3 +102,47 @@ def test_control_35_clips_what_adds_in_a_symbol_that_cools_off_to_the_close() ->
     found = assess(proposal([100, -150, 100], position=[0, 100, 0], shortable=[True] * 3, cooling=cooling), limits())
     assert found.quantity.tolist() == [0, -100, 100]
     assert verdicts(found, 35) == {"S0": "reject", "S1": "clip"}
+
+
+def _attached(
+    wanted: list[int],
+    position: list[int],
+    legs: list[int],
+    behind: list[int],
+    *,
+    stop: float = 9.5,
+    bounds: dict[str, Any] | None = None,
+    **changed: Any,
+) -> tuple[Assessment, tuple[ApprovedExit, ...]]:
+    """Legs of positions entered at 10 USD, and `behind` those of the orders, which were decided on at 10 USD too."""
+    asked, kept = proposal(wanted, position=position, **changed), limits(**(bounds or {}))
+    array = lambda number: np.full(len(wanted), round(number * USD), dtype=np.int64)  # noqa: E731
+    quantities = (np.array(each, dtype=np.int64) for each in (legs, behind))
+    own, attached = (Exits(each, array(at), array(11), array(10)) for each, at in zip(quantities, (9.5, stop), strict=True))
+    return assess_exits(replace(own, attached=attached), assess(asked, kept), kept)
+
+
+def test_legs_of_an_order_close_what_it_opens_beside_those_of_what_is_held() -> None:
+    judged, found = _attached([100, 50, -150], [0, 200, 100], [0, -200, 0], [-100, -50, 50], shortable=[True] * 3)
+    assert [(each.stop.symbol, each.stop.quantity, each.attached) for each in found] == [
+        ("S0", -100, True),
+        ("S1", -200, False),
+        ("S1", -50, True),
+        ("S2", 50, True),
+    ]
+    asked = {symbol: judged.evidence.filter(scope="symbol", symbol=symbol)["control"].to_list() for symbol in ("S0", "S1", "S2")}
+    assert asked["S0"] == asked["S1"]
+    assert (asked["S1"][-5:], asked["S2"][-4:]) == ([1, 6, 5, 7, 16], [1, 6, 5, 7])
+
+
+def test_both_pairs_of_a_symbol_are_one_question() -> None:
+    narrow = {"collar": 0.1, "collar_sigmas": 0.0001}
+    judged, found = _attached([100, 50], [0, 200], [0, -200], [-100, -50], stop=8.5, bounds=narrow)
+    assert found == ()
+    assert verdicts(judged, 5) == {"S0": "reject", "S1": "reject"}
+
+
+def test_legs_of_an_order_that_close_more_than_it_opens_are_a_mistake() -> None:
+    for legs, behind in ((0, -101), (-200, -101), (100, -100)):
+        with pytest.raises(ValueError, match="closes more than is held"):
+            _attached([100], [200 if legs else 0], [legs], [behind])
