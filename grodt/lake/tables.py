@@ -294,7 +294,7 @@ class Orders(dy.Schema):
     )
     protects = dy.String(
         nullable=True,
-        description="of a bracket: our id of the order that last opened or added to the position; of an attached leg, that it goes out with",
+        description="of a bracket: our id of the order that last opened or added to the position; of an attached leg, its entry",
     )
     other_leg = dy.String(nullable=True, description="our id of the other leg, which is over when this one fills")
 
