@@ -146,6 +146,8 @@ def test_an_order_of_before_the_book_had_brackets_makes_way_for_those_of_now(tmp
     home.books.write_text(home.books.read_text().replace(limits, "{bracket: {stop_bps: 500}}"))
     home.run(TUE, WED)
     assert _orders(home, MON, "DISTINCT order_type, state") == [("limit", "cancelled")]
-    assert _orders(home, TUE, "DISTINCT order_type, state") == [("market", "filled")]
-    assert sorted(_orders(home, TUE, "symbol, quantity")) == sorted(_orders(home, MON, "symbol, quantity"))
-    assert {symbol for (symbol,) in _orders(home, WED, "symbol", "role = 'stop'")} == set(SYMBOLS)
+    assert _orders(home, TUE, "DISTINCT order_type, state", "role IS NULL") == [("market", "filled")]
+    for role in ("role IS NULL", "role = 'stop'"):
+        assert sorted(_orders(home, TUE, "symbol, quantity", role)) == sorted(_orders(home, MON, "symbol, quantity"))
+    open_stops = "SELECT symbol FROM orders JOIN order_status USING (client_order_id) WHERE role = 'stop' AND state = 'accepted' ORDER BY 1"
+    assert home.sql(open_stops) == [(symbol,) for symbol in SYMBOLS]

@@ -47,7 +47,9 @@ def _held(rest: LedgerOrder, *, halted: bool = False) -> tuple[BookState, Bracke
     """Long 100 since 100 USD, with an open order that sells all of it, in a book that sends market orders with brackets by now."""
     state = replace(state_of(1, position=[100], working=[-100], halted=[halted]), symbols=("S0",), rests=(rest,))
     prices = {"S0": LegPrices(micros("95"))}
-    return state, Brackets(state, prices, np.array([micros("100")]), {}, np.array([not halted]), np.array([False]), pairs=True)
+    return state, Brackets(
+        state, prices, np.array([micros("100")]), {}, np.array([not halted]), np.array([False]), pairs=True, terms=TERMS.bracket
+    )
 
 
 @pytest.mark.parametrize("trades", [True, False])
