@@ -81,7 +81,7 @@ def test_only_the_stop_rests_there_and_as_an_order_of_its_own(week: tuple[Home, 
     ]
     assert {role for (role,) in home.sql("SELECT role FROM orders WHERE role IS NOT NULL")} == {"stop", "close"}
     assert not any("order_class" in each for each in account.orders)
-    assert _orders(home, TUE, "role, state", "symbol = 'FALL'") == [("stop", "filled")]
+    assert _orders(home, TUE, "role, state", "symbol = 'FALL' AND role IS NOT NULL") == [("stop", "filled")]
 
 
 def test_a_take_profit_is_decided_on_the_close_and_its_order_goes_out_when_the_stop_is_gone(week: tuple[Home, FakeTrading, Told]) -> None:
