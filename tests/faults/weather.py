@@ -72,7 +72,7 @@ def draw_fault(draw: random.Random, kinds: Mapping[str, int], *, instants: int =
     """One fault of these kinds, at one of so many instants or orders."""
     kind = draw.choices(list(kinds), list(kinds.values()))[0]
     most = {"kill": instants, "power": instants, "disk full": 60, "locked": 40, "broker down": 12, "vendor": 2}
-    clocks = {"early": 1, "clock back": 50, "days late": 4}
+    clocks = {"early": 1, "clock back": 25, "days late": 4}
     cancels = dict.fromkeys(("cancel lost", "cancel unanswered"), _CANCELS)
     others = {"another process": 40, "overtaken": 40, "halted": 40}
     at = draw.randrange((most | clocks | cancels | others).get(kind, orders))  # a door that is passed less often: nothing happens

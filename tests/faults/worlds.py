@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,6 +45,7 @@ from tests.new_ledgers import made_at_once
 SESSIONS = 2
 DONE = "it has done the cycle"
 _ATTEMPTS = 8
+_NEVER = datetime.min.replace(tzinfo=UTC)
 #: The share of first sessions that nobody brings to their end.
 _MISSED = 0.08
 #: What a decision or the broker's book may differ by afterwards; the invariants and the agreement with the broker still hold.
@@ -138,6 +139,7 @@ class Course:
         otherwise_timed: whether its lake may know things since other instants.
         halted: whether a halt has held in this session.
         late: how much the clock is ahead, because leases had to run out.
+        latest: the latest instant that anybody has worked at, by whichever clock; people act after all that they see.
     """
 
     world: World
@@ -149,6 +151,7 @@ class Course:
     otherwise_timed: bool = False
     halted: bool = False
     late: timedelta = timedelta(0)
+    latest: datetime = _NEVER
     copies: int = 0
     me: str = ""
     overtaken_at: dict[str, list[Any]] | None = None
@@ -232,7 +235,7 @@ class Course:
             around.enter_context(_vendor(weather))
             around.enter_context(doors(self.home.folder, weather, weather.answers(), self.broker))
             spoilt = around.enter_context(self.surroundings(bool(faults)))
-            home = replace(self.home, now=(self.evening(session) + self.late + weather.clock()).isoformat())
+            home = self._at(self.evening(session) + self.late + weather.clock())
             try:
                 home.run(session)
             except Killed:
@@ -261,6 +264,11 @@ class Course:
         self.world.told += [said, *(f"    {each}" for each in weather.happened), f"    → {outcome.splitlines()[0][:300]}"]
         return done
 
+    def _at(self, now: datetime) -> Home:
+        """The home at an instant, at which somebody works now."""
+        self.latest = max(self.latest, now)
+        return replace(self.home, now=now.isoformat())
+
     def _next_folder(self) -> Path:
         self.copies += 1
         return self.folder / str(self.copies)
@@ -274,16 +282,15 @@ class Course:
         return said[0]
 
     def _do_other(self, fault: Fault, session: date) -> str:
-        at = datetime.fromisoformat(self.home.now)
         if fault.kind == "halted":
             with closing(Ledger.open(f"sqlite:///{self.home.folder}/ledger.db")) as ledger, ledger.write() as tx:
-                halt(tx, scope="book", book=self.home.book, kind="kill", reason="seen enough", author="ann", now=at)
+                halt(tx, scope="book", book=self.home.book, kind="kill", reason="seen enough", author="ann", now=self.latest)
             return "ann has killed the book"
         held = self._holder() == self.me and ("done",) not in self.home.sql("SELECT state FROM runs WHERE session = ?", str(session))
         before = self.home.everything()
         if fault.kind == "overtaken":
             self.late += LEASE_TTL
-        later = replace(self.home, now=(self.evening(session) + self.late).isoformat())
+        later = self._at(self.evening(session) + self.late)
         with life():
             try:
                 later.run(session)
@@ -309,7 +316,7 @@ class Course:
         """Ann ends breaks, asks for the end of each halt, and Bob agrees."""
         if not (self.home.folder / "ledger.db").exists():
             return
-        now = datetime.fromisoformat(self.home.now)
+        now = self.latest
         with closing(Ledger.open(f"sqlite:///{self.home.folder}/ledger.db")) as ledger, ledger.write() as tx:
             for each in open_breaks(tx, self.home.book):
                 resolve_break(tx, each.break_id, "the broker told late", "ann", now)
