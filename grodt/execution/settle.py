@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from grodt.bars.market import SessionMarket
-from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.brokers.protocol import Broker, BrokerOrder, TellsCash
 from grodt.errors import HaltActive
 from grodt.execution.breaching import halt_book
 from grodt.execution.charging import new_activities
@@ -23,7 +23,7 @@ from grodt.execution.slipping import Slippage, Slipped
 from grodt.execution.unbookable import OverfillError, Unbookable
 from grodt.ledger.actions import applied, apply_actions, charge_borrowing
 from grodt.ledger.booking import booking_instant
-from grodt.ledger.cash_activities import book_activities, bound
+from grodt.ledger.cash_activities import begin, book_activities, bound
 from grodt.ledger.fills import fills_since, record_fills
 from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
@@ -319,8 +319,12 @@ class _Settling:
 
     def _charge(self, tx: Write, market: SessionMarket | None, moved: tuple[CashActivity, ...], booked_at: datetime) -> None:
         """Book interest and fees, in the session that is settled, or was settled last; keep what else has moved cash."""
-        session = market.session if market is not None else settled(tx, self.run.book)
-        if moved and session is not None:
+        last = settled(tx, self.run.book)
+        session = last if market is None else market.session
+        if session is None or not isinstance(self.broker, TellsCash):
+            return
+        begin(tx, self.run.book, last or session, self.run.run_id, booked_at)
+        if moved:
             most = bound(tx, self.run.book, self.charges_bps)
             made = book_activities(tx, self.run.book, moved, session=session, most=most, run_id=self.run.run_id, now=booked_at)
             self.result.charges += len(made)

@@ -17,8 +17,8 @@ from grodt.ledger.cash_entries import BY_PEOPLE, CashKind, as_cash_kind, cash_en
 from grodt.ledger.entries import CURRENCY, Entry
 from grodt.ledger.marks import latest_mark
 from grodt.ledger.postings import balances, post_all
-from grodt.ledger.tables_cash import cash_activities
-from grodt.ledger.tables_postings import entries, postings, settlements
+from grodt.ledger.tables_cash import cash_activities, cash_starts
+from grodt.ledger.tables_postings import entries, postings
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
 from grodt.orders.cash_activity import CashActivity, in_usd
@@ -75,9 +75,20 @@ class _Told:
 
 
 def begun(tx: Read, book: str) -> date | None:
-    """The first session that was settled: the capital is what the account had at its close. None before it."""
-    first: date | None = tx.connection.execute(select(func.min(settlements.c.session)).where(settlements.c.book == book)).scalar_one()
+    """The session that activities begin after; None where none was asked for. The cash that was compared has what is of it or before."""
+    first: date | None = tx.connection.execute(select(cash_starts.c.session).where(cash_starts.c.book == book)).scalar_one_or_none()
     return first
+
+
+def begin(tx: Write, book: str, session: date, run_id: str, now: datetime) -> None:
+    """Begin after a session; nothing where it was begun before.
+
+    Args:
+        tx, book, run_id, now: whose, and when.
+        session: the last one that was settled before; of a new book its first, whose capital is what the account has in its evening.
+    """
+    if begun(tx, book) is None:
+        tx.connection.execute(insert(cash_starts).values(book=book, session=session, run_id=run_id, recorded_at=now))
 
 
 def asked_since(tx: Read, book: str, last: date) -> date:
@@ -126,7 +137,7 @@ def judge_activities(tx: Read, book: str, told: Iterable[CashActivity], *, sessi
         elif not each.may_be_booked:
             refused[each] = _NOT_BY_ITSELF[each.kind]
         elif each.session == first:
-            refused[each] = f"it is of {first}, in whose evening the book began with the cash that the account held"
+            refused[each] = f"it is of {first}, whose cash was compared before activities were asked for"
         elif before.kept and dealt_with is not None and dealt_with >= min(before.kept.values()):
             refused[each] = "it was told before, and people have booked cash since"
         else:

@@ -1,4 +1,4 @@
-"""The ledger's table of what a broker tells of an account's cash apart from fills."""
+"""The ledger's tables of what a broker tells of an account's cash apart from fills."""
 
 from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Table, Text
 
@@ -31,5 +31,17 @@ cash_activities = Table(
 )
 Index("ix_cash_activities_book_session", cash_activities.c.book, cash_activities.c.session)
 
+#: The session up to which a book's cash had been compared before its broker was asked for activities: that cash has those up to it.
+cash_starts = Table(
+    "cash_starts",
+    metadata,
+    Column("book", Text, nullable=False),
+    Column("session", Day, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("book"),
+    **KEYED,
+)
+
 #: Tables of this module whose rows are never changed or deleted; triggers see to it.
-APPEND_ONLY = ("cash_activities",)
+APPEND_ONLY = ("cash_activities", "cash_starts")

@@ -11,9 +11,11 @@ import pytest
 
 from grodt.errors import HaltActive, ReconciliationBreak
 from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.cash_activities import keep_activities
 from grodt.ledger.runs import find_run
 from grodt.ledger.unbooked import keep_unbooked
 from grodt.ledger.unit import Ledger
+from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.order import Side
 from grodt.reports.figures import figures_of, plain
@@ -127,6 +129,20 @@ def test_explain_shows_the_fills_that_cannot_be_booked_and_why(grodt: Command, b
     for number in ("1", "2"):
         (row,) = _json(grodt, broken, "breaks", "explain", number)
         assert [(each["execution_id"], each["price"]) for each in row["unbooked"]] == [("x9", "51.500000")]
+
+
+def test_explain_shows_what_the_account_says_of_cash_and_the_command_that_books_it(grodt: Command, broken: Home) -> None:
+    wire = CashActivity("20151125::x", "transfer", "CSD", usd("5000"), WED, WED, words="wire")
+    with closing(Ledger.open(f"sqlite:///{broken.folder}/ledger.db")) as ledger, ledger.write() as tx:
+        keep_activities(tx, "small", {wire: "booked by people"}, f"small-eod-{WED}", datetime(2015, 11, 25, 22, tzinfo=UTC))
+    assert (
+        f"CSD 5,000.00 USD on {WED} (wire), activity 20151125::x: booked by people; `grodt deposit 5000.00 --reason WHY`"
+        in grodt(broken, "breaks", "explain", "2").out
+    )
+    (money,) = _json(grodt, broken, "breaks", "explain", "2")
+    (said,) = money["said"]
+    assert (said["activity_id"], said["kind"], said["amount"], said["ours"]) == ("20151125::x", "transfer", "5000.000000", None)
+    assert _json(grodt, broken, "breaks", "explain", "1")[0]["said"] == [], "it is not about shares"
 
 
 def test_a_correction_is_booked_by_the_second_person(grodt: Command, broken: Home) -> None:

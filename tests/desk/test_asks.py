@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from grodt.ledger.breaks import Break, open_breaks, record_breaks
+from grodt.ledger.cash_activities import keep_activities
 from grodt.ledger.limits import limits_in_force
 from grodt.ledger.overrides import overrides_in_force
 from grodt.ledger.postings import deposit_entry, post
 from grodt.ledger.runs import run_id
 from grodt.ledger.unbooked import keep_unbooked
 from grodt.money import Micros, micros
+from grodt.orders.cash_activity import CashActivity
 from grodt.settings.books import load_books
 from tests.desk.test_pages import browser, send
 from tests.desk.world import World
@@ -137,6 +139,19 @@ class TestBreaks:
         shown = browser(world, "vic").get(f"/breaks/{number}").text
         for part in ("Told by the broker, and not booked", "x7", "12 shares more would make 112 filled of 100 ordered"):
             assert part in shown
+
+    def test_its_page_shows_what_the_account_says_and_what_cash_may_be_booked_as(self, world: World) -> None:
+        number = _break(world)
+        wire = CashActivity("w7", "transfer", "CSD", micros(25), SESSION, SESSION, words="wire of ann")
+        with world.ledger.write() as tx:
+            keep_activities(tx, BOOK, {wire: "booked by people"}, run_id(BOOK, "eod", SESSION), NOW)
+        shown = browser(world, "ann").get(f"/breaks/{number}").text
+        parts = ("What the account says", "w7", "CSD wire of ann", "booked by people", "grodt deposit 25.00", "<option>interest</option>")
+        for part in parts:
+            assert part in shown
+        page = f"/breaks/{number}"
+        assert send(browser(world, "ann"), page, page, act="correct", booked_as="interest", reason="of March").status_code == 303
+        assert [what for (what,) in world.rows("SELECT subject FROM requests") if '"as":"interest"' in what] != []
 
     def test_a_correction_is_booked_when_another_person_agrees(self, world: World) -> None:
         number = _break(world)

@@ -13,7 +13,7 @@ from grodt.lake.manifest import LakeFile
 from grodt.ledger.accounts import keep_account
 from grodt.ledger.actions import apply_actions
 from grodt.ledger.capital_shares import record_shares
-from grodt.ledger.cash_activities import keep_activities
+from grodt.ledger.cash_activities import begin, keep_activities
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
 from grodt.ledger.later_checks import BASKET, record_later
@@ -72,6 +72,7 @@ def one_of_each(ledger: Ledger) -> None:
         tx.connection.execute(insert(withdrawals).values(withdrawn))
         record_fill(tx, replace(fill(one), trades=("AAPL:1", "AAPL:2")), BOOK, run.run_id, NOW)
         keep_unbooked(tx, BOOK, {fill(one, 2): "100 shares more would make 200 filled of 100 ordered"}, run.run_id, NOW)
+        begin(tx, BOOK, SESSION, run.run_id, NOW)
         keep_activities(tx, BOOK, {CashActivity("a1", "transfer", "CSD", micros(5), NEXT, NEXT): "booked by people"}, run.run_id, NOW)
         record_overfilled(tx, {one.client_order_id: 200}, run.run_id, NOW)
         apply_actions(tx, BOOK, market, run.run_id, NOW)

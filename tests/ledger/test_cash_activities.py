@@ -7,10 +7,10 @@ from random import Random
 import pytest
 
 from grodt.ledger.account_says import account_says
-from grodt.ledger.cash_activities import begun, book_activities, bound, kept_activities, news
+from grodt.ledger.cash_activities import begin, begun, book_activities, bound, kept_activities, news
 from grodt.ledger.cash_entries import cash_entry
 from grodt.ledger.entries import dividend_payment_entry
-from grodt.ledger.postings import balances, cash, deposit_entry, entries_in, post, record_settlement
+from grodt.ledger.postings import balances, cash, deposit_entry, entries_in, post
 from grodt.ledger.transaction import Write
 from grodt.ledger.unit import Ledger
 from grodt.ledger.verify_cash import check_charges
@@ -36,7 +36,7 @@ FEE, INTEREST = told(1, "fee", "-0.27", words="TAF fee"), told(2, "interest", "1
 def book(tx: Write) -> Write:
     """A book that began with 10,000 in a session."""
     post(tx, deposit_entry(BOOK, micros(10_000), "USD", SESSION), "run", NOW)
-    record_settlement(tx, BOOK, SESSION, "run", NOW)
+    begin(tx, BOOK, SESSION, "run", NOW)
     return tx
 
 
@@ -99,7 +99,7 @@ def test_of_one_told_in_two_ways_at_once_one_is_booked_whatever_the_order(book: 
             replace(FEE, activity_id="20261120::9", amount=Micros(0), unreadable="Alpaca tells status 'canceled'"),
             "it cannot be read: Alpaca",
         ),
-        (told(9, "fee", "-1", SESSION), "it is of 2026-11-19, in whose evening the book began"),
+        (told(9, "fee", "-1", SESSION), "it is of 2026-11-19, whose cash was compared before"),
     ],
 )
 def test_what_is_not_booked_by_itself_is_kept_with_why(book: Write, activity: CashActivity, reason: str) -> None:
@@ -110,8 +110,15 @@ def test_what_is_not_booked_by_itself_is_kept_with_why(book: Write, activity: Ca
     assert cash(book, BOOK) == micros("10001.5")
 
 
+def test_nothing_is_booked_before_it_is_known_what_the_cash_had_in_it(tx: Write) -> None:
+    assert begun(tx, BOOK) is None
+    assert _booked(tx, FEE) == []
+    begin(tx, BOOK, SESSION, "run", NOW)
+    begin(tx, BOOK, NEXT, "run", NOW)
+    assert begun(tx, BOOK) == SESSION
+
+
 def test_what_moved_before_the_book_began_is_in_its_capital(book: Write) -> None:
-    assert begun(book, BOOK) == SESSION
     assert _booked(book, told(9, "fee", "-1", SESSION - timedelta(days=1))) == []
     assert kept_activities(book, BOOK, SESSION - timedelta(days=9), NEXT) == ()
 
@@ -192,7 +199,7 @@ def test_a_dividend_is_evidence_where_it_is_not_what_the_ledger_has_and_then_bot
 def test_verify_names_what_was_altered(ledger: Ledger, statement: str, finding: str) -> None:
     with ledger.write() as tx:
         post(tx, deposit_entry(BOOK, micros(10_000), "USD", SESSION), "run", NOW)
-        record_settlement(tx, BOOK, SESSION, "run", NOW)
+        begin(tx, BOOK, SESSION, "run", NOW)
         _booked(tx, FEE)
         post(tx, cash_entry("correction:1", "interest", BOOK, micros(1), NEXT, "by ann and bob"), "correction", NOW)
     with ledger.read() as tx:

@@ -8,7 +8,7 @@ import pytest
 
 from grodt.bars.market import SessionMarket
 from grodt.errors import BrokerUnavailable, ReconciliationBreak
-from grodt.execution import Settled
+from grodt.execution import Settled, settle
 from grodt.ledger.acts import act
 from grodt.ledger.break_evidence import evidence_of
 from grodt.ledger.breaks import Break, open_breaks
@@ -16,10 +16,10 @@ from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.corrections import deposit, propose_correction
 from grodt.ledger.postings import balances, cash
 from grodt.ledger.verify import verify_ledger
-from grodt.reconciliation import Reconciled
+from grodt.reconciliation import Reconciled, compared
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.world import BOOK, FRI, MON, THU, TUE, WED, dividend_of, market, usd
-from tests.execution.desk import CASH, Desk, Killed, TellingBroker
+from tests.execution.desk import CASH, CHARGES_BPS, Desk, FaultyBroker, Killed, TellingBroker
 from tests.fakes.alpaca_trading import FakeTrading, evening
 
 
@@ -206,6 +206,34 @@ def test_what_the_account_held_when_the_book_began_is_in_its_capital(desk: Desk)
         _cycle(desk, TUE)
         assert fake.asked_of("/v2/account/activities") != []
     assert _booked(desk) == {"capital": -CASH}
+
+
+def test_a_ledger_of_before_books_nothing_that_people_may_have_corrected(desk: Desk) -> None:
+    """A book has run for two sessions before its broker is asked for activities; the fee of Tuesday was corrected by people."""
+    with FakeTrading(evening(MON), "1000000").served() as fake, opened_at(fake) as broker:
+        desk.broker = FaultyBroker(broker, desk.fuse)
+        for day in (MON, TUE):
+            settle(desk.ledger, None, desk.broker, None, [market(day, {})], run=desk.open(day), file=desk.file, now=desk.now)
+        fake.charge("FEE", "-0.27", TUE)
+        with pytest.raises(ReconciliationBreak):
+            desk.reconcile(desk.open(TUE))
+        _correct(desk, "fee")
+        desk.broker = TellingBroker(broker, desk.fuse)
+        fake.charge("FEE", "-0.03", WED)
+        _cycle(desk, WED)
+        _cycle(desk, THU)
+    assert _booked(desk) == {"capital": -CASH, "fee": usd("0.30")}
+
+
+def test_what_comes_after_its_session_was_settled_is_no_difference_of_both_sides_as_they_stand(desk: Desk, account: FakeTrading) -> None:
+    _cycle(desk)
+    account.charge("FEE", "-0.27", WED)
+    found = compared(desk.ledger, desk.broker, BOOK, WED, CHARGES_BPS)
+    assert (found.breaks, found.charges) == ((), 1)
+    account.charge("CSD", "10", WED)
+    found = compared(desk.ledger, desk.broker, BOOK, WED, CHARGES_BPS)
+    assert [each.theirs - each.ours for each in found.breaks] == [usd("10")]
+    assert [told.code for told in found.not_booked] == ["CSD"]
 
 
 def test_no_answer_books_nothing_and_settles_nothing(desk: Desk, account: FakeTrading) -> None:
