@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from grodt.desk.parts import Parts
 from grodt.desk.passwords import Passwords
 from grodt.desk.tokens import LIFE
 from grodt.errors import ConfigError
+from grodt.execution.ending import require_gone
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.requests import Request
@@ -30,7 +32,7 @@ from grodt.settings.books import Books
 from grodt.settings.environment import Environment
 from grodt.telemetry.logs import configure
 from tasks.environment import clock, environment
-from tasks.wiring import books
+from tasks.wiring import books, broker_of
 
 WORKERS = 2
 #: Of a worker; each may hold one connection that reads the ledger.
@@ -120,12 +122,21 @@ def parts_of(where: Environment, ledger: Ledger, serving: Serving) -> Parts:
         keys=Keys(key_file(where), os.environ),
         passwords=Passwords(),
         cancel=lambda made: cancel_meanwhile(beside, ledger, made, now, _PATIENCE),
+        gone=partial(_gone, ledger),
         wake=partial(_wake, where, ledger),
         origins=serving.origins,
         https=serving.https,
         proxies=serving.proxies,
         version=grodt.__version__,
     )
+
+
+def _gone(ledger: Ledger, book: str, break_id: int) -> None:
+    """Refuse to end the order of a break that its broker still has, or cannot say."""
+    with broker_of(book) as broker:
+        if broker is None:
+            raise ConfigError(f"break {break_id}: book {book} has no account that could be asked for the order")
+        require_gone(ledger, broker, break_id, sleep=time.sleep)
 
 
 def application(serving: Serving) -> Any:

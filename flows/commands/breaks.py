@@ -1,6 +1,7 @@
 """`grodt breaks`: differences between our ledger and the broker as work items; deposits and withdrawals that answer them."""
 
 import time
+from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,14 +69,23 @@ def show_breaks(
 
 
 @breaks.command("assign")
-def assign(break_id: Number, person: Annotated[str, typer.Argument(help="Who works it from now on.")]) -> None:
-    """Give a break to a person."""
+def assign(
+    break_id: Number,
+    person: Annotated[str, typer.Argument(help="Who works it from now on.")],
+    author: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Give a break to a person. Who gave it to whom, and when, is kept: `grodt breaks explain` shows it."""
     from flows.at_home import ledger_at_home
     from grodt.ledger.breaks import assign_break
+    from grodt.reports.rows import break_row
+    from tasks.environment import clock, environment
 
+    now = clock(environment())()
     with ledger_at_home() as ledger, ledger.write() as tx:
-        found = assign_break(tx, break_id, person)
-    out.print(f"break {break_id} of book {found.book} is {found.owner}'s", soft_wrap=True)
+        found = assign_break(tx, break_id, person, author=author_of(author), now=now)
+        row = break_row(tx, found, now)
+    tell([f"break {break_id} of book {found.book} is {found.owner}'s"], row, as_json=as_json)
 
 
 @breaks.command("explain")
@@ -96,7 +106,8 @@ def explain(break_id: Number, as_json: Json = False) -> None:
         told = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.fills]
         unbooked = [each | {"price": decimal(each["price"]), "commission": decimal(each["commission"])} for each in evidence.unbooked]
         said = [_said(each) for each in evidence.said]
-        around = {"orders": evidence.orders, "fills": told, "unbooked": unbooked, "said": said, "entries": moved}
+        given = [asdict(each) for each in evidence.assignments]
+        around = {"assignments": given, "orders": evidence.orders, "fills": told, "unbooked": unbooked, "said": said, "entries": moved}
         show_json([row | {"from": evidence.start, "to": evidence.end} | around])
     else:
         _print(row, evidence)
@@ -227,6 +238,8 @@ def _print(row: dict[str, Any], evidence: "Evidence") -> None:
     tree.add(f"ours {cell(row['ours'], 6)}, theirs {cell(row['theirs'], 6)} {row['unit']}, worth {value}")
     tree.add(f"first seen in {row['first_seen']}, {row['age_days']} days ago, last in {row['last_seen']} by {row['run_id']}")
     tree.add(f"owner: {row['owner'] or 'nobody yet'}" + (f"; resolved: {row['resolution']}" if row["resolution"] else ""))
+    for assignment in evidence.assignments:
+        tree.add(str(assignment))
     span = f"of {evidence.start} to {evidence.end}"
     if evidence.symbol:
         branch = tree.add(f"orders in {evidence.symbol} decided {span}" + ("" if evidence.orders else ": none"))

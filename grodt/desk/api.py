@@ -221,7 +221,7 @@ def resolve_break(caller: Caller, break_id: int, body: m.WordGiven) -> dict[str,
     "POST", f"{ROOT}/breaks/<int:break_id>/correct", role="trader", body=m.BreakCorrected, answer=m.WaitingOne, status=HTTPStatus.CREATED
 )
 def correct_break(caller: Caller, break_id: int, body: m.BreakCorrected) -> dict[str, Any]:
-    """Ask for the entry that brings our side to the broker's; another person's approval books it and resolves the break."""
+    """Ask for the entry that brings our side to the broker's, or the end of an order that it has no more; another person must agree."""
     return _asked(asks.correct(parts(), caller, break_id, body.price, body.booked_as, body.reason))
 
 

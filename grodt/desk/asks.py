@@ -14,10 +14,11 @@ from grodt.ledger.breaks import OpenBreak, assign_break, find_break, require_ope
 from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.corrections import propose_correction
 from grodt.ledger.limits import Changed, change_limits, differences, limits_in_force
+from grodt.ledger.order_ends import ask_to_end, require_endable
 from grodt.ledger.overrides import ask_override, require_liftable
 from grodt.ledger.requests import Request, require_reason
 from grodt.ledger.unit import Write
-from grodt.money import micros
+from grodt.money import Micros, micros
 from grodt.risk.limit_values import EVERY_GROUP, Key, read_value, values_of
 from grodt.risk.limits import Limits
 from grodt.settings.naming import require_traded
@@ -79,7 +80,7 @@ def assign(desk: Parts, caller: Caller, break_id: int, person: str) -> OpenBreak
         Forbidden, TokenRefused: the caller may not.
     """
     with acting(desk, caller, "trader") as tx:
-        found = assign_break(tx, break_id, person)
+        found = assign_break(tx, break_id, person, author=caller.name, now=desk.now())
     _log.info("break assigned", by=caller.name, break_id=break_id, book=found.book, owner=found.owner)
     return found
 
@@ -99,7 +100,9 @@ def resolve(desk: Parts, caller: Caller, break_id: int, reason: str) -> OpenBrea
 
 
 def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, booked_as: CashKind, reason: str) -> Request:
-    """Ask for the entry that brings our side to the broker's; another person's approval books it and resolves the break.
+    """Ask for the entry that brings our side to the broker's, or for the end of an order that the broker, asked once more, has no more.
+
+    Another person's approval books it and resolves the break.
 
     Args:
         desk, caller: who, and where.
@@ -109,6 +112,7 @@ def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, b
         reason: why.
 
     Raises:
+        BrokerUnavailable: the broker was asked for an order, and did not answer.
         ConfigError: as `grodt breaks correct`.
         Forbidden, TokenRefused: the caller may not.
     """
@@ -118,12 +122,17 @@ def correct(desk: Parts, caller: Caller, break_id: int, price: Decimal | None, b
         raise ConfigError(f"price: {error}") from None
     with acting(desk, caller, "trader") as tx:
         found = require_open(tx, break_id)
-        book = desk.books().book(found.book)
-        require_priced(tx, found, desk.lake, book.source, book.exchange)
-        following = book.exchange.next
-        asked = propose_correction(
-            tx, break_id, paid, booked_as=booked_as, following=following, by=caller.name, reason=reason, now=desk.now()
-        )
+        ends = found.difference.kind == "order" and paid is None and booked_as == "correction"
+        if ends:
+            require_endable(tx, break_id)
+            require_reason(reason)
+    if ends:
+        desk.gone(found.book, break_id)  # asks the broker, and nobody waits for the ledger meanwhile
+    with acting(desk, caller, "trader") as tx:
+        if ends:
+            asked = ask_to_end(tx, break_id, by=caller.name, reason=reason, now=desk.now())
+        else:
+            asked = _entry_asked(tx, desk, caller, break_id, paid, booked_as, reason)
     _log.warning("correction asked", by=caller.name, break_id=break_id, book=asked.book, request=asked.short, reason=reason)
     return asked
 
@@ -171,6 +180,14 @@ def lift(
         )
     _log.warning("override asked", by=caller.name, book=book, control=control, symbol=symbol, request=asked.short, reason=reason)
     return asked
+
+
+def _entry_asked(tx: Write, desk: Parts, caller: Caller, break_id: int, paid: Micros | None, booked_as: CashKind, reason: str) -> Request:
+    found = require_open(tx, break_id)
+    book = desk.books().book(found.book)
+    require_priced(tx, found, desk.lake, book.source, book.exchange)
+    following = book.exchange.next
+    return propose_correction(tx, break_id, paid, booked_as=booked_as, following=following, by=caller.name, reason=reason, now=desk.now())
 
 
 def _require_group(tx: Write, book: str, file: Limits, key: Key) -> None:

@@ -12,7 +12,7 @@ from grodt.desk.forms import BreakForm, LimitForm, OverrideForm
 from grodt.desk.pages import rendered, words_of
 from grodt.desk.parts import parts
 from grodt.desk.shown import use
-from grodt.errors import ConfigError
+from grodt.errors import BrokerUnavailable, ConfigError
 from grodt.ledger.break_evidence import evidence_of
 from grodt.ledger.breaks import find_break
 from grodt.ledger.cash_entries import CASH_KINDS
@@ -82,7 +82,7 @@ def work_break(*, caller: Caller, break_id: int) -> Page:
             asks.assign(desk, caller, break_id, given.person)
         else:
             asks.resolve(desk, caller, break_id, given.reason)
-    except (ValidationError, ConfigError) as error:
+    except (ValidationError, ConfigError, BrokerUnavailable) as error:
         return _break(break_id, told=words_of(error)), HTTPStatus(problems.problem_of(error).status)
     return redirect(url_for("asks.one_break", break_id=break_id), HTTPStatus.SEE_OTHER)
 

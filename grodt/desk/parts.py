@@ -46,6 +46,7 @@ class Parts:
         keys: that tokens are signed with.
         passwords: how they are hashed.
         cancel: asks the brokers of halted books to cancel what a halt covers.
+        gone: refuses, with the error that says why, to end the order of a break of a book that its broker still has, or that it cannot say.
         wake: lets the run that waits for a decided request go on; returns what people are told of it, "" where nothing waits.
         origins: of pages elsewhere whose scripts may use the API (CORS).
         https: whether people reach it over HTTPS, so that cookies are sent over that alone.
@@ -62,6 +63,7 @@ class Parts:
     keys: Keys
     passwords: Passwords
     cancel: Callable[[Halt], Cancelled]
+    gone: Callable[[str, int], None]
     wake: Callable[[Request], str]
     origins: tuple[str, ...] = ()
     https: bool = False

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as Answer
 from grodt.desk.callers import Forbidden, TooMany
 from grodt.desk.models import Problem
 from grodt.desk.tokens import TokenRefused
-from grodt.errors import ConfigError, GrodtError, NotFound
+from grodt.errors import BrokerUnavailable, ConfigError, GrodtError, NotFound
 from grodt.ledger.unit import LedgerLocked
 from grodt.telemetry.logs import get_logger
 
@@ -60,7 +60,7 @@ def _meaning(error: Exception) -> tuple[int, str]:
             return HTTPStatus.NOT_FOUND, str(error)
         case ConfigError():
             return HTTPStatus.CONFLICT, str(error)
-        case LedgerLocked():
+        case LedgerLocked() | BrokerUnavailable():
             return HTTPStatus.SERVICE_UNAVAILABLE, str(error)
         case ValidationError():
             wrong = [f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors(include_url=False)]

@@ -12,21 +12,17 @@ from grodt.ledger.requests import Request
 from grodt.ledger.unit import Ledger
 
 
-def propose_end(
-    ledger: Ledger, broker: Broker, break_id: int, *, by: str, reason: str, now: Callable[[], datetime], sleep: Callable[[float], None]
-) -> Request:
-    """Ask for the order of a break to be ended, after the broker has said once more that it does not have it.
+def require_gone(ledger: Ledger, broker: Broker, break_id: int, *, sleep: Callable[[float], None]) -> None:
+    """Refuse to end the order of a break that the broker still has.
 
     Args:
         ledger: where the break is.
         broker: of its book. It is asked for the order twice, with a pause between, and for what is open.
         break_id: of an order.
-        by, reason: who asks and thereby agrees, and why.
-        now: the clock.
         sleep: waits that many seconds.
 
     Raises:
-        BrokerUnavailable: the broker did not answer; nothing was asked for.
+        BrokerUnavailable: the broker did not answer.
         ConfigError: as `require_endable`; or the broker has the order, or is another account than the one that the book is at.
     """
     with ledger.read() as tx:
@@ -39,5 +35,21 @@ def propose_end(
             f"break {break_id}: the broker has order {key}, and says that it is {there.state} with {there.filled_quantity:,} filled: "
             "run the cycle again, which books what it says"
         )
+
+
+def propose_end(
+    ledger: Ledger, broker: Broker, break_id: int, *, by: str, reason: str, now: Callable[[], datetime], sleep: Callable[[float], None]
+) -> Request:
+    """Ask for the order of a break to be ended, after the broker has said once more that it does not have it.
+
+    Args:
+        ledger, broker, break_id, sleep: see `require_gone`.
+        by, reason: who asks and thereby agrees, and why.
+        now: the clock.
+
+    Raises:
+        BrokerUnavailable, ConfigError: as `require_gone`; nothing was asked for.
+    """
+    require_gone(ledger, broker, break_id, sleep=sleep)
     with ledger.write() as tx:
         return ask_to_end(tx, break_id, by=by, reason=reason, now=now())

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from grodt.ledger.account_says import Says, account_says
-from grodt.ledger.breaks import OpenBreak
+from grodt.ledger.breaks import Assignment, OpenBreak, assignments_of
 from grodt.ledger.orders import find_order
 from grodt.ledger.tables_orders import order_events, order_status, orders
 from grodt.ledger.tables_postings import entries, fills, postings
@@ -30,6 +30,7 @@ class Evidence:
         unbooked: fills that the broker told and that are not booked, of the symbol, or of all for cash; each with why, as it was told.
         said: of cash, what the account says that is not booked, each with what to do about it.
         entries: in that time, each with what it does to the figure that differs: shares of the symbol, or micros of cash.
+        assignments: who was given the break, oldest first.
     """
 
     symbol: str
@@ -40,6 +41,7 @@ class Evidence:
     unbooked: tuple[dict[str, Any], ...]
     said: tuple[Says, ...]
     entries: tuple[dict[str, Any], ...]
+    assignments: tuple[Assignment, ...]
 
 
 def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
@@ -75,6 +77,7 @@ def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
         unbooked=_unbooked(tx, found.book, symbol, start, end),
         said=account_says(tx, found.book, start, end) if found.difference.kind == "cash" else (),
         entries=tuple(dict(row) for row in tx.connection.execute(moved).mappings()),
+        assignments=assignments_of(tx, found.break_id),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, insert, select, update
 
 from grodt.errors import ConfigError, NotFound
 from grodt.ledger.requests import require_person
-from grodt.ledger.tables_breaks import breaks
+from grodt.ledger.tables_breaks import break_assignments, breaks
 from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
@@ -86,6 +86,19 @@ class OpenBreak:
         return limit_days is not None and self.resolved_at is None and self.age(now) > timedelta(days=limit_days)
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """That a person was given a break: to whom, by whom and when."""
+
+    owner: str
+    author: str
+    at: datetime
+
+    def __str__(self) -> str:
+        """In one line, for people."""
+        return f"given to {self.owner} by {self.author}, {self.at:%Y-%m-%d %H:%M} UTC"
+
+
 def record_breaks(tx: Write, book: str, session: date, breaks: Iterable[Break], run_id: str, now: datetime) -> None:
     """Keep differences. One that is open already keeps its first sight and takes the new figures; one not seen now stays open."""
     for found in breaks:
@@ -128,15 +141,31 @@ def require_open(tx: Read, break_id: int) -> OpenBreak:
     return found
 
 
-def assign_break(tx: Write, break_id: int, owner: str) -> OpenBreak:
-    """Give an open break to a person.
+def assign_break(tx: Write, break_id: int, owner: str, *, author: str, now: datetime) -> OpenBreak:
+    """Give an open break to a person, who may be whoever gives it.
+
+    Args:
+        tx: the transaction.
+        break_id: of the break.
+        owner: who works it from now on.
+        author: who gives it to them.
+        now: instant.
 
     Raises:
-        ConfigError: there is no such open break, or the name is none of a person.
+        ConfigError: there is no such open break, or a name is none of a person.
     """
     require_open(tx, break_id)
-    tx.connection.execute(update(breaks).where(breaks.c.break_id == break_id).values(owner=require_person(owner)))
+    person = require_person(owner)
+    given = {"break_id": break_id, "owner": person, "author": require_person(author), "assigned_at": now}
+    tx.connection.execute(insert(break_assignments).values(given))
+    tx.connection.execute(update(breaks).where(breaks.c.break_id == break_id).values(owner=person))
     return find_break(tx, break_id)
+
+
+def assignments_of(tx: Read, break_id: int) -> tuple[Assignment, ...]:
+    """Who was given a break, oldest first; none of before that was kept."""
+    query = select(break_assignments).where(break_assignments.c.break_id == break_id).order_by(break_assignments.c.assignment_id)
+    return tuple(Assignment(row.owner, row.author, row.assigned_at) for row in tx.connection.execute(query))
 
 
 def money_value(tx: Read, found: OpenBreak) -> Micros | None:

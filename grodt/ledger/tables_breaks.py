@@ -1,6 +1,6 @@
 """The ledger's table of differences from the broker, which people work."""
 
-from sqlalchemy import CheckConstraint, Column, Index, Table, Text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Text
 
 from grodt.ledger.columns import Day, Instant, Int64
 from grodt.ledger.tables import STRICT, metadata, one_of, only_where
@@ -32,5 +32,19 @@ breaks = Table(
 )
 Index("ix_breaks_open", breaks.c.book, breaks.c.kind, breaks.c.symbol, unique=True, **only_where("resolved_at IS NULL"))
 
+# Who gave a break to whom. The last one's owner stands in `breaks` too.
+break_assignments = Table(
+    "break_assignments",
+    metadata,
+    Column("assignment_id", Int64, primary_key=True, nullable=False),
+    Column("break_id", Int64, ForeignKey("breaks.break_id"), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("assigned_at", Instant, nullable=False),
+    CheckConstraint("owner <> '' AND author <> ''", name="people_named"),
+    **STRICT,
+)
+Index("ix_break_assignments_break_id", break_assignments.c.break_id)
+
 #: Tables of this module whose rows are never changed or deleted; triggers see to it.
-APPEND_ONLY: tuple[str, ...] = ()
+APPEND_ONLY = ("break_assignments",)

@@ -74,7 +74,10 @@ def test_none(grodt: Command, three_days: Home) -> None:
 
 
 def test_a_break_is_shown_with_its_worth_its_age_and_its_owner(grodt: Command, broken: Home) -> None:
-    assert grodt(broken, "breaks", "assign", "1", "ann").out == "break 1 of book small is ann's\n"
+    assert grodt(broken, "breaks", "assign", "1", "ann", "--author", "bob").out == "break 1 of book small is ann's\n"
+    assert "given to ann by bob, 2015-" in grodt(broken, "breaks", "explain", "1").out
+    (given,) = _json(grodt, broken, "breaks", "explain", "1")[0]["assignments"]
+    assert (given["owner"], given["author"]) == ("ann", "bob")
     ((price,),) = broken.sql("SELECT price FROM fills WHERE symbol = 'RISE' ORDER BY number DESC LIMIT 1")
     first, money, order = _json(grodt, broken, "breaks")
     assert (first["kind"], first["symbol"], first["difference"], first["unit"], first["owner"]) == ("position", "RISE", 23, "shares", "ann")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from grodt.errors import BrokerUnavailable, ConfigError, GrodtError
 from grodt.ledger.breaks import Break, open_breaks, record_breaks
 from grodt.ledger.cash_activities import keep_activities
 from grodt.ledger.limits import limits_in_force
@@ -17,7 +18,7 @@ from grodt.orders.cash_activity import CashActivity
 from grodt.settings.books import load_books
 from tests.desk.test_pages import browser, send
 from tests.desk.world import World
-from tests.ledger.world import BOOK, NOW, SESSION, fill, order
+from tests.ledger.world import BOOK, NEXT, NOW, SESSION, fill, order, sent
 
 API = "/api/v1"
 LIMITS = load_books(None).book(BOOK).limits
@@ -167,6 +168,48 @@ class TestBreaks:
         assert world.ask("vic", "GET", f"{API}/breaks/{number}").get_json()["resolved_by"] == "ann and bob"
 
 
+class TestEndsOfOrders:
+    """An order that we have open and the broker has no more: of 100 shares, with a break of kind order."""
+
+    @pytest.fixture
+    def number(self, world: World) -> int:
+        one = order("MSFT", session=NEXT)
+        with world.ledger.write() as tx:
+            run = sent(tx, [one], NEXT)
+            record_breaks(tx, BOOK, NEXT, [Break("order", one.client_order_id, 100, 0)], run.run_id, NOW)
+            (found,) = open_breaks(tx, BOOK)
+        return found.break_id
+
+    def test_it_is_ended_when_another_person_agrees_and_the_broker_was_asked_before(self, world: World, number: int) -> None:
+        asked = _said(world, "ann", f"breaks/{number}/correct", 201, reason="cancelled, by the statement")
+        assert (asked["kind"], asked["state"], world.asked_for) == ("order_end", "waiting", [(BOOK, number)])
+        _said(world, "ann", f"waiting/{asked['request_id']}/approve", 409, reason="r")
+        state = "SELECT state FROM order_status WHERE client_order_id LIKE 'demo-eod-%-MSFT-0'"
+        assert world.rows(state) == [("accepted",)]
+        _said(world, "bob", f"waiting/{asked['request_id']}/approve", 200, reason="seen")
+        assert world.rows(state) == [("cancelled",)]
+        assert world.ask("vic", "GET", f"{API}/breaks/{number}").get_json()["resolved_by"] == "ann and bob"
+
+    @pytest.mark.parametrize(
+        ("fails", "status"), [(ConfigError("the broker has order x"), 409), (BrokerUnavailable("the broker did not answer"), 503)]
+    )
+    def test_where_the_broker_has_it_or_does_not_answer_nothing_is_asked_for(
+        self, world: World, number: int, fails: GrodtError, status: int
+    ) -> None:
+        world.gone_fails = fails
+        _said(world, "ann", f"breaks/{number}/correct", status, reason="r")
+        page = f"/breaks/{number}"
+        client = browser(world, "ann")
+        assert "Ask to end the order" in client.get(page).text
+        told = send(client, page, page, act="correct", reason="r")
+        assert (told.status_code, str(fails) in told.text) == (status, True)
+        assert world.rows("SELECT * FROM requests WHERE kind = 'order_end'") == []
+
+    def test_a_price_makes_it_a_correction_which_an_order_has_none_of(self, world: World, number: int) -> None:
+        _said(world, "ann", f"breaks/{number}/correct", 409, reason="r", price="1")
+        assert world.asked_for == []
+
+
 @pytest.mark.parametrize(
     "path", ["limits/set", "limits/unset", "limits/adopt", "overrides", "breaks/1/assign", "breaks/1/resolve", "breaks/1/correct"]
 )
@@ -219,6 +262,7 @@ class TestPages:
         assert page in client.get(f"/books/{BOOK}").text
         assert send(client, page, page, act="assign", person="ann").location == page
         assert "<b>ann</b>" in client.get(page).text
+        assert "given to ann by tom, " in client.get(page).text
         asked = send(client, page, page, act="correct", reason="a fee")
         assert asked.location.startswith("/waiting/")
         assert "125.00 USD" in client.get(asked.location).text

@@ -74,6 +74,8 @@ class World:
     woken: list[Request] = field(default_factory=list)
     broker: Told = field(default_factory=Told)
     waits: str = ""
+    gone_fails: GrodtError | None = None
+    asked_for: list[tuple[str, int]] = field(default_factory=list)
     wake_fails: GrodtError | None = None
     books_fail: Exception | None = None
     https: bool = False
@@ -90,6 +92,7 @@ class World:
             keys=Keys(self.key_file, {}),
             passwords=Passwords(cheap=True),
             cancel=self._cancel,
+            gone=self._gone,
             wake=self._wake,
             origins=(ORIGIN,),
             https=self.https,
@@ -143,6 +146,11 @@ class World:
         self.cancelled.append(made)
         self._books()
         return self.broker
+
+    def _gone(self, book: str, break_id: int) -> None:
+        self.asked_for.append((book, break_id))
+        if self.gone_fails is not None:
+            raise self.gone_fails
 
     def _wake(self, request: Request) -> str:
         if self.wake_fails is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from grodt.errors import ConfigError, ReconciliationBreak
 from grodt.ledger.acts import act
-from grodt.ledger.breaks import Break, assign_break, find_break, money_value, open_breaks, resolve_break
+from grodt.ledger.breaks import Break, assign_break, assignments_of, find_break, money_value, open_breaks, resolve_break
 from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.corrections import ask_to_withdraw, deposit, propose_correction
 from grodt.ledger.postings import balances, cash, deposited, entries_in, holding
@@ -225,10 +225,14 @@ def test_a_break_that_is_seen_again_is_the_same_one_with_its_owner(desk: Desk, r
     _broker_has(desk, "25")
     (position, _) = _broken(desk, run)[0]
     with desk.real_ledger.write() as tx:
-        assign_break(tx, position, "ann")
+        for owner, author in (("bob", "bob"), ("ann", "carla")):
+            assign_break(tx, position, owner, author=author, now=desk.now())
+        with pytest.raises(ConfigError, match="author 'reconciliation' is no person"):
+            assign_break(tx, position, "ann", author="reconciliation", now=desk.now())
     assert len(_broken(desk, run)) == 1
     with desk.real_ledger.read() as tx:
         assert find_break(tx, position).owner == "ann"
+        assert [(each.owner, each.author) for each in assignments_of(tx, position)] == [("bob", "bob"), ("ann", "carla")]
         with pytest.raises(ConfigError, match="there is no break 99"):
             find_break(tx, 99)
 
