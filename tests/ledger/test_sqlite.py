@@ -123,7 +123,7 @@ def test_two_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) 
         from grodt.ledger.unit import Ledger
         from grodt.ledger.postings import cash, deposit_entry, post
         from grodt.money import micros
-        ledger = Ledger.open(sys.argv[1])
+        ledger = Ledger.open(sys.argv[1], busy_seconds=300)
         first = date(2020, 1, 1) + timedelta(days=1000 * int(sys.argv[2]))
         for day in range(60):
             with ledger.write() as tx:
@@ -133,7 +133,7 @@ def test_two_processes_that_open_and_write_at_once_lose_nothing(tmp_path: Path) 
         ledger.close()
     """
     running = [subprocess.Popen([sys.executable, "-c", program, url(tmp_path), str(number)]) for number in range(2)]
-    assert [process.wait(60) for process in running] == [0, 0]
+    assert [process.wait(600) for process in running] == [0, 0]
     opened = open_ledger(tmp_path)
     with opened.read() as tx:
         assert cash(tx, "demo") == micros(120)
