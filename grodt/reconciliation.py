@@ -5,7 +5,7 @@ wait to be booked, and so does what open orders have traded in fractions of a sh
 tells of some, the account is compared as it was before them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from grodt.errors import BrokerUnavailable, DataError, ReconciliationBreak
 from grodt.ledger.account_says import Says, account_says
 from grodt.ledger.brackets import not_closed
 from grodt.ledger.break_evidence import DAYS_BEFORE
-from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks
+from grodt.ledger.breaks import FRACTION_DIGITS, Break, BreakKind, record_breaks, symbol_of
 from grodt.ledger.cash_activities import asked_since, bound, judge_activities, keep_activities, not_due
 from grodt.ledger.fills import foreseen
 from grodt.ledger.halts import halt
@@ -162,6 +162,7 @@ def reconcile(
     late_actions: tuple[Break, ...] = (),
     foreign: int = 0,
     charges_bps: Decimal = Decimal(0),
+    closes_of: Callable[[Collection[str]], Mapping[str, Micros]] = lambda _: MappingProxyType({}),
 ) -> Reconciled:
     """Compare both sides; on a difference record the breaks and halt the book, in one transaction.
 
@@ -179,6 +180,7 @@ def reconcile(
         late_actions: breaks of actions that came too late.
         foreign: fills that the broker told of orders which the ledger does not have; they are said beside the breaks that they make.
         charges_bps: of equity, that interest and fees of a session may come to, to be booked by themselves.
+        closes_of: last closes of symbols, as far as they are known; asked for when there are breaks, which may be in symbols never traded.
 
     Raises:
         BrokerUnavailable: the broker did not answer, or its orders filled each time that the account was read; nothing was recorded.
@@ -189,8 +191,11 @@ def reconcile(
     breaks = (*differences, *late_actions)
     if not breaks:
         return Reconciled(len(ours.positions), len(ours.open_orders), ours.cash, found.waiting, found.parts, found.charges)
+    with ledger.read() as tx:
+        symbols = {symbol_of(tx, each) for each in breaks} - {""}
+    closes = closes_of(symbols) if symbols else {}
     with ledger.write(lease) as tx:
-        record_breaks(tx, book, session, breaks, run_id, now)
+        record_breaks(tx, book, session, breaks, run_id, now, closes)
         _keep(tx, book, found.refused, run_id, now)
         keep_activities(tx, book, found.not_booked, run_id, now)
         unbooked = _unbooked(tx, book, session)

@@ -1,10 +1,12 @@
 """settle: book what the broker did with earlier orders, apply corporate actions, reconcile."""
 
 from collections.abc import Collection
+from functools import partial
 
 from grodt.execution.late_actions import find_late_actions
 from grodt.execution.late_marking import marked_before
 from grodt.execution.markets import markets_to_settle
+from grodt.execution.pricing import closes_of
 from grodt.execution.settle import Settled
 from grodt.execution.settle import settle as settle_sessions
 from grodt.ledger.fills import fills_of
@@ -65,6 +67,7 @@ def settle(cycle: Cycle) -> int:
         foreign=done.foreign,
         charges_bps=parts.config.charges_bps,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
+        closes_of=partial(closes_of, parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session),
     )
     if compared.waiting:
         cycle.tell("settle", f"{compared.waiting} fills of later sessions wait for these to be settled")

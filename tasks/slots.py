@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.paper import PaperBroker
@@ -12,6 +13,7 @@ from grodt.execution.late_marking import marked_before
 from grodt.execution.markets import markets_to_settle
 from grodt.execution.marking import Marked
 from grodt.execution.minute_history import read_minute_panel
+from grodt.execution.pricing import closes_of
 from grodt.execution.refresh import Refreshed
 from grodt.execution.settle import Settled
 from grodt.execution.settle import settle as settle_sessions
@@ -87,6 +89,7 @@ def settle_slot(cycle: Cycle) -> int:
         foreign=done.foreign,
         charges_bps=parts.config.charges_bps,
         late_actions=find_late_actions(parts.ledger, parts.lake, cycle.data, parts.config.source, cycle.book),
+        closes_of=partial(closes_of, parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session),
     )
     with parts.ledger.read() as tx:
         return len(fills_of(tx, cycle.run_id))

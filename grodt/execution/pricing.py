@@ -1,11 +1,15 @@
-"""Whether a position that people would book can be valued."""
+"""What breaks and the positions that people would book are worth."""
+
+from collections.abc import Collection
+from datetime import date
 
 from grodt.bars.history import last_closes
 from grodt.errors import ConfigError
-from grodt.lake.store import Lake
+from grodt.lake import Lake, Snapshot
 from grodt.ledger.breaks import OpenBreak
 from grodt.ledger.manifest import snapshot
 from grodt.ledger.transaction import Read
+from grodt.money import Micros, micros_from_float
 from grodt.sessions import Calendar
 
 _TABLES = ("bars_1d", "instruments", "corporate_actions")
@@ -26,9 +30,17 @@ def require_priced(tx: Read, found: OpenBreak, lake: Lake, source: str, calendar
     if found.difference.kind != "position" or found.difference.ours:
         return
     now = snapshot(tx, tables=_TABLES)
-    if last_closes(lake, now, source, calendar, found.last_session, symbols=[symbol], always=[symbol]).is_empty():
+    if not closes_of(lake, now, source, calendar, found.last_session, [symbol]):
         raise ConfigError(
             f"break {found.break_id}: source {source} has no bar of {symbol}, and a position that nobody can value would stop "
             f"book {found.book}. Sell it at the broker, and the break is gone with the next cycle but for its cash; "
             "or bring in bars of it first"
         )
+
+
+def closes_of(
+    lake: Lake, lake_now: Snapshot, source: str, calendar: Calendar, session: date, symbols: Collection[str]
+) -> dict[str, Micros]:
+    """The last closes of symbols up to and including a session, micros; one without a bar is left out."""
+    bars = last_closes(lake, lake_now, source, calendar, session, symbols=symbols, always=symbols)
+    return {symbol: micros_from_float(close) for symbol, _, close in bars.iter_rows()}

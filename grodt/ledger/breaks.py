@@ -1,9 +1,10 @@
 """Breaks: differences between our books and the broker's, as work items that a person closes. Nothing here heals itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import Row, insert, select, update
@@ -62,6 +63,7 @@ class OpenBreak:
         run_id: the run that last saw it.
         owner: who works it; None: nobody yet.
         resolved_at, resolved_reason, resolved_author: of its end; None while it is open.
+        price: micros, the last close of its symbol when it was last seen with one; None: the source has none.
     """
 
     break_id: int
@@ -76,6 +78,7 @@ class OpenBreak:
     resolved_at: datetime | None = None
     resolved_reason: str | None = None
     resolved_author: str | None = None
+    price: Micros | None = None
 
     def age(self, now: datetime) -> timedelta:
         """Since it was first seen, up to its resolution or now."""
@@ -99,10 +102,25 @@ class Assignment:
         return f"given to {self.owner} by {self.author}, {self.at:%Y-%m-%d %H:%M} UTC"
 
 
-def record_breaks(tx: Write, book: str, session: date, breaks: Iterable[Break], run_id: str, now: datetime) -> None:
-    """Keep differences. One that is open already keeps its first sight and takes the new figures; one not seen now stays open."""
+def record_breaks(
+    tx: Write,
+    book: str,
+    session: date,
+    breaks: Iterable[Break],
+    run_id: str,
+    now: datetime,
+    closes: Mapping[str, Micros] = MappingProxyType({}),
+) -> None:
+    """Keep differences. One that is open already keeps its first sight and takes the new figures; one not seen now stays open.
+
+    Args:
+        tx: the transaction.
+        book, session, run_id, now: whose, when, and the run that saw them.
+        breaks: differences.
+        closes: last closes of their symbols, as far as they are known.
+    """
     for found in breaks:
-        _record(tx, book, session, found, run_id, now)
+        _record(tx, book, session, found, run_id, now, closes.get(symbol_of(tx, found)))
 
 
 def open_breaks(tx: Read, book: str) -> tuple[OpenBreak, ...]:
@@ -168,16 +186,26 @@ def assignments_of(tx: Read, break_id: int) -> tuple[Assignment, ...]:
     return tuple(Assignment(row.owner, row.author, row.assigned_at) for row in tx.connection.execute(query))
 
 
+def symbol_of(tx: Read, found: Break) -> str:
+    """The symbol that a difference is in; "" for cash. Of an order that is none of ours, its id."""
+    symbol, *_ = [*found.symbol.split(), ""]
+    if found.kind != "order":
+        return symbol
+    known: str | None = tx.connection.execute(select(orders.c.symbol).where(orders.c.client_order_id == symbol)).scalar_one_or_none()
+    return known or symbol
+
+
 def money_value(tx: Read, found: OpenBreak) -> Micros | None:
-    """What the difference is worth, micros, at the last price that the ledger knows of its symbol; None where it knows none."""
+    """What the difference is worth, micros: at the last price that the book traded its symbol at, else at the close that it was seen with.
+
+    None where neither is known.
+    """
     apart = found.difference.theirs - found.difference.ours
     if found.difference.in_cash:
         return Micros(abs(apart))
-    symbol = found.difference.symbol.split()[0]
-    if found.difference.kind == "order":
-        symbol = tx.connection.execute(select(orders.c.symbol).where(orders.c.client_order_id == symbol)).scalar_one_or_none() or symbol
+    symbol = symbol_of(tx, found.difference)
     traded = select(fills.c.price).where(fills.c.book == found.book, fills.c.symbol == symbol).order_by(fills.c.number.desc()).limit(1)
-    price = tx.connection.execute(traded).scalar_one_or_none()
+    price = tx.connection.execute(traded).scalar_one_or_none() or found.price
     if price is None:
         return None
     unit = 10**FRACTION_DIGITS if found.difference.kind == "fraction" else 1
@@ -198,8 +226,9 @@ def resolve_break(tx: Write, break_id: int, reason: str, author: str, now: datet
         raise ConfigError(f"there is no open break {break_id}; `grodt breaks` lists those that are open")
 
 
-def _record(tx: Write, book: str, session: date, found: Break, run_id: str, now: datetime) -> None:
+def _record(tx: Write, book: str, session: date, found: Break, run_id: str, now: datetime, price: Micros | None) -> None:
     seen = {"ours": found.ours, "theirs": found.theirs, "last_session": session, "last_seen_at": now, "run_id": run_id}
+    seen |= {} if price is None else {"price": price}
     same = (breaks.c.book == book, breaks.c.kind == found.kind, breaks.c.symbol == found.symbol, breaks.c.resolved_at.is_(None))
     if tx.connection.execute(update(breaks).where(*same).values(seen)).rowcount == 0:
         first = {"book": book, "kind": found.kind, "symbol": found.symbol, "first_session": session, "first_seen_at": now}
@@ -220,4 +249,5 @@ def _open_break(row: Row[Any]) -> OpenBreak:
         resolved_at=row.resolved_at,
         resolved_reason=row.resolved_reason,
         resolved_author=row.resolved_author,
+        price=None if row.price is None else Micros(row.price),
     )

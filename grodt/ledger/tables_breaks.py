@@ -23,6 +23,7 @@ breaks = Table(
     Column("resolved_reason", Text),
     Column("resolved_author", Text),
     Column("owner", Text),
+    Column("price", Int64),
     one_of("kind", "position", "cash", "order", "action", "fraction"),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_reason IS NULL) AND (resolved_at IS NULL) = (resolved_author IS NULL)",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 import pytest
 
 from grodt.errors import HaltActive, ReconciliationBreak
@@ -89,6 +90,16 @@ def test_a_break_is_shown_with_its_worth_its_age_and_its_owner(grodt: Command, b
     assert "ann" in shown
     assert "10.01" in shown
     assert shown.endswith("when its cause is mended: grodt breaks resolve 1 --reason WHY, and then grodt rearm\n")
+
+
+def test_a_cycle_keeps_the_close_that_a_break_was_seen_with(home: Home) -> None:
+    with closing(sqlite3.connect(home.folder / "brokers/paper-small.db")) as account:
+        account.execute("UPDATE positions SET quantity = quantity + 3 WHERE symbol = 'RISE'")
+        account.commit()
+    with pytest.raises(ReconciliationBreak, match="RISE"):
+        home.run(FRI)
+    (close,) = home.table("bars_1d").filter(pl.col("symbol") == "RISE", pl.col("session") == FRI)["close"]
+    assert home.sql("SELECT symbol, price FROM breaks") == [("RISE", round(close * 10**6))]
 
 
 def test_a_position_that_nobody_can_value_is_not_booked(grodt: Command, home: Home) -> None:

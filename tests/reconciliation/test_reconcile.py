@@ -1,5 +1,6 @@
 """Reconciling a real ledger with a paper broker."""
 
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -8,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from grodt.errors import BrokerUnavailable, DataError, HaltActive, ReconciliationBreak
-from grodt.ledger.breaks import Break, open_breaks
+from grodt.ledger.breaks import Break, money_value, open_breaks
 from grodt.ledger.halts import active
 from grodt.ledger.order_life import transition
 from grodt.ledger.orders import approve_basket, find_order, record_basket
 from grodt.ledger.runs import Run
 from grodt.ledger.verify import verify_ledger
+from grodt.money import Micros
 from grodt.orders.states import OrderState
-from grodt.reconciliation import Reconciled
+from grodt.reconciliation import Reconciled, reconcile
 from tests.brokers.world import BOOK, MON, TUE, WED, market, order, usd
 from tests.execution.desk import CASH, Desk, Killed, make_basket
 
@@ -49,6 +51,33 @@ def test_equal_books_give_a_report_and_write_nothing(desk: Desk, run: Run) -> No
     found = desk.reconcile(run)
     assert found == Reconciled(positions=1, open_orders=1, cash=desk.paper.cash())
     assert "before a write" not in desk.fuse.steps
+
+
+def test_a_break_in_a_symbol_that_the_book_never_traded_is_worth_what_its_close_says(
+    desk: Desk, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = desk.paper.positions()
+    monkeypatch.setattr(desk.paper, "positions", lambda: {**held, "MSFT": Decimal(7), "ODD": Decimal(2)})
+    asked: list[set[str]] = []
+
+    def closes_of(symbols: Collection[str]) -> dict[str, Micros]:
+        asked.append(set(symbols))
+        return {"MSFT": usd("250")}
+
+    with pytest.raises(ReconciliationBreak):
+        _reconciled(desk, run, closes_of)
+    with desk.real_ledger.read() as tx:
+        assert [money_value(tx, each) for each in open_breaks(tx, BOOK)] == [usd("1750"), None]
+    with pytest.raises(ReconciliationBreak):  # seen again where no close is known, it keeps the one of before
+        _reconciled(desk, run, lambda _: {})
+    with desk.real_ledger.read() as tx:
+        assert [money_value(tx, each) for each in open_breaks(tx, BOOK)] == [usd("1750"), None]
+    assert asked == [{"MSFT", "ODD"}]
+
+
+def _reconciled(desk: Desk, run: Run, closes_of: Callable[[Collection[str]], Mapping[str, Micros]]) -> None:
+    session, now = run.session, desk.now()
+    reconcile(desk.ledger, None, desk.broker, book=BOOK, session=session, run_id=run.run_id, now=now, closes_of=closes_of)
 
 
 def test_a_difference_is_recorded_halts_the_book_and_is_shown(desk: Desk, run: Run) -> None:
