@@ -80,6 +80,8 @@ def orders_frame(frames: Frames, course: Course, ids: Sequence[str]) -> pl.DataF
             "venue_order_id": pl.repeat(None, len(row), eager=True, dtype=pl.String),
             "reason": np.where((state == Reached.EXPIRED) & (filled > 0), "the rest did not fill", reasons[state]),
             "basket_hash": pl.repeat("", len(row), eager=True, dtype=pl.String),
+            # of brackets, which a replay refuses
+            **{name: pl.repeat(None, len(row), eager=True, dtype=pl.String) for name in ("role", "protects", "other_leg")},
         },
     )
 

@@ -134,7 +134,7 @@ class TestStatus:
         grodt(broken, "halt", "--reason", "[bold]odd[/bold] :smile:", "--author", "ann")
         grodt(broken, "halt", "--symbol", "RISE", "--reason", "a rumour", "--author", "bob")
         facts = _facts(grodt(broken, "status").out)
-        assert facts["open breaks"] == "3"
+        assert facts["open breaks"] == "3, 3 of them overdue: grodt breaks"
         assert facts["halts"].splitlines() == [
             "halt 1 (pause) on book small by ann since 2015-12-05 12:00 UTC: [bold]odd[/bold] :smile:",
             "halt 2 (pause) on RISE of book small by bob since 2015-12-05 12:00 UTC: a rumour",

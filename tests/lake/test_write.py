@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from grodt.errors import ConfigError, DataError
 from grodt.lake import Lake, LakeFile, LakeWriteFailed, actions_path, export_path
+from grodt.lake.tables import SCHEMA_VERSION
 from tests.examples import examples
 from tests.lake.world import KNOWN_AT, DyingDisk, FullDisk, Killed, MemoryManifest, PowerlessDisk, bars, path_of, write_bars
 
@@ -33,7 +34,7 @@ def test_the_file_is_described_as_it_stands_on_the_disk(tmp_path: Path) -> None:
     on_disk = (lake.root / file.path).read_bytes()
     assert (file.table, file.rows, file.size, file.source) == ("bars_1d", 6, len(on_disk), "demo")
     assert (file.first_session, file.last_session) == (date(2024, 1, 1), date(2024, 1, 3))
-    assert (file.schema_version, file.known_at, file.run_id) == (3, KNOWN_AT, "demo-eod-2024-01-03")
+    assert (file.schema_version, file.known_at, file.run_id) == (SCHEMA_VERSION, KNOWN_AT, "demo-eod-2024-01-03")
     assert files_below(lake.root) == {file.path}
 
 
