@@ -75,13 +75,15 @@ def send(
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
     alone, first, legs = _withdrawals(ledger, basket)
-    before, held = Withdrawn(), dict[str, str]()
+    before, held, stopped = Withdrawn(), dict[str, str](), frozenset[str]()
     if alone or first:
         halted, shut = _kept_by(ledger, basket, run, windows, now())
         with ledger.read() as tx:
             held = _standing(find_orders(tx, first).values(), halted or shut) if halted or shut else {}
-        kept = frozenset[str]() if halted or shut else _keep_rests(ledger, lease, basket, first, run, now())
-        if going := [] if halted else [*alone] if shut else [*alone, *(key for key in first if key not in kept)]:
+        if not (halted or shut):
+            kept, stopped = _keep_rests(ledger, lease, basket, first, run, now())
+            first = [key for key in first if key not in kept]
+        if going := [] if halted else [*alone] if shut else [*alone, *first]:
             before = withdraw(ledger, lease, broker, basket, going, run, now=now, sleep=sleep)
     with ledger.read() as tx:
         states = states_of(tx, run.run_id)
@@ -90,7 +92,8 @@ def send(
         told = basket_is_told(tx, run.run_id)
     total = len(basket.orders)
     over = sum(state is not OrderState.APPROVED and state not in IN_FLIGHT for state in states.values())
-    sent = Sent(total, cancelled=len(before.cancelled), already=over - len(before.cancelled))
+    cancelled = len(before.cancelled | stopped)
+    sent = Sent(total, cancelled=cancelled, already=over - cancelled)
 
     def dealt_with() -> None:
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
@@ -178,8 +181,10 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
     return found
 
 
-def _keep_rests(ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequence[str], run: Run, now: datetime) -> frozenset[str]:
-    """Our ids of rests that stay, because a halt stops what is to take their place; that is cancelled, and decided anew next time.
+def _keep_rests(
+    ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequence[str], run: Run, now: datetime
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Our ids of rests that stay, because a halt stops what is to take their place; and of that, which is cancelled: it is decided anew.
 
     A rest that the halt covers was asked to be cancelled with it, unless it is to keep orders; one that it does not cover may work.
     """
@@ -187,7 +192,7 @@ def _keep_rests(ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequ
         halts = active(tx, run.book, now)
         standing = [each.order for each in find_orders(tx, rests).values() if each.state in OPEN] if halts else []
     if not standing:
-        return frozenset()
+        return frozenset(), frozenset()
     with ledger.write(lease) as tx:
         halts, decided_at, going = active(tx, run.book, now), decided_since(tx, run.run_id), frozenset(rests)
         states = states_of(tx, run.run_id)
@@ -199,8 +204,8 @@ def _keep_rests(ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequ
             for each, halt in stops.items()
             if each.symbol in stay
         }
-        not_sent(tx, basket, why, run, now)
-    return frozenset(order.client_order_id for order in standing if order.symbol in why)
+        stopped = not_sent(tx, basket, why, run, now)
+    return frozenset(order.client_order_id for order in standing if order.symbol in why), stopped
 
 
 def _withdrawals(ledger: Ledger, basket: Basket) -> tuple[list[str], list[str], dict[str, list[str]]]:

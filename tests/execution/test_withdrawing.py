@@ -453,7 +453,7 @@ def test_a_rest_stays_where_a_halt_stops_what_takes_its_place(desk: Desk, shares
             desk.send(_run_of(desk, new))
         assert _states(desk, [rest, new]) == [OrderState.ACCEPTED, OrderState.APPROVED]
     else:
-        desk.send(_run_of(desk, new))
+        assert desk.send(_run_of(desk, new)) == Sent(orders=1, cancelled=1)
         assert _states(desk, [rest, new]) == [OrderState.ACCEPTED, OrderState.CANCELLED]
         with desk.real_ledger.read() as tx:
             reason = find_orders(tx, [new.client_order_id])[new.client_order_id].reason
