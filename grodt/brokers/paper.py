@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
@@ -29,12 +30,31 @@ from grodt.orders.order import Order, Side
 from grodt.orders.states import OPEN, OrderState
 from grodt.orders.terms import problem_of
 
+# Of each order of a basket: built once, and no more of them than it takes.
+_STANDING = (
+    "SELECT (SELECT max(session) FROM sessions), cash, reserved, EXISTS (SELECT 1 FROM orders WHERE client_order_id = ?) FROM account"
+)
+_INSERT = (
+    "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
+    "price, role, other, entry, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
+)
 _SIDES = {side.value: side for side in Side}
 _STATES = {state.value: state for state in OrderState}
 _ORDER_COLUMNS = (
     f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {FILLED_BY_OTHER} + {WAITS}, "
     "order_type, time_in_force, price"
 )
+
+
+_FIND = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE client_order_id = ?"
+
+
+class _Standing(NamedTuple):
+    """The account as an order comes in: the last session played, cash, and what of it is reserved."""
+
+    last: str | None
+    cash: int
+    reserved: int
 
 
 def paper_account(book: str) -> str:
@@ -61,7 +81,7 @@ class PaperBroker:
     """
 
     #: Orders that may be marked as being sent before the first of them is submitted; see `TakesGroups`.
-    group = 100
+    group = 250
     #: See `TakesPairs`.
     pairs = True
     #: See `AttachesLegs`.
@@ -185,6 +205,7 @@ class PaperBroker:
                 "FROM fills WHERE session >= ? ORDER BY number",
                 (since.isoformat(),),
             )
+            day, instant = cache(date.fromisoformat), cache(datetime.fromisoformat)  # of few sessions
             return tuple(
                 Fill(
                     execution,
@@ -194,8 +215,8 @@ class PaperBroker:
                     quantity,
                     Micros(price),
                     Micros(commission),
-                    date.fromisoformat(session),
-                    datetime.fromisoformat(filled_at),
+                    day(session),
+                    instant(filled_at),
                 )
                 for execution, client, symbol, side, quantity, price, commission, session, filled_at in rows
             )
@@ -277,13 +298,13 @@ class PaperBroker:
             yield self._connection
 
     def _take(self, connection: sqlite3.Connection, order: Order, session: date) -> BrokerOrder:
-        existing = _find(connection, order.client_order_id)
-        if existing is not None:
-            return existing
+        *stands, known = connection.execute(_STANDING, (order.client_order_id,)).fetchone()
+        if known:
+            return _broker_order(connection.execute(_FIND, (order.client_order_id,)).fetchone())
         malformed = self._malformed(order, session)
         if malformed:
             return _refused(order, malformed)
-        refusal = self._refusal(connection, order, session)
+        refusal = self._refusal(connection, order, session, _Standing(*stands))
         state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
         content = (
             session.isoformat(),
@@ -298,11 +319,7 @@ class PaperBroker:
             order.other,
             order.protects if order.attached else "",
         )
-        number = connection.execute(
-            "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
-            "price, role, other, entry, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
-            (order.client_order_id, *content, state.value, refusal),
-        ).lastrowid
+        number = connection.execute(_INSERT, (order.client_order_id, *content, state.value, refusal)).lastrowid
         if order.works_from is not None:
             starts = (order.client_order_id, order.works_from.astimezone(UTC).isoformat())
             connection.execute("INSERT INTO starts VALUES (?, ?)", starts)
@@ -329,11 +346,11 @@ class PaperBroker:
             )
         return problem_of(order.order_type, order.time_in_force, order.price)
 
-    def _refusal(self, connection: sqlite3.Connection, order: Order, session: date) -> str:
-        last = last_session(connection)
-        if last is not None and last > session:
-            return f"session {last} has been played since {session}: the open it was for has passed"
-        if self._intraday and order.time_in_force == "day" and (last != session or has_ended(connection, session)):
+    def _refusal(self, connection: sqlite3.Connection, order: Order, session: date, stands: _Standing) -> str:
+        told = session.isoformat()
+        if stands.last is not None and stands.last > told:
+            return f"session {stands.last} has been played since {session}: the open it was for has passed"
+        if self._intraday and order.time_in_force == "day" and (stands.last != told or has_ended(connection, session)):
             return f"session {session} is not going on: an order for the day works between its open and its close"
         if order.is_leg:
             if order.role == "take_profit" and order.other and not _is_open(connection, order.other):
@@ -343,10 +360,9 @@ class PaperBroker:
             free = free_to_close(connection, order)
             return f"a leg only closes: {order.quantity} shares to close, {free} free" if order.quantity > free else ""
         if order.side is Side.BUY:
-            cash, reserved = connection.execute("SELECT cash, reserved FROM account").fetchone()
-            value = order.quantity * order.reference_price
-            if value > cash - reserved:
-                return f"insufficient buying power: {value} micros wanted, {cash - reserved} free"
+            value, free = order.quantity * order.reference_price, stands.cash - stands.reserved
+            if value > free:
+                return f"insufficient buying power: {value} micros wanted, {free} free"
         elif not self._allow_short:
             free = free_to_close(connection, order)
             if order.quantity > free:
@@ -388,5 +404,5 @@ def _broker_order(row: tuple[str, int, str, str, int, str, int, str, int, str, s
 
 
 def _find(connection: sqlite3.Connection, client_order_id: str) -> BrokerOrder | None:
-    row = connection.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE client_order_id = ?", (client_order_id,)).fetchone()
+    row = connection.execute(_FIND, (client_order_id,)).fetchone()
     return None if row is None else _broker_order(row)

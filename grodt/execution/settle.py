@@ -125,6 +125,7 @@ def settle(
     with ledger.read() as tx:
         last = settled(tx, run.book)
     previous: date | None = None
+    told = False
     for market in markets:
         if previous is not None and market.session <= previous:
             raise ValueError(f"session {market.session} does not come after {previous}")
@@ -134,7 +135,9 @@ def settle(
         if advance is not None:
             advance(market)
         settling.book(market)
-    settling.book(None)
+        told = advance is not None
+    if not told:  # a paper venue, which nobody else plays meanwhile, has told all with the last session
+        settling.book(None)
     return settling.result
 
 

@@ -4,7 +4,10 @@ Money and shares are 64-bit integers, instants ISO text of fixed width in UTC, s
 the text and a person can read it in any SQLite shell.
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import REAL, BigInteger, Dialect, Double, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -39,9 +42,9 @@ class Instant(TypeDecorator[datetime]):
         """To text; a datetime without a zone is refused."""
         return None if value is None else instant_text(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
-        """From text."""
-        return None if value is None else datetime.fromisoformat(value).astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """From text. Thousands of rows are of one commit."""
+        return _instant
 
 
 class Day(TypeDecorator[date]):
@@ -54,6 +57,16 @@ class Day(TypeDecorator[date]):
         """To text; an instant is refused, for it is not a session."""
         return None if value is None else day_text(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> date | None:
-        """From text."""
-        return None if value is None else date.fromisoformat(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], date | None]:
+        """From text. Thousands of rows are of one session."""
+        return _day
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

@@ -393,36 +393,42 @@ def _orders_of_basket(rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
 
 
 def _ledger_order(row: Row[Any]) -> LedgerOrder:
+    """Of a row of `_ORDERS`."""
+    *_, basket_hash, state, filled, venue_order_id, reason, booked, notional, waits = row
+    order = _order(row, attached=waits is not None)
     return LedgerOrder(
-        order=_order(row, attached=row.waits is not None),
-        run_id=row.run_id,
-        state=_STATES[row.state],
-        filled_quantity=row.filled_quantity,
-        venue_order_id=row.venue_order_id,
-        reason=row.reason,
-        basket_hash=row.basket_hash,
-        booked_quantity=row.booked_quantity or 0,
-        booked_notional=Micros(row.booked_notional or 0),
-        waits=min(row.waits or 0, row.quantity),
+        order=order,
+        run_id=row[1],
+        state=_STATES[state],
+        filled_quantity=filled,
+        venue_order_id=venue_order_id,
+        reason=reason,
+        basket_hash=basket_hash,
+        booked_quantity=booked or 0,
+        booked_notional=Micros(notional or 0),
+        waits=min(waits or 0, order.quantity),
     )
 
 
 def _order(row: Row[Any], *, attached: bool) -> Order:
+    """Of a row that begins with the columns of the table."""
+    key, _, _, book, session, symbol, side, quantity, reference, kind, tif, _, price, *rest = row
+    works_from, role, protects, other, other_price, *_ = rest
     return Order.recorded(
-        client_order_id=row.client_order_id,
-        book=row.book,
-        session=row.session,
-        symbol=row.symbol,
-        side=_SIDES[row.side],
-        quantity=row.quantity,
-        reference_price=row.reference_price,
-        order_type=row.order_type,
-        time_in_force=row.time_in_force,
-        price=row.price,
-        works_from=row.works_from,
-        role=row.role or "",
-        protects=row.protects or "",
-        other=row.other_leg or "",
-        other_price=row.other_price,
+        client_order_id=key,
+        book=book,
+        session=session,
+        symbol=symbol,
+        side=_SIDES[side],
+        quantity=quantity,
+        reference_price=reference,
+        order_type=kind,
+        time_in_force=tif,
+        price=price,
+        works_from=works_from,
+        role=role or "",
+        protects=protects or "",
+        other=other or "",
+        other_price=other_price,
         attached=attached,
     )

@@ -26,7 +26,7 @@ from grodt.ledger.entries import (
     fill_entry,
     split_entry,
 )
-from grodt.ledger.rows import change_rows, insert_rows, rows_of
+from grodt.ledger.rows import insert_rows, rows_of
 from grodt.ledger.tables_postings import carried, dividends, entries, postings, settlements
 from grodt.ledger.transaction import Read, Write
 from grodt.money import Micros
@@ -68,10 +68,8 @@ __all__ = [
 _DIGESTS = "SELECT entry_id, digest FROM entries WHERE entry_id IN {keys}"
 _ENTRY = ("entry_id", "kind", "book", "session", "memo", "digest", "run_id", "recorded_at")
 _POSTING = ("entry_id", "line", "book", "account", "asset", "symbol", "amount")
-_CARRY_ON = (
-    "INSERT INTO carried (book, account, asset, symbol, amount) VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT (book, account, asset, symbol) DO UPDATE SET amount = carried.amount + excluded.amount"
-)
+_CARRIED = ("book", "account", "asset", "symbol", "amount")
+_CARRY_ON = "ON CONFLICT (book, account, asset, symbol) DO UPDATE SET amount = carried.amount + excluded.amount"
 _HOLDINGS = (
     "SELECT symbol, account, amount FROM carried "
     f"WHERE book = ? AND account IN ('position', 'cost') AND asset IN ('{SHARES}', '{CURRENCY}') AND symbol IN {{keys}}"
@@ -119,7 +117,7 @@ def post_all(tx: Write, made: Sequence[Entry], run_id: str, now: datetime) -> tu
             moved[key] = moved.get(key, 0) + line[6]
         insert_rows(tx, entries, _ENTRY, rows)
         insert_rows(tx, postings, _POSTING, lines)
-        change_rows(tx, _CARRY_ON, [(*key, amount) for key, amount in sorted(moved.items())])
+        insert_rows(tx, carried, _CARRIED, [(*key, amount) for key, amount in sorted(moved.items())], clash=_CARRY_ON)
     return tuple(entry for entry, _ in new)
 
 

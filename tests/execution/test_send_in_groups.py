@@ -50,7 +50,7 @@ def _states(desk: Desk, run: Run) -> list[str]:
 
 def test_the_paper_broker_takes_groups_and_real_venues_do_not(desk: Desk) -> None:
     assert isinstance(desk.paper, TakesGroups)
-    assert desk.paper.group == 100
+    assert desk.paper.group == 250
     for venue in (AlpacaBroker, IbBroker):
         assert not isinstance(venue.__new__(venue), TakesGroups)
 

@@ -109,6 +109,17 @@ def test_settling_again_writes_nothing(desk: Desk, monday: Run) -> None:
     assert "before a write" not in desk.fuse.steps
 
 
+def test_a_paper_venue_has_told_all_with_its_last_session_and_a_real_one_is_asked_once_more(desk: Desk, monday: Run, venue: Venue) -> None:
+    asked = []
+    for session, advance in ((TUE, None), (WED, lambda _: None)):
+        run = desk.open(session)
+        settle(desk.ledger, None, venue, advance, [market(session, {})], run=run, file=desk.file, now=desk.now)  # type: ignore[arg-type]
+        asked.append(len(venue.asked_since))
+    assert asked == [2, 3]
+    settle(desk.ledger, None, venue, lambda _: None, [], run=run, file=desk.file, now=desk.now)  # type: ignore[arg-type]
+    assert len(venue.asked_since) == 4  # no session of its own: whatever was left by an attempt before
+
+
 def test_sessions_out_of_order_are_refused(desk: Desk, monday: Run) -> None:
     with pytest.raises(ValueError, match="does not come after"):
         desk.settle(desk.open(WED), market(WED, {}), market(TUE, {}))

@@ -63,12 +63,16 @@ def scripted_targets(script: int) -> Iterator[None]:
         yield
 
 
-def _targets(wanted: Mapping[str, int], closes: Closes, _forecasts: Forecasts, state: BookState, *_: Construction, **__: bool) -> Targets:
-    """So many shares of each symbol; what has no bar keeps what it has and has ordered."""
+def _targets(wanted: Mapping[str, int], closes: Closes, forecasts: Forecasts, state: BookState, *_: Construction, **__: bool) -> Targets:
+    """So many shares of each symbol; what has no bar, or no volatility because it lacks one, keeps what it has and has ordered.
+
+    Sizings by volatility do not add to a symbol without one, and control 26 halts the book of an order that does.
+    """
     scripted = np.array([wanted[symbol] if within else 0 for symbol, within in zip(state.symbols, state.in_universe, strict=True)])
-    quantity = np.where(closes.age == 0, scripted, state.position).astype(np.int64)
+    known = (closes.age == 0) & (forecasts.volatility > 0)
+    quantity = np.where(known, scripted, state.position).astype(np.int64)
     weight = np.nan_to_num(quantity * closes.price * 1e6 / state.equity)
-    return let_come(Targets(state.symbols, weight, quantity, state.position, closes.price), state, closes.age != 0)
+    return let_come(Targets(state.symbols, weight, quantity, state.position, closes.price), state, ~known)
 
 
 def _wanted_by(cycle: Cycle, script: int) -> dict[str, int]:
