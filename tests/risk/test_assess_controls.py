@@ -165,5 +165,12 @@ def test_a_wrong_unit_halts(changed: dict[str, Any]) -> None:
     assert found.halting == (26,)
 
 
+def test_a_symbol_with_too_few_bars_halts_too_and_the_reason_tells_it_from_a_wrong_unit() -> None:
+    young = assess(proposal([10, 20], volatility=[0.2, np.nan]), limits())
+    assert young.halt.startswith("scale_wrong: the volatility or return of a symbol that an order adds to is not known")
+    wrong = assess(proposal([10, 20], volatility=[25.0, 30.0]), limits())
+    assert wrong.halt.startswith("scale_wrong: weights, volatilities or returns are outside their declared ranges")
+
+
 def test_reductions_are_not_judged_by_the_scale_of_what_they_leave() -> None:
     assert assess(proposal([-10], position=[10], volatility=[np.nan], log_return=[np.nan]), limits()).quantity.tolist() == [-10]

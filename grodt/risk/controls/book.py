@@ -22,6 +22,7 @@ DATA_STALE = replace(DATA_COMPLETE, code="data_stale", words="the last bar is no
 DATA_OUTLIER = Control(25, "data outlier", "symbol", "reject", "data_outlier", "its bar leaps without a cause or contradicts itself")
 DATA_UNTRUSTED = replace(DATA_OUTLIER, scope="book", failure="halt", code="data_untrusted", words="a whole answer of the source is suspect")
 SCALE = Control(26, "scale", "book", "halt", "scale_wrong", "weights, volatilities or returns are outside their declared ranges")
+SCALE_UNKNOWN = replace(SCALE, words="the volatility or return of a symbol that an order adds to is not known, as with too few bars")
 LOSS = Control(28, "daily loss, drawdown", "book", "halt", "loss_beyond_limit", "the book has lost more than it may, and may only reduce")
 DAILY_LOSS = replace(LOSS, code="daily_loss_beyond_limit", words="it lost more since its last mark than it may, and may only reduce")
 DRAWDOWN = replace(LOSS, code="drawdown_beyond_limit", words="it is further below its high-water mark than it may be, and may only reduce")
@@ -117,7 +118,8 @@ def scale(
     if len(volatility):
         middle = _median(volatility)
         held += [bool(low <= middle <= high), bool(_median(np.abs(log_return)) <= returns)]
-    return none_of(SCALE, held.count(False))
+    unknown = len(volatility) > 0 and bool(np.isnan(volatility).any() or np.isnan(log_return).any())
+    return none_of(SCALE_UNKNOWN if unknown else SCALE, held.count(False))
 
 
 def whole_answers(suspect: int) -> Evaluation:
