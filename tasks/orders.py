@@ -10,7 +10,7 @@ from grodt.execution.judging import Judged
 from grodt.execution.markets import read_figures
 from grodt.execution.windows import Windows
 from grodt.ledger.basket_requests import ask_for_basket, current_request
-from grodt.ledger.orders import record_basket
+from grodt.ledger.baskets import record_basket
 from grodt.ledger.requests import Request
 from grodt.orders.basket import Basket
 from tasks.cycle import Cycle

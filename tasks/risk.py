@@ -13,7 +13,8 @@ from grodt.execution.resting import without as without_rests
 from grodt.execution.slot_decision import decide_slot
 from grodt.execution.stopping import stops_of
 from grodt.execution.strategies import strategy_state
-from grodt.ledger.orders import LedgerOrder, basket_of
+from grodt.ledger.baskets import basket_of
+from grodt.ledger.orders import LedgerOrder
 from grodt.ledger.runs import done_before
 from grodt.money import micros
 from grodt.orders.slicing import Slicing

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grodt.ledger.basket_requests import current_request, record_approved
+from grodt.ledger.baskets import approve_basket, basket_of
 from grodt.ledger.leases import Lease
-from grodt.ledger.orders import approve_basket, basket_of
 from grodt.ledger.requests import Request, RequestState, find_request
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Read

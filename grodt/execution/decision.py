@@ -16,11 +16,12 @@ from grodt.bars.history import micros_of_prices
 from grodt.bars.quality import Completeness
 from grodt.errors import DataError
 from grodt.instruments import Instrument
+from grodt.ledger.baskets import traded_cycles
 from grodt.ledger.breaks import open_breaks
 from grodt.ledger.halts import Halt, active, last_armed
 from grodt.ledger.losses import loss_marks
 from grodt.ledger.marks import Mark
-from grodt.ledger.orders import LedgerOrder, orders_in, orders_of, traded_cycles
+from grodt.ledger.orders import LedgerOrder, orders_in, orders_of
 from grodt.ledger.postings import cash, deposited, holdings
 from grodt.ledger.runs import Run, unchanged_before
 from grodt.ledger.unit import Read

@@ -11,10 +11,10 @@ from grodt.execution.brackets import Brackets, legs_of
 from grodt.execution.breaching import STOPPED_BEFORE, halt_on_gates, latch
 from grodt.execution.decision import BookState
 from grodt.execution.resting import without
+from grodt.ledger.baskets import basket_of
 from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import basket_of
 from grodt.ledger.overrides import take_overrides
 from grodt.ledger.runs import pin_limits
 from grodt.ledger.unit import Ledger

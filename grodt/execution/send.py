@@ -16,11 +16,12 @@ from grodt.execution.stopping import stopping
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.execution.withdrawing import Withdrawn, not_sent, withdraw
+from grodt.ledger.baskets import approvals_of, basket_of, decided_since
 from grodt.ledger.halts import active
 from grodt.ledger.later_checks import BASKET, basket_is_told, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
-from grodt.ledger.orders import LedgerOrder, approvals_of, basket_of, decided_since, find_orders, states_of
+from grodt.ledger.orders import LedgerOrder, find_orders, states_of
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.basket import Basket

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from grodt.errors import DataError
-from grodt.ledger.orders import approve_basket, basket_of, record_basket
+from grodt.ledger.baskets import approve_basket, basket_of, record_basket
 from grodt.ledger.requests import Request, ask, requests_of
 from grodt.ledger.runs import Run, find_run
 from grodt.ledger.transaction import Read, Write

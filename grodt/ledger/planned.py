@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Any
 
 from grodt.ledger.basket_requests import KIND, current_request, superseding
-from grodt.ledger.orders import LedgerOrder, OrderEvent, has_basket, orders_decided, states_of
+from grodt.ledger.baskets import has_basket
+from grodt.ledger.orders import LedgerOrder, OrderEvent, orders_decided, states_of
 from grodt.ledger.requests import Request
 from grodt.ledger.runs import Run, find_run, runs_in
 from grodt.ledger.transaction import Read

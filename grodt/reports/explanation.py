@@ -11,11 +11,12 @@ from typing import Any
 
 from grodt.execution.approving import Answer, answer_of
 from grodt.lake import Lake, LakeFile, Snapshot
+from grodt.ledger.baskets import Approval, approvals_of
 from grodt.ledger.fills import BookedFill, fills_of_order
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.limits import LimitChange, limits_set
 from grodt.ledger.manifest import snapshot
-from grodt.ledger.orders import Approval, LedgerOrder, OrderEvent, approvals_of, events_of, orders_of, orders_protecting
+from grodt.ledger.orders import LedgerOrder, OrderEvent, events_of, orders_of, orders_protecting
 from grodt.ledger.planned import life_of, planned_of
 from grodt.ledger.requests import find_request
 from grodt.ledger.runs import Run, run_id

@@ -33,12 +33,12 @@ from grodt.brokers.protocol import BrokerOrder
 from grodt.lake import Lake, LakeFile, export_path
 from grodt.lake.validation import types
 from grodt.ledger.audit import EVIDENCE, EVIDENCE_COLUMNS, announce, evidence_seal
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.fills import record_fills
 from grodt.ledger.manifest import LedgerManifest, commit_files, snapshot
 from grodt.ledger.marks import Mark, record_mark
 from grodt.ledger.order_life import Move, transitions
-from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.postings import cash, deposit_entry, holdings, post, record_settlement
 from grodt.ledger.runs import Run, close_run, end_attempt, latest_close, open_run
 from grodt.ledger.tables_orders import evidence

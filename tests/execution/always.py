@@ -14,9 +14,10 @@ from grodt.brokers.windows import CCXT
 from grodt.execution import settle
 from grodt.execution.windows import Windows
 from grodt.ledger.acts import act
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.breaks import open_breaks, resolve_break
 from grodt.ledger.corrections import propose_correction
-from grodt.ledger.orders import approve_basket, find_order, order_symbols, record_basket
+from grodt.ledger.orders import find_order, order_symbols
 from grodt.ledger.postings import cash, holdings
 from grodt.ledger.runs import Run
 from grodt.money import Micros

@@ -18,8 +18,8 @@ from grodt.brokers.windows import PAPER
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.execution import Sent, Settled, send, settle
 from grodt.execution.windows import Windows
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.leases import Lease
-from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.postings import deposit_entry, post
 from grodt.ledger.runs import Run, close_run, open_run
 from grodt.ledger.unit import Ledger, Write

@@ -14,10 +14,11 @@ from grodt.errors import BrokerUnavailable, ConfigError
 from grodt.execution.accounts import require_same_account, same_account
 from grodt.ledger.accounts import account_of, ask_for_account, orders_at_account
 from grodt.ledger.acts import act, in_words
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import halt
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, find_order, record_basket
+from grodt.ledger.orders import find_order
 from grodt.orders.basket import Basket
 from grodt.orders.fill import Fill
 from grodt.orders.states import OrderState

@@ -10,8 +10,9 @@ from grodt.brokers.protocol import Broker
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
 from grodt.execution import settle
 from grodt.execution.withdrawing import withdraw
+from grodt.ledger.baskets import basket_of
 from grodt.ledger.fills import fills_in
-from grodt.ledger.orders import basket_of, find_orders
+from grodt.ledger.orders import find_orders
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run
 from grodt.orders.states import OrderState

@@ -11,9 +11,10 @@ import pytest
 
 from grodt.brokers.fills import FillTerms
 from grodt.execution.cancelling import cancel_covered
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.fills import record_fills
 from grodt.ledger.halts import halt
-from grodt.ledger.orders import LedgerOrder, approve_basket, find_orders, record_basket
+from grodt.ledger.orders import LedgerOrder, find_orders
 from grodt.ledger.postings import holding
 from grodt.ledger.runs import Run
 from grodt.ledger.verify import verify_ledger

@@ -7,10 +7,10 @@ import pytest
 
 from grodt.errors import HaltActive, LeaseHeld
 from grodt.execution.judging import Judged, judge
+from grodt.ledger.baskets import basket_of, record_basket
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import Halt, active, halt
 from grodt.ledger.leases import acquire, release
-from grodt.ledger.orders import basket_of, record_basket
 from grodt.ledger.unit import Ledger
 from grodt.risk.assess import assess
 from tests.execution.desk import Desk

@@ -7,9 +7,9 @@ import pytest
 
 from grodt.brokers.ccxt_payloads import venue_client_id
 from grodt.errors import BrokerUnavailable, ReconciliationBreak
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.halts import active
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, record_basket
 from grodt.money import Micros
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState

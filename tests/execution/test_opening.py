@@ -12,11 +12,12 @@ import pytest
 
 from grodt.errors import BrokerUnavailable, ConfigError, HaltActive, LeaseHeld, SessionError
 from grodt.execution.opening import LEASE_TTL, Opened, Opening, open_cycle
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.cash_entries import cash_entry
 from grodt.ledger.halts import HaltScope, halt
 from grodt.ledger.leases import holder_of, release
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, orders_of, record_basket
+from grodt.ledger.orders import orders_of
 from grodt.ledger.postings import cash, deposited, post, record_settlement
 from grodt.ledger.runs import attempts_of, close_run, find_run
 from grodt.ledger.unit import Ledger, Read, Write

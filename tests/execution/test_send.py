@@ -15,10 +15,11 @@ from grodt.execution import Sent, send
 from grodt.execution.outcome import LOOK_UP_PAUSE_SECONDS
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.halts import active, halt
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.leases import acquire
-from grodt.ledger.orders import approve_basket, find_order, orders_of, record_basket
+from grodt.ledger.orders import find_order, orders_of
 from grodt.ledger.runs import Run
 from grodt.ledger.sent import rejects_in_a_row, sendings
 from grodt.orders.order import Order

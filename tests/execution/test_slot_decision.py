@@ -11,9 +11,9 @@ import pytest
 from grodt.execution.decision import Closes
 from grodt.execution.slot_decision import Entry, SlotBasis, decide_slot, entries_of
 from grodt.execution.slot_market import LastPrices
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.fills import record_fills
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.runs import open_run
 from grodt.money import micros
 from grodt.orders.states import OrderState

@@ -17,11 +17,12 @@ from grodt.execution.decision import Closes
 from grodt.execution.resting import unwanted, without
 from grodt.execution.send import send
 from grodt.execution.windows import Windows
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import halt
 from grodt.ledger.later_checks import evidence_of
 from grodt.ledger.order_life import Move, transitions
-from grodt.ledger.orders import approve_basket, books_with_orders, find_orders, orders_in, record_basket
+from grodt.ledger.orders import books_with_orders, find_orders, orders_in
 from grodt.ledger.runs import Run, find_run
 from grodt.orders.basket import Basket, basket_hash
 from grodt.orders.fill import Fill

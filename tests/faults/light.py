@@ -17,8 +17,9 @@ import flows.end_of_day
 import tasks.targets
 from grodt.execution.decision import BookState, Closes, let_come
 from grodt.execution.judging import Judged
+from grodt.ledger.baskets import basket_of
 from grodt.ledger.evidence import record_checks
-from grodt.ledger.orders import basket_of, orders_in
+from grodt.ledger.orders import orders_in
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import close_run
 from grodt.money import micros

@@ -5,7 +5,7 @@ import pytest
 from grodt.errors import ConfigError, DataError
 from grodt.ledger.acts import act, still_waiting
 from grodt.ledger.basket_requests import ask_for_basket, current_request, record_approved
-from grodt.ledger.orders import approvals_of, basket_of
+from grodt.ledger.baskets import approvals_of, basket_of
 from grodt.ledger.requests import Request, find_request, waiting
 from grodt.ledger.runs import Run, close_run, pin_limits
 from grodt.ledger.unit import Write

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
+from grodt.ledger.baskets import record_basket
 from grodt.ledger.fills import Overfilled, booked_fills, fill_sessions, fills_in, fills_of, fills_since, record_fill, record_fills
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import find_order, record_basket
+from grodt.ledger.orders import find_order
 from grodt.ledger.postings import Holding, cash, commission_total, holdings, realised
 from grodt.ledger.unbooked import keep_unbooked, kept_of
 from grodt.ledger.unit import Ledger, Write

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, events_of, find_order, record_basket
+from grodt.ledger.orders import events_of, find_order
 from grodt.ledger.sent import rejects_in_a_row
 from grodt.ledger.unit import Ledger, Write
 from grodt.ledger.verify import verify_ledger

@@ -5,20 +5,10 @@ from dataclasses import replace
 import pytest
 
 from grodt.errors import ConfigError
+from grodt.ledger.baskets import approvals_of, approve_basket, basket_of, record_basket
 from grodt.ledger.fills import record_fill
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import (
-    approvals_of,
-    approve_basket,
-    basket_of,
-    count_by_state,
-    find_order,
-    orders_decided,
-    orders_in,
-    orders_of,
-    record_basket,
-    touched_sessions,
-)
+from grodt.ledger.orders import count_by_state, find_order, orders_decided, orders_in, orders_of, touched_sessions
 from grodt.ledger.unit import Write
 from grodt.money import micros
 from grodt.orders.order import Side

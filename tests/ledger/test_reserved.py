@@ -6,11 +6,11 @@ import pytest
 
 from grodt.errors import ConfigError
 from grodt.ledger.acts import act
+from grodt.ledger.baskets import record_basket
 from grodt.ledger.corrections import ask_to_withdraw, book_withdrawal
 from grodt.ledger.fills import record_fill
 from grodt.ledger.leases import acquire, release
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import record_basket
 from grodt.ledger.postings import cash, deposit_entry, post, record_settlement
 from grodt.ledger.requests import Request
 from grodt.ledger.reserved import Reserved, reserved_for_buys

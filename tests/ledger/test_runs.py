@@ -6,7 +6,7 @@ import pytest
 
 from grodt.errors import ConfigError
 from grodt.lake.manifest import Snapshot
-from grodt.ledger.orders import record_basket
+from grodt.ledger.baskets import record_basket
 from grodt.ledger.runs import (
     abandoned_before,
     attempts_of,

@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import Halt, end_halts, halt
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.postings import deposit_entry, post, record_settlement
 from grodt.ledger.unit import Ledger, Write
 from grodt.ledger.verify import verify_ledger

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, record_basket
 from grodt.ledger.runs import Run, open_run
 from grodt.ledger.unit import Ledger, Read, Write
 from grodt.money import Micros, micros

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from grodt.errors import BrokerUnavailable, DataError, HaltActive, ReconciliationBreak
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.breaks import Break, money_value, open_breaks
 from grodt.ledger.halts import active
 from grodt.ledger.order_life import transition
-from grodt.ledger.orders import approve_basket, find_order, record_basket
+from grodt.ledger.orders import find_order
 from grodt.ledger.runs import Run
 from grodt.ledger.verify import verify_ledger
 from grodt.money import Micros
