@@ -10,51 +10,27 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
-from grodt.brokers.paper_bars import end_day, has_ended, play_bar
+from grodt.brokers.paper_bars import end_day, play_bar
 from grodt.brokers.paper_book import immediate, open_book, translated
-from grodt.brokers.paper_legs import FILLED_BY_OTHER, OPEN_STATES, WAITS, end_legs, free_to_close, why_unattached
+from grodt.brokers.paper_legs import OPEN_STATES, end_legs
+from grodt.brokers.paper_orders import ORDER_COLUMNS, broker_order, find_order
 from grodt.brokers.paper_session import last_session, play, reserve
+from grodt.brokers.paper_taking import Rules, take
 from grodt.brokers.protocol import BrokerOrder, no_last_look
 from grodt.errors import BrokerUnavailable, OrderOutcomeUnknown
-from grodt.money import Micros, decimal
+from grodt.money import Micros
 from grodt.orders.fill import Fill
 from grodt.orders.order import Order, Side
-from grodt.orders.states import OPEN, OrderState
-from grodt.orders.terms import problem_of
 
-# Of each order of a basket: built once, and no more of them than it takes.
-_STANDING = (
-    "SELECT (SELECT max(session) FROM sessions), cash, reserved, EXISTS (SELECT 1 FROM orders WHERE client_order_id = ?) FROM account"
-)
-_INSERT = (
-    "INSERT INTO orders (client_order_id, session, symbol, side, quantity, reference_price, order_type, time_in_force, "
-    "price, role, other, entry, state, filled_quantity, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)"
-)
 _SIDES = {side.value: side for side in Side}
-_STATES = {state.value: state for state in OrderState}
-_ORDER_COLUMNS = (
-    f"client_order_id, number, symbol, side, quantity, state, filled_quantity, reason, {FILLED_BY_OTHER} + {WAITS}, "
-    "order_type, time_in_force, price"
-)
-
-
-_FIND = f"SELECT {_ORDER_COLUMNS} FROM orders WHERE client_order_id = ?"
-
-
-class _Standing(NamedTuple):
-    """The account as an order comes in: the last session played, cash, and what of it is reserved."""
-
-    last: str | None
-    cash: int
-    reserved: int
 
 
 def paper_account(book: str) -> str:
@@ -114,17 +90,15 @@ class PaperBroker:
             ConfigError, DataError, BrokerUnavailable: see `open_book`.
         """
         self._path = path
-        self._book = book
+        self._rules = Rules(book, allow_short, intraday)
         self._terms = terms
-        self._allow_short = allow_short
-        self._intraday = intraday
         self._lock = threading.RLock()
         self._connection = open_book(path, book, initial_cash, busy_seconds)
 
     @property
     def account(self) -> str:
         """See `Broker.account`. The paper account of a book is its own."""
-        return paper_account(self._book)
+        return paper_account(self._rules.book)
 
     def close(self) -> None:
         """Close the file."""
@@ -146,7 +120,7 @@ class PaperBroker:
         try:
             with self._lock, translated(self._path), immediate(self._connection):
                 last_look()
-                return self._take(self._connection, order, session)
+                return take(self._connection, order, session, self._rules)
         except BrokerUnavailable as error:  # the commit itself may have failed after it took effect
             raise OrderOutcomeUnknown(f"order {order.client_order_id}: no definite answer: {error}") from error
 
@@ -167,22 +141,22 @@ class PaperBroker:
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """See `Broker.find`."""
         with self._reading() as connection:
-            return _find(connection, client_order_id)
+            return find_order(connection, client_order_id)
 
     def orders(self, client_order_ids: Sequence[str]) -> Mapping[str, BrokerOrder]:
         """See `Broker.orders`."""
         with self._reading() as connection:
             rows = connection.execute(
-                f"SELECT {_ORDER_COLUMNS} FROM orders WHERE client_order_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
+                f"SELECT {ORDER_COLUMNS} FROM orders WHERE client_order_id IN (SELECT value FROM json_each(?)) ORDER BY 1",
                 (json.dumps(list(client_order_ids)),),
             )
-            return {found.client_order_id: found for found in map(_broker_order, rows)}
+            return {found.client_order_id: found for found in map(broker_order, rows)}
 
     def open_orders(self) -> tuple[BrokerOrder, ...]:
         """See `Broker.open_orders`."""
         with self._reading() as connection:
-            rows = connection.execute(f"SELECT {_ORDER_COLUMNS} FROM orders WHERE state IN {OPEN_STATES} ORDER BY 1")
-            return tuple(map(_broker_order, rows))
+            rows = connection.execute(f"SELECT {ORDER_COLUMNS} FROM orders WHERE state IN {OPEN_STATES} ORDER BY 1")
+            return tuple(map(broker_order, rows))
 
     def cancel(self, client_order_id: str) -> None:
         """See `Broker.cancel`. The paper broker cancels at once."""
@@ -261,7 +235,7 @@ class PaperBroker:
             BrokerUnavailable: the file did not take it; may be repeated.
         """
         with self._writing() as connection:
-            play(connection, market, self._terms, intraday=self._intraday)
+            play(connection, market, self._terms, intraday=self._rules.intraday)
 
     def play_bar(self, bar: SessionMarket) -> None:
         """Play one bar of the session that goes on, in one transaction; what was played before is left as it is.
@@ -296,113 +270,3 @@ class PaperBroker:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(self._path):
             yield self._connection
-
-    def _take(self, connection: sqlite3.Connection, order: Order, session: date) -> BrokerOrder:
-        *stands, known = connection.execute(_STANDING, (order.client_order_id,)).fetchone()
-        if known:
-            return _broker_order(connection.execute(_FIND, (order.client_order_id,)).fetchone())
-        malformed = self._malformed(order, session)
-        if malformed:
-            return _refused(order, malformed)
-        refusal = self._refusal(connection, order, session, _Standing(*stands))
-        state = OrderState.REJECTED if refusal else OrderState.ACCEPTED
-        content = (
-            session.isoformat(),
-            order.symbol,
-            order.side.value,
-            order.quantity,
-            order.reference_price,
-            order.order_type,
-            order.time_in_force,
-            order.price,
-            order.role,
-            order.other,
-            order.protects if order.attached else "",
-        )
-        number = connection.execute(_INSERT, (order.client_order_id, *content, state.value, refusal)).lastrowid
-        if order.works_from is not None:
-            starts = (order.client_order_id, order.works_from.astimezone(UTC).isoformat())
-            connection.execute("INSERT INTO starts VALUES (?, ?)", starts)
-        if not refusal and not order.is_leg:
-            connection.execute("UPDATE account SET reserved = reserved + ?", (_signed(order) * order.reference_price,))
-        terms = (order.order_type, order.time_in_force, order.price)
-        waits = order.quantity if order.attached else 0
-        return _broker_order(
-            (order.client_order_id, number or 0, order.symbol, order.side.value, order.quantity, state.value, 0, refusal, waits, *terms)
-        )
-
-    def _malformed(self, order: Order, session: date) -> str:
-        if order.book != self._book:
-            return f"the account is of book {self._book}, not {order.book}"
-        if order.session != session:
-            return f"the order was decided in session {order.session}, not {session}"
-        if order.quantity < 1 or order.reference_price < 1 or not order.symbol:
-            return f"quantity {order.quantity} and price {order.reference_price} must be above zero, symbol {order.symbol!r} not empty"
-        if self._intraday and (order.order_type != "market" or order.time_in_force not in ("opg", "day")):
-            return f"{order.order_type} {order.time_in_force} orders are not taken of an intraday book, market opg and day orders are"
-        if order.is_leg and (order.order_type == "market" or order.time_in_force != "gtc"):
-            return (
-                f"a {order.order_type} {order.time_in_force} order is no leg of a bracket, which waits at its price until it is cancelled"
-            )
-        return problem_of(order.order_type, order.time_in_force, order.price)
-
-    def _refusal(self, connection: sqlite3.Connection, order: Order, session: date, stands: _Standing) -> str:
-        told = session.isoformat()
-        if stands.last is not None and stands.last > told:
-            return f"session {stands.last} has been played since {session}: the open it was for has passed"
-        if self._intraday and order.time_in_force == "day" and (stands.last != told or has_ended(connection, session)):
-            return f"session {session} is not going on: an order for the day works between its open and its close"
-        if order.is_leg:
-            if order.role == "take_profit" and order.other and not _is_open(connection, order.other):
-                return f"its stop {order.other} is not open, and a take profit is not placed without it"
-            if order.attached:
-                return why_unattached(connection, order)
-            free = free_to_close(connection, order)
-            return f"a leg only closes: {order.quantity} shares to close, {free} free" if order.quantity > free else ""
-        if order.side is Side.BUY:
-            value, free = order.quantity * order.reference_price, stands.cash - stands.reserved
-            if value > free:
-                return f"insufficient buying power: {value} micros wanted, {free} free"
-        elif not self._allow_short:
-            free = free_to_close(connection, order)
-            if order.quantity > free:
-                return f"short sale is not allowed: {order.quantity} shares to sell, {free} free"
-        return ""
-
-
-def _is_open(connection: sqlite3.Connection, client_order_id: str) -> bool:
-    query = f"SELECT 1 FROM orders WHERE client_order_id = ? AND state IN {OPEN_STATES}"
-    return connection.execute(query, (client_order_id,)).fetchone() is not None
-
-
-def _signed(order: Order) -> int:
-    return order.quantity if order.side is Side.BUY else -order.quantity
-
-
-def _refused(order: Order, reason: str) -> BrokerOrder:
-    return BrokerOrder(order.client_order_id, "", order.symbol, order.side, order.quantity, OrderState.REJECTED, 0, reason)
-
-
-def _broker_order(row: tuple[str, int, str, str, int, str, int, str, int, str, str, int | None]) -> BrokerOrder:
-    client_order_id, number, symbol, side, quantity, state, filled, reason, not_closed, kind, tif, price = row
-    told = _STATES[state]
-    reduced = not_closed if told in OPEN else 0
-    return BrokerOrder(
-        client_order_id,
-        f"paper-{number}",
-        symbol,
-        _SIDES[side],
-        quantity,
-        told,
-        filled,
-        reason,
-        reduced,
-        order_type=kind,
-        time_in_force=tif,
-        price=None if price is None else decimal(price),
-    )
-
-
-def _find(connection: sqlite3.Connection, client_order_id: str) -> BrokerOrder | None:
-    row = connection.execute(_FIND, (client_order_id,)).fetchone()
-    return None if row is None else _broker_order(row)
