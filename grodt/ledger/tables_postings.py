@@ -1,8 +1,11 @@
 """The ledger's tables of what happened: fills, entries with their postings, dividends, and sessions that are settled."""
 
+from typing import get_args
+
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
 from grodt.ledger.columns import Day, Instant, Int64
+from grodt.ledger.entries import Account, EntryKind
 from grodt.ledger.tables import KEYED, metadata, one_of
 
 fills = Table(
@@ -53,21 +56,7 @@ entries = Table(
     Column("digest", Text, nullable=False),
     Column("run_id", Text, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    one_of(
-        "kind",
-        "deposit",
-        "fill",
-        "split",
-        "dividend",
-        "dividend_payment",
-        "delisting",
-        "symbol_change",
-        "borrow_cost",
-        "withdrawal",
-        "correction",
-        "interest",
-        "fee",
-    ),
+    one_of("kind", *get_args(EntryKind)),
     **KEYED,
 )
 Index("ix_entries_book_session", entries.c.book, entries.c.session)
@@ -83,22 +72,7 @@ postings = Table(
     Column("symbol", Text, nullable=False),
     Column("amount", Int64, nullable=False),
     PrimaryKeyConstraint("entry_id", "line"),
-    one_of(
-        "account",
-        "position",
-        "market",
-        "cash",
-        "cost",
-        "receivable",
-        "commission",
-        "borrow",
-        "dividend",
-        "realised",
-        "capital",
-        "correction",
-        "interest",
-        "fee",
-    ),
+    one_of("account", *get_args(Account)),
     CheckConstraint("amount <> 0", name="amount_moves"),
     CheckConstraint("(account IN ('position', 'market')) = (asset = 'shares')", name="shares_apart"),
     **KEYED,
