@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from grodt.desk.acts import HaltWanted
-from grodt.desk.models import PRINTABLE, Reason
+from grodt.desk.takes import PRINTABLE, Reason
 from grodt.errors import ConfigError
 from grodt.ledger.cash_entries import CashKind
 from grodt.ledger.halts import HaltSide

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
 
-from grodt.desk.models import Problem
+from grodt.desk.gives import Problem
 from grodt.desk.operations import Operation
 
 _REFERENCE = "#/components/schemas/{model}"

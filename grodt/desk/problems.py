@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answer
 
 from grodt.desk.callers import Forbidden, TooMany
-from grodt.desk.models import Problem
+from grodt.desk.gives import Problem
 from grodt.desk.tokens import TokenRefused
 from grodt.errors import BrokerUnavailable, ConfigError, GrodtError, NotFound
 from grodt.ledger.unit import LedgerLocked
