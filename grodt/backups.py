@@ -133,7 +133,8 @@ def back_up(
         part.rename(folder)
         _sync(into)
         if keep is not None:
-            for old in _backups(into)[:-keep]:
+            others = [each for each in _backups(into) if each != folder]  # whatever a clock said when they were made
+            for old in others[: max(len(others) + 1 - keep, 0)]:
                 (old / CONTENTS).unlink()  # what is removed halfway is no backup
                 old.rename(old.with_name(old.name + _UNFINISHED))
                 shutil.rmtree(old.with_name(old.name + _UNFINISHED))
@@ -159,7 +160,12 @@ def restore(folder: Path, home: Path, lake: Path | str, *, say: Say) -> Backup:
     apart = lake if isinstance(lake, Path) and lake != home / _LAKE else None
     for place in filter(None, (home, apart)):
         if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise ConfigError(f"something stands in {place}: move it away first; a backup is never restored over what is there")
+            ended = (
+                "; a restore was ended here in its last step, and this is the lake it made"
+                if place == apart and _beside(home).exists()
+                else ""
+            )
+            raise ConfigError(f"something stands in {place}: move it away first; a backup is never restored over what is there{ended}")
     if isinstance(lake, Path) and contents.lake_files is None:
         raise ConfigError(f"backup {folder} has no lake, which was in an object store: set GRODT_LAKE to the URL of that one")
     for file in contents.files:

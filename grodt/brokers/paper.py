@@ -135,8 +135,11 @@ class PaperBroker:
             finally:
                 with translated(self._path):
                     self._connection.execute("PRAGMA synchronous = FULL")
-                    with immediate(self._connection):  # a commit that syncs, and with it those before
-                        self._connection.execute("UPDATE account SET reserved = reserved")
+                    # A commit that syncs, and with it those before. SQLite writes no page for an update that changes nothing, and a commit
+                    # without a page syncs nothing.
+                    with immediate(self._connection):
+                        for change in (1, -1):
+                            self._connection.execute("UPDATE account SET reserved = reserved + ?", (change,))
 
     def find(self, client_order_id: str) -> BrokerOrder | None:
         """See `Broker.find`."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grodt.errors import DataError
-from grodt.lake.files import Disk, LakeWriteFailed, copy_synced
+from grodt.lake.files import Disk, LakeWriteFailed, copy_synced, digest
 from grodt.lake.manifest import LakeFile
 from grodt.lake.paths import history_path
 from grodt.lake.storage import Accept, Storage
@@ -48,7 +48,7 @@ def copy_versions(
         current: those of now.
         ever: all that were ever committed.
         target: the folder; nothing stands there.
-        earlier: a copy made before; what it has under the same name is linked and not copied. Nobody has looked whether it is whole.
+        earlier: a copy made before; where it has the same version under the same name, that is linked and not copied.
         say: hears how far it has come.
 
     Raises:
@@ -62,6 +62,7 @@ def copy_versions(
     linked = 0
     folders: set[Path] = set()
     try:
+        target.mkdir(parents=True, exist_ok=True)
         for number, (name, file) in enumerate(sorted(wanted.items())):
             say(f"copying the lake: {number:,} of {len(wanted):,} files")
             place = target / name
@@ -69,7 +70,8 @@ def copy_versions(
                 place.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(place.parent)
             before = earlier / name if earlier is not None else None
-            if before is not None and before.is_file() and before.stat().st_size == file.size:
+            # A path keeps its name from version to version, and a disk may have changed what it holds.
+            if before is not None and before.is_file() and before.stat().st_size == file.size and digest(before) == file.sha256:
                 os.link(before, place)
                 linked += 1
             else:

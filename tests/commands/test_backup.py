@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grodt.backups import CONTENTS, back_up
+from grodt.backups import CONTENTS, back_up, restore
 from grodt.errors import DataError, ReconciliationBreak
 from grodt.lake import Lake
 from grodt.ledger.manifest import LedgerManifest
@@ -74,6 +74,40 @@ def test_backups_of_one_folder_share_files_of_the_lake_and_the_oldest_go(grodt: 
     assert [path.name for path in (home.folder / "backups").iterdir() if path.is_dir()] == [second.name]
     assert (second / shared.relative_to(first)).is_file()
     assert "is there already" in grodt(replace(home, now=SECOND), "backup").err
+
+
+def test_the_backup_just_made_stays_however_wrong_the_clock_of_another_one_was(grodt: Command, home: Home) -> None:
+    grodt(replace(home, now="2031-01-01T12:00:00Z"), "backup")
+    future = _made(home)
+    (told,) = json.loads(grodt(home, "backup", "--json", "--keep", "1").out)
+    assert (_made(home), future.exists()) == (Path(told["folder"]), False)
+
+
+def test_a_file_of_the_backup_before_that_is_no_longer_what_it_was_is_copied_from_the_lake(grodt: Command, home: Home) -> None:
+    """It has rotted, or a newer version has its name and its size."""
+    grodt(home, "backup")
+    first = _made(home)
+    file = next(first.glob("lake/bars_1d/**/*.parquet"))
+    spoilt = bytearray(file.read_bytes())
+    spoilt[len(spoilt) // 2] ^= 1
+    file.chmod(0o644)
+    file.write_bytes(spoilt)
+    ended = grodt(replace(home, now=SECOND), "backup", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    (told,) = json.loads(ended.out)
+    assert told["linked"] == told["lake_files"] - 1
+    name = file.relative_to(first)
+    assert (Path(told["folder"]) / name).read_bytes() == (home.folder / name).read_bytes()
+
+
+def test_a_home_without_any_file_of_a_lake_comes_back(tmp_path: Path) -> None:
+    with closing(Ledger.open(f"sqlite:///{tmp_path}/ledger.db")) as ledger:
+        lake, now = Lake(tmp_path / "lake", LedgerManifest(ledger)), datetime.fromisoformat(SECOND)
+        made = back_up(ledger, lake, {}, tmp_path / "backups", now=now, say=lambda _: None)
+    assert made.contents.lake_files == 0
+    home = tmp_path / "restored"
+    assert restore(made.folder, home, home / "lake", say=lambda _: None).folder == home
+    assert (home / "ledger.db").is_file()
 
 
 def test_a_ledger_whose_invariants_do_not_hold_pushes_no_good_backup_out(grodt: Command, home: Home) -> None:
@@ -159,6 +193,12 @@ def test_a_lake_beside_the_home_is_restored_to_where_it_is_to_be(
     assert grodt(restored, "restore", str(_made(home))).status == 0
     assert grodt(restored, "verify").status == 0
     assert not (restored.folder / "lake").exists()
+    restored.folder.rename(tmp_path / ".restored.restoring")  # as one that was killed just before its last step leaves it
+    ended = grodt(restored, "restore", str(_made(home)))
+    assert ended.status != 0
+    assert "a restore was ended here in its last step, and this is the lake it made" in ended.err
+    (tmp_path / "restored-lake").rename(tmp_path / "away")
+    assert grodt(restored, "restore", str(_made(home))).status == 0
 
 
 def test_while_a_cycle_commits_there_is_no_backup(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

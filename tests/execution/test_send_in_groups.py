@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -100,6 +101,29 @@ def test_killed_at_any_step_or_without_power_a_rerun_ends_as_the_undisturbed_run
         _work(desk)
         desk.close()
         assert desk.state() == expected, what
+
+
+def test_what_the_ledger_has_as_accepted_is_at_the_broker_after_a_loss_of_power(
+    tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group's orders are written without a sync; the commit that ends it syncs the file, for which it has to write something itself."""
+    desk = Desk(tmp_path / "desk", template=template, group=250)
+    run, wal, inner = desk.open(MON), desk.folder / "paper.db-wal", desk.paper.together
+    desk.decide(run, WANTED)
+    sizes: list[int] = []
+
+    @contextmanager
+    def together() -> Iterator[None]:
+        with inner():
+            yield
+            sizes.append(wal.stat().st_size)
+        sizes.append(wal.stat().st_size)
+
+    monkeypatch.setattr(desk.paper, "together", together)
+    assert desk.send(run).accepted == len(WANTED)
+    unsynced, synced = sizes
+    assert synced > unsynced, "SQLite syncs nothing at a commit that wrote no page"
+    desk.close()
 
 
 @pytest.mark.parametrize("at", range(7))
