@@ -10,8 +10,9 @@ from typing import Any, Literal
 from sqlalchemy import Row, insert, select, update
 
 from grodt.errors import ConfigError, NotFound
+from grodt.ledger.numbers import next_number
 from grodt.ledger.requests import require_person
-from grodt.ledger.tables_breaks import break_assignments, breaks
+from grodt.ledger.tables_breaks import break_assignments, break_resolutions, break_sights, break_starts, breaks
 from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import fills
 from grodt.ledger.transaction import Read, Write
@@ -20,6 +21,7 @@ from grodt.money import Micros, decimal, divide_half_even
 BreakKind = Literal["position", "fraction", "cash", "order", "action"]
 #: A fraction of a share is counted in billionths, the finest that a broker we know holds.
 FRACTION_DIGITS = 9
+_NUMBERED = tuple(table.c.break_id for table in (breaks, break_starts, break_sights, break_resolutions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,17 @@ def record_breaks(
 ) -> None:
     """Keep differences. One that is open already keeps its first sight and takes the new figures; one not seen now stays open.
 
+    That it was found, and each sight of it, are facts; `breaks` has what they come to.
+
     Args:
         tx: the transaction.
         book, session, run_id, now: whose, when, and the run that saw them.
         breaks: differences.
         closes: last closes of their symbols, as far as they are known.
     """
-    for found in breaks:
-        _record(tx, book, session, found, run_id, now, closes.get(symbol_of(tx, found)))
+    sights = [_record(tx, book, session, found, run_id, now, closes.get(symbol_of(tx, found))) for found in breaks]
+    if sights:
+        tx.connection.execute(insert(break_sights), sights)
 
 
 def open_breaks(tx: Read, book: str) -> tuple[OpenBreak, ...]:
@@ -216,7 +221,7 @@ def resolve_break(tx: Write, break_id: int, reason: str, author: str, now: datet
     """Close a break.
 
     Raises:
-        ConfigError: there is no such open break, or reason or author is empty.
+        ConfigError: there is no such open break, it was resolved before and made open by hand, or reason or author is empty.
     """
     if not reason.strip() or not author.strip():
         raise ConfigError(f"break {break_id}: a resolution needs a reason and an author; give both")
@@ -224,15 +229,30 @@ def resolve_break(tx: Write, break_id: int, reason: str, author: str, now: datet
     mine = (breaks.c.break_id == break_id, breaks.c.resolved_at.is_(None))
     if tx.connection.execute(update(breaks).where(*mine).values(resolution)).rowcount != 1:
         raise ConfigError(f"there is no open break {break_id}; `grodt breaks` lists those that are open")
+    before = tx.connection.execute(select(break_resolutions).where(break_resolutions.c.break_id == break_id)).first()
+    if before is not None:
+        raise ConfigError(
+            f"break {break_id} was resolved at {before.resolved_at:%Y-%m-%d %H:%M} UTC by {before.author} ({before.reason}) and made open "
+            "again by hand; nothing is written: see `grodt verify`"
+        )
+    ended = {"break_id": break_id, "resolved_at": now, "reason": reason, "author": author}
+    tx.connection.execute(insert(break_resolutions).values(ended))
 
 
-def _record(tx: Write, book: str, session: date, found: Break, run_id: str, now: datetime, price: Micros | None) -> None:
-    seen = {"ours": found.ours, "theirs": found.theirs, "last_session": session, "last_seen_at": now, "run_id": run_id}
-    seen |= {} if price is None else {"price": price}
+def _record(tx: Write, book: str, session: date, found: Break, run_id: str, now: datetime, price: Micros | None) -> dict[str, Any]:
+    """Open a break, or bring the open one up to date; returns the sight of it, to be kept as a fact."""
+    figures = {"ours": found.ours, "theirs": found.theirs, "run_id": run_id}
+    seen = figures | {"last_session": session, "last_seen_at": now} | ({} if price is None else {"price": price})
     same = (breaks.c.book == book, breaks.c.kind == found.kind, breaks.c.symbol == found.symbol, breaks.c.resolved_at.is_(None))
-    if tx.connection.execute(update(breaks).where(*same).values(seen)).rowcount == 0:
-        first = {"book": book, "kind": found.kind, "symbol": found.symbol, "first_session": session, "first_seen_at": now}
+    break_id = tx.connection.execute(select(breaks.c.break_id).where(*same)).scalar_one_or_none()
+    if break_id is None:
+        first: dict[str, Any] = {"book": book, "kind": found.kind, "symbol": found.symbol, "first_session": session, "first_seen_at": now}
+        first["break_id"] = break_id = next_number(tx, *_NUMBERED)
         tx.connection.execute(insert(breaks).values(first | seen))
+        tx.connection.execute(insert(break_starts).values(first))
+    else:
+        tx.connection.execute(update(breaks).where(breaks.c.break_id == break_id).values(seen))
+    return figures | {"break_id": break_id, "session": session, "seen_at": now, "price": price}
 
 
 def _open_break(row: Row[Any]) -> OpenBreak:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 
 from grodt.errors import ConfigError, HaltActive, NotFound
+from grodt.ledger.numbers import next_number
 from grodt.ledger.slot_marks import latest_value
 from grodt.ledger.tables_halts import halt_ends, halt_starts, halts
 from grodt.ledger.tables_orders import order_events
@@ -163,10 +164,10 @@ def halt(
     row = tx.connection.execute(query).first()
     if row is None:
         said = {"reason": reason, "author": author, "started_at": now, "expires_at": expires_at}
-        tx.connection.execute(insert(halts).values(what | said))
+        made = what | said | {"halt_id": next_number(tx, halts.c.halt_id, halt_starts.c.halt_id)}
+        tx.connection.execute(insert(halts).values(made))
+        tx.connection.execute(insert(halt_starts).values(made | {"after_event": _last_event(tx)}))
         row = tx.connection.execute(query).one()
-        started = what | said | {"halt_id": row.halt_id, "after_event": _last_event(tx)}
-        tx.connection.execute(insert(halt_starts).values(started))
     return _halt(row)
 
 
@@ -266,9 +267,10 @@ def _end(tx: Write, each: Halt, *, at: datetime, reason: str, author: str) -> No
     mine = (halts.c.halt_id == each.halt_id, halts.c.ended_at.is_(None))
     if tx.connection.execute(update(halts).where(*mine).values(values)).rowcount == 0:
         return
-    of_before = select(halt_starts.c.halt_id).where(halt_starts.c.halt_id == each.halt_id)
-    if tx.connection.execute(of_before).first() is None:
-        return  # it began before halts were facts
+    holds = select(halt_starts.c.halt_id, halt_ends.c.ended_at).join(halt_ends, halt_ends.c.halt_id == halt_starts.c.halt_id, isouter=True)
+    fact = tx.connection.execute(holds.where(halt_starts.c.halt_id == each.halt_id)).first()
+    if fact is None or fact.ended_at is not None:
+        return  # it began before halts were facts; or it was ended, and somebody made it hold again by hand, which `grodt verify` names
     ended = {"halt_id": each.halt_id, "ended_at": at, "reason": reason, "author": author, "after_event": _last_event(tx)}
     tx.connection.execute(insert(halt_ends).values(ended))
 

@@ -47,5 +47,45 @@ break_assignments = Table(
 )
 Index("ix_break_assignments_break_id", break_assignments.c.break_id)
 
+# What made a break, what it was at each sight, and what ended it, as facts. `breaks` is what they come to, kept so that what is open is
+# found at once. They refer to no table: a break that somebody put into `breaks` by hand is seen and resolved like any other, and keeps no
+# reconciliation from halting the book; `grodt verify` names it. `owner` is that of a break of before assignments were facts; else NULL.
+break_starts = Table(
+    "break_starts",
+    metadata,
+    Column("break_id", Int64, primary_key=True, autoincrement=False, nullable=False),
+    Column("book", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("first_session", Day, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("owner", Text),
+    **STRICT,
+)
+# `price` is NULL at a sight that knew none: the break keeps the one before.
+break_sights = Table(
+    "break_sights",
+    metadata,
+    Column("sight_id", Int64, primary_key=True, nullable=False),
+    Column("break_id", Int64, nullable=False),
+    Column("session", Day, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("ours", Int64, nullable=False),
+    Column("theirs", Int64, nullable=False),
+    Column("price", Int64),
+    **STRICT,
+)
+Index("ix_break_sights_break_id", break_sights.c.break_id)
+break_resolutions = Table(
+    "break_resolutions",
+    metadata,
+    Column("break_id", Int64, primary_key=True, autoincrement=False, nullable=False),
+    Column("resolved_at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    **STRICT,
+)
+
 #: Tables of this module whose rows are never changed or deleted; triggers see to it.
-APPEND_ONLY = ("break_assignments",)
+APPEND_ONLY = ("break_assignments", "break_starts", "break_sights", "break_resolutions")

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from grodt.ledger.entries import entry_digest
 from grodt.ledger.strategies import check_strategies
 from grodt.ledger.transaction import Read
+from grodt.ledger.verify_breaks import check_kept
 from grodt.ledger.verify_cash import check_charges
 from grodt.ledger.verify_chain import verify_chain
 from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
@@ -60,6 +61,9 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         Check(9, "the audit chain", covered, chain.facts, chain.findings, _RESTORE, chain.head),
         checked(9, "postings are those their entries' digests are of", _RESTORE, _digests),
         checked(10, "settled sessions agree with the broker", "work the break: `grodt breaks`", _agreed),
+        checked(
+            10, "breaks are as they were found and resolved", "compare the account: `grodt reconcile`; then restore a backup", check_kept
+        ),
     )
 
 

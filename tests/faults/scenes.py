@@ -52,6 +52,9 @@ LEDGER = (
     "applied_sessions",
     "settlements",
     "breaks",
+    "break_starts",
+    "break_sights",
+    "break_resolutions",
 )
 _PAPER = ("account", "sessions", "positions", "orders", "fills", "payments")
 _OF_TRIES = ("number", "attempts", "flow_run_id", "fence", "break_id", "limits_version", "snapshot_version", "snapshot_digest")

@@ -12,7 +12,7 @@ from grodt.bars.market import SessionMarket
 from grodt.lake.manifest import LakeFile
 from grodt.ledger.accounts import keep_account
 from grodt.ledger.actions import apply_actions
-from grodt.ledger.breaks import Break, assign_break, record_breaks
+from grodt.ledger.breaks import Break, assign_break, record_breaks, resolve_break
 from grodt.ledger.capital_shares import record_shares
 from grodt.ledger.cash_activities import begin, keep_activities
 from grodt.ledger.evidence import record_checks
@@ -82,6 +82,8 @@ def one_of_each(ledger: Ledger) -> None:
         record_later(tx, run, BASKET, [Check.of(messages(np.array([1]), np.array([1]), 100, 100), scope="book")], NOW)
         record_breaks(tx, BOOK, NEXT, [Break("cash", "", 1, 2)], run.run_id, NOW)
         assign_break(tx, 1, "ann", author="bob", now=NOW)
+        record_breaks(tx, BOOK, NEXT, [Break("position", "AAPL", 100, 90)], run.run_id, NOW)
+        resolve_break(tx, 2, "told late", "ann", NOW)
         keep_account(tx, BOOK, "paper demo", proof="", now=NOW)
         commit_files(tx, [lake_file()], NOW)
         commit_files(tx, [], NOW, removed=[lake_file().path])

@@ -12,7 +12,8 @@ from grodt.ledger.acts import act, still_waiting
 from grodt.ledger.halts import Halt, active, all_halts, end_halts, expire, find_halt, halt, last_armed, require_none
 from grodt.ledger.rearming import TERM, Rearmed, rearm, rearm_one
 from grodt.ledger.requests import requests_of
-from grodt.ledger.unit import Write
+from grodt.ledger.unit import Ledger, Write
+from tests.ledger.by_hand import by_hand
 from tests.ledger.world import BOOK, MINUTE, NOW
 
 
@@ -212,6 +213,22 @@ def test_the_ledger_refuses_what_would_not_fit_whoever_writes_it(tx: Write, chan
     _halt(tx)
     with pytest.raises(IntegrityError), tx.connection.begin_nested():
         tx.connection.execute(text(f"UPDATE halts SET {change}"))
+
+
+def test_a_halt_holds_whatever_was_done_by_hand_to_those_before_it(ledger: Ledger) -> None:
+    """One was deleted, and one whose time was over made to hold again: neither keeps a person from halting."""
+    with ledger.write() as tx:
+        _halt(tx, expires_at=NOW + MINUTE)
+        _halt(tx, kind="kill", now=NOW + 2 * MINUTE)
+    by_hand(
+        ledger,
+        "UPDATE halts SET ended_at = NULL, end_reason = NULL, end_author = NULL WHERE halt_id = 1",
+        "DELETE FROM halts WHERE halt_id = 2",
+    )
+    with ledger.write() as tx:
+        made = _halt(tx, kind="kill", now=NOW + 3 * MINUTE)
+        assert active(tx, BOOK, NOW + 3 * MINUTE) == (made,)
+    assert made.halt_id == 3
 
 
 def test_the_end_of_a_halt_needs_words_and_a_person(tx: Write) -> None:

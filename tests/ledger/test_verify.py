@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from grodt.ledger.baskets import approve_basket, record_basket
-from grodt.ledger.breaks import Break, record_breaks
+from grodt.ledger.breaks import Break, assign_break, record_breaks, resolve_break
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import Halt, end_halts, halt
@@ -29,7 +29,7 @@ from tests.ledger.facts import checks, lake_file
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, fill, order, sent, started
 
 _AAPL = "demo-eod-20261119-AAPL-0"
-_INVARIANTS = [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 6, 8, 9, 9, 10]
+_INVARIANTS = [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 6, 8, 9, 9, 10, 10]
 
 
 @pytest.fixture
@@ -77,6 +77,7 @@ def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Le
         "0 halts",
         "1 decisions against 1 files",
         "1 settled sessions: demo through 2026-11-20",
+        "0 breaks",
     ]
 
 
@@ -462,6 +463,101 @@ def test_an_open_break_is_a_state_that_differs_from_the_broker_s(traded: Ledger)
     assert [(check.invariant, check.findings) for check in failed] == [
         (10, ("break 1 of book demo is open since 2026-11-20: position AAPL",))
     ]
+
+
+def _broken(ledger: Ledger) -> None:
+    """Break 1 is seen twice, with other figures and a price known once, and given to ann and then to bob; break 2 is resolved."""
+    position, money = Break("position", "AAPL", 100, 90), Break("cash", "", 5, 6)
+    with ledger.write() as tx:
+        record_breaks(tx, BOOK, SESSION, [position, money], "run1", NOW, {"AAPL": micros(94)})
+        assign_break(tx, 1, "ann", author="cyd", now=NOW)
+        resolve_break(tx, 2, "a fee", "ann", NOW + MINUTE)
+    with ledger.write() as tx:
+        record_breaks(tx, BOOK, NEXT, [replace(position, theirs=80)], "run2", NOW + MINUTE)
+        assign_break(tx, 1, "bob", author="ann", now=NOW)
+
+
+_FIGURES = "its figures are others than it was last seen with"
+_OTHERWISE = "it stands otherwise among the breaks than it was found"
+_BREAKS_BY_HAND = {
+    "deleted": ("DELETE FROM breaks WHERE break_id = 1", 1, "it was found and is not among the breaks any more"),
+    "of another book": ("UPDATE breaks SET book = 'other' WHERE break_id = 1", 1, _OTHERWISE),
+    "of another kind": ("UPDATE breaks SET kind = 'fraction' WHERE break_id = 1", 1, _OTHERWISE),
+    "of another symbol": ("UPDATE breaks SET symbol = 'IBM' WHERE break_id = 1", 1, _OTHERWISE),
+    "younger": ("UPDATE breaks SET first_seen_at = last_seen_at WHERE break_id = 1", 1, _OTHERWISE),
+    "of a later session": ("UPDATE breaks SET first_session = last_session WHERE break_id = 1", 1, _OTHERWISE),
+    "ours": ("UPDATE breaks SET ours = 99 WHERE break_id = 1", 1, _FIGURES),
+    "theirs as it was before": ("UPDATE breaks SET theirs = 90 WHERE break_id = 1", 1, _FIGURES),
+    "another price": ("UPDATE breaks SET price = price + 1 WHERE break_id = 1", 1, _FIGURES),
+    "no price": ("UPDATE breaks SET price = NULL WHERE break_id = 1", 1, _FIGURES),
+    "seen by another run": ("UPDATE breaks SET run_id = 'run1' WHERE break_id = 1", 1, _FIGURES),
+    "seen last before": ("UPDATE breaks SET last_session = first_session WHERE break_id = 1", 1, _FIGURES),
+    "ended": (
+        "UPDATE breaks SET resolved_at = last_seen_at, resolved_reason = 'fine', resolved_author = 'eve' WHERE break_id = 1",
+        1,
+        "it stands as resolved, and nobody has resolved it",
+    ),
+    "opened again": (
+        "UPDATE breaks SET resolved_at = NULL, resolved_reason = NULL, resolved_author = NULL WHERE break_id = 2",
+        2,
+        "it was resolved and stands as open",
+    ),
+    "resolved by another": (
+        "UPDATE breaks SET resolved_author = 'eve' WHERE break_id = 2",
+        2,
+        "it stands as resolved otherwise than it was",
+    ),
+    "of another owner": ("UPDATE breaks SET owner = 'ann' WHERE break_id = 1", 1, "its owner is another than it was last given to"),
+    "of no owner": ("UPDATE breaks SET owner = NULL WHERE break_id = 1", 1, "its owner is another than it was last given to"),
+    "given to nobody": ("UPDATE breaks SET owner = 'ann' WHERE break_id = 2", 2, "its owner is another than it was last given to"),
+    "made up": (
+        "INSERT INTO breaks (break_id, book, kind, symbol, ours, theirs, first_session, first_seen_at, last_session, last_seen_at, run_id) "
+        "SELECT 3, book, kind, 'IBM', ours, theirs, first_session, first_seen_at, last_session, last_seen_at, run_id FROM breaks "
+        "WHERE break_id = 1",
+        3,
+        "it stands among the breaks, and nobody has found it",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "number", "fault"), _BREAKS_BY_HAND.values(), ids=_BREAKS_BY_HAND)
+def test_a_break_that_was_changed_by_hand_is_found_and_named(traded: Ledger, statement: str, number: int, fault: str) -> None:
+    _broken(traded)
+    before = _kept(traded)
+    assert (before.things, before.findings) == (2, ())
+    by_hand(traded, statement)
+    (finding,) = _kept(traded).findings
+    assert finding.startswith(f"break {number} of book demo (")
+    assert finding.endswith(f"): {fault}")
+    assert all(check.holds for check in _checked(traded) if check.invariant not in (0, 10))
+
+
+def _kept(ledger: Ledger) -> Check:
+    (check,) = [check for check in _checked(ledger) if check.what == "breaks are as they were found and resolved"]
+    return check
+
+
+def test_facts_of_a_break_that_were_changed_with_it_are_found_by_the_chain(traded: Ledger) -> None:
+    _broken(traded)
+    by_hand(
+        traded,
+        "UPDATE breaks SET theirs = 100 WHERE break_id = 1",
+        "UPDATE break_sights SET theirs = 100 WHERE sight_id = 3",
+        "DELETE FROM breaks WHERE break_id = 2",
+        "DELETE FROM break_starts WHERE break_id = 2",
+    )
+    assert _kept(traded).holds
+    (chain,) = [check for check in _checked(traded) if check.head]
+    assert chain.findings[0].startswith("break_sights sight_id 3 is not as it was written")
+    assert chain.findings[1].startswith("break_starts: 1 of 2 facts are gone")
+
+
+def test_breaks_of_one_s_own_book_are_looked_at_alone(traded: Ledger) -> None:
+    _broken(traded)
+    by_hand(traded, "DELETE FROM breaks WHERE break_id = 1")
+    with traded.read() as tx:
+        (check,) = [check for check in verify_ledger(tx, "other") if check.what == "breaks are as they were found and resolved"]
+    assert (check.things, check.findings) == (0, ())
 
 
 def test_many_findings_are_counted(traded: Ledger) -> None:
