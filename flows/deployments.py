@@ -12,7 +12,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.end_of_day import end_of_day
 from flows.intraday import intraday
-from grodt.settings.books import BookConfig
+from grodt.settings.book import BookConfig
 from grodt.slots import CLOSE, times_of_day
 from tasks.wiring import books
 

@@ -25,7 +25,7 @@ from grodt.research.variants import Use, Variant, fields_read, needs_liquidity
 from grodt.research.walk_forward import Window, require_walkable, walk_forward, windows_of
 from grodt.research.workers import require_workers
 from grodt.research.writing import OUT_OF_SAMPLE, replacing, require_folder, write_sweep, write_walk_forward
-from grodt.settings.books import BookConfig
+from grodt.settings.book import BookConfig
 from grodt.settings.varied import parse_vary, varied
 from tasks.environment import environment
 from tasks.wiring import DataParts, books, data_parts

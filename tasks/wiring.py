@@ -32,7 +32,8 @@ from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.orders import order_symbols
 from grodt.ledger.unit import Ledger
 from grodt.sessions import Calendar
-from grodt.settings.books import BookConfig, Books, load_books
+from grodt.settings.book import BookConfig
+from grodt.settings.books import Books, load_books
 from grodt.settings.brokers import AlpacaBrokerConfig, CcxtBrokerConfig, IbBrokerConfig, PaperConfig
 from grodt.settings.environment import Environment
 from grodt.settings.sources import AlpacaConfig, CcxtConfig, FilesConfig, SimulatedConfig, SourceConfig, YahooConfig

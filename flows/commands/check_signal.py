@@ -14,7 +14,7 @@ from grodt.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from grodt.settings.books import BookConfig
+    from grodt.settings.book import BookConfig
     from grodt.signals.checking.subject import Finding
     from grodt.signals.panel import Panel
     from grodt.signals.plugins.kind import Kind

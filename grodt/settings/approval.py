@@ -2,20 +2,19 @@
 
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from grodt.money import micros
 from grodt.orders.approval import ApprovalRule
 from grodt.settings.fields import Exact, Whole, of_this_place
+from grodt.settings.section import Section
 
 #: What `approval` may say in a word, and how many people that is.
 _WORDS_OF_APPROVAL = {"automatic": 0, "one": 1, "two": 2}
 
 
-class ApprovalConfig(BaseModel):
+class ApprovalConfig(Section):
     """Who lets a basket go out: `automatic`, `one` or `two` people, or `{above: USD, people: 1 or 2}`, below which it is automatic."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     people: Whole = Field(ge=0, le=2)
     above: Exact | None = None

@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from grodt.brokers.alpaca_settings import AlpacaAccount
 from grodt.brokers.ccxt_settings import CcxtAccount
@@ -18,12 +18,13 @@ from grodt.orders.terms import OrderTerms
 from grodt.sessions import Calendar
 from grodt.settings.cron import times_of
 from grodt.settings.fields import Exact, Whole, of_this_place
+from grodt.settings.section import Section
 
 #: Alpaca takes no order for the open from the first to before the second of these, in New York.
 _REFUSED = (time(9, 28), time(19))
 
 
-class BrokerTerms(BaseModel):
+class BrokerTerms(Section):
     """What trading costs: what the paper broker charges, and what replays assume. docs/costs.md says what each term stands for.
 
     Attributes:
@@ -35,8 +36,6 @@ class BrokerTerms(BaseModel):
         carry_sessions: sessions after the first in which what is left of an order still works.
         borrow_bps: of a short position's value, a year.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     fill_at: FillAt = "open"
     slippage_bps: Exact = Field(ge=0, le=1000)

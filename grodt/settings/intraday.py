@@ -3,12 +3,13 @@
 from datetime import time
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
+from pydantic import BeforeValidator, Field, WrapValidator, model_validator
 
 from grodt.bars.aggregation import BarWidth
 from grodt.errors import ConfigError
 from grodt.sessions import Calendar
 from grodt.settings.fields import Exact, Whole, as_written, of_this_place
+from grodt.settings.section import Section
 from grodt.slots import SlotRule, require_in_hours
 from grodt.targets.construction import Construction
 from grodt.targets.stops import StopRule
@@ -45,16 +46,14 @@ Width = Annotated[str, BeforeValidator(_width)]
 TimeOfDay = Annotated[time, BeforeValidator(_time)]
 
 
-class SlicesConfig(BaseModel):
+class SlicesConfig(Section):
     """Orders worth more than `above` (USD) are sliced into `count` equal ones, at equal times up to the next slot."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     above: Exact = Field(gt=0)
     count: Whole = Field(ge=2, le=60)
 
 
-class IntradayConfig(BaseModel):
+class IntradayConfig(Section):
     """When a book decides within a session: `{every: 30m, bars: 5m, first: 10:00, last: 15:30, flat_by: 15:50}`.
 
     Times are the exchange's own. On a session that closes early, `last` and `flat_by` keep their distance to the close.
@@ -69,8 +68,6 @@ class IntradayConfig(BaseModel):
         slices: of large orders; None: each is one.
         stops: sizes trades by the distance of a stop and gives them up there; None: by the book's construction alone.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     every: Width
     bars: Width = ""

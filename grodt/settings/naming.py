@@ -5,7 +5,8 @@ from difflib import get_close_matches
 from grodt.errors import ConfigError
 from grodt.ledger.manifest import coverage
 from grodt.ledger.transaction import Read
-from grodt.settings.books import BookConfig, Books
+from grodt.settings.book import BookConfig
+from grodt.settings.books import Books
 
 
 def chosen_book(books: Books, name: str | None) -> str:

@@ -2,20 +2,10 @@
 
 from typing import Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PrivateAttr, StrictFloat, StrictInt, StrictStr, ValidationInfo, field_validator, model_validator
 
 from grodt.settings.fields import Number, of_this_place
+from grodt.settings.section import Section
 from grodt.signals.forecasts import Signal, require_weights
 from grodt.signals.gating import require_regimes
 from grodt.signals.plugins.kind import Kind
@@ -26,7 +16,7 @@ from grodt.signals.registry import find_signal
 FOLDER = "folder"
 
 
-class SignalConfig(BaseModel):
+class SignalConfig(Section):
     """One signal of a book, its weight in the combined forecast and its parameters.
 
     Attributes:
@@ -36,8 +26,6 @@ class SignalConfig(BaseModel):
         file: a Python file of one's own that has it; a relative path starts at the books file's folder.
         regimes: in which it is on; None: always. The book has a `regime` section then.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     signal: str
     weight: Number = Field(gt=0)

@@ -2,16 +2,17 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from grodt.bars.alpaca_settings import AlpacaSettings
 from grodt.bars.ccxt_settings import CcxtSettings
 from grodt.bars.files import FilesSettings
 from grodt.bars.yahoo_settings import YahooSettings
 from grodt.settings.fields import Day, Whole
+from grodt.settings.section import Section
 
 
-class SimulatedConfig(BaseModel):
+class SimulatedConfig(Section):
     """A simulated exchange, reproducible from its seed.
 
     Attributes, of every kind of source:
@@ -19,8 +20,6 @@ class SimulatedConfig(BaseModel):
     """
 
     tells_ahead: ClassVar[bool] = True
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["simulated"]
     seed: Whole = Field(ge=0, lt=2**64)

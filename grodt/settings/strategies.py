@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, WrapValidator, field_validator
+from pydantic import Field, WrapValidator, field_validator
 
 from grodt.settings.fields import Name, Number, as_written
+from grodt.settings.section import Section
 from grodt.settings.signals import SignalConfig, each_once
 from grodt.signals.signal import is_intraday
 from grodt.targets.construction import Construction
@@ -16,7 +17,7 @@ from grodt.targets.construction import Construction
 _SPARE = 1e-9
 
 
-class StrategyConfig(BaseModel):
+class StrategyConfig(Section):
     """One strategy of a book.
 
     Attributes:
@@ -25,8 +26,6 @@ class StrategyConfig(BaseModel):
         signals: with their weights.
         construction: its own; None: the book's.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     share: Number = Field(gt=0, le=1)

@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WrapValidator, model_validator
+from pydantic import Field, WrapValidator, model_validator
 
 from grodt.bars.source import BarSource
 from grodt.errors import ConfigError
 from grodt.instruments import Instrument
 from grodt.settings.fields import Day, Whole, as_written
+from grodt.settings.section import Section
 from grodt.targets.universe import UniverseRules
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class UniverseConfig(_Strict):
+class UniverseConfig(Section):
     """What a book may trade: `symbols`, a list; or `listed`, the first so many that the source lists on the session.
 
     A list names tickers, whichever company has them in the session; name both where one changes its ticker.
@@ -61,7 +58,7 @@ class UniverseConfig(_Strict):
             )
 
 
-class HistoryConfig(_Strict):
+class HistoryConfig(Section):
     """How far back bars are fetched on first use: `start`, a date; or `years` before the first session asked for.
 
     Attributes:

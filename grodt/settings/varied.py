@@ -13,7 +13,8 @@ from grodt.errors import ConfigError
 from grodt.research.grid import Axis, Parameters, named
 from grodt.risk.limit_values import as_file
 from grodt.risk.limits import Limits
-from grodt.settings.books import BookConfig, load_books
+from grodt.settings.book import BookConfig
+from grodt.settings.books import load_books
 from grodt.settings.brokers import BrokerTerms
 from grodt.settings.file import cause, folder_of, mistakes, read_content
 from grodt.settings.signals import FOLDER

@@ -9,7 +9,8 @@ import pytest
 from grodt.errors import ConfigError
 from grodt.research.grid import Axis, combinations
 from grodt.risk.limits import SymbolLimits
-from grodt.settings.books import BookConfig, load_books
+from grodt.settings.book import BookConfig
+from grodt.settings.books import load_books
 from grodt.settings.varied import parse_vary, varied
 from tests.risk.proposals import limits
 from tests.settings.books_files import DEMO, edited
