@@ -24,6 +24,11 @@ def halt_book(tx: Write, book: str, reason: str, control: int, now: datetime) ->
     return halt(tx, scope="book", book=book, kind="breach", control=control, reason=reason[:_LONGEST_REASON], author="risk", now=now)
 
 
+def halted_now(book: str, halted: Halt) -> str:
+    """What a person is told of a halt that the control of what is filled has just made, and what to do next."""
+    return f"book {book} is now halted: {halted}. Compare `grodt orders` with the broker's statement, then `grodt rearm --book {book}`."
+
+
 def halt_on_breach(tx: Write, book: str, failed: Evaluation, now: datetime) -> Halt:
     """The same, where the reason is one failed answer: it names control, value and limit."""
     return halt_book(tx, book, why(failed), failed.control.number, now)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from grodt.brokers.protocol import Broker, BrokerOrder
+from grodt.errors import ReconciliationBreak
 from grodt.ledger.halts import halt
 from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.unit import Write
@@ -48,6 +49,17 @@ def described(answer: BrokerOrder) -> str:
     quantity = answer.quantity if answer.says_quantity else f"{answer.filled_quantity} filled of"
     words = (answer.side, quantity, answer.symbol, *terms, f"as {answer.venue_order_id}" if answer.venue_order_id else None)
     return " ".join(str(word) for word in words if word is not None)
+
+
+def another(order: Order, answer: BrokerOrder) -> ReconciliationBreak | None:
+    """That the broker has another order under our id; None where it has ours, or has refused it."""
+    if answer.state is OrderState.REJECTED or is_same(order, answer):
+        return None
+    at = "" if order.price is None else f" at {decimal(order.price).normalize():f}"
+    return ReconciliationBreak(
+        f"order {order.client_order_id}: we sent {order.side} {order.quantity} {order.symbol} {order.order_type} "
+        f"{order.time_in_force}{at}, the broker has {described(answer)}."
+    )
 
 
 def record_answers(tx: Write, answers: Iterable[tuple[Order, BrokerOrder]], run_id: str, now: datetime) -> None:

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from grodt.brokers.protocol import Broker
 from grodt.errors import GrodtError, TransientError
-from grodt.execution.sending import Sending, Sent, stops_the_rest
-from grodt.execution.stopping import stopping
+from grodt.execution.sending import Sending, Sent
+from grodt.execution.stopping import stopping, stops_the_rest
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.execution.withdrawing import Withdrawn, not_sent, withdraw

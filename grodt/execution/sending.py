@@ -20,9 +20,9 @@ from typing import NoReturn
 from grodt.brokers.protocol import Broker, BrokerOrder, TakesGroups
 from grodt.errors import HaltActive, OrderOutcomeUnknown, ReconciliationBreak
 from grodt.execution.breaching import children_of, halt_on_breach
-from grodt.execution.outcome import TAKEN, described, halt_unknown, is_same, look_up, record_answers
+from grodt.execution.outcome import TAKEN, another, halt_unknown, look_up, record_answers
 from grodt.execution.sending_checks import checks_of_sending
-from grodt.execution.stopping import stopping
+from grodt.execution.stopping import stopping, stops_the_rest
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.ledger.halts import Halt, active
@@ -32,7 +32,6 @@ from grodt.ledger.order_life import Move, transitions
 from grodt.ledger.orders import find_orders
 from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger, Read, Write
-from grodt.money import decimal
 from grodt.orders.basket import Basket
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
@@ -250,7 +249,7 @@ class Sending:
                     return place, None
                 except OrderOutcomeUnknown as error:
                     return place, error
-                if (other := self._other(order, answer)) is not None:
+                if (other := another(order, answer)) is not None:
                     return place, other
                 self._take(order, answer)
         return len(going), None
@@ -317,16 +316,6 @@ class Sending:
             self.back = going
         return None
 
-    def _other(self, order: Order, answer: BrokerOrder) -> ReconciliationBreak | None:
-        """That the broker has another order under our id."""
-        if answer.state is OrderState.REJECTED or is_same(order, answer):
-            return None
-        at = "" if order.price is None else f" at {decimal(order.price).normalize():f}"
-        return ReconciliationBreak(
-            f"order {order.client_order_id}: we sent {order.side} {order.quantity} {order.symbol} {order.order_type} "
-            f"{order.time_in_force}{at}, the broker has {described(answer)}."
-        )
-
     def _refuse(self, order: Order, other: ReconciliationBreak) -> NoReturn:
         """End an order whose id another one has, as rejected, and halt its symbol: what fills under the id is none of ours."""
         now = self.now()
@@ -341,7 +330,7 @@ class Sending:
         )
 
     def _take(self, order: Order, answer: BrokerOrder, *, adopted: bool = False) -> None:
-        if (other := self._other(order, answer)) is not None:
+        if (other := another(order, answer)) is not None:
             self._refuse(order, other)
         self.answers.append((order, answer))
         self.throttle.answered(rejected=answer.state is OrderState.REJECTED)
@@ -384,11 +373,6 @@ class Sending:
         with self.ledger.write(self.lease) as tx:
             halt_unknown(tx, self.run.book, order.symbol, reason, self.now())
         return f"Look it up at the broker, then `grodt rearm --book {self.run.book} --reason WHY` and run the cycle again."
-
-
-def stops_the_rest(each: Halt) -> bool:
-    """Whether nothing more of the basket goes out, rather than this order alone. A strategy's halt that stops one is younger than it."""
-    return each.whole or each.scope == "strategy"
 
 
 def _groups(broker: Broker) -> tuple[int, Callable[[], AbstractContextManager[None]]]:

@@ -9,16 +9,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
-from typing import NoReturn
-
-import numpy as np
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.protocol import Broker, BrokerOrder, TellsCash
 from grodt.errors import HaltActive
-from grodt.execution.breaching import halt_book
+from grodt.execution.breaching import halted_now
 from grodt.execution.charging import new_activities
 from grodt.execution.outcome import halt_unread, is_same, record_answer
+from grodt.execution.overfilling import asked_of_orders, excess_of, stop
 from grodt.execution.slipping import Slippage, Slipped
 from grodt.execution.unbookable import OverfillError, Unbookable
 from grodt.ledger.actions import applied, apply_actions, charge_borrowing
@@ -36,9 +34,6 @@ from grodt.ledger.runs import Run
 from grodt.ledger.unbooked import (
     Unbooked,
     is_dealt_with,
-    keep_unbooked,
-    most_told,
-    record_overfilled,
     unbooked_by_order,
 )
 from grodt.ledger.unit import Ledger, Write
@@ -46,14 +41,13 @@ from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
 from grodt.orders.states import ENDED, IN_FLIGHT, OPEN, OrderState
 from grodt.risk.check import Check, worst
-from grodt.risk.controls import PARENT_QUANTITY, Evaluation, parent_quantity, why
+from grodt.risk.controls import Evaluation
 from grodt.risk.limits import Limits
 
 _MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _NO_COST = Decimal(0)
 #: For how many days before the last settled session a real venue is asked again: its fills may come late, also of orders that are over.
 _LATE = timedelta(days=7)
-_OVER = ENDED | {OrderState.FILLED}
 _ACKNOWLEDGED = OPEN - {OrderState.SUBMITTED} | {OrderState.FILLED}
 
 
@@ -182,14 +176,17 @@ class _Settling:
         if (market is None or begun) and not (due or moved) and not _has_news(ours, theirs):
             return
         part = LATE if market is None else str(market.session)
-        children = self._require_ordered(ours, theirs, part)
+        with self.ledger.read() as tx:
+            children, excess = asked_of_orders(tx, ours, theirs)
+        if excess is not None:
+            stop(self.ledger, self.lease, self.run, part, excess, self.now)
         try:
             with self.ledger.write(self.lease) as tx:
                 halted = self._book(tx, market, ours, theirs, due, moved, children)
         except OverfillError as error:
-            self._overfilled(error, part)
+            stop(self.ledger, self.lease, self.run, part, excess_of(error), self.now)
         if halted is not None:
-            raise HaltActive(f"{_stopped(self.run.book, halted)} What was filled is booked.")
+            raise HaltActive(f"{halted_now(self.run.book, halted)} What was filled is booked.")
 
     def _moved(self, market: SessionMarket | None, last: date | None, until: date | None) -> tuple[CashActivity, ...]:
         """What has moved cash apart from fills up to a session; asked once for each, and not for one that goes on."""
@@ -246,53 +243,6 @@ class _Settling:
             record_later(tx, self.run, LATE if market is None else str(market.session), checks, now)
         self.result.slipped += tuple(slippage.slipped)
         return slippage.halt(tx, now)
-
-    def _require_ordered(self, ours: Mapping[str, LedgerOrder], theirs: Mapping[str, BrokerOrder], part: str) -> Evaluation:
-        """Control 19 of every order that the broker tells of: what it has filled and may still fill against what was ordered.
-
-        One that was found with as many shares before has halted the book then, and is left to reconciliation.
-        """
-        found = {}
-        for key, order in theirs.items():
-            if order.state is not OrderState.UNKNOWN:
-                left = 0 if order.state in _OVER else max(order.left, 0)
-                found[key] = (max(order.filled_quantity, ours[key].booked_quantity), left)
-        with self.ledger.read() as tx:
-            known = most_told(tx, list(found))
-        told = sorted(key for key, (filled, left) in found.items() if filled + left > known.get(key, 0))
-        columns = ([found[key][0] for key in told], [found[key][1] for key in told], [ours[key].order.quantity for key in told])
-        asked = parent_quantity(*(np.array(each, dtype=np.int64) for each in columns))
-        if not asked.passed.all():
-            at = int(asked.passed.argmin())
-            check = Check.of(asked, scope="order", symbol=ours[told[at]].order.symbol, at=at)
-            over = {key: sum(found[key]) for key, passed in zip(told, asked.passed, strict=True) if not passed}
-            self._stop(f"{why(asked, at)}: {told[at]} at the broker", [check], part, over)
-        return asked
-
-    def _overfilled(self, error: OverfillError, part: str) -> NoReturn:
-        """Halt because of fills that are more than was ordered; they are kept."""
-        checks = []
-        for each in error.found.values():
-            found = parent_quantity(np.array([each.shares]), np.array([0]), np.array([each.ordered]))
-            checks.append(Check.of(found, scope="order", symbol=each.refused.fill.symbol))
-        first = next(iter(error.found.values()))
-        over = {key: each.shares for key, each in error.found.items()}
-        self._stop(f"children_exceed_parent: {first} (control 19)", checks, part, over, error.told)
-
-    def _stop(
-        self, reason: str, checks: Sequence[Check], part: str, over: Mapping[str, int], told: Mapping[Fill, str] | None = None
-    ) -> NoReturn:
-        """Halt the book by control 19; nothing of the session is booked. The next attempt knows of it, and goes on to reconciliation."""
-        now = self.now()
-        with self.ledger.write(self.lease) as tx:
-            halted = halt_book(tx, self.run.book, reason, PARENT_QUANTITY.number, now)
-            record_later(tx, self.run, part, checks, now)
-            record_overfilled(tx, over, self.run.run_id, now)
-            keep_unbooked(tx, self.run.book, told or {}, self.run.run_id, now)
-        raise HaltActive(
-            f"{_stopped(self.run.book, halted)} Running the cycle again settles the session without what is too much, and "
-            "reconciliation shows what that leaves apart."
-        )
 
     def _adopt(self, tx: Write, ours: LedgerOrder, theirs: BrokerOrder | None, now: datetime) -> None:
         """Write the answer that was lost, of an order that is at the broker after all."""
@@ -357,10 +307,6 @@ class _Settling:
         if ours.booked_quantity + sum(each.fill.quantity for each in kept) >= theirs.filled_quantity:
             return True
         return any(each.fill.unreadable and is_dealt_with(tx, self.run.book, each) for each in kept)
-
-
-def _stopped(book: str, halted: Halt) -> str:
-    return f"book {book} is now halted: {halted}. Compare `grodt orders` with the broker's statement, then `grodt rearm --book {book}`."
 
 
 def _filled(ours: LedgerOrder, theirs: BrokerOrder, kept: Sequence[Unbooked]) -> Move:

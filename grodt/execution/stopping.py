@@ -83,6 +83,11 @@ def stopping(
     )
 
 
+def stops_the_rest(each: Halt) -> bool:
+    """Whether nothing more of the basket goes out, rather than this order alone. A strategy's halt that stops one is younger than it."""
+    return each.whole or each.scope == "strategy"
+
+
 def covers(tx: Read, halt: Halt, order: Order, *, open_already: bool, without: Collection[str] = frozenset()) -> bool:
     """Whether an order is of the scope and side of a halt. Orders are netted over strategies, so a halt of one covers none.
 
