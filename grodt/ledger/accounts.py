@@ -5,16 +5,17 @@ is not known before it is asked. A book is at one account, that of its first cyc
 that what it has is elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from grodt.errors import ConfigError
-from grodt.ledger.orders import LedgerOrder, find_orders, orders_at_broker, orders_in, orders_sent, orders_with_unbooked_fills
-from grodt.ledger.postings import holdings
+from grodt.ledger.orders import LedgerOrder, find_orders, orders_at_broker, orders_in, orders_sent, orders_with_unbooked_fills, sent_at
+from grodt.ledger.postings import holdings, settled
 from grodt.ledger.requests import Request, ask, require_person
+from grodt.ledger.tables import run_attempts, runs
 from grodt.ledger.tables_accounts import account_changes
 from grodt.ledger.transaction import Read, Write
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
@@ -24,6 +25,8 @@ KIND = "account"
 TERM = timedelta(hours=24)
 #: Orders and positions that a refusal names.
 _NAMED = 5
+# Asked whenever fills are booked, so it is built once.
+_CHANGES = select(account_changes).where(account_changes.c.book == bindparam("of_book")).order_by(account_changes.c.change_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,44 @@ def account_of(tx: Read, book: str) -> str | None:
 
 def orders_at_account(tx: Read, book: str, most: int) -> dict[str, str]:
     """The ids that the account a book is at has given to its latest orders, by our id, latest first; none of an account of before."""
-    came = select(func.max(account_changes.c.changed_at)).where(
-        account_changes.c.book == book, account_changes.c.how.in_(["empty", "people"])
-    )
-    return orders_at_broker(tx, book, most, since=tx.connection.execute(came).scalar_one())
+    return orders_at_broker(tx, book, most, since=_came(tx, book))
+
+
+def first_session_here(tx: Read, book: str) -> date | None:
+    """The session of the first cycle of a book at its account, where it was at another before; None where it was always at this one.
+
+    What the account tells of it, and of sessions before, it may have had before it was the book's. Until there is a cycle: the last session
+    that is settled.
+    """
+    came = _came(tx, book)
+    if came is None:
+        return None
+    attempts = select(runs.c.session).join(run_attempts, run_attempts.c.run_id == runs.c.run_id)
+    query = attempts.where(runs.c.book == book, run_attempts.c.started_at >= came).order_by(run_attempts.c.started_at).limit(1)
+    first: date | None = tx.connection.execute(query).scalar_one_or_none()
+    return first or settled(tx, book)
+
+
+def sent_elsewhere(tx: Read, book: str, client_order_ids: Iterable[str]) -> dict[str, str]:
+    """Those of a book's orders that were sent to another account than the one that it is at, with that account, by our id.
+
+    An id of ours says nothing of who sent the order: one of a book by the same name in another ledger has it too. An account under another
+    key, or that two people say has what the book had, is the same one.
+    """
+    changes = tx.connection.execute(_CHANGES, {"of_book": book}).all()
+    if all(change.how != "empty" for change in changes):
+        return {}
+    same: dict[str, str] = {}
+    for change in changes:
+        if change.how in ("rekeyed", "people"):
+            same[change.account] = same.get(change.account_before, change.account_before)
+    here = changes[-1].account
+    found = {}
+    for key, at in sent_at(tx, client_order_ids).items():
+        account = next((change.account for change in reversed(changes) if change.changed_at <= at), changes[0].account)
+        if same.get(account, account) != same.get(here, here):
+            found[key] = account
+    return found
 
 
 def left_at_account(tx: Read, book: str) -> Left:
@@ -153,6 +190,15 @@ def carry_out(tx: Write, request: Request, now: datetime) -> str:
     people = " and ".join(request.agreed)
     _record(tx, request.book, request.subject["from"], request.subject["to"], "people", people, request.reason, now)
     return f"book {request.book} is at account {request.subject['to']!r} from now on; its next cycle compares all that it has with it"
+
+
+def _came(tx: Read, book: str) -> datetime | None:
+    """When a book came to its account from another one; None where it never did. Another key of an account is no other account."""
+    query = select(func.max(account_changes.c.changed_at)).where(
+        account_changes.c.book == book, account_changes.c.how.in_(["empty", "people"])
+    )
+    came: datetime | None = tx.connection.execute(query).scalar_one()
+    return came
 
 
 def _record(tx: Write, book: str, before: str | None, account: str, how: str, author: str, reason: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, select
 
+from grodt.ledger.accounts import first_session_here
 from grodt.ledger.cash_entries import BY_PEOPLE, CashKind, as_cash_kind, cash_entry
 from grodt.ledger.entries import CURRENCY, Entry
 from grodt.ledger.marks import latest_mark
@@ -75,9 +76,12 @@ class _Told:
 
 
 def begun(tx: Read, book: str) -> date | None:
-    """The session that activities begin after; None where none was asked for. The cash that was compared has what is of it or before."""
-    first: date | None = tx.connection.execute(select(cash_starts.c.session).where(cash_starts.c.book == book)).scalar_one_or_none()
-    return first
+    """The session that activities begin after; None where none was asked for. The cash that was compared has what is of it or before.
+
+    Where the book has come to another account since, that account's begin after its first session there.
+    """
+    asked: date | None = tx.connection.execute(select(cash_starts.c.session).where(cash_starts.c.book == book)).scalar_one_or_none()
+    return None if asked is None else max(asked, first_session_here(tx, book) or asked)
 
 
 def begin(tx: Write, book: str, session: date, run_id: str, now: datetime) -> None:
@@ -137,7 +141,7 @@ def judge_activities(tx: Read, book: str, told: Iterable[CashActivity], *, sessi
         elif not each.may_be_booked:
             refused[each] = _NOT_BY_ITSELF[each.kind]
         elif each.session == first:
-            refused[each] = f"it is of {first}, whose cash was compared before activities were asked for"
+            refused[each] = _of_first(tx, book, first)
         elif before.kept and dealt_with is not None and dealt_with >= min(before.kept.values()):
             refused[each] = "it was told before, and people have booked cash since"
         else:
@@ -217,6 +221,13 @@ def kept_activities(tx: Read, book: str, start: date, end: date) -> tuple[KeptAc
 def activity_entry_id(book: str, activity_id: str) -> str:
     """Id of the entry that books an activity."""
     return f"activity:{book}:{activity_id}"
+
+
+def _of_first(tx: Read, book: str, first: date) -> str:
+    """Why an activity of the session that they begin after is not booked."""
+    if first_session_here(tx, book) == first:
+        return f"it is of {first}, the first session of the book at this account, which may have had it before it was the book's"
+    return f"it is of {first}, whose cash was compared before activities were asked for"
 
 
 def _entry(book: str, told: CashActivity, session: date) -> Entry:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, func, or_, select
 
 from grodt.errors import DataError
+from grodt.ledger.accounts import sent_elsewhere
 from grodt.ledger.columns import day_text, instant_text
 from grodt.ledger.order_life import Event, append_events
 from grodt.ledger.postings import FLAT, fill_entry, holdings_of, post_all
@@ -231,13 +232,18 @@ def _judge(tx: Read, told: Sequence[Fill], book: str) -> _Judged:
     known = _known(tx, [fill.execution_id for fill in told])
     progress = _standing(tx, {fill.client_order_id for fill in told if fill.execution_id not in known})
     progress |= _standing(tx, {key for each in progress.values() for key in (each.other, each.entry) if key} - progress.keys())
+    elsewhere = sent_elsewhere(tx, book, progress) if progress else {}
     trades = _trades(tx, [each for fill in told for each in fill.trades])
     judged = _Judged(progress)
     for fill in dict.fromkeys(told):
         before = known.get(fill.execution_id)
         if before == (fill, book):
             continue
-        refusal = _traded_before(fill, trades) or _refusal(progress, fill, book) if before is None else _told_before(fill, book, *before)
+        refusal = (
+            _traded_before(fill, trades) or _refusal(progress, fill, book, elsewhere)
+            if before is None
+            else _told_before(fill, book, *before)
+        )
         if refusal is not None:
             judged.refused.append(refusal)
             continue
@@ -283,13 +289,15 @@ def _told_before(fill: Fill, book: str, before: Fill, of: str) -> Refused:
     )
 
 
-def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str) -> Refused | None:
-    """Why a fill that is not booked cannot be; None where it can."""
+def _refusal(found: Mapping[str, _Standing], fill: Fill, book: str, elsewhere: Mapping[str, str]) -> Refused | None:
+    """Why a fill that is not booked cannot be; None where it can. `elsewhere`: orders that were sent to an account of before, with it."""
     order = found.get(fill.client_order_id)
     if order is None:
         return Refused(fill, "we never sent that order")
     if (order.book, order.symbol, order.side) != (book, fill.symbol, fill.side):
         return Refused(fill, f"{fill.side} {fill.symbol} is not the order's {order.side} {order.symbol} of book {order.book}")
+    if fill.client_order_id in elsewhere:
+        return Refused(fill, f"that order was sent to account {elsewhere[fill.client_order_id]!r}, where the book is no more")
     if order.state in _NOT_FILLED:
         return Refused(fill, f"the order is {order.state} and cannot have filled")
     notional = fill.notional

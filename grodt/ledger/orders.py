@@ -155,6 +155,16 @@ def orders_sent(tx: Read, client_order_ids: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def sent_at(tx: Read, client_order_ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of the orders was marked as being sent, the last time; without those that never were."""
+    key, at = order_events.c.client_order_id, func.max(order_events.c.recorded_at)
+    query = select(key, at).where(order_events.c.state == OrderState.SENDING.value).group_by(key)
+    found: dict[str, datetime] = {}
+    for some in batched(sorted(client_order_ids), _AT_ONCE):
+        found |= dict(tx.connection.execute(query.where(key.in_(some))).tuples().all())
+    return found
+
+
 def orders_with_unbooked_fills(tx: Read, book: str) -> tuple[str, ...]:
     """A book's orders of which the broker has told more shares filled than are booked, by our id, ascending."""
     key, booked = order_status.c.client_order_id, func.coalesce(func.sum(fills.c.quantity), 0)

@@ -30,15 +30,33 @@ _LATEST_FILL = timedelta(days=14)
 
 
 def check_ids(tx: Read, book: str | None) -> Found:
-    """Each id is that of its intent, and no two orders are one at the broker."""
+    """Each id is that of its intent, and no two orders of a symbol are one at the broker.
+
+    Some venues number orders per symbol. An account that a book comes to may give the numbers again that the one before has given: an order
+    has its number from the account that the book was at when the number was first told.
+    """
     query = f"""
         SELECT o.client_order_id, o.book, b.kind, o.session, r.slot, o.symbol FROM orders AS o
         JOIN baskets AS b ON b.run_id = o.run_id JOIN runs AS r ON r.run_id = o.run_id
         WHERE {_OF_BOOK} ORDER BY o.client_order_id
     """
     twice = f"""
-        SELECT o.book, o.venue_order_id, min(o.client_order_id) AS one, max(o.client_order_id) AS other FROM order_status AS o
-        WHERE o.venue_order_id <> '' AND {_OF_BOOK} GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY 1, 2
+        WITH again AS (
+          SELECT o.book, o.symbol, s.venue_order_id FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id
+          WHERE s.venue_order_id <> '' AND {_OF_BOOK} GROUP BY 1, 2, 3 HAVING count(*) > 1
+        ), told AS (
+          SELECT a.book, a.symbol, a.venue_order_id, o.client_order_id,
+            (SELECT min(e.recorded_at) FROM order_events AS e
+              WHERE e.client_order_id = o.client_order_id AND e.venue_order_id = a.venue_order_id) AS told_at
+          FROM again AS a JOIN orders AS o ON o.book = a.book AND o.symbol = a.symbol
+          JOIN order_status AS s ON s.client_order_id = o.client_order_id AND s.venue_order_id = a.venue_order_id
+        ), placed AS (
+          SELECT t.*, (SELECT count(*) FROM account_changes AS c
+            WHERE c.book = t.book AND c.how IN ('empty', 'people') AND c.changed_at <= t.told_at) AS accounts_before
+          FROM told AS t
+        )
+        SELECT book, symbol, venue_order_id, min(client_order_id) AS one, max(client_order_id) AS other FROM placed
+        GROUP BY book, symbol, venue_order_id, accounts_before HAVING count(*) > 1 ORDER BY book, symbol, venue_order_id, one
     """
 
     def wrong() -> Iterator[str]:
@@ -46,7 +64,7 @@ def check_ids(tx: Read, book: str | None) -> Found:
             if not is_id_of(key, of, kind, session.replace("-", "") + slot, symbol):
                 yield f"order {key} is not an id of {symbol} in book {of}, {kind} of session {session}"
         for row in stream(tx, twice, book=book):
-            yield f"orders {row.one} and {row.other} of book {row.book} are one order at the broker, {row.venue_order_id}"
+            yield f"orders {row.one} and {row.other} of book {row.book} are one order at the broker, {row.venue_order_id} of {row.symbol}"
 
     orders = _count(tx, book)
     return Found(f"{orders:,} orders", orders, wrong())

@@ -161,11 +161,6 @@ _PLANTED = {
         f"UPDATE orders SET symbol = 'IBM' WHERE client_order_id = '{_AAPL}'",
         f"order {_AAPL} is not an id of IBM in book demo, eod of session 2026-11-19",
     ),
-    "3 two orders that are one at the broker": (
-        3,
-        "UPDATE order_status SET venue_order_id = 'v-AAPL'",
-        f"orders {_AAPL} and demo-eod-20261119-MSFT-0 of book demo are one order at the broker, v-AAPL",
-    ),
     "4 a step that may not be": (
         4,
         f"UPDATE order_events SET state = 'unknown' WHERE client_order_id = '{_AAPL}' AND state = 'accepted'",
