@@ -14,7 +14,7 @@ from grodt.errors import DataError
 from grodt.ledger.marks import Mark, latest_mark
 from grodt.ledger.tables_marks import slot_marks
 from grodt.ledger.transaction import Read, Write
-from grodt.money import Micros
+from grodt.ledger.valuation import flows_in, high_water_mark
 
 
 def record_slot_mark(tx: Write, mark: Mark, slot: str, run_id: str, now: datetime) -> None:
@@ -66,9 +66,9 @@ def with_slots_before(tx: Read, mark: Mark, flows: int, previous: Mark | None, s
     before = _first(tx, *own, *(() if slot is None else (slot_marks.c.slot < slot,)))
     if before is None:
         return mark
-    flowed = before.equity - before.profit - (0 if previous is None else previous.equity)
-    high = max(mark.high_water_mark, before.high_water_mark + flows - flowed)
-    return replace(mark, high_water_mark=Micros(high), drawdown=mark.equity / high - 1)
+    flowed = flows_in(before.equity, before.profit, 0 if previous is None else previous.equity)
+    high = max(mark.high_water_mark, high_water_mark(mark.equity, flows, [(before.high_water_mark, flowed)]))
+    return replace(mark, high_water_mark=high, drawdown=mark.equity / high - 1)
 
 
 def best_slots(tx: Read, book: str, after: datetime, until: date) -> dict[date, int]:

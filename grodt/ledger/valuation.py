@@ -1,6 +1,6 @@
 """What a book is worth: holdings at the last close known, cash and what it is owed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,6 +16,23 @@ class Close:
 
     session: date
     price: Micros
+
+
+def flows_in(equity: int, profit: int, previous: int) -> int:
+    """Deposits less withdrawals that a mark has in it since the close before: what is neither that one's equity, `previous`, nor earned."""
+    return equity - profit - previous
+
+
+def high_water_mark(equity: int, flows: int, earlier: Iterable[tuple[int, int]]) -> Micros:
+    """The highest equity of any mark up to one, as if the money that came in or went out since had been there, or gone, already.
+
+    Args:
+        equity: of the mark, micros.
+        flows: that it has in it since the close before.
+        earlier: high-water marks, each with the flows that it has in it since that close: of the close itself, if there is one, none; and
+            of the last slot of the session before the mark.
+    """
+    return Micros(max([equity, *(high + flows - flowed for high, flowed in earlier)]))
 
 
 def value_book(
@@ -59,7 +76,7 @@ def value_book(
             f"book {book} session {session}: equity is {equity / 1e6:,.2f} USD, not above zero; "
             "the book cannot trade: compare it with the broker, then deposit or close it"
         )
-    high = equity if previous is None else max(equity, previous.high_water_mark + flows)
+    high = high_water_mark(equity, flows, () if previous is None else [(previous.high_water_mark, 0)])
     return Mark(
         book=book,
         session=session,
@@ -69,7 +86,7 @@ def value_book(
         equity=Micros(equity),
         gross=sum(abs(value) for value in values.values()) / equity,
         net=positions / equity,
-        high_water_mark=Micros(high),
+        high_water_mark=high,
         drawdown=equity / high - 1,
         profit=Micros(equity - flows - (0 if previous is None else previous.equity)),
     )

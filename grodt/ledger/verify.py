@@ -18,6 +18,7 @@ from grodt.ledger.verify_cash import check_charges
 from grodt.ledger.verify_chain import verify_chain
 from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
 from grodt.ledger.verify_halts import check_halts, check_made
+from grodt.ledger.verify_marks import check_marks
 from grodt.ledger.verify_orders import check_decided, check_ids, check_life
 from grodt.ledger.verify_sequence import came_first
 
@@ -51,6 +52,7 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         checked(2, "positions and cash come from fills, actions and postings", _RESTORE, _derived),
         checked(2, "interest and fees are what the broker told, or people have corrected", _RESTORE, check_charges),
         checked(2, "balances carried on are the sums of their postings", _CARRY_ANEW, _carried),
+        checked(2, "high-water marks are the highest equity up to them", _RESTORE, check_marks),
         checked(2, "what strategies hold adds up to what the book holds", _RESTORE, check_strategies),
         checked(3, "one order of an intent, its id a function of the intent", _RESTORE, check_ids),
         checked(4, "orders and their fills go forward only", _RESTORE, check_life),

@@ -29,7 +29,7 @@ from tests.ledger.facts import checks, lake_file
 from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, fill, order, sent, started
 
 _AAPL = "demo-eod-20261119-AAPL-0"
-_INVARIANTS = [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 6, 8, 9, 9, 10, 10]
+_INVARIANTS = [0, 1, 2, 2, 2, 2, 2, 3, 4, 5, 6, 6, 8, 9, 9, 10, 10]
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_what_grodt_wrote_holds_and_each_check_says_what_it_looked_at(traded: Le
         "3 fills against their entries",
         "0 entries of interest and fees against 0 activities",
         "10 balances",
+        "0 marks",
         "2 positions of strategies",
         "2 orders",
         "9 events of 2 orders",
