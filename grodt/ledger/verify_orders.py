@@ -41,15 +41,14 @@ def check_ids(tx: Read, book: str | None) -> Found:
         WHERE {_OF_BOOK} ORDER BY o.client_order_id
     """
     twice = f"""
-        WITH again AS (
-          SELECT o.book, o.symbol, s.venue_order_id FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id
-          WHERE s.venue_order_id <> '' AND {_OF_BOOK} GROUP BY 1, 2, 3 HAVING count(*) > 1
+        WITH numbered AS (
+          SELECT o.book, o.symbol, s.venue_order_id, o.client_order_id,
+            count(*) OVER (PARTITION BY o.book, o.symbol, s.venue_order_id) AS claims
+          FROM orders AS o JOIN order_status AS s ON s.client_order_id = o.client_order_id WHERE s.venue_order_id <> '' AND {_OF_BOOK}
         ), told AS (
-          SELECT a.book, a.symbol, a.venue_order_id, o.client_order_id,
-            (SELECT min(e.recorded_at) FROM order_events AS e
-              WHERE e.client_order_id = o.client_order_id AND e.venue_order_id = a.venue_order_id) AS told_at
-          FROM again AS a JOIN orders AS o ON o.book = a.book AND o.symbol = a.symbol
-          JOIN order_status AS s ON s.client_order_id = o.client_order_id AND s.venue_order_id = a.venue_order_id
+          SELECT n.*, (SELECT min(e.recorded_at) FROM order_events AS e
+            WHERE e.client_order_id = n.client_order_id AND e.venue_order_id = n.venue_order_id) AS told_at
+          FROM numbered AS n WHERE n.claims > 1
         ), placed AS (
           SELECT t.*, (SELECT count(*) FROM account_changes AS c
             WHERE c.book = t.book AND c.how IN ('empty', 'people') AND c.changed_at <= t.told_at) AS accounts_before
