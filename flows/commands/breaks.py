@@ -108,7 +108,7 @@ def explain(break_id: Number, as_json: Json = False) -> None:
         said = [_said(each) for each in evidence.said]
         given = [asdict(each) for each in evidence.assignments]
         around = {"assignments": given, "orders": evidence.orders, "fills": told, "unbooked": unbooked, "said": said, "entries": moved}
-        show_json([row | {"from": evidence.start, "to": evidence.end} | around])
+        show_json([row | {"from": evidence.start, "to": evidence.end, "elsewhere": evidence.elsewhere} | around])
     else:
         _print(row, evidence)
 
@@ -240,6 +240,8 @@ def _print(row: dict[str, Any], evidence: "Evidence") -> None:
     tree.add(f"owner: {row['owner'] or 'nobody yet'}" + (f"; resolved: {row['resolution']}" if row["resolution"] else ""))
     for assignment in evidence.assignments:
         tree.add(str(assignment))
+    if evidence.elsewhere:
+        tree.add(evidence.elsewhere)
     span = f"of {evidence.start} to {evidence.end}"
     if evidence.symbol:
         branch = tree.add(f"orders in {evidence.symbol} decided {span}" + ("" if evidence.orders else ": none"))

@@ -107,6 +107,7 @@ def _show(asked: "Asked", done: "Replayed", as_json: bool) -> None:
             "last_session": asked.sessions[-1],
             "equity": f"{decimal(int(done.course.equity[-1])):.2f}",
             "halts": [asdict(each) for each in halts],
+            "held_back": [f"{each.symbol} {each.kind} {each.ex_date}" for each in done.course.account.moved],
             "limits_version": asked.limits.version,
             "rows": done.written,
             "out": str(asked.out),
@@ -134,6 +135,12 @@ def _show(asked: "Asked", done: "Replayed", as_json: bool) -> None:
             out.print(f"            {each.session}  {what}: {each.reason}", soft_wrap=True)
         if len(halts) > _HALTS:
             out.print(f"            and {len(halts) - _HALTS:,} more; --json has each")
+    if done.course.account.moved:
+        out.print("Held back   corporate actions of terms that were applied under another ex date just before, as the live book does:")
+        for action in done.course.account.moved[:_HALTS]:
+            out.print(f"            {action.symbol} {action.kind} {action.ex_date}")
+        if len(done.course.account.moved) > _HALTS:
+            out.print(f"            and {len(done.course.account.moved) - _HALTS:,} more; --json has each")
     out.print(f"Parquet     {asked.out}", soft_wrap=True)
     out.print(f"Tear sheet  {asked.out / 'tear-sheet.html'}", soft_wrap=True)
 

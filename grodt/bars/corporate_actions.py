@@ -11,6 +11,10 @@ from grodt.money import Micros, divide_half_even, round_to_cent
 
 ActionKind = Literal["split", "dividend", "delisting", "symbol_change"]
 _NO_CASH = Micros(0)
+#: Calendar days between two ex dates that may be one action's, its date corrected: no company splits twice by one ratio within a month.
+SAME_DAYS = 30
+#: Those of dividends that do not say the same pay date. Who pays every week has ex dates 7 days apart, and 5 or 6 about a holiday.
+SAME_DIVIDEND_DAYS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,20 @@ class CorporateAction:
             raise ValueError(
                 f"{self.symbol} {self.ex_date}: a {self.kind} to symbol {self.new_symbol!r}; only a change names one, another one"
             )
+
+
+def may_be_same(action: CorporateAction, ex_date: date, pay_date: date | None) -> bool:
+    """Whether a split or dividend is near enough to one of the same terms, under another ex date, to be that one with its date corrected.
+
+    Args:
+        action: the one.
+        ex_date: of the other.
+        pay_date: of the other, where it is a dividend that is paid after its ex date.
+    """
+    if action.kind not in ("split", "dividend"):
+        return False
+    is_far = action.kind == "dividend" and (pay_date is None or pay_date != action.pay_date)
+    return 0 < abs((action.ex_date - ex_date).days) <= (SAME_DIVIDEND_DAYS if is_far else SAME_DAYS)
 
 
 def by_ex_date(actions: Iterable[CorporateAction]) -> Iterator[dict[ActionKind, dict[str, CorporateAction]]]:

@@ -1,4 +1,4 @@
-"""Find corporate actions that the lake learned after a book had settled their session."""
+"""Find corporate actions that the lake learned after a book had settled their session, or that it has under another ex date."""
 
 from bisect import bisect_left
 from dataclasses import replace
@@ -13,7 +13,7 @@ _TABLE = "corporate_actions"
 
 
 def find_late_actions(ledger: Ledger, lake: Lake, snapshot: Snapshot, source: str, book: str) -> tuple[Break, ...]:
-    """Breaks, one for each action of the source that the book has missed; see `grodt.ledger.late_actions`.
+    """Breaks, one for each action of the source that the book has missed or held back; see `grodt.ledger.late_actions`.
 
     Only files that hold a row known after its session was applied are read: in a usual night none.
     """
@@ -29,7 +29,5 @@ def find_late_actions(ledger: Ledger, lake: Lake, snapshot: Snapshot, source: st
             return at < len(sessions) and file.known_at > done[sessions[at]]
 
         files = tuple(file for file in snapshot.of(_TABLE, source) if may_be_late(file))
-        if not files:
-            return ()
-        known = read_known_actions(lake, replace(snapshot, files=files), source, sessions[0], sessions[-1])
+        known = read_known_actions(lake, replace(snapshot, files=files), source, sessions[0], sessions[-1]) if files else ()
         return late_actions(tx, book, known)

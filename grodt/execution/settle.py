@@ -27,6 +27,7 @@ from grodt.ledger.halts import Halt
 from grodt.ledger.later_checks import LATE, record_later
 from grodt.ledger.leases import Lease
 from grodt.ledger.limits import limits_in_force
+from grodt.ledger.moved_actions import Moved, record_moved, without_moved
 from grodt.ledger.order_life import Move, transition, transitions
 from grodt.ledger.orders import LedgerOrder, find_orders, orders_in
 from grodt.ledger.postings import record_settlement, settled
@@ -126,9 +127,13 @@ def settle(
         previous = market.session
         if last is not None and market.session <= last:
             continue
+        with (
+            ledger.read() as tx
+        ):  # one answer for both sides: what it goes by is in the ledger, and stays as it is until the session is booked
+            own, moved = without_moved(tx, run.book, market)
         if advance is not None:
-            advance(market)
-        settling.book(market)
+            advance(own)
+        settling.book(own, moved)
         told = advance is not None
     if not told:  # a paper venue, which nobody else plays meanwhile, has told all with the last session
         settling.book(None)
@@ -151,8 +156,13 @@ class _Settling:
     foreign: set[str] = field(default_factory=set)
     others: frozenset[str] = frozenset()
 
-    def book(self, market: SessionMarket | None) -> None:
-        """Book one session, or with None what has come in since for sessions that are settled."""
+    def book(self, market: SessionMarket | None, held_back: Sequence[Moved] = ()) -> None:
+        """Book one session, or with None what has come in since for sessions that are settled.
+
+        Args:
+            market: of the session.
+            held_back: its actions that are booked under another ex date.
+        """
         with self.ledger.read() as tx:
             ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, _MAY_BE_AT_BROKER)}
             last = settled(tx, self.run.book)
@@ -182,7 +192,7 @@ class _Settling:
             stop(self.ledger, self.lease, self.run, part, excess, self.now)
         try:
             with self.ledger.write(self.lease) as tx:
-                halted = self._book(tx, market, ours, theirs, due, moved, children)
+                halted = self._book(tx, market, held_back, ours, theirs, due, moved, children)
         except OverfillError as error:
             stop(self.ledger, self.lease, self.run, part, excess_of(error), self.now)
         if halted is not None:
@@ -205,6 +215,7 @@ class _Settling:
         self,
         tx: Write,
         market: SessionMarket | None,
+        held_back: Sequence[Moved],
         ours: Mapping[str, LedgerOrder],
         theirs: Mapping[str, BrokerOrder],
         fills: tuple[Fill, ...],
@@ -225,9 +236,12 @@ class _Settling:
             # A late fill of an earlier session was held when the rights of this one were cut off.
             self._fill(tx, (fill for fill in fills if fill.session < market.session), ours, slippage, unbookable, booked_at)
             begun = applied(tx, self.run.book)
-            if begun is None or begun < market.session:  # else a slot of the session has done it
+            is_first = begun is None or begun < market.session  # else a slot of the session has done it
+            if is_first:
                 charge_borrowing(tx, self.run.book, market, self.borrow_bps, self.run.run_id, booked_at)
             self.result.actions += apply_actions(tx, self.run.book, market, self.run.run_id, booked_at)
+            if is_first:
+                record_moved(tx, self.run.book, market.session, held_back, self.run.run_id, now)
             fills = tuple(fill for fill in fills if fill.session == market.session)
         self._fill(tx, fills, ours, slippage, unbookable, booked_at)
         self.result.unbooked += unbookable.keep()

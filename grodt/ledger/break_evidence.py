@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from grodt.ledger.account_says import Says, account_says
 from grodt.ledger.breaks import Assignment, OpenBreak, assignments_of
+from grodt.ledger.moved_actions import in_words
 from grodt.ledger.orders import find_order
 from grodt.ledger.tables_orders import order_events, order_status, orders
 from grodt.ledger.tables_postings import entries, fills, postings
@@ -31,6 +32,7 @@ class Evidence:
         said: of cash, what the account says that is not booked, each with what to do about it.
         entries: in that time, each with what it does to the figure that differs: shares of the symbol, or micros of cash.
         assignments: who was given the break, oldest first.
+        elsewhere: of a corporate action that is booked under another ex date, what it is and how the break ends; "" otherwise.
     """
 
     symbol: str
@@ -42,6 +44,7 @@ class Evidence:
     said: tuple[Says, ...]
     entries: tuple[dict[str, Any], ...]
     assignments: tuple[Assignment, ...]
+    elsewhere: str
 
 
 def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
@@ -78,6 +81,7 @@ def evidence_of(tx: Read, found: OpenBreak) -> Evidence:
         said=account_says(tx, found.book, start, end) if found.difference.kind == "cash" else (),
         entries=tuple(dict(row) for row in tx.connection.execute(moved).mappings()),
         assignments=assignments_of(tx, found.break_id),
+        elsewhere=in_words(found.difference, found.break_id),
     )
 
 

@@ -31,7 +31,7 @@ class Break:
     Attributes:
         kind: what differs.
         symbol: ticker of a position, or of the fraction of a share beside it; client order id of an order; "" for cash; ticker, kind and
-            ex date of a corporate action.
+            ex date of a corporate action, and the other ex date that it is booked as of.
         ours, theirs: shares, billionths of a share of a fraction, or micros of cash.
     """
 

@@ -30,7 +30,8 @@ _OTHER_WAYS = {
     "fraction": "the ledger keeps whole shares; sell the fraction at the broker, then resolve the break",
     "order": "an order is corrected at the broker: cancel it there, or run the cycle again, then resolve the break; one that the broker "
     "does not have any more is ended by `grodt breaks correct` without a price, which asks the broker",
-    "action": "book its effect by correcting the break of the position or of cash that the broker shows, then resolve this one",
+    "action": "book its effect by correcting the break of the position or of cash that the broker shows, then resolve this one; one that "
+    "is booked under another ex date already has no effect to book: resolve it",
 }
 
 

@@ -258,8 +258,12 @@ def split_entry(action: CorporateAction, book: str, held: Holding, price_before:
         ("cost", CURRENCY, action.symbol, -relieved),
         ("realised", CURRENCY, action.symbol, relieved - outcome.cash_in_lieu),
     )
-    memo = f"{action.symbol} split {action.ratio_new}:{action.ratio_old}"
-    return Entry(split_id(book, action), "split", book, action.ex_date, memo, lines) if lines else None
+    return Entry(split_id(book, action), "split", book, action.ex_date, split_memo(action), lines) if lines else None
+
+
+def split_memo(action: CorporateAction) -> str:
+    """What a split's entry says of its terms."""
+    return f"{action.symbol} split {action.ratio_new}:{action.ratio_old}"
 
 
 def has_fraction(quantity: int, action: CorporateAction) -> bool:
@@ -291,6 +295,11 @@ def dividend_entry(action: CorporateAction, book: str, entitled: int) -> Entry |
     )
     memo = f"{action.symbol} dividend on {entitled} shares"
     return Entry(dividend_id(book, action), "dividend", book, action.ex_date, memo, lines) if lines else None
+
+
+def entitled_by(memo: str) -> int:
+    """The shares that a dividend's entry was reckoned on, out of its memo."""
+    return int(memo.split()[-2])
 
 
 def is_paid_at_once(action: CorporateAction) -> bool:

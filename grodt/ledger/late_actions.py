@@ -9,17 +9,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 
-from grodt.bars.corporate_actions import CorporateAction, entitlement, split
+from grodt.bars.corporate_actions import CorporateAction
 from grodt.ledger.breaks import Break
-from grodt.ledger.entries import CURRENCY, SHARES, delisting_id, dividend_id, split_id, symbol_change_id
+from grodt.ledger.moved_actions import booked_as_of, missed_of, open_moved
 from grodt.ledger.tables_breaks import breaks
-from grodt.ledger.tables_postings import applied_sessions, entries, postings
+from grodt.ledger.tables_postings import applied_sessions
 from grodt.ledger.transaction import Read
-from grodt.money import Micros
-
-_ENTRY_ID = {"split": split_id, "dividend": dividend_id, "delisting": delisting_id, "symbol_change": symbol_change_id}
 
 
 def applied_at(tx: Read, book: str) -> dict[date, datetime]:
@@ -31,51 +28,29 @@ def applied_at(tx: Read, book: str) -> dict[date, datetime]:
 def late_actions(tx: Read, book: str, actions: Iterable[tuple[CorporateAction, datetime]]) -> tuple[Break, ...]:
     """Those of the actions, each with the instant it was known at, that the book has missed; one break for each.
 
-    What a person has resolved since it was known is not raised again.
+    What a person has resolved since it was known is not raised again. With them are the open breaks of actions that were known in time and
+    held back, because they are booked under another ex date (`grodt.ledger.moved_actions`).
 
     Returns:
-        Breaks of kind `action`, in the order of the actions. `symbol` is ticker, kind and ex date. For a split or a change of symbol
-        `ours` is the shares that our books came to over the ex date and `theirs` what they should have come to; for a dividend or a
-        delisting they are cash, in micros: booked and due.
+        Breaks of kind `action`, in the order of the actions. `symbol` is ticker, kind and ex date, and the other date where there is one.
+        For a split or a change of symbol `ours` is the shares that our books came to over the ex date and `theirs` what they should have
+        come to; for a dividend or a delisting they are cash, in micros: booked and due under this ex date.
     """
     done = applied_at(tx, book)
     sessions = list(done)
-    found = []
+    found, late = [], []
     for action, known_at in actions:
         at = bisect_left(sessions, action.ex_date)
         if at == len(sessions) or (at == 0 and sessions[0] != action.ex_date) or known_at <= done[sessions[at]]:
             continue
-        missed = _missed(tx, book, action)
+        late.append((action, known_at))
+    elsewhere = booked_as_of(tx, book, [action for action, _ in late])
+    for action, known_at in late:
+        missed = missed_of(tx, book, action, elsewhere.get(action))
         if missed is not None and not _resolved_since(tx, book, missed, known_at):
             found.append(missed)
-    return tuple(found)
-
-
-def _missed(tx: Read, book: str, action: CorporateAction) -> Break | None:
-    """What our books made of the action against what they should have; None where these are equal."""
-    before = _posted(tx, book, action, SHARES, entries.c.session < action.ex_date)
-    this = entries.c.entry_id == _ENTRY_ID[action.kind](book, action)
-    if action.kind == "split":
-        # The fraction is paid in cash; shares alone tell whether it was applied.
-        ours, theirs = before + _posted(tx, book, action, SHARES, this), split(before, action, Micros(0)).quantity
-    elif action.kind == "symbol_change":
-        ours, theirs = before + _posted(tx, book, action, SHARES, this), 0
-    else:
-        ours, theirs = _posted(tx, book, action, CURRENCY, this), entitlement(before, action)
-    key = f"{action.symbol} {action.kind} {action.ex_date}"
-    return Break("action", key, ours, theirs) if ours != theirs else None
-
-
-def _posted(tx: Read, book: str, action: CorporateAction, asset: str, which: ColumnElement[bool]) -> int:
-    """Shares of the symbol, or cash paid and owed, posted by those entries."""
-    accounts = ["position"] if asset == SHARES else ["cash", "receivable"]
-    about = [postings.c.symbol == action.symbol] if asset == SHARES else []
-    query = (
-        select(func.coalesce(func.sum(postings.c.amount), 0))
-        .join(entries, entries.c.entry_id == postings.c.entry_id)
-        .where(postings.c.book == book, postings.c.asset == asset, postings.c.account.in_(accounts), *about, which)
-    )
-    return int(tx.connection.execute(query).scalar_one())
+    seen = {each.symbol for each in found}
+    return (*found, *(each for each in open_moved(tx, book) if each.symbol not in seen))
 
 
 def _resolved_since(tx: Read, book: str, found: Break, known_at: datetime) -> bool:

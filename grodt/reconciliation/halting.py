@@ -71,7 +71,7 @@ def reconcile(
         broker: the other side.
         book, session, run_id: whose, when, and the run that compares.
         now: instant.
-        late_actions: breaks of actions that came too late.
+        late_actions: breaks of actions that came too late, or that are booked under another ex date.
         foreign: fills that the broker told of orders which the ledger does not have; they are said beside the breaks that they make.
         charges_bps: of equity, that interest and fees of a session may come to, to be booked by themselves.
         closes_of: last closes of symbols, as far as they are known; asked for when there are breaks, which may be in symbols never traded.

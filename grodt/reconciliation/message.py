@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from grodt.ledger.account_says import Says
 from grodt.ledger.breaks import Break
+from grodt.ledger.moved_actions import in_words, is_moved
 from grodt.ledger.unbooked import Unbooked
 from grodt.reconciliation.before import Compared
 
@@ -25,26 +26,30 @@ def message_of(
     Args:
         book, session: whose, and when.
         found: what comparing found.
-        late_actions: breaks of actions that came too late.
+        late_actions: breaks of actions that came too late, or that are booked under another ex date.
         foreign: fills that the broker told of orders which the ledger does not have.
         unbooked: fills that the broker tells and that are not booked.
         said: what the account says of its cash that is not booked.
     """
     return (
-        f"book {book} session {session}: {_what(len(found.breaks), len(late_actions))}; the book is halted.\n"
+        f"book {book} session {session}: {_what(len(found.breaks), late_actions)}; the book is halted.\n"
         f"{_table((*found.breaks, *late_actions))}\n"
         f"{_of_waiting(found)}{_of_parts(found.parts)}{_of_foreign(book, foreign)}{_of_unbooked(unbooked)}{_of_cash(said)}"
+        f"{_of_moved(late_actions)}"
         f"Find the cause with `grodt breaks`, end each with `grodt breaks resolve NUMBER --reason WHY`, "
         f"then `grodt rearm --book {book} --reason WHY`."
     )
 
 
-def _what(differences: int, late: int) -> str:
+def _what(differences: int, late_actions: tuple[Break, ...]) -> str:
+    moved = sum(map(is_moved, late_actions))
+    late = len(late_actions) - moved
     places = f"ledger and broker differ in {differences} place{'s' if differences > 1 else ''}" if differences else ""
     came = (
         f"{late} corporate action{'s' if late > 1 else ''} came after {'their' if late > 1 else 'its'} session was settled" if late else ""
     )
-    return "; ".join(filter(None, (places, came)))
+    again = f"{moved} corporate action{'s are' if moved > 1 else ' is'} booked under another ex date" if moved else ""
+    return "; ".join(filter(None, (places, came, again)))
 
 
 def _of_waiting(found: Compared) -> str:
@@ -86,6 +91,13 @@ def _of_cash(said: tuple[Says, ...]) -> str:
     lines = [f"  {each}\n" for each in said[:_LINES_SHOWN]]
     more = f"  and {len(said) - _LINES_SHOWN} more\n" if len(said) > _LINES_SHOWN else ""
     return f"The account says, and the ledger does not have:\n{''.join(lines)}{more}" if said else ""
+
+
+def _of_moved(late_actions: tuple[Break, ...]) -> str:
+    """What is likely to be behind actions of terms that are booked under another ex date."""
+    told = list(filter(None, (in_words(each, "NUMBER") for each in late_actions)))
+    more = f"  and {len(told) - _LINES_SHOWN} more\n" if len(told) > _LINES_SHOWN else ""
+    return "".join(f"{each}.\n" for each in told[:_LINES_SHOWN]) + more
 
 
 def _table(breaks: tuple[Break, ...]) -> str:

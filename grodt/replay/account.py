@@ -10,7 +10,7 @@ from datetime import date
 
 import numpy as np
 
-from grodt.bars.corporate_actions import CorporateAction, by_ex_date, entitlement, split
+from grodt.bars.corporate_actions import SAME_DAYS, ActionKind, CorporateAction, by_ex_date, entitlement, may_be_same, split
 from grodt.errors import DataError
 from grodt.ledger.entries import has_fraction, is_paid_at_once
 from grodt.money import Micros
@@ -58,20 +58,23 @@ class Account:
         cash: micros.
         owed: dividends not yet paid.
         applied: what corporate actions have done so far.
+        moved: actions that were held back, as the ledger does: one of the same terms was applied under another ex date.
     """
 
     position: IntArray
     cash: int
     owed: list[Owed] = field(default_factory=list)
     applied: list[Applied] = field(default_factory=list)
+    moved: list[CorporateAction] = field(default_factory=list)
+    _of_column: dict[tuple[int, ActionKind], list[Applied]] = field(default_factory=dict, init=False)
 
     @property
     def receivable(self) -> int:
         """Dividends owed, micros."""
         return sum(each.amount for each in self.owed)
 
-    def act(self, row: int, actions: Sequence[CorporateAction], columns: Mapping[str, int], price: IntArray) -> None:
-        """Apply the corporate actions of a session, before its fills.
+    def act(self, row: int, actions: Sequence[CorporateAction], columns: Mapping[str, int], price: IntArray) -> Sequence[CorporateAction]:
+        """Apply the corporate actions of a session, before its fills; returns those that were held back, see `moved`.
 
         Args:
             row: of the session.
@@ -82,13 +85,17 @@ class Account:
         Raises:
             DataError: a split leaves a fraction of a share and no close before it is known.
         """
+        known = len(self.moved)
         for of_date in by_ex_date(actions):
             before = {label: int(self.position[columns[label]]) for kind in of_date.values() for label in kind if label in columns}
             for kind in ("dividend", "split", "delisting"):
                 for label, action in of_date[kind].items():
-                    if before.get(label):
+                    if label in columns and self._is_moved(action, columns[label]):
+                        self.moved.append(action)
+                    elif before.get(label):
                         self._apply(row, action, columns[label], before[label], Micros(int(price[columns[label]])))
             self._rename(row, of_date["symbol_change"].values(), columns)
+        return self.moved[known:]
 
     def pay(self, session: date) -> None:
         """Turn dividends whose pay date has come into cash."""
@@ -119,9 +126,24 @@ class Account:
         gross, short = int(size.sum()), self.position < 0
         return gross - 2 * int(size[short].sum()), gross
 
+    def _is_moved(self, action: CorporateAction, column: int) -> bool:
+        """Whether one of the same terms was applied under another ex date near it; the rule of `grodt.ledger.moved_actions`."""
+        for each in reversed(self._of_column.get((column, action.kind), ())):
+            other = each.action
+            if (action.ex_date - other.ex_date).days > SAME_DAYS:
+                return False
+            if may_be_same(action, other.ex_date, None if is_paid_at_once(other) else other.pay_date):
+                if action.kind == "split" and (other.ratio_new, other.ratio_old) == (action.ratio_new, action.ratio_old):
+                    return True
+                if action.kind == "dividend" and entitlement(each.quantity, other) == entitlement(each.quantity, action) != 0:
+                    return True
+        return False
+
     def _apply(self, row: int, action: CorporateAction, column: int, entitled: int, price: Micros) -> None:
         now = int(self.position[column])
         self.applied.append(Applied(row, action, column, now, price))
+        if action.kind in ("split", "dividend"):
+            self._of_column.setdefault((column, action.kind), []).append(self.applied[-1])
         if action.kind == "dividend":
             amount = int(entitlement(entitled, action))
             if is_paid_at_once(action):

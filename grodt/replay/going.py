@@ -1,10 +1,12 @@
 """A replay on its way: the state of the book between sessions, and one session after the other."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
 import numpy as np
 
+from grodt.bars.corporate_actions import CorporateAction
 from grodt.bars.quality import Completeness
 from grodt.brokers.fills import fill_session
 from grodt.errors import DataError
@@ -119,12 +121,20 @@ class Going:
             cost = borrow_cost(account.position, self.micros, nights, self.plan.terms.borrow_bps)
             self.course.borrow[row] = cost.sum()
             account.cash -= int(self.course.borrow[row])
-        if row in history.actions:
-            account.act(row, history.actions[row], self.columns, self.micros)
+        held_back = account.act(row, history.actions[row], self.columns, self.micros) if row in history.actions else ()
         account.pay(session)
         if row in history.cancels:
-            self.orders.cancel(history.cancels[row])
+            self.orders.cancel(self._cancelled(row, held_back))
         self._fill(row)
+
+    def _cancelled(self, row: int, held_back: Sequence[CorporateAction]) -> IntArray:
+        """The columns whose open orders the actions of a session cancel; a split that is held back cancels none."""
+        without = {action.symbol for action in held_back if action.kind == "split"}
+        if not without:
+            return self.history.cancels[row]
+        others = [each for each in self.history.actions[row] if each.kind != "dividend" and each not in held_back]
+        spared = [self.columns[label] for label in sorted(without - {label for each in others for label in (each.symbol, each.new_symbol)})]
+        return np.setdiff1d(self.history.cancels[row], np.array(spared, dtype=np.int64))
 
     def _fill(self, row: int) -> None:
         """Fill open orders in the session, and let expire what is left of those whose time has come."""

@@ -109,6 +109,21 @@ def test_dividends_are_owed_until_they_are_paid_and_a_split_changes_shares_alone
     assert owed.cash[4] - owed.cash[3] == micros(25)
 
 
+def test_actions_of_the_same_terms_under_another_ex_date_are_held_back_as_the_ledger_does() -> None:
+    close = np.array([[10.0], [10.0], [5.0], [5.0], [5.0], [5.0]])
+    split = CorporateAction("S0000", day(2), "split", ratio_new=2, ratio_old=1)
+    dividend = CorporateAction("S0000", day(2), "dividend", cash_per_share=micros("0.5"))
+    again = [replace(each, ex_date=day(3)) for each in (dividend, split)]
+    another = replace(dividend, ex_date=day(4), cash_per_share=micros("0.25"))
+    history = history_of(close, actions={2: [dividend, split], 3: again, 4: [another]}, cancels={2: np.array([0]), 3: np.array([0])})
+    said = np.ones((6, 1))
+    course = replay(history, forecasts_of(history, said), plan_of("1000", replace(_at_most(0.5), no_trade_band=0.2)))
+    assert course.account.moved == again
+    assert [each.action for each in course.account.applied] == [dividend, split, another]
+    assert course.account.position.tolist() == [100]
+    assert course.cash.tolist()[-1] == micros(1000) - 50 * micros(10) + 50 * micros("0.5") + 100 * micros("0.25")
+
+
 def test_a_delisting_pays_the_final_value_and_the_position_is_gone() -> None:
     close = np.array([[10.0, 10.0], [10.0, 10.0], [NAN, 10.0], [NAN, 10.0]])
     end = CorporateAction("S0000", day(2), "delisting", cash_per_share=micros("7.25"))
