@@ -23,6 +23,7 @@ from grodt.money import Micros
 
 _ENTRY_ID = {"split": split_id, "dividend": dividend_id, "delisting": delisting_id, "symbol_change": symbol_change_id}
 _AS_OF = ", booked as of "
+_NEAR = [timedelta(days=days) for days in range(1, SAME_DAYS + 1)]
 #: What entries say of their terms; of a dividend's, when it is paid if that is later than its ex date, and what it came to.
 _BOOKED = """
     SELECT e.entry_id, e.memo, d.pay_date, coalesce(sum(CASE WHEN p.account = 'dividend' THEN -p.amount ELSE 0 END), 0)
@@ -97,11 +98,7 @@ def booked_as_of(tx: Read, book: str, actions: Iterable[CorporateAction]) -> dic
 
     Two dividends are of the same terms where they come to the same for the shares that the booked one was paid on.
     """
-    others = {
-        action: {_ENTRY_ID[action.kind](book, replace(action, ex_date=day)): day for day in _days_about(action)}
-        for action in actions
-        if action.kind in ("split", "dividend")
-    }
+    others = {action: _other_ids(book, action) for action in actions if action.kind in ("split", "dividend")}
     booked = {
         entry_id: (memo, None if pay_date is None else date.fromisoformat(pay_date), int(amount))
         for entry_id, memo, pay_date, amount in rows_of(tx, _BOOKED, {entry_id for days in others.values() for entry_id in days})
@@ -141,10 +138,12 @@ def missed_of(tx: Read, book: str, action: CorporateAction, booked: date | None)
     return Break("action", key, ours, theirs) if ours != theirs else None
 
 
-def _days_about(action: CorporateAction) -> list[date]:
-    """Other days that its ex date may have been told as, the nearest first."""
+def _other_ids(book: str, action: CorporateAction) -> dict[str, date]:
+    """What its entry would be called under other ex dates that it may have been told as, and these, the nearest first."""
     most = SAME_DIVIDEND_DAYS if action.kind == "dividend" and action.pay_date is None else SAME_DAYS
-    return [action.ex_date + timedelta(days=sign * days) for days in range(1, most + 1) for sign in (-1, 1)]
+    stem = _ENTRY_ID[action.kind](book, action).removesuffix(f"{action.ex_date}")
+    days = [action.ex_date + sign * each for each in _NEAR[:most] for sign in (-1, 1)]
+    return {f"{stem}{day}": day for day in days}
 
 
 def _is_same(one: CorporateAction, other: CorporateAction) -> bool:

@@ -159,6 +159,24 @@ def test_explain_shows_what_the_account_says_of_cash_and_the_command_that_books_
     assert _json(grodt, broken, "breaks", "explain", "1")[0]["said"] == [], "it is not about shares"
 
 
+def test_explain_shows_of_an_action_that_is_booked_under_another_ex_date_both_dates_and_the_command_that_settles_it(
+    grodt: Command, broken: Home
+) -> None:
+    found = Break("action", f"CASH dividend {FRI}, booked as of {WED}", 0, 3_000_000)
+    with closing(Ledger.open(f"sqlite:///{broken.folder}/ledger.db")) as ledger, ledger.write() as tx:
+        record_breaks(tx, "small", WED, [found], f"small-eod-{WED}", datetime(2015, 11, 25, 22, tzinfo=UTC))
+    words = (
+        f"CASH dividend {FRI} was not applied: one of the same terms is booked as of {WED}. Where the source has corrected the date, `grodt"
+    )
+    (row,) = _json(grodt, broken, "breaks", "explain", "4")
+    assert row["elsewhere"].startswith(words)
+    assert "`grodt breaks resolve 4 --reason WHY`" in row["elsewhere"]
+    assert words in " ".join(grodt(broken, "breaks", "explain", "4").out.replace("│", "").split())
+    assert _json(grodt, broken, "breaks", "explain", "1")[0]["elsewhere"] == ""
+    assert "booked under another ex date already has no effect to book" in grodt(broken, "breaks", "correct", "4", "--reason", "x").err
+    assert grodt(broken, "breaks", "resolve", "4", "--reason", "the source corrected it", "--author", "ann").status == 0
+
+
 def test_a_correction_is_booked_by_the_second_person(grodt: Command, broken: Home) -> None:
     before = _position(broken)
     asked = grodt(broken, "breaks", "correct", "1", "--price", "50.5", "--reason", "sold by hand", "--author", "ann")
