@@ -4,6 +4,7 @@ Prefect is imported once there is a cycle to run: a command that finds all of th
 """
 
 import importlib
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,15 +115,25 @@ def run_one(asked: Asked, session: date, progress: Progress) -> Figures:
 
     Raises:
         GrodtError: it failed; the message says what to do.
+        PrefectServerError: what it has done could not be recorded in Prefect, as where the disk is full.
     """
+    from prefect.exceptions import PrefectHTTPStatusError
+
     from flows.end_of_day import end_of_day
     from flows.halting import without_heartbeats
+    from flows.server import PrefectServerError
 
     name = f"{asked.book} {session}"
     token = observer.set(lambda stage, text: progress.say(f"{name}  {stage}{'  ' + text if text else ''}"))
     try:
         with without_heartbeats():
             end_of_day(asked.book, session)
+    except PrefectHTTPStatusError as error:
+        free = shutil.disk_usage(asked.where.home).free / 1e6
+        raise PrefectServerError(
+            f"{name}: Prefect's server could not record the run ({error.response.status_code}), with {free:,.0f} MB free on the disk of "
+            f"{asked.where.home}; make room if that is little, look at logs/prefect-server.log, then run this again"
+        ) from error
     finally:
         observer.reset(token)
     with _ledger(asked.where) as ledger, ledger.read() as tx:

@@ -179,11 +179,18 @@ def own_server(home: Path, *, ui: bool = False, port: int = 0) -> PrefectServer:
         port: 0 for any free one.
 
     Raises:
-        ConfigError: the port is taken.
+        ConfigError: the port is taken, or the home cannot be written.
     """
     folder = prefect_home(home)
-    folder.mkdir(parents=True, exist_ok=True)
-    log = _fresh_log(home)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = _fresh_log(home)
+        log.touch()
+    except OSError as error:
+        raise ConfigError(
+            f"home {home} cannot be written: {error}; check the owner and permissions of its folders and that the disk has room, or name "
+            "another one in GRODT_HOME"
+        ) from error
     with _listener(port) as listener, log.open("ab") as output:
         api_url = f"http://{_HOST}:{listener.getsockname()[1]}/api"
         ours, theirs = _pipe()

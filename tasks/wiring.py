@@ -25,6 +25,7 @@ from grodt.brokers.fills import FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
 from grodt.brokers.windows import ALPACA, CCXT, IB, PAPER, SendingHours
+from grodt.errors import GrodtError
 from grodt.instruments import Instrument
 from grodt.lake.store import Checked, Lake
 from grodt.ledger.limits import InForce, limits_in_force
@@ -41,6 +42,7 @@ from grodt.slots import Slot
 from grodt.telemetry.logs import get_logger
 from tasks.credentials import START_SECONDS, credentials
 from tasks.environment import clock, environment
+from tasks.paper_files import require_paper_file
 
 #: Told (stage, text) as a cycle proceeds; the command line listens to it.
 observer: ContextVar[Callable[[str, str], None]] = ContextVar("observer", default=lambda _stage, _text: None)
@@ -166,7 +168,11 @@ class Parts(DataParts):
 
 
 def parts(book: str, session: date, slot: Slot | None = None) -> Parts:
-    """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does."""
+    """The parts of a book for a session, its files made where they are missing; raises what `data_parts` does.
+
+    Raises:
+        DataError: the file of its paper account is lost.
+    """
     config = books().book(book)
     if slot is None:
         config.require_end_of_day(f"`grodt intraday --book {book}` runs it")
@@ -175,7 +181,11 @@ def parts(book: str, session: date, slot: Slot | None = None) -> Parts:
     if real is not None:
         broker, hours = real
         return Parts(**_fields(data), broker=broker, hours=hours, advance=None, terms=FillTerms())
-    paper, terms = _paper(data.where, data.config), data.config.broker.terms()
+    try:
+        paper, terms = _paper(data.where, data.config), data.config.broker.terms()
+    except GrodtError:
+        data.close()
+        raise
     return Parts(**_fields(data), broker=paper, hours=PAPER, advance=paper.advance, terms=terms, by_bars=paper.works_by_bars)
 
 
@@ -185,10 +195,12 @@ def broker_of(book: str) -> Iterator[Broker | None]:
 
     Raises:
         ConfigError: the book is unknown, or the credentials of its broker are missing.
+        DataError: the file of its paper account is lost.
     """
     where = environment()
     config = books(where).book(book)
     if isinstance(config.broker, PaperConfig) and not where.broker_file(book).exists():
+        require_paper_file(where, book)
         yield None
         return
     real = _real(config, wait_seconds=0)  # a halt must not wait for a server that may not be there
@@ -246,6 +258,7 @@ def _order_symbols(where: Environment, book: str) -> Mapping[str, str]:
 
 
 def _paper(where: Environment, config: BookConfig) -> PaperBroker:
+    require_paper_file(where, config.name)
     terms, shorts = config.broker.terms(), not config.construction.long_only
     within = config.intraday is not None
     return PaperBroker(where.broker_file(config.name), config.name, config.capital_micros, terms, allow_short=shorts, intraday=within)

@@ -32,10 +32,11 @@ def backup(
     from flows.at_home import lake_at_home, ledger_at_home
     from grodt.backups import back_up
     from tasks.environment import clock, environment
+    from tasks.paper_files import paper_files
 
     where, progress = environment(), Progress()
-    files = {path.name: path for path in where.home.glob("brokers/paper-*.db")}
     with progress.live(), ledger_at_home() as ledger:
+        files = paper_files(where, ledger)
         lake = None if isinstance(where.lake, str) else lake_at_home(ledger)
         folder = (into or where.home / _FOLDER).absolute()
         made = back_up(ledger, lake, files, folder, now=clock(where)(), say=progress.say_once_slow, keep=keep)

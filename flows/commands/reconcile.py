@@ -34,9 +34,7 @@ def reconcile(book: Book = None, as_json: Json = False) -> None:
             raise ConfigError(f"book {name} has settled no session yet, so there is nothing to compare: `grodt run --book {name}` first")
         with broker_of(name) as broker:
             if broker is None:
-                raise ConfigError(
-                    f"book {name} has settled session {session}, and its paper broker's file is not there: restore it from a backup"
-                )
+                raise ConfigError(f"book {name} is at another account than its paper broker, which was never opened: see `grodt account`")
             require_same_account(ledger, broker, name, "Nothing was compared")
             found = compared(ledger, broker, name, session, charges_bps(name))
     rows: list[dict[str, Any]] = [

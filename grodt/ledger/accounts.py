@@ -60,6 +60,17 @@ def account_of(tx: Read, book: str) -> str | None:
     return found
 
 
+def settled_at(tx: Read, book: str, account: str) -> date | None:
+    """The last session that a book has settled, where it is at that account, or none is known yet; None where it is at another."""
+    return settled(tx, book) if account_of(tx, book) in (None, account) else None
+
+
+def accounts(tx: Read) -> dict[str, str]:
+    """The account that each book is at, by the book's name; those of which none is known are absent."""
+    query = select(account_changes.c.book, account_changes.c.account).order_by(account_changes.c.book, account_changes.c.change_id)
+    return dict(tx.connection.execute(query).tuples().all())
+
+
 def orders_at_account(tx: Read, book: str, most: int) -> dict[str, str]:
     """The ids that the account a book is at has given to its latest orders, by our id, latest first; none of an account of before."""
     return orders_at_broker(tx, book, most, since=_came(tx, book))

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, and_, func, not_, select
 
-from grodt.errors import DataError, NotFound
+from grodt.errors import ConfigError, DataError, NotFound
 from grodt.ledger.entries import CURRENCY
 from grodt.ledger.marks import Mark, latest_mark, marked_at
 from grodt.ledger.strategies import lots_against_average
@@ -85,9 +85,12 @@ def statement_of(tx: Read, book: str, start: date | None, end: date | None) -> S
         end: last session; None: up to its latest mark.
 
     Raises:
+        ConfigError: the last session comes before the first one.
         NotFound: no session of them is marked.
         DataError: the lines do not add up to the change of equity, which `grodt verify` would say too.
     """
+    if start is not None and end is not None and end < start:
+        raise ConfigError(f"book {book}: the last session {end} comes before the first one {start}; give them the other way round")
     closing = latest_mark(tx, book) if end is None else latest_mark(tx, book, before=date.fromordinal(end.toordinal() + 1))
     if closing is None or (start is not None and closing.session < start):
         asked = f"{start or 'its first session'} to {end or 'now'}"

@@ -4,7 +4,11 @@ import json
 import sqlite3
 from contextlib import closing
 
+import pytest
+
+from grodt.errors import DataError
 from tests.cycles.driver import Home
+from tests.cycles.small_world import FRI
 from tests.flows.commands import Command
 
 
@@ -45,8 +49,20 @@ def test_a_difference_that_is_a_break_already_has_its_number(grodt: Command, hom
     assert (money["difference"], money["break"]) == ("5.000000", None)
 
 
-def test_a_book_that_never_ran_has_nothing_to_compare(grodt: Command, home: Home) -> None:
-    (home.folder / "brokers/paper-small.db").unlink()
-    ended = grodt(home, "reconcile")
-    assert ended.status == 2
-    assert "its paper broker's file is not there: restore it from a backup" in ended.err
+@pytest.mark.parametrize("command", [["reconcile"], ["backup"], ["halt", "--reason", "seen enough", "--author", "ann"]])
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_paper_account_whose_file_is_lost_is_not_taken_for_an_empty_one(
+    grodt: Command, home: Home, command: list[str], left: bytes | None
+) -> None:
+    file = home.folder / "brokers/paper-small.db"
+    for each in file.parent.glob("paper-small.db*"):
+        each.unlink()
+    if left is not None:
+        file.write_bytes(left)
+    ended = grodt(home, *command)
+    assert ended.status == 1
+    assert f"its paper broker's file is not there: restore it from a backup, to {file}" in ended.err
+    assert not file.exists() or file.stat().st_size == 0
+    with pytest.raises(DataError, match="its paper broker's file is not there"):
+        home.run(FRI)
+    assert not file.exists() or file.stat().st_size == 0
