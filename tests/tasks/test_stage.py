@@ -158,7 +158,8 @@ class TestInAFlow:
         assert flow_run_id is not None
         with get_client(sync_client=True) as client:
             task_run = _eventually(lambda: client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))))[0]
-            lines = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id])))
+            of_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+            lines = _eventually(lambda: found if any("stage ended" in each.message for each in (found := client.read_logs(of_run))) else [])
         assert task_run.name == "bars · demo · 2026-11-20"
         assert set(task_run.tags) == {"book:demo", "stage:bars", "session:2026-11-20"}
         ours = [json.loads(line.message) for line in lines if line.name == "grodt.stages"]
