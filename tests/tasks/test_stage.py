@@ -11,7 +11,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import Log, State
 from prefect.utilities import collections
 from prefect.utilities.collections import visit_collection
 
@@ -159,7 +159,7 @@ class TestInAFlow:
         with get_client(sync_client=True) as client:
             task_run = _eventually(lambda: client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))))[0]
             of_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
-            lines = _eventually(lambda: found if any("stage ended" in each.message for each in (found := client.read_logs(of_run))) else [])
+            lines = _eventually(lambda: _to_its_end(client.read_logs(of_run)))
         assert task_run.name == "bars · demo · 2026-11-20"
         assert set(task_run.tags) == {"book:demo", "stage:bars", "session:2026-11-20"}
         ours = [json.loads(line.message) for line in lines if line.name == "grodt.stages"]
@@ -170,6 +170,11 @@ class TestInAFlow:
         assert (ours[0]["flow_run_id"], ours[0]["task_run_id"]) == (str(flow_run_id), str(task_run.id))
         in_file = [json.loads(line) for line in (tmp_path / "logs" / logs.FILE_NAME).read_text().splitlines()]
         assert [line for line in in_file if line["logger"] == "grodt.stages"] == ours
+
+
+def _to_its_end(lines: list[Log]) -> list[Log]:
+    """They come in batches: none of them before the last one is there."""
+    return lines if any("stage ended" in line.message for line in lines) else []
 
 
 def _eventually[T](read: Callable[[], list[T]]) -> list[T]:
