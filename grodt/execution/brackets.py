@@ -21,7 +21,7 @@ from grodt.ledger.orders import LedgerOrder, find_orders
 from grodt.ledger.postings import holdings_of
 from grodt.ledger.transaction import Read
 from grodt.orders.brackets import BracketTerms, LegPrices, opened_by
-from grodt.orders.order import Order
+from grodt.orders.order import Order, Side
 from grodt.orders.states import IN_FLIGHT, OPEN
 from grodt.risk.exits import ApprovedExit, Exits
 from grodt.targets.quantities import Targets
@@ -187,26 +187,51 @@ class Brackets:
         meant = LegPrices(int(legs.stop.price or 0), 0 if legs.take_profit is None else int(legs.take_profit.price or 0))
         return _stand(self._standing().get(legs.stop.symbol, ()), abs(legs.stop.quantity), meant)
 
+    def stays_or_fills(self, state: BookState, certain: BookState, traded: IntArray) -> IntArray:
+        """Shares that control 36 asks a stop for, ≥ 0, long and short, (2, N): what stays held, with all that orders may still add to it.
+
+        Where legs do not go out with their entry, what stays alone: no order has a stop before it has filled.
+
+        Args:
+            state: see `left`.
+            certain: the same without orders that may never fill, so that nothing is taken as closed by them.
+            traded: signed shares that tonight's orders trade.
+        """
+        held = state.position
+        if not self.attaches or self.terms is None:
+            stays = self.stays(certain, traded)
+            return np.stack([np.where(held > 0, stays, 0), np.where(held < 0, stays, 0)])
+        bought, sold = np.maximum(traded, 0), np.maximum(-traded, 0)
+        long = held + state.open_buys + bought - certain.open_sells - sold
+        short = -held + state.open_sells + sold - certain.open_buys - bought
+        return np.maximum(np.stack([long, short]), 0)
+
     def covered(self, sent: Sequence[ApprovedExit], withdrawn: Collection[str]) -> IntArray:
-        """Shares of each position that stops will close, (N,).
+        """Shares of long positions, and of short ones, that stops will close, (2, N); legs of an entry that works count whole.
 
         Args:
             sent: legs that go out.
             withdrawn: our ids of open legs that are cancelled.
         """
         place = {symbol: at for at, symbol in enumerate(self.state.symbols)}
-        shares = np.zeros(len(place), dtype=np.int64)
+        shares = np.zeros((2, len(place)), dtype=np.int64)
         for each in sent:
-            shares[place[each.stop.symbol]] += abs(each.stop.quantity)
+            shares[int(each.stop.quantity > 0), place[each.stop.symbol]] += abs(each.stop.quantity)
         for symbol, legs in self._standing().items():
             kept = [each for each in legs if each.order.client_order_id not in withdrawn]
-            stops = {each.order.group for each in kept if each.order.role == "stop"}
-            shares[place[symbol]] += left_to_close([each for each in kept if each.order.group in stops])
+            stops = {each.order.group: int(each.order.side is Side.BUY) for each in kept if each.order.role == "stop"}
+            for group, of in stops.items():
+                pair = [replace(each, waits=0) if self._grows(each) else each for each in kept if each.order.group == group]
+                shares[of, place[symbol]] += left_to_close(pair)
         return shares
+
+    def _grows(self, leg: LedgerOrder) -> bool:
+        """Whether it is attached to an entry that still works."""
+        return leg.order.attached and leg.order.protects in self.working
 
     def _grow(self, legs: Sequence[LedgerOrder]) -> bool:
         """Whether these are legs of entries that still work."""
-        return bool(legs) and all(each.order.attached and each.order.protects in self.working for each in legs)
+        return bool(legs) and all(map(self._grows, legs))
 
     def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
         found: dict[str, tuple[LedgerOrder, ...]] = {}

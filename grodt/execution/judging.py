@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from grodt.errors import HaltActive
@@ -179,5 +180,7 @@ def _judge_legs(
     withdrawn = brackets.withdrawn(left, wanted, {each.stop.symbol for each in legs if not each.attached})
     if brackets.protects_positions:
         certain = without(state, tuple(each for each in state.rests if each.order.order_type != "market"))  # the others may never fill
-        judged = ask_protection(judged, brackets.stays(certain, traded) + opened, brackets.covered(legs, withdrawn))
+        asked = brackets.stays_or_fills(state, certain, traded)
+        stopped = np.minimum(brackets.covered(legs, withdrawn), asked)
+        judged = ask_protection(judged, asked.sum(axis=0), stopped.sum(axis=0))
     return judged, legs, withdrawn
