@@ -8,9 +8,11 @@ from grodt.execution.approving import Answer, find_answer
 from grodt.execution.changes import Changes, changes_of, expected_cost
 from grodt.execution.judging import Judged
 from grodt.execution.markets import read_figures
+from grodt.execution.stopping import require_heeded
 from grodt.execution.windows import Windows
 from grodt.ledger.basket_requests import ask_for_basket, current_request
 from grodt.ledger.baskets import record_basket
+from grodt.ledger.halts import Halt
 from grodt.ledger.requests import Request
 from grodt.orders.basket import Basket
 from tasks.cycle import Cycle
@@ -20,10 +22,17 @@ from tasks.stage import stage
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The cycle's orders: how many, and what people were asked about them; None where they are committed, or it is too late to ask."""
+    """The cycle's orders.
+
+    Attributes:
+        rows: how many.
+        request: what people were asked about them; None where they are committed, or it is too late to ask.
+        decided_with: halts that were active when those that people are asked about were decided.
+    """
 
     rows: int
     request: Request | None = None
+    decided_with: tuple[Halt, ...] = ()
 
 
 @stage("orders", timeout_seconds=300)
@@ -34,7 +43,10 @@ def make_orders(cycle: Cycle, judged: Judged, opinion: Opinion) -> Ordered:
     if people:
         return _ask(cycle, judged, opinion, people)
     with parts.ledger.write(cycle.lease) as tx:
-        record_basket(tx, basket, cycle.run_id, parts.now())
+        now = parts.now()
+        if not judged.committed:
+            require_heeded(tx, cycle.book, opinion.state.halts, now)
+        record_basket(tx, basket, cycle.run_id, now)
     cycle.tell("orders", f"{len(basket.orders)} orders, basket {basket.hash[:12]}")
     return Ordered(len(basket.orders))
 
@@ -43,7 +55,15 @@ def make_orders(cycle: Cycle, judged: Judged, opinion: Opinion) -> Ordered:
 def approve(cycle: Cycle, judged: Judged, ordered: Ordered) -> Answer:
     """Approve the basket by its hash: automatically, or in the names of those who have agreed to it. Rows: these people."""
     parts = cycle.parts
-    answer = find_answer(parts.ledger, cycle.lease, judged.basket, cycle.opened, asked=ordered.request, now=parts.now())
+    answer = find_answer(
+        parts.ledger,
+        cycle.lease,
+        judged.basket,
+        cycle.opened,
+        asked=ordered.request,
+        decided_with=ordered.decided_with,
+        now=parts.now(),
+    )
     if answer.request is not None:
         cycle.tell("approve", str(answer))
     return answer
@@ -68,7 +88,7 @@ def _ask(cycle: Cycle, judged: Judged, opinion: Opinion, people: int) -> Ordered
     cycle.tell(
         "orders", f"{len(basket.orders)} orders, {'too late to ask people about them' if asked is None else f'basket {asked.short}'}"
     )
-    return Ordered(len(basket.orders), asked)
+    return Ordered(len(basket.orders), asked, opinion.state.halts)
 
 
 def _changes(cycle: Cycle, judged: Judged, opinion: Opinion) -> Changes:

@@ -1,10 +1,13 @@
 """Whether a basket may be sent: nobody need be asked, or what people have said."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from grodt.execution.stopping import require_heeded
 from grodt.ledger.basket_requests import current_request, record_approved
 from grodt.ledger.baskets import approve_basket, basket_of
+from grodt.ledger.halts import Halt
 from grodt.ledger.leases import Lease
 from grodt.ledger.requests import Request, RequestState, find_request
 from grodt.ledger.runs import Run
@@ -70,7 +73,9 @@ def answer_of(tx: Read, run: Run, now: datetime) -> Answer | None:
     return None if asked is None else Answer(asked.state(now), asked)
 
 
-def find_answer(ledger: Ledger, lease: Lease | None, basket: Basket, run: Run, *, asked: Request | None, now: datetime) -> Answer:
+def find_answer(
+    ledger: Ledger, lease: Lease | None, basket: Basket, run: Run, *, asked: Request | None, decided_with: Iterable[Halt], now: datetime
+) -> Answer:
     """What has been said of the run's basket, and with the last word needed the basket and its approvals in the ledger.
 
     A basket that was committed without asking anybody is approved automatically.
@@ -81,10 +86,12 @@ def find_answer(ledger: Ledger, lease: Lease | None, basket: Basket, run: Run, *
         basket: as risk approved it.
         run: whose.
         asked: what people were asked about it by this run, in this attempt or before; None: nothing.
+        decided_with: halts that were active when it was decided.
         now: instant.
 
     Raises:
         DataError: the orders are not what was approved.
+        HaltActive: a strategy was halted since it was decided; nothing is committed.
     """
     with ledger.write(lease) as tx:
         made = basket_of(tx, run.run_id)
@@ -98,5 +105,6 @@ def find_answer(ledger: Ledger, lease: Lease | None, basket: Basket, run: Run, *
         asked = find_request(tx, asked.request_id)
         state = asked.state(now)
         if state == "approved":
+            require_heeded(tx, run.book, decided_with, now)
             record_approved(tx, basket, asked, now)
         return Answer(state, asked)

@@ -12,11 +12,11 @@ from datetime import datetime
 from grodt.brokers.protocol import Broker
 from grodt.errors import GrodtError, TransientError
 from grodt.execution.sending import Sending, Sent
-from grodt.execution.stopping import stopping, stops_the_rest
+from grodt.execution.stopping import heeded_by, stopping, stops_the_rest
 from grodt.execution.throttle import Throttle
 from grodt.execution.windows import Windows
 from grodt.execution.withdrawing import Withdrawn, not_sent, withdraw
-from grodt.ledger.baskets import approvals_of, basket_of, decided_since
+from grodt.ledger.baskets import approvals_of, basket_of
 from grodt.ledger.halts import active
 from grodt.ledger.later_checks import BASKET, basket_is_told, record_later
 from grodt.ledger.leases import Lease
@@ -75,21 +75,21 @@ def send(
     """
     with ledger.read() as tx:
         basket = _approved_basket(basket_of(tx, run.run_id), lambda digest: bool(approvals_of(tx, digest)), run)
+        heeded = heeded_by(tx, run)
     alone, first, legs = _withdrawals(ledger, basket)
     before, held, stopped = Withdrawn(), dict[str, str](), frozenset[str]()
     if alone or first:
-        halted, shut = _kept_by(ledger, basket, run, windows, now())
+        halted, shut = _kept_by(ledger, basket, run, windows, now(), heeded)
         with ledger.read() as tx:
             held = _standing(find_orders(tx, first).values(), halted or shut) if halted or shut else {}
         if not (halted or shut):
-            kept, stopped = _keep_rests(ledger, lease, basket, first, run, now())
+            kept, stopped = _keep_rests(ledger, lease, basket, first, run, now(), heeded)
             first = [key for key in first if key not in kept]
         if going := [] if halted else [*alone] if shut else [*alone, *first]:
             before = withdraw(ledger, lease, broker, basket, going, run, now=now, sleep=sleep)
     with ledger.read() as tx:
         states = states_of(tx, run.run_id)
         throttle = Throttle.of_run(tx, run, limits_in_force(tx, run.book, file).limits)
-        decided_at = decided_since(tx, run.run_id)
         told = basket_is_told(tx, run.run_id)
     total = len(basket.orders)
     over = sum(state is not OrderState.APPROVED and state not in IN_FLIGHT for state in states.values())
@@ -100,7 +100,7 @@ def send(
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
 
     gone = {key for key, state in states.items() if state in ENDED or state is OrderState.DENIED}
-    sending = Sending(ledger, lease, broker, run, decided_at, throttle, windows, now, sleep, sent, dealt_with, held=held, gone=gone)
+    sending = Sending(ledger, lease, broker, run, heeded, throttle, windows, now, sleep, sent, dealt_with, held=held, gone=gone)
     adopted = sending.adopt([order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT])
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     pending = [each for each in basket.orders if states[each.client_order_id] in to_send and each.client_order_id not in adopted]
@@ -157,9 +157,7 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
         closing = {each.order.side for each in found_legs.values()}
         # What closes reduces once the legs are over, and would close too much beside them.
         of_closing = [each for each in halts if each.scope == "strategy" or each.side != "reduce_only"]
-        stops = [
-            each for order in orders for each in stopping(tx, order, of_closing if order.side in closing else halts, sending.decided_at)
-        ]
+        stops = [each for order in orders for each in stopping(tx, order, of_closing if order.side in closing else halts, sending.heeded)]
         breaches = [each for each in (sending.throttle.rejects(), sending.throttle.messages(now)) if not each.passed[0]]
         whole = next(filter(stops_the_rest, stops), None)
         if whole is not None or breaches:
@@ -183,7 +181,7 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
 
 
 def _keep_rests(
-    ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequence[str], run: Run, now: datetime
+    ledger: Ledger, lease: Lease | None, basket: Basket, rests: Sequence[str], run: Run, now: datetime, heeded: frozenset[int]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Our ids of rests that stay, because a halt stops what is to take their place; and of that, which is cancelled: it is decided anew.
 
@@ -195,10 +193,10 @@ def _keep_rests(
     if not standing:
         return frozenset(), frozenset()
     with ledger.write(lease) as tx:
-        halts, decided_at, going = active(tx, run.book, now), decided_since(tx, run.run_id), frozenset(rests)
+        halts, going = active(tx, run.book, now), frozenset(rests)
         states = states_of(tx, run.run_id)
         mine = [each for each in basket.orders if states[each.client_order_id] is OrderState.APPROVED]
-        stops = {each: found[0] for each in mine if (found := stopping(tx, each, halts, decided_at, without=going))}
+        stops = {each: found[0] for each in mine if (found := stopping(tx, each, halts, heeded, without=going))}
         stay = {order.symbol for order in standing}
         why = {
             each.symbol: f"what it was to take the place of stays, because {each.client_order_id} may not go out: {halt}"
@@ -230,11 +228,10 @@ def _approved_basket(basket: Basket | None, is_approved: Callable[[str], bool], 
     return basket.require_intact()
 
 
-def _kept_by(ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime) -> tuple[str, str]:
+def _kept_by(ledger: Ledger, basket: Basket, run: Run, windows: Windows, now: datetime, heeded: frozenset[int]) -> tuple[str, str]:
     """What keeps orders from being withdrawn, in words: a halt that stops the whole basket, any; that no window is open, rests."""
     with ledger.read() as tx:
-        decided_at = decided_since(tx, run.run_id)
-        halts = [each for each in active(tx, run.book, now) if each.whole or (each.scope == "strategy" and each.started_at > decided_at)]
+        halts = [each for each in active(tx, run.book, now) if each.whole or (each.scope == "strategy" and each.halt_id not in heeded)]
     whole = str(halts[0]) if halts else ""
     refused = [check for order in basket.orders if (check := windows.refusal(order, now)) is not None]
     return whole, refused[0].reason if refused and len(refused) == len(basket.orders) else ""

@@ -82,6 +82,7 @@ class Sending:
     """Its parts, its tally, and what the next commit will record: answers, and orders that are taken back.
 
     Attributes:
+        heeded: numbers of halts of strategies that the basket was decided with.
         held: symbols in which the basket withdraws what still stands, and its cancel was not asked for, each with the reason in words. What
             kept it from that was to keep the symbol's orders too; one that a later look lets go waits for another attempt.
         waiting: those of them in which an order was so let go, likewise.
@@ -93,7 +94,7 @@ class Sending:
     lease: Lease | None
     broker: Broker
     run: Run
-    decided_at: datetime
+    heeded: frozenset[int]
     throttle: Throttle
     windows: Windows
     now: Callable[[], datetime]
@@ -185,7 +186,7 @@ class Sending:
         for place, order in enumerate(orders):
             if halts:  # what they stop depends on what is in flight
                 self._move(tx, moves, now)
-            stops = stopping(tx, order, halts, self.decided_at)
+            stops = stopping(tx, order, halts, self.heeded)
             breach = self._breach(messages, len(marked.going), children, place)
             if breach is not None and not any(map(stops_the_rest, stops)):
                 if marked.going:
@@ -270,7 +271,7 @@ class Sending:
         with self.ledger.read() as tx:
             if self.lease is not None:
                 require_current(tx, self.lease)
-            stops = stopping(tx, order, active(tx, self.run.book, now), self.decided_at)
+            stops = stopping(tx, order, active(tx, self.run.book, now), self.heeded)
         if stops or self.windows.refusal(order, now) is not None:
             raise _TakenBack
 

@@ -6,11 +6,14 @@ from datetime import datetime
 
 import numpy as np
 
+from grodt.errors import HaltActive
 from grodt.execution.decision import BookState, IntArray
+from grodt.ledger.baskets import older_than_basket
 from grodt.ledger.brackets import left_to_close, not_closed
-from grodt.ledger.halts import Halt
+from grodt.ledger.halts import Halt, active, halted_strategies
 from grodt.ledger.orders import orders_in
 from grodt.ledger.postings import holding
+from grodt.ledger.runs import Run
 from grodt.ledger.unit import Read
 from grodt.orders.order import Order, Side
 from grodt.orders.states import IN_FLIGHT, OPEN
@@ -49,7 +52,7 @@ def stops_of(
             stops = replace(stops, sellable=np.where(where, 0, stops.sellable))
         elif each.side == "reduce_only" and each.scope == "symbol":
             stops = replace(stops, reducing=stops.reducing | where)
-    strategies = [each for each in state.halts if each.scope == "strategy"]
+    strategies = _of_strategies(state.halts)
     buys = frozenset(each.strategy for each in strategies if each.side in _STOPS_BUYS)
     sells = frozenset(each.strategy for each in strategies if each.side in _STOPS_SELLS)
     stops = replace(stops, leg_buyable=stops.buyable, leg_sellable=stops.sellable)
@@ -64,7 +67,7 @@ def stops_of(
 
 
 def stopping(
-    tx: Read, order: Order, halts: Iterable[Halt], decided_at: datetime, *, without: Collection[str] = frozenset()
+    tx: Read, order: Order, halts: Iterable[Halt], heeded: Collection[int], *, without: Collection[str] = frozenset()
 ) -> tuple[Halt, ...]:
     """The halts that keep an order from being sent.
 
@@ -72,15 +75,47 @@ def stopping(
         tx: the transaction that would mark it as being sent.
         order: not sent yet.
         halts: active ones of its book.
-        decided_at: when the attempt that made its basket began. A halt of a strategy from before that was heeded when the basket was
-            decided; a later one stops what is left of it, since nobody can tell any more what each strategy wanted of an order.
+        heeded: numbers of halts of strategies that its basket was decided with (`heeded_by`). A later one stops what is left of it, since
+            nobody can tell any more what each strategy wanted of an order.
         without: our ids of open orders that are over before it is sent.
     """
     return tuple(
         each
         for each in halts
-        if (each.started_at > decided_at if each.scope == "strategy" else covers(tx, each, order, open_already=False, without=without))
+        if (each.halt_id not in heeded if each.scope == "strategy" else covers(tx, each, order, open_already=False, without=without))
     )
+
+
+def heeded_by(tx: Read, run: Run) -> frozenset[int]:
+    """Numbers of the halts of strategies that a run's basket was decided with: those that were committed before it.
+
+    `require_heeded` saw to it that it was committed with no other ones; so every one that comes to be known later is younger.
+    """
+    return older_than_basket(tx, run.run_id, halted_strategies(tx, run.book))
+
+
+def require_heeded(tx: Read, book: str, decided_with: Iterable[Halt], now: datetime) -> None:
+    """Refuse to commit a basket where a strategy was halted after the halts had been read that it was decided with.
+
+    Args:
+        tx: the transaction that commits it.
+        book: whose.
+        decided_with: halts that were active when it was decided.
+        now: instant.
+
+    Raises:
+        HaltActive: names each of them.
+    """
+    known = {each.halt_id for each in decided_with}
+    if late := [each for each in _of_strategies(active(tx, book, now)) if each.halt_id not in known]:
+        raise HaltActive(
+            f"book {book}: {'; '.join(map(str, late))}. It came while the basket was being decided, so nothing is ordered; "
+            "run the cycle again, which decides with it"
+        )
+
+
+def _of_strategies(halts: Iterable[Halt]) -> list[Halt]:
+    return [each for each in halts if each.scope == "strategy"]
 
 
 def stops_the_rest(each: Halt) -> bool:

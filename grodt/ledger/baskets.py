@@ -1,7 +1,7 @@
 """Baskets: the orders that a run decided, and who approved them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select
 
 from grodt.errors import ConfigError
+from grodt.ledger.halts import Halt
 from grodt.ledger.orders import order_of_row
+from grodt.ledger.sequence import came_first
 from grodt.ledger.strategies import record_attribution
-from grodt.ledger.tables import run_attempts
 from grodt.ledger.tables_orders import basket_approvals, baskets, order_events, order_status, orders, withdrawals
 from grodt.ledger.tables_people import requests
 from grodt.ledger.transaction import Read, Write
@@ -163,21 +164,13 @@ def approvals_of(tx: Read, basket_hash: str) -> tuple[Approval, ...]:
     return tuple(Approval(row.basket_hash, row.approved_by, row.approved_at) for row in tx.connection.execute(query))
 
 
-def decided_since(tx: Read, run_id: str) -> datetime:
-    """When the attempt began that made a run's basket; what held before was heeded in it.
+def older_than_basket(tx: Read, run_id: str, halts: Iterable[Halt]) -> frozenset[int]:
+    """Numbers of the halts that were committed before a run's basket, in the order of commits: whoever's clock was wrong changes nothing.
 
-    Raises:
-        ValueError: the run has no basket.
+    One that the audit chain does not have as it stands in the file is not among them.
     """
-    query = (
-        select(func.max(run_attempts.c.started_at))
-        .join(baskets, baskets.c.run_id == run_attempts.c.run_id)
-        .where(run_attempts.c.run_id == run_id, run_attempts.c.started_at <= baskets.c.recorded_at)
-    )
-    found: datetime | None = tx.connection.execute(query).scalar_one()
-    if found is None:
-        raise ValueError(f"run {run_id} has no basket")
-    return found
+    mine: dict[str, str | int] = {"run_id": run_id}
+    return frozenset(each.halt_id for each in halts if came_first(tx, "halt_starts", {"halt_id": each.halt_id}, "baskets", mine))
 
 
 def traded_cycles(tx: Read, book: str, since: datetime | None = None) -> int:

@@ -211,6 +211,12 @@ def active(tx: Read, book: str, now: datetime) -> tuple[Halt, ...]:
     return tuple(_halt(row) for row in tx.connection.execute(_ACTIVE, {"of": book, "now": now}))
 
 
+def halted_strategies(tx: Read, book: str) -> tuple[Halt, ...]:
+    """Halts of a book's strategies whose end is not recorded, whatever the clock says of their time."""
+    query = select(halts).where(halts.c.ended_at.is_(None), halts.c.scope == "strategy", halts.c.book == book)
+    return tuple(_halt(row) for row in tx.connection.execute(query.order_by(halts.c.halt_id)))
+
+
 def find_halt(tx: Read, halt_id: int) -> Halt:
     """The halt of that number.
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from grodt.ledger.entries import entry_digest
+from grodt.ledger.sequence import came_first
 from grodt.ledger.strategies import check_strategies
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_breaks import check_kept
@@ -20,7 +21,6 @@ from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_fe
 from grodt.ledger.verify_halts import check_halts, check_made
 from grodt.ledger.verify_marks import check_marks
 from grodt.ledger.verify_orders import check_decided, check_ids, check_life
-from grodt.ledger.verify_sequence import came_first
 
 #: Kinds of entries that may move shares, beside fills.
 _MOVES_SHARES = ("split", "delisting", "symbol_change", "correction")

@@ -11,9 +11,9 @@ from sqlalchemy import Row
 
 from grodt.errors import DataError
 from grodt.ledger.evidence_packing import symbols_in
+from grodt.ledger.sequence import came_first
 from grodt.ledger.transaction import Read
 from grodt.ledger.verify_findings import Found, ask, stream
-from grodt.ledger.verify_sequence import came_first
 from grodt.orders.order import is_id_of
 from grodt.orders.states import TERMINAL, OrderState, may_follow
 

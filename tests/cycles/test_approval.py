@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from grodt.brokers.windows import SendingHours
-from grodt.errors import ConfigError, DataError
+from grodt.errors import ConfigError, DataError, HaltActive
 from grodt.ledger.acts import Acted, act
 from grodt.ledger.corrections import ask_to_withdraw
+from grodt.ledger.halts import halt
 from grodt.ledger.requests import Request, requests_of
 from grodt.ledger.unit import Ledger
 from grodt.money import Micros
@@ -249,6 +250,25 @@ def test_a_kill_between_approval_and_send_changes_nothing(waits: Home, automatic
     _run(waits, NIGHT)
     assert _broker_orders(waits) == _broker_orders(automatic)
     assert _state(waits) == "done"
+
+
+def test_what_was_approved_is_not_committed_where_a_strategy_is_halted_while_it_is_decided_again(waits: Home) -> None:
+    (request,) = _asked(waits)
+    for name in ("ann", "bob"):
+        _say(waits, request, "approve", name)
+
+    def watch(_session: date, stage: str, text: str) -> None:
+        if (stage, text) == ("approve", ""):
+            with _ledger(waits) as ledger, ledger.write() as tx:
+                when = datetime.fromisoformat(EVENING)
+                halt(tx, scope="strategy", book="small", strategy="ewma_crossover", reason="wait", author="ann", now=when)
+
+    with pytest.raises(HaltActive, match="ewma_crossover"):
+        replace(waits, now=NIGHT).run(MON, watch=watch)
+    assert waits.sql("SELECT count(*) FROM baskets") == [(0,)]
+    _run(waits, NIGHT)
+    assert _broker_orders(waits) == []
+    assert waits.sql("SELECT order_count FROM baskets") == [(0,)]
 
 
 def test_orders_that_are_not_what_was_approved_are_not_sent(waits: Home) -> None:

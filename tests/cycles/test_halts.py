@@ -208,3 +208,21 @@ def test_a_halted_strategy_opens_nothing_by_itself_and_nothing_is_sold_for_its_s
     rows = "SELECT symbol, value, bound, verdict FROM risk_checks WHERE control = 29 AND scope = 'order' AND verdict <> 'pass'"
     assert held.sql(rows) == [(symbol, quantity, 0.0, "reject") for symbol, quantity in sorted(whole.items()) if quantity > 0]
     assert held.table("targets").filter(session=TUE).drop("run_id").equals(free.table("targets").filter(session=TUE).drop("run_id"))
+
+
+def test_a_strategy_halted_while_the_basket_is_decided_keeps_it_from_being_committed_and_the_rerun_decides_with_the_halt(
+    home: Home,
+) -> None:
+    """Whoever halts has a clock that is an hour behind."""
+
+    def watch(_session: object, stage: str, text: str) -> None:
+        if (stage, text) == ("orders", ""):
+            _halt(home, "strategy", strategy="ewma_crossover", now=NOW - timedelta(hours=1))
+
+    with pytest.raises(HaltActive, match=r"ewma_crossover .* while the basket was being decided"):
+        home.run(MON, watch=watch)
+    assert home.sql("SELECT count(*) FROM baskets") == [(0,)]
+    assert home.sql("SELECT state FROM runs") == [("halted",)]
+    home.run(MON)
+    assert home.sql("SELECT order_count FROM baskets") == [(0,)]
+    assert home.sql("SELECT state FROM runs") == [("done",)]

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from grodt.errors import HaltActive
 from grodt.execution import Sent
-from grodt.execution.stopping import stops_of
+from grodt.execution.stopping import require_heeded, stops_of
 from grodt.ledger.halts import Halt, halt
 from grodt.ledger.orders import orders_of
 from grodt.ledger.runs import Run
@@ -20,6 +20,7 @@ from tests.brokers.world import BOOK, MON, TUE
 from tests.execution.desk import Desk
 from tests.execution.stocked import KNOWN, hold
 from tests.execution.test_decision import state_of
+from tests.ledger.by_hand import by_hand
 
 _ACCEPTED, _DENIED, _APPROVED = OrderState.ACCEPTED, OrderState.DENIED, OrderState.APPROVED
 A_PAUSE = Halt(1, "book", BOOK, "", "", "all", "pause", 0, False, "storm", "ann", KNOWN, None, None, None, None)
@@ -137,11 +138,42 @@ def test_a_strategy_halted_while_its_book_is_sending_stops_the_rest_and_one_halt
         desk.send(desk.open(MON))
 
 
-def test_a_strategy_halted_before_the_cycle_began_stops_nothing_when_it_sends(desk: Desk) -> None:
-    _halt(desk, scope="strategy", strategy="trend")
+@pytest.mark.parametrize("minutes", [-60, 0, 60])
+def test_a_strategy_halted_after_the_basket_was_committed_stops_it_whatever_the_clock_of_whoever_halts_says(
+    desk: Desk, run: Run, minutes: int
+) -> None:
+    desk.decide(run, {"AAPL": 10})
+    _halt(desk, scope="strategy", strategy="trend", now=desk.now() + timedelta(minutes=minutes))
+    for _ in range(2):
+        with pytest.raises(HaltActive, match=r"AAPL-0 and what follows it"):
+            desk.send(desk.open(MON))
+    assert desk.broker.sends == []
+
+
+@pytest.mark.parametrize("minutes", [-60, 0, 60])
+def test_a_strategy_halted_before_the_basket_was_committed_stops_nothing_when_it_sends(desk: Desk, minutes: int) -> None:
+    _halt(desk, scope="strategy", strategy="trend", now=desk.now() + timedelta(minutes=minutes))
     run = desk.open(MON)
     desk.decide(run, {"AAPL": 10})
     assert desk.send(run) == Sent(orders=1, accepted=1)
+
+
+def test_a_halt_of_a_strategy_that_the_audit_chain_does_not_have_as_it_stands_stops_the_basket(desk: Desk, run: Run) -> None:
+    found = _halt(desk, scope="strategy", strategy="trend")
+    desk.decide(run, {"AAPL": 10})
+    by_hand(desk.real_ledger, f"UPDATE halt_starts SET reason = 'fair weather' WHERE halt_id = {found.halt_id}")
+    with pytest.raises(HaltActive):
+        desk.send(run)
+
+
+def test_a_basket_is_not_committed_where_a_strategy_was_halted_since_the_halts_were_read(desk: Desk) -> None:
+    before = _halt(desk, scope="strategy", strategy="trend")
+    _halt(desk, side="buys")  # is judged order by order when it is sent
+    with desk.real_ledger.read() as tx:
+        require_heeded(tx, BOOK, [before], desk.now())
+    _halt(desk, scope="strategy", strategy="carry", now=desk.now() - timedelta(hours=1))
+    with desk.real_ledger.read() as tx, pytest.raises(HaltActive, match=r"on strategy carry of book demo .* nothing is ordered"):
+        require_heeded(tx, BOOK, [before], desk.now())
 
 
 def test_a_pause_that_is_over_stops_nothing(desk: Desk, run: Run) -> None:
