@@ -1,6 +1,5 @@
 """`grodt verify`: the lake's checksums, the audit chain, and the invariants."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from flows.progress import Progress, out
 from grodt.errors import DataError
 
 if TYPE_CHECKING:
-    from grodt.lake.verification import Finding
+    from grodt.ledger.unit import Ledger
     from grodt.ledger.verify_findings import Check
 
 
@@ -26,18 +25,16 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every file of the lake, the audit chain, and the invariants of the ledger. Status 1 where one does not hold."""
-    from flows.at_home import chosen_book, lake_at_home, ledger_at_home
-    from grodt.ledger.manifest import LedgerManifest
+    from flows.at_home import chosen_book, ledger_at_home
     from grodt.ledger.verify import verify_ledger
 
     name = None if book is None else chosen_book(book)
     progress = Progress()
     with progress.live(), ledger_at_home() as ledger:
-        current = LedgerManifest(ledger).snapshot()
-        files = lake_at_home(ledger).verify(current, progress.say_once_slow)
+        lake = _lake(ledger, progress)
         with ledger.read() as tx:
             checks = verify_ledger(tx, name, head, progress.say_once_slow)
-    rows = [_of_lake(len(current.files), files), *map(_of_ledger, checks)]
+    rows = [lake, *map(_of_ledger, checks)]
     failed = [row for row in rows if row["result"] == "FAIL"]
     title = "verify" if name is None else f"verify: {name}"
     show(title, ["invariant", "what", "checked", "result"], rows, as_json=as_json, empty="nothing")
@@ -49,21 +46,38 @@ def verify(
     if not as_json:
         for row in (row for row in rows if not row["things"]):
             out.print(f"nothing is there to look at for {row['invariant']}, {row['what']}: {row['checked']}", soft_wrap=True)
-        out.print(f"head of the audit chain: {next(each.head for each in checks if each.head)}", soft_wrap=True)
+        for chain in (each for each in checks if each.head):
+            out.print(f"head of the audit chain: {chain.head}", soft_wrap=True)
     if failed:
         first = failed[0]["findings"][0]
         raise DataError(f"{len(failed)} of {len(rows)} checks failed; the first: {first}")
 
 
-def _of_lake(files: int, findings: Sequence["Finding"]) -> dict[str, Any]:
+def _lake(ledger: "Ledger", progress: Progress) -> dict[str, Any]:
+    """The lake against its manifest. Where the manifest is damaged, that is the finding, and the ledger's own checks name its row."""
+    from flows.at_home import lake_at_home
+    from grodt.ledger.manifest import LedgerManifest
+    from grodt.ledger.unit import LedgerUnusable
+
+    try:
+        current = LedgerManifest(ledger).snapshot()
+        files = lake_at_home(ledger).verify(current, progress.say_once_slow)
+    except (LedgerUnusable, ValueError) as error:
+        found = [f"the manifest cannot be read, so no file was compared with it: {error}"]
+        return _of_lake("no file", 1, found, "see what the checks below find of lake_files and lake_commits")
+    findings = [f"{each.kind} {each.path}: {each.detail}" for each in files]
+    return _of_lake(f"{len(current.files):,} files", len(current.files), findings, "each finding says it")
+
+
+def _of_lake(checked: str, things: int, findings: list[str], advice: str) -> dict[str, Any]:
     return {
         "invariant": "lake",
         "what": "every file is as the manifest lists it",
-        "checked": f"{files:,} files",
-        "things": files,
+        "checked": checked,
+        "things": things,
         "result": "FAIL" if findings else "PASS",
-        "findings": [f"{each.kind} {each.path}: {each.detail}" for each in findings],
-        "advice": "each finding says it",
+        "findings": findings,
+        "advice": advice,
     }
 
 

@@ -32,6 +32,14 @@ def named(connection: Connection, table: str, key: Key) -> str:
     return f"{table} {', '.join(f'{name} {value}' for name, value in zip(names, key, strict=True))}"
 
 
+def seals_in(table: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[bytes]:
+    """What `seals_of` says of rows that stand in the file: zeros, which the chain never has, for one with a value that no seal is of."""
+    try:
+        return seals_of(table, names, rows)
+    except (ValueError, TypeError):  # a number that is not finite, or bytes
+        return [bytes(SEAL)] if len(rows) == 1 else [seal for row in rows for seal in seals_in(table, names, [row])]
+
+
 def _key(columns: list[tuple[str, int]]) -> tuple[str, ...]:
     return tuple(name for name, place in sorted(columns, key=lambda column: column[1]) if place)
 
@@ -43,22 +51,25 @@ def _rows(connection: Connection, table: str) -> Iterator[tuple[Key, bytes]]:
     with _streaming(connection) as driver:
         driver.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {', '.join(key)}")
         for rows in iter(partial(driver.fetchmany, _AT_ONCE), []):
-            for row, seal in zip(rows, seals_of(table, names, rows), strict=True):
+            for row, seal in zip(rows, seals_in(table, names, rows), strict=True):
                 yield row[: len(key)], seal
 
 
 def _evidence(connection: Connection) -> Iterator[tuple[Key, bytes]]:
     """One attempt of a run at a time. The next one is sought, which reads no row twice."""
     driver: Any = connection.connection.cursor()
+    of_sqlite = catalogue.is_sqlite(connection)
     mark = catalogue.placeholder(connection)
-    rows = f"SELECT control, scope, name, verdict, bound, checks FROM evidence WHERE run_id = {mark} AND attempt = {mark}"
-    after = f"SELECT run_id, attempt FROM evidence WHERE (run_id, attempt) > ({mark}, {mark}) ORDER BY run_id, attempt LIMIT 1"
-    driver.execute(after, ("", 0))
+    run = "CAST(? AS TEXT)" if of_sqlite else mark  # of its bytes, because those of a damaged one are no text
+    rows = f"SELECT control, scope, name, verdict, bound, checks FROM evidence WHERE run_id = {run} AND attempt = {mark}"
+    after = f"SELECT run_id, attempt FROM evidence WHERE (run_id, attempt) > ({run}, {mark}) ORDER BY run_id, attempt LIMIT 1"
+    driver.execute(after, (b"" if of_sqlite else "", 0))
     while (group := driver.fetchone()) is not None:
-        driver.execute(rows, group)
         run_id, attempt = group
+        sought = (run_id.encode(errors="surrogateescape") if of_sqlite else run_id, attempt)
+        driver.execute(rows, sought)
         yield (run_id, attempt), _seal_of_evidence(run_id, attempt, driver)
-        driver.execute(after, group)
+        driver.execute(after, sought)
 
 
 def _seal_of_evidence(run_id: str, attempt: int, rows: Iterable[Sequence[Any]]) -> bytes:

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import select
 
 from grodt.ledger import catalogue
-from grodt.ledger.audit import SEAL, seals_of
+from grodt.ledger.audit import SEAL
+from grodt.ledger.audit_facts import seals_in
 from grodt.ledger.tables_audit import audit
 from grodt.ledger.transaction import Read
 
@@ -41,4 +42,4 @@ def _seals(tx: Read, table: str, key: dict[str, str | int]) -> set[bytes]:
     driver.execute(f"SELECT {', '.join(names)} FROM {table} WHERE {' AND '.join(f'{name} = {mark}' for name in key)}", tuple(key.values()))
     rows = driver.fetchall()
     driver.close()
-    return set(seals_of(table, names, rows)) if rows else set()
+    return set(seals_in(table, names, rows)) if rows else set()

@@ -165,6 +165,11 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
             return
 
 
+def is_undecodable(cause: BaseException | None) -> bool:
+    """Whether the driver found a text that is no UTF-8: SQLite itself takes any, and has no number for that error."""
+    return isinstance(cause, sqlite3.OperationalError) and not hasattr(cause, "sqlite_errorcode")
+
+
 def _meaning(error: DBAPIError, name: str, busy_seconds: float) -> GrodtError:
     cause = error.orig
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
@@ -172,6 +177,8 @@ def _meaning(error: DBAPIError, name: str, busy_seconds: float) -> GrodtError:
         return locked(name, busy_seconds)
     if isinstance(error, IntegrityError):
         return LedgerRefused(f"ledger {name} refused a write, and nothing was written: {cause}")
+    if is_undecodable(cause):
+        return LedgerUnusable(f"ledger {name}: {cause}; it is damaged: `grodt verify` names the row")
     advice = {
         sqlite3.SQLITE_FULL: "the disk is full: free some space, then run this again",
         sqlite3.SQLITE_READONLY: "it may not be written: check the owner and permissions of the file and its folder",

@@ -17,7 +17,8 @@ from grodt.ledger.transaction import Read
 from grodt.ledger.verify_breaks import check_kept
 from grodt.ledger.verify_cash import check_charges
 from grodt.ledger.verify_chain import verify_chain
-from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, first_few, stream
+from grodt.ledger.verify_damage import looked
+from grodt.ledger.verify_findings import SHOWN, Check, Found, Say, ask, stream
 from grodt.ledger.verify_halts import check_halts, check_made
 from grodt.ledger.verify_marks import check_marks
 from grodt.ledger.verify_orders import check_decided, check_ids, check_life
@@ -31,21 +32,24 @@ _CARRY_ANEW = "where no other check fails, the postings stand: make the sums ane
 def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, say: Say = lambda _: None) -> tuple[Check, ...]:
     """Every check, by invariant. Whatever there may be millions of is read some rows at a time.
 
+    A check that a damaged value ends does not hold, and the next one runs.
+
     Args:
         tx: the ledger.
         book: only this book's rows; the audit chain and the manifest are of the whole ledger. None: every book.
         head: of the audit chain, noted earlier.
         say: hears what is being checked.
+
+    Raises:
+        DBAPIError: the database cannot be asked any more, which says nothing of what is in it.
     """
 
     def checked(invariant: int, what: str, advice: str, check: Callable[[Read, str | None], Found]) -> Check:
         say(what)
-        found = check(tx, book)
-        return Check(invariant, what, found.checked, found.things, first_few(found.findings), advice)
+        return Check(invariant, what, *looked(tx, lambda: check(tx, book)), advice)
 
     whole = checked(0, "the database file is whole", _RESTORE, lambda tx, _: _file_is_whole(tx))
-    chain = verify_chain(tx, head, say)
-    covered = f"{chain.rows:,} rows over {chain.facts:,} facts, head {chain.head[:12]}"
+    chain = _chain(tx, head, say)
     return (
         whole,
         checked(1, "postings of an entry sum to zero", _RESTORE, _balanced),
@@ -60,13 +64,24 @@ def verify_ledger(tx: Read, book: str | None = None, head: str | None = None, sa
         checked(6, "nothing sent while a halt held", "compare the order with the broker's; who sent it?", check_halts),
         checked(6, "halts are as they were made and ended", "halt again what they stopped, then restore a backup", check_made),
         checked(8, "decided on what was known", "replay the session and compare its orders", _known),
-        Check(9, "the audit chain", covered, chain.facts, chain.findings, _RESTORE, chain.head),
+        chain,
         checked(9, "postings are those their entries' digests are of", _RESTORE, _digests),
         checked(10, "settled sessions agree with the broker", "work the break: `grodt breaks`", _agreed),
         checked(
             10, "breaks are as they were found and resolved", "compare the account: `grodt reconcile`; then restore a backup", check_kept
         ),
     )
+
+
+def _chain(tx: Read, head: str | None, say: Say) -> Check:
+    heads: list[str] = []
+
+    def check() -> Found:
+        chain = verify_chain(tx, head, say)
+        heads[:] = [chain.head]
+        return Found(f"{chain.rows:,} rows over {chain.facts:,} facts, head {chain.head[:12]}", chain.facts, iter(chain.findings))
+
+    return Check(9, "the audit chain", *looked(tx, check, shown=None), _RESTORE, *heads)
 
 
 def _file_is_whole(tx: Read) -> Found:
@@ -86,12 +101,14 @@ def _file_is_whole(tx: Read) -> Found:
 
 def _balanced(tx: Read, book: str | None) -> Found:
     query = """
-        SELECT entry_id, asset, CASE asset WHEN 'shares' THEN symbol ELSE '' END AS what, sum(amount) AS total
-        FROM postings WHERE :book IS NULL OR book = :book GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3
-    """
+        SELECT entry_id, asset, CASE asset WHEN 'shares' THEN symbol ELSE '' END AS what,
+          sum(amount >> 32) AS high, sum(amount & 4294967295) AS low
+        FROM postings WHERE :book IS NULL OR book = :book GROUP BY 1, 2, 3
+        HAVING sum(amount >> 32) * 4294967296 + sum(amount & 4294967295) <> 0 ORDER BY 1, 2, 3
+    """  # by halves, because a sum of amounts that somebody wrote may have more than 64 bits
     postings = _count(tx, "postings", book)
     findings = (
-        f"entry {row.entry_id} is out of balance by {row.total:,} {' '.join(filter(None, (row.what, row.asset)))}"
+        f"entry {row.entry_id} is out of balance by {(row.high << 32) + row.low:,} {' '.join(filter(None, (row.what, row.asset)))}"
         for row in stream(tx, query, book=book)
     )
     return Found(f"{postings:,} postings of {_count(tx, 'entries', book):,} entries", postings, findings)

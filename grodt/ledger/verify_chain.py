@@ -11,6 +11,7 @@ from grodt.ledger.audit import FACTS, GENESIS, SEAL, chain_hash
 from grodt.ledger.audit_facts import Key, facts_in, named
 from grodt.ledger.tables_audit import audit
 from grodt.ledger.transaction import Read
+from grodt.ledger.verify_damage import within
 from grodt.ledger.verify_findings import AT_ONCE, Say
 
 #: Findings named of each table.
@@ -68,9 +69,20 @@ def verify_chain(tx: Read, head: str | None = None, say: Say = lambda _: None) -
     for table in list(written):
         seals = written.pop(table)
         say(f"the audit chain: {compared:,} of {facts:,} facts")
-        findings += _differences(tx.connection, table, seals)
+        findings += _of_table(tx, table, seals)
         compared += len(seals) // SEAL
     return Chain(rows, facts, previous, tuple(findings))
+
+
+def _of_table(tx: Read, table: str, seals: bytearray) -> list[str]:
+    """What is found of one table, also where a damaged value ends it."""
+    found: list[str] = []
+
+    def work() -> None:
+        found[:] = _differences(tx.connection, table, seals)
+
+    fault = within(tx, work)
+    return [*found, f"{table}: {fault}"] if fault else found
 
 
 def _differences(connection: Connection, table: str, written: bytearray) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import CursorResult, Row, Text, TextClause, bindparam, text
@@ -59,11 +58,9 @@ class Check:
         return not self.findings
 
 
-def first_few(findings: Iterator[str]) -> tuple[str, ...]:
-    """The first of the findings, and how many there are more."""
-    shown = tuple(islice(findings, SHOWN))
-    more = sum(1 for _ in findings)
-    return (*shown, f"and {more:,} more") if more else shown
+def readable(words: str) -> str:
+    """Words that any terminal can show, with an escape for each lone surrogate, which stands for a byte that is no UTF-8."""
+    return words.encode(errors="backslashreplace").decode()
 
 
 def ask(tx: Read, query: str, **texts: str | None) -> CursorResult[Any]:

@@ -133,7 +133,11 @@ def check_life(tx: Read, book: str | None) -> Found:
         for row in stream(tx, overfilled, book=book):
             yield f"order {row.client_order_id}: fills of {row.booked:,} shares are booked, and it has {row.filled_quantity:,} filled"
         for of, last in list(ask(tx, settled, book=book)):
-            until = str(date.fromisoformat(last) - _LATEST_FILL)
+            try:
+                until = str(date.fromisoformat(last) - _LATEST_FILL)
+            except ValueError:
+                yield f"settlement of book {of}, session {last}: that is no date, so it is not known up to when fills were to come"
+                continue
             for row in stream(tx, unfilled, book=of, until=until):
                 yield (
                     f"order {row.client_order_id}: it is over with {row.filled_quantity:,} shares filled, and fills of {row.booked:,} are "

@@ -6,6 +6,7 @@ from contextlib import closing
 
 from tests.cycles.driver import Home
 from tests.flows.commands import Command
+from tests.ledger.by_hand import file_by_hand
 
 
 def test_a_home_that_is_sound_passes_every_check(grodt: Command, three_days: Home) -> None:
@@ -75,3 +76,29 @@ def test_missing_and_unlisted_files_are_each_shown(grodt: Command, home: Home) -
     assert ended.status == 1
     assert ended.out.count("\n  missing ") == len(names)
     assert "\n  unlisted signals/small/stray.parquet: " in ended.out
+
+
+def test_a_text_that_a_flipped_bit_left_ends_no_check_but_those_that_read_it(grodt: Command, home: Home) -> None:
+    file_by_hand(home.folder / "ledger.db", "UPDATE fills SET symbol = CAST(x'ff41' AS TEXT) WHERE number = 1")
+    ((fill,),) = home.sql("SELECT execution_id FROM fills WHERE number = 1")
+    ended = grodt(home, "verify")
+    assert ended.status == 1
+    assert f"\n  fills execution_id {fill} is not as it was written" in ended.out
+    rows = json.loads(grodt(home, "verify", "--json").out)
+    assert len(rows) == 18
+    assert [row["what"] for row in rows if row["result"] == "FAIL"] == [
+        "positions and cash come from fills, actions and postings",
+        "what strategies hold adds up to what the book holds",
+        "the audit chain",
+    ]
+
+
+def test_a_manifest_that_cannot_be_read_hides_no_other_check(grodt: Command, home: Home) -> None:
+    damage = "UPDATE lake_files SET path = CAST(x'ff41' AS TEXT) WHERE path = (SELECT min(path) FROM lake_files)"
+    file_by_hand(home.folder / "ledger.db", damage)
+    ended = grodt(home, "verify")
+    assert ended.status == 1
+    assert (
+        "FAIL lake, every file is as the manifest lists it:\n  the manifest cannot be read, so no file was compared with it: " in ended.out
+    )
+    assert "\n  lake_files path \\udcffA, version " in ended.out

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 from sqlalchemy import text
@@ -29,7 +30,12 @@ def by_hand(ledger: Ledger, *statements: str) -> None:
             for statement in statements:
                 assert server.execute(statement.encode()).rowcount > 0, statement
         return
-    with closing(sqlite3.connect(ledger.name)) as connection:
+    file_by_hand(ledger.name, *statements)
+
+
+def file_by_hand(path: str | Path, *statements: str) -> None:
+    """The same in the file of an SQLite ledger."""
+    with closing(sqlite3.connect(path)) as connection:
         triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")

@@ -3,12 +3,21 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from grodt.ledger.evidence import record_checks
+from grodt.ledger.fills import record_fill
+from grodt.ledger.manifest import commit_files
+from grodt.ledger.postings import deposit_entry, post, record_settlement
 from grodt.ledger.unit import Ledger, Write
-from tests.ledger.world import open_ledger
+from grodt.money import micros
+from tests.ledger.by_hand import by_hand
+from tests.ledger.facts import checks, lake_file
+from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, fill, open_ledger, order, sent
 from tests.postgres import PostgresServer
 
 
@@ -62,3 +71,19 @@ def tx(ledger: Ledger) -> Iterator[Write]:
     """A write transaction of a new ledger."""
     with ledger.write() as transaction:
         yield transaction
+
+
+@pytest.fixture
+def traded(ledger: Ledger) -> Ledger:
+    """A book that bought two symbols in parts and settled; decided on version 1 of the lake."""
+    with ledger.write() as tx:
+        commit_files(tx, [replace(lake_file(), known_at=NOW - MINUTE)], NOW - MINUTE)
+        post(tx, deposit_entry(BOOK, micros(100_000), "USD", SESSION), "run", NOW)
+        first, second = order("AAPL"), order("MSFT")
+        run = sent(tx, [first, second])
+        record_checks(tx, checks(run.run_id).with_columns(scope=pl.lit("order")), 1)
+        for each in (fill(first, 1, 60), fill(first, 2, 40), fill(second, 1, 30)):
+            record_fill(tx, each, BOOK, run.run_id, NOW)
+        record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
+    by_hand(ledger, "UPDATE runs SET snapshot_version = 1, snapshot_digest = 'd'")
+    return ledger

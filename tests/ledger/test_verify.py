@@ -14,11 +14,9 @@ import pytest
 from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.breaks import Break, assign_break, record_breaks, resolve_break
 from grodt.ledger.evidence import record_checks
-from grodt.ledger.fills import record_fill
 from grodt.ledger.halts import Halt, end_halts, halt
 from grodt.ledger.manifest import commit_files
 from grodt.ledger.order_life import transition
-from grodt.ledger.postings import deposit_entry, post, record_settlement
 from grodt.ledger.unit import Ledger, Write
 from grodt.ledger.verify import verify_ledger
 from grodt.ledger.verify_findings import Check
@@ -26,26 +24,10 @@ from grodt.money import micros
 from grodt.orders.states import OrderState
 from tests.ledger.by_hand import by_hand
 from tests.ledger.facts import checks, lake_file
-from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, fill, order, sent, started
+from tests.ledger.world import BOOK, MINUTE, NEXT, NOW, SESSION, basket, order, sent, started
 
 _AAPL = "demo-eod-20261119-AAPL-0"
 _INVARIANTS = [0, 1, 2, 2, 2, 2, 2, 3, 4, 5, 6, 6, 8, 9, 9, 10, 10]
-
-
-@pytest.fixture
-def traded(ledger: Ledger) -> Ledger:
-    """A book that bought two symbols in parts and settled; decided on version 1 of the lake."""
-    with ledger.write() as tx:
-        commit_files(tx, [replace(lake_file(), known_at=NOW - MINUTE)], NOW - MINUTE)
-        post(tx, deposit_entry(BOOK, micros(100_000), "USD", SESSION), "run", NOW)
-        first, second = order("AAPL"), order("MSFT")
-        run = sent(tx, [first, second])
-        record_checks(tx, checks(run.run_id).with_columns(scope=pl.lit("order")), 1)
-        for each in (fill(first, 1, 60), fill(first, 2, 40), fill(second, 1, 30)):
-            record_fill(tx, each, BOOK, run.run_id, NOW)
-        record_settlement(tx, BOOK, NEXT, run.run_id, NOW)
-    by_hand(ledger, "UPDATE runs SET snapshot_version = 1, snapshot_digest = 'd'")
-    return ledger
 
 
 def _checked(ledger: Ledger, book: str | None = None) -> tuple[Check, ...]:
