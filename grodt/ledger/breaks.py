@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select, update
 
 from grodt.errors import ConfigError, NotFound
 from grodt.ledger.numbers import next_number
-from grodt.ledger.requests import require_person
+from grodt.ledger.requests import require_person, require_reason
 from grodt.ledger.tables_breaks import break_assignments, break_resolutions, break_sights, break_starts, breaks
 from grodt.ledger.tables_orders import orders
 from grodt.ledger.tables_postings import fills
@@ -218,13 +218,22 @@ def money_value(tx: Read, found: OpenBreak) -> Micros | None:
 
 
 def resolve_break(tx: Write, break_id: int, reason: str, author: str, now: datetime) -> None:
-    """Close a break.
+    """Close a break. Only people do.
+
+    Args:
+        tx: the transaction.
+        break_id: of the break.
+        reason: why.
+        author: a person, or people who agreed to it: "ann and bob".
+        now: instant.
 
     Raises:
-        ConfigError: there is no such open break, it was resolved before and made open by hand, or reason or author is empty.
+        ConfigError: there is no such open break, it was resolved before and made open by hand, the reason is empty, or the author is no
+            person.
     """
-    if not reason.strip() or not author.strip():
-        raise ConfigError(f"break {break_id}: a resolution needs a reason and an author; give both")
+    reason, author = require_reason(reason), require_person(author)
+    for each in author.split(" and "):
+        require_person(each)
     resolution = {"resolved_at": now, "resolved_reason": reason, "resolved_author": author}
     mine = (breaks.c.break_id == break_id, breaks.c.resolved_at.is_(None))
     if tx.connection.execute(update(breaks).where(*mine).values(resolution)).rowcount != 1:

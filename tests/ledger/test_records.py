@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from grodt.errors import ConfigError, DataError
 from grodt.lake.tables import RiskChecks
-from grodt.ledger.breaks import Break, open_breaks, record_breaks, resolve_break
+from grodt.ledger.breaks import Break, find_break, open_breaks, record_breaks, resolve_break
 from grodt.ledger.evidence import checks_of, record_checks
 from grodt.ledger.marks import Mark, latest_mark, mark_of, record_mark
 from grodt.ledger.unit import Write
@@ -145,8 +145,19 @@ def test_a_resolved_break_is_over_and_may_come_again_as_a_new_one(tx: Write) -> 
     record_breaks(tx, BOOK, NEXT, [Break("cash", "", 5, 6)], "run", NOW)
     (second,) = open_breaks(tx, BOOK)
     assert second.break_id != first.break_id
-    with pytest.raises(ConfigError, match="needs a reason and an author"):
+    with pytest.raises(ConfigError, match="needs a reason"):
         resolve_break(tx, second.break_id, "", "ann", NOW)
+
+
+@pytest.mark.parametrize("author", ["", "  ", "reconciliation", "Risk", "a\u200bnn", "ann and reconciliation", "ann\u00a0and\u00a0risk"])
+def test_a_break_is_resolved_by_people_alone(tx: Write, author: str) -> None:
+    record_breaks(tx, BOOK, SESSION, [Break("cash", "", 5, 6)], "run", NOW)
+    (found,) = open_breaks(tx, BOOK)
+    with pytest.raises(ConfigError, match="author"):
+        resolve_break(tx, found.break_id, "fee of the broker", author, NOW)
+    assert open_breaks(tx, BOOK) == (found,)
+    resolve_break(tx, found.break_id, "fee of the broker", " ann and bob  b", NOW)
+    assert find_break(tx, found.break_id).resolved_author == "ann and bob b"
 
 
 def test_the_tables_keep_their_own_rules(tx: Write) -> None:
