@@ -50,7 +50,7 @@ def free_to_close(connection: sqlite3.Connection, order: Order) -> int:
 
 
 def end_brackets(connection: sqlite3.Connection, traded: Collection[str] = ()) -> None:
-    """Cancel what is left of entries whose legs met their price, and legs that have nothing left to close.
+    """Cancel what is left of entries whose legs filled or triggered, and legs that have nothing left to close.
 
     Args:
         connection: inside a transaction.

@@ -177,7 +177,9 @@ def _work_orders(connection: sqlite3.Connection, market: SessionMarket, terms: F
         live = [order._replace(waits=behind[order.number].waits) if entries[order.entry].fills_at_close(terms) else order for order in now]
         legs = one_leg_each([order for order in live if order.left > 0], market)
         done += execute(connection, legs, market, terms, after, before=done)
-    end_brackets(connection, {each.order.entry for each in done if each.order.entry})
+    # A stop that has triggered closes, whether it has filled by now or not; a take profit that nothing is left for may yet rest for long.
+    closed = {each.order.entry for each in done if each.order.entry and (each.quantity or each.order.role == "stop")}
+    end_brackets(connection, closed)
 
 
 def working_orders(connection: sqlite3.Connection, time_in_force: str | None, compared: str, session: str) -> list[Working]:

@@ -160,6 +160,22 @@ def test_what_is_left_of_an_entry_is_cancelled_when_its_stop_triggers(tmp_path: 
         assert broker.open_orders() == ()
 
 
+def test_an_entry_works_on_where_its_take_profit_met_its_price_and_the_entry_had_taken_all_volume(tmp_path: Path) -> None:
+    with PaperBroker(tmp_path / "paper.db", BOOK, usd("100000"), CARRIED) as broker:
+        entry, pair = _entry(broker, 250, "95", "105")
+        broker.advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}, ranges={"AAPL": ("100", "106")}))
+        assert _told(broker, entry, *pair) == [
+            (OrderState.PARTIALLY_FILLED, 100, ""),
+            (OrderState.ACCEPTED, 0, ""),
+            (OrderState.ACCEPTED, 0, ""),
+        ]
+        broker.advance(market(WED, {"AAPL": "100"}))
+        assert _told(broker, entry) == [(OrderState.FILLED, 250, "")]
+        broker.advance(market(THU, {"AAPL": "106"}))
+        assert _told(broker, *pair) == [(OrderState.CANCELLED, 0, OTHER), (OrderState.FILLED, 250, "")]
+        assert broker.positions() == {}
+
+
 def test_an_entry_that_fills_at_the_close_meets_its_legs_from_the_next_session_on(tmp_path: Path) -> None:
     with PaperBroker(tmp_path / "paper.db", BOOK, usd("100000"), FillTerms(fill_at="close")) as broker:
         _, pair = _entry(broker, 100, "95", "105")
