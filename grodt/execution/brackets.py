@@ -141,7 +141,7 @@ class Brackets:
     def wanted(self, left: IntArray) -> Exits:
         """Legs to be sent: of what is left of each position, unless the very same stand already.
 
-        Those that are attached to an entry which still works stay as they are while they close as much: they grow with it.
+        Those that are attached to an entry which still works stay as they are, since they grow with it, and these are for the rest.
         """
         count = len(self.state.symbols)
         quantity, stop, take = (np.zeros(count, dtype=np.int64) for _ in range(3))
@@ -152,15 +152,16 @@ class Brackets:
             if prices is None or symbol in self.changing:
                 continue
             meant = prices if self.pairs else LegPrices(prices.stop)
-            legs = standing.get(symbol, ())
-            if self._grow(legs) and left_to_close(legs) == abs(shares):
-                continue
-            if not _stand(legs, abs(shares), meant):
-                quantity[at], stop[at], take[at] = -shares, meant.stop, meant.take_profit
+            growing, others = self._parted(standing.get(symbol, ()), shares)
+            rest = abs(shares) - left_to_close(growing)
+            if rest and not _stand(others, rest, meant):
+                quantity[at], stop[at], take[at] = -int(np.sign(shares)) * rest, meant.stop, meant.take_profit
         return Exits(quantity, stop, take, self.entry)
 
     def withdrawn(self, left: IntArray, wanted: Exits, sent: Collection[str]) -> dict[str, int]:
         """Open legs that are to be cancelled: those that others take the place of, and those that close too much.
+
+        Those of an entry that still works stay beside others for the rest, unless they alone close too much.
 
         Args:
             left: of `left`.
@@ -176,16 +177,19 @@ class Brackets:
             at = place[symbol]
             if bool(self.state.unknown[at]) and symbol not in self.changing:
                 continue
-            is_stray = symbol not in self.prices and not self._grow(legs)
-            closes_too_much = left_to_close(legs) > abs(int(left[at])) or is_stray or symbol in self.changing
-            if closes_too_much or (wanted.quantity[at] and symbol in sent):
-                found |= {each.order.client_order_id: each.booked_quantity for each in legs}
+            growing, others = self._parted(legs, int(left[at]))
+            rest = abs(int(left[at])) - left_to_close(growing)
+            close_too_much = left_to_close(others) > rest or symbol not in self.prices
+            make_way = close_too_much or (wanted.quantity[at] and symbol in sent)
+            stay = () if symbol in self.changing else growing if make_way else (*growing, *others)
+            found |= {each.order.client_order_id: each.booked_quantity for each in legs if each not in stay}
         return found
 
     def stand_already(self, legs: ApprovedExit) -> bool:
         """Whether open legs close as many shares at the same prices."""
         meant = LegPrices(int(legs.stop.price or 0), 0 if legs.take_profit is None else int(legs.take_profit.price or 0))
-        return _stand(self._standing().get(legs.stop.symbol, ()), abs(legs.stop.quantity), meant)
+        others = [each for each in self._standing().get(legs.stop.symbol, ()) if not self._grows(each)]
+        return _stand(others, abs(legs.stop.quantity), meant)
 
     def stays_or_fills(self, state: BookState, certain: BookState, traded: IntArray) -> IntArray:
         """Shares that control 36 asks a stop for, ≥ 0, long and short, (2, N): what stays held, with all that orders may still add to it.
@@ -229,9 +233,16 @@ class Brackets:
         """Whether it is attached to an entry that still works."""
         return leg.order.attached and leg.order.protects in self.working
 
-    def _grow(self, legs: Sequence[LedgerOrder]) -> bool:
-        """Whether these are legs of entries that still work."""
-        return bool(legs) and all(map(self._grows, legs))
+    def _parted(self, legs: Sequence[LedgerOrder], left: int) -> tuple[tuple[LedgerOrder, ...], tuple[LedgerOrder, ...]]:
+        """Those of a symbol's open legs that stand and grow with an entry which still works, and those that others may take the place of.
+
+        None grow where they would close other shares than the signed ones that are left, or more: then they make way for others.
+        """
+        growing = tuple(each for each in legs if self._grows(each))
+        for side, shares in ((Side.SELL, left), (Side.BUY, -left)):
+            if left_to_close([each for each in growing if each.order.side is side]) > max(shares, 0):
+                growing = ()
+        return growing, tuple(each for each in legs if not self._grows(each))
 
     def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
         found: dict[str, tuple[LedgerOrder, ...]] = {}

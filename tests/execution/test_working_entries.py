@@ -112,3 +112,54 @@ def test_an_entry_that_works_on_without_its_legs_is_said_to_have_no_stop(
     found = judge(desk.real_ledger, None, asked, limits(), kind="eod", attempt=1, now=now, terms=TERMS, beside=beside)
     assert found.without_a_stop == told
     assert found.basket.withdraws == ()
+
+
+def _evening(brackets: Brackets, left: int) -> tuple[int, set[str]]:
+    """Signed shares of the legs that are sent where so many signed shares are left, and our ids of those that make way."""
+    shares = np.array([left])
+    wanted = brackets.wanted(shares)
+    return int(wanted.quantity[0]), set(brackets.withdrawn(shares, wanted, {"S0"}))
+
+
+GROWING, PLAIN = ({each.order.client_order_id for each in made} for made in (_growing(60), _plain(50)))
+
+
+@pytest.mark.parametrize(
+    ("position", "working", "standing", "sent", "withdrawn"),
+    [
+        (40, 60, _growing(60), 0, set()),
+        (90, 60, _growing(60) + _plain(50), 0, set()),
+        (90, 60, _growing(60), -50, set()),
+        (90, 60, _growing(60) + _plain(50, "94"), -50, PLAIN),
+        (90, 60, _growing(60) + _plain(30), -50, PLAIN),
+        (60, 60, _growing(60) + _plain(50), -20, PLAIN),  # the plain stop has filled in part
+        (40, 60, _growing(60) + _plain(50), 0, PLAIN),
+        (0, 100, _growing(100), 0, set()),
+        (-90, -60, _growing(60, -100), 50, set()),
+        (-20, 80, _growing(60, 60), 20, set()),  # it turns 20 round, and has not begun
+    ],
+)
+def test_legs_of_an_entry_that_works_stay_and_others_are_for_the_rest(
+    position: int, working: int, standing: tuple[LedgerOrder, ...], sent: int, withdrawn: set[str]
+) -> None:
+    assert _evening(_brackets(position, working, standing), position) == (sent, withdrawn)
+
+
+def test_they_make_way_only_where_they_alone_would_close_more_than_is_left_or_the_other_side() -> None:
+    brackets = _brackets(90, 60, _growing(60) + _plain(50))
+    assert _evening(brackets, 40) == (0, PLAIN)
+    assert _evening(brackets, 39) == (-39, GROWING | PLAIN)
+    assert _evening(brackets, 0) == (0, GROWING | PLAIN)
+    assert _evening(_brackets(-90, 60, _growing(60)), -90) == (90, GROWING)
+
+
+def test_they_make_way_for_one_pair_once_their_entry_works_no_more_and_before_a_corporate_action() -> None:
+    standing = _growing(60) + _plain(50)
+    assert _evening(_brackets(90, 0, standing, works=False), 90) == (-90, GROWING | PLAIN)
+    assert _evening(replace(_brackets(90, 60, standing), changing=frozenset({"S0"})), 90) == (0, GROWING | PLAIN)
+
+
+def test_of_a_symbol_that_is_not_decided_about_only_what_closes_too_much_makes_way() -> None:
+    halted = replace(_brackets(90, 60, _growing(60) + _plain(50)), decided=np.array([False]))
+    assert _evening(halted, 90) == (0, set())
+    assert _evening(halted, 80) == (0, PLAIN)

@@ -47,7 +47,8 @@ def unprotected(home: Home, session: date) -> list[str]:
         for symbol, of in _closing(home).items()
         if (of.legs if of.stops else 0) < abs(of.held) - of.others and symbol not in told
     ]
-    return bare + [each for symbol, each in _bare_entries(home, session) if symbol not in told]
+    entries = _bare_entries(home, session) + _bare_rests(home, session)
+    return bare + [each for symbol, each in entries if symbol not in told]
 
 
 def _bare_entries(home: Home, session: date) -> list[tuple[str, str]]:
@@ -65,6 +66,21 @@ def _bare_entries(home: Home, session: date) -> list[tuple[str, str]]:
         opens = abs(traded) if traded * before >= 0 else max(abs(traded) - abs(before), 0)
         if attached != opens:
             found.append((symbol, f"{key} opens {opens:,} shares of {symbol}, and the stop attached to it closes {attached:,}"))
+    return found
+
+
+def _bare_rests(home: Home, session: date) -> list[tuple[str, str]]:
+    """Orders of earlier sessions that may still add more shares to a position than their attached stops wait for, each with its symbol."""
+    query = """SELECT client_order_id, symbol, CASE side WHEN 'buy' THEN 1 ELSE -1 END * (quantity - filled_quantity),
+        coalesce((SELECT p.quantity FROM positions AS p WHERE p.symbol = orders.symbol), 0),
+        coalesce((SELECT sum(min(o.quantity, orders.quantity - orders.filled_quantity)) FROM orders AS o
+            WHERE o.entry = orders.client_order_id AND o.role = 'stop' AND o.state IN ('accepted', 'partially_filled')), 0)
+      FROM orders WHERE session < ? AND role NOT IN ('stop', 'take_profit', 'close') AND state IN ('accepted', 'partially_filled')"""
+    found = []
+    for key, symbol, left, held, attached in home.broker(query, session.isoformat()):
+        adds = abs(left) if left * held >= 0 else max(abs(left) - abs(held), 0)
+        if attached < adds:
+            found.append((symbol, f"{key} may add {adds:,} shares of {symbol}, and the stop attached to it waits for {attached:,}"))
     return found
 
 

@@ -65,6 +65,14 @@ def test_an_entry_whose_stop_closes_less_than_it_opens_is_found(monday: Home) ->
         assert [each.split()[0] for each in unprotected(home, MON)] == [f"small-eod-20151123-{symbol}-0"]
 
 
+def test_an_entry_that_works_on_with_less_of_a_stop_than_it_may_still_add_is_found(monday: Home) -> None:
+    bare = _with(monday, "state = 'cancelled' WHERE role <> '' AND symbol = 'BOTH'")
+    partly = _with(monday, "quantity = quantity - 1 WHERE role <> '' AND symbol = 'SPLT'")
+    assert unprotected(monday, TUE) == []
+    for home, symbol in ((bare, "BOTH"), (partly, "SPLT")):
+        assert [each.split(" shares")[0].split(" may add")[0] for each in unprotected(home, TUE)] == [f"small-eod-20151123-{symbol}-0"]
+
+
 def test_two_stops_of_one_entry_are_found(monday: Home) -> None:
     (found,) = loose(_with(monday, "role = 'stop', other = '' WHERE role = 'take_profit' AND symbol = 'FALL'"))
     assert found.startswith("FALL has live stops for ['small-eod-20151123-FALL-0', 'small-eod-20151123-FALL-0']")
