@@ -10,6 +10,7 @@ from grodt.execution.abandon import abandon
 from grodt.execution.accounts import same_account
 from grodt.execution.switching import left_by_others, over_at_broker, require_nothing_left
 from grodt.ledger.accounts import account_of, keep_account
+from grodt.ledger.booking import booking_instant
 from grodt.ledger.capital_shares import record_shares
 from grodt.ledger.entries import deposit_entry
 from grodt.ledger.halts import expire, require_none
@@ -162,7 +163,12 @@ def open_cycle(
         begin_limits(tx, opening.book, opening.limits, now())
         record_shares(tx, opening.book, opening.shares, run.run_id, at)
         if not has_deposit(tx, opening.book):
-            post(tx, deposit_entry(opening.book, opening.capital, opening.currency, opening.session), run.run_id, at)
+            post(
+                tx,
+                deposit_entry(opening.book, opening.capital, opening.currency, opening.session),
+                run.run_id,
+                booking_instant(tx, opening.book, at),
+            )
         here = (opening.session, opening.slot_name)
         earlier = [each for each in unfinished(tx, opening.book, opening.kind) if (each.session, each.slot) < here]
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select
 
+from grodt.ledger.booking import instant_after
 from grodt.ledger.tables_strategies import capital_shares
 from grodt.ledger.transaction import Read, Write
 
@@ -21,7 +22,7 @@ def record_shares(tx: Write, book: str, shares: Mapping[str, float], run_id: str
         book: whose; what is left of its capital has its name.
         shares: of its strategies, together at most 1; none of a book that is one strategy.
         run_id: the run that found them.
-        now: instant.
+        now: instant; they are in force from it on, and of nothing that is booked already, whatever the clock says.
     """
     rows = _rows(tx, book)
     if not rows and not shares:
@@ -32,7 +33,7 @@ def record_shares(tx: Write, book: str, shares: Mapping[str, float], run_id: str
         found[book] = left
     last = rows[-1].number if rows else 0
     if {row.strategy: row.billionths for row in rows if row.number == last} != found:
-        common = {"book": book, "number": last + 1, "run_id": run_id, "recorded_at": now}
+        common = {"book": book, "number": last + 1, "run_id": run_id, "recorded_at": instant_after(tx, book, now)}
         tx.connection.execute(
             insert(capital_shares), [{"strategy": name, "billionths": share} | common for name, share in sorted(found.items())]
         )

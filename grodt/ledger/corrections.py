@@ -156,7 +156,7 @@ def deposit(
     _require_first(tx, book, amount, session, again=again)
     count = tx.connection.execute(select(func.count()).select_from(entries).where(entries.c.book == book, entries.c.kind == "deposit"))
     entry = cash_entry(f"deposit:{book}:{session}:{count.scalar_one()}", "deposit", book, amount, session, memo)
-    post(tx, entry, DEPOSIT, now)
+    post(tx, entry, DEPOSIT, booking_instant(tx, book, now))
     return entry
 
 
@@ -211,7 +211,7 @@ def book_withdrawal(tx: Write, request: Request, now: datetime) -> str:
         )
     day, amount = date.fromisoformat(request.subject["session"]), Micros(request.subject["amount"])
     entry = cash_entry(f"{WITHDRAWAL}:{request.request_id}", "withdrawal", request.book, Micros(-amount), day, request.reason)
-    post(tx, entry, WITHDRAWAL, now)
+    post(tx, entry, WITHDRAWAL, booking_instant(tx, request.book, now))
     return f"booked in session {day}; {decimal(cash(tx, request.book))} USD are left"
 
 

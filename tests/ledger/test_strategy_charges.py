@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import DataError
+from grodt.ledger.booking import booking_instant
 from grodt.ledger.capital_shares import WHOLE, record_shares, shares_in_time
 from grodt.ledger.cash_entries import CashKind, cash_entry
 from grodt.ledger.columns import instant_text
@@ -122,6 +123,24 @@ def test_a_session_of_a_book_is_that_of_its_strategies(tx: Write) -> None:
     assert sum(own.profit for own in each.values()) == found.profit
     whole = statements_of_strategies(tx, statement_of(tx, BOOK, None, None), {}, {"AAPL": micros("95")})
     assert [own.deposits for own in whole.values()] == [micros(10_000), micros(60_000), micros(30_000)]
+
+
+@pytest.mark.parametrize("minutes", [-60, 0, 60])
+def test_what_is_booked_has_the_shares_that_were_in_force_then_whatever_the_clock_says_when_they_change(tx: Write, minutes: int) -> None:
+    """Under 0.6 and 0.4 a deposit, under 0.3 another one and a fee; between them the clock stands still, steps back or goes on."""
+    clock = [NOW, NOW + minutes * MINUTE, NOW + 2 * minutes * MINUTE]
+    flows: list[tuple[CashKind, str]] = [("deposit", "1000"), ("deposit", "100"), ("fee", "-10")]
+    shares = [{"trend": 0.6, "value": 0.4}, {"trend": 0.3}, {"trend": 0.3}]
+    for number, (now, (kind, amount), found) in enumerate(zip(clock, flows, shares, strict=True)):
+        record_shares(tx, BOOK, found, "run", now)
+        post(tx, cash_entry(f"c{number}", kind, BOOK, micros(amount), SESSION, ""), "run", booking_instant(tx, BOOK, now))
+    _mark(tx, "94", 2 * minutes, day=0)
+    each = statements_of_strategies(tx, statement_of(tx, BOOK, None, None), {}, {})
+    assert each == {
+        BOOK: StrategyEarned(deposits=micros(70), fees=micros(-7)),
+        "trend": StrategyEarned(deposits=micros(630), fees=micros(-3)),
+        "value": StrategyEarned(deposits=micros(400)),
+    }
 
 
 def test_prices_that_the_book_was_not_marked_with_are_an_error(tx: Write) -> None:
