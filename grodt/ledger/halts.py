@@ -20,7 +20,7 @@ from sqlalchemy import Row, and_, bindparam, func, insert, or_, select, update
 from grodt.errors import ConfigError, HaltActive, NotFound
 from grodt.ledger.numbers import next_number
 from grodt.ledger.slot_marks import latest_value
-from grodt.ledger.tables_halts import halt_ends, halt_starts, halts
+from grodt.ledger.tables_halts import halt_ends, halt_marks, halt_starts, halts
 from grodt.ledger.tables_orders import order_events
 from grodt.ledger.transaction import Read, Write
 
@@ -164,7 +164,7 @@ def halt(
     row = tx.connection.execute(query).first()
     if row is None:
         said = {"reason": reason, "author": author, "started_at": now, "expires_at": expires_at}
-        made = what | said | {"halt_id": next_number(tx, halts.c.halt_id, halt_starts.c.halt_id)}
+        made = what | said | {"halt_id": next_number(tx, halts.c.halt_id, halt_starts.c.halt_id, halt_marks.c.halt_id)}
         tx.connection.execute(insert(halts).values(made))
         tx.connection.execute(insert(halt_starts).values(made | {"after_event": _last_event(tx)}))
         row = tx.connection.execute(query).one()
@@ -193,6 +193,10 @@ def end_halts(tx: Write, ended: Iterable[Halt], *, reason: str, author: str, now
             mark = found[0]
             marked = {"mark_session": mark.session, "mark_equity": mark.equity, "mark_profit": mark.profit}
             tx.connection.execute(update(halts).where(halts.c.halt_id == each.halt_id).values(marked))
+            kept = select(halt_marks.c.halt_id).where(halt_marks.c.halt_id == each.halt_id)
+            if tx.connection.execute(kept).first() is None:  # else somebody made it hold again by hand, which `grodt verify` names
+                fact = {"halt_id": each.halt_id, "session": mark.session, "equity": mark.equity, "profit": mark.profit}
+                tx.connection.execute(insert(halt_marks).values(fact))
 
 
 def last_armed(tx: Read, book: str) -> datetime | None:
@@ -276,7 +280,7 @@ def _end(tx: Write, each: Halt, *, at: datetime, reason: str, author: str) -> No
     holds = select(halt_starts.c.halt_id, halt_ends.c.ended_at).join(halt_ends, halt_ends.c.halt_id == halt_starts.c.halt_id, isouter=True)
     fact = tx.connection.execute(holds.where(halt_starts.c.halt_id == each.halt_id)).first()
     if fact is None or fact.ended_at is not None:
-        return  # it began before halts were facts; or it was ended, and somebody made it hold again by hand, which `grodt verify` names
+        return  # somebody put it there by hand; or it was ended, and somebody made it hold again by hand. `grodt verify` names both
     ended = {"halt_id": each.halt_id, "ended_at": at, "reason": reason, "author": author, "after_event": _last_event(tx)}
     tx.connection.execute(insert(halt_ends).values(ended))
 

@@ -46,6 +46,7 @@ Index("ix_halts_marked", halts.c.book, **only_where("mark_session IS NOT NULL"))
 
 # What made a halt and what ended it, as facts. `halts` is what they come to, kept so that what holds is found at once.
 # `after_event` is the last event of any order then: what was sent before and after a halt is told by the order of commits and by no clock.
+# It is -1 of what was before these were facts, of which no more than the clock is known.
 halt_starts = Table(
     "halt_starts",
     metadata,
@@ -75,6 +76,16 @@ halt_ends = Table(
     Column("after_event", Int64, nullable=False),
     **STRICT,
 )
+# The book's mark of the instant at which people ended a halt of control 28: losses are measured from there.
+halt_marks = Table(
+    "halt_marks",
+    metadata,
+    Column("halt_id", Int64, primary_key=True, autoincrement=False, nullable=False),
+    Column("session", Day, nullable=False),
+    Column("equity", Int64, nullable=False),
+    Column("profit", Int64),
+    **STRICT,
+)
 
 #: One row for each time that the broker was asked to cancel an order because of a halt.
 cancels = Table(
@@ -94,4 +105,4 @@ cancels = Table(
 Index("ix_cancels_halt_id", cancels.c.halt_id)
 
 #: Tables of this module whose rows are never changed or deleted.
-APPEND_ONLY = ("halt_starts", "halt_ends", "cancels")
+APPEND_ONLY = ("halt_starts", "halt_ends", "halt_marks", "cancels")

@@ -12,28 +12,30 @@ from grodt.ledger.verify_findings import Found, ask, stream
 from grodt.ledger.verify_orders import sends
 
 _STARTED = ("scope", "book", "strategy", "symbol", "side", "kind", "control", "keep_orders", "reason", "author", "started_at", "expires_at")
-#: Halts before this one began when halts were no facts.
-_FIRST = "(SELECT min(halt_id) FROM halt_starts)"
+_MARKED = {"mark_session": "session", "mark_equity": "equity", "mark_profit": "profit"}
 
 
 def check_made(tx: Read, book: str | None) -> Found:
-    """Each halt stands in `halts` as it was made and ended, and none stands there that was not."""
+    """Each halt stands in `halts` as it was made and ended, with the mark that losses are measured from since, and none that was not."""
     of = "(:book IS NULL OR {0}.book IN (:book, ''))".format
     other = " OR ".join(f"h.{name} IS DISTINCT FROM s.{name}" for name in _STARTED)
+    marked = " OR ".join(f"h.{name} IS DISTINCT FROM m.{told}" for name, told in _MARKED.items())
     query = f"""
         SELECT s.halt_id, s.reason, CASE
             WHEN h.halt_id IS NULL THEN 'it was made and is not among the halts any more'
             WHEN {other} THEN 'it stands otherwise among the halts than it was made'
             WHEN e.halt_id IS NULL AND h.ended_at IS NOT NULL THEN 'it stands as ended, and nobody has ended it'
             WHEN e.halt_id IS NOT NULL AND h.ended_at IS NULL THEN 'it was ended and stands as one that holds'
+            WHEN {marked} THEN 'losses are measured from another mark than that of its end'
             ELSE 'it stands as ended otherwise than it was' END AS fault
         FROM halt_starts AS s LEFT JOIN halts AS h ON h.halt_id = s.halt_id LEFT JOIN halt_ends AS e ON e.halt_id = s.halt_id
-        WHERE {of("s")} AND (h.halt_id IS NULL OR {other} OR h.ended_at IS DISTINCT FROM e.ended_at
+        LEFT JOIN halt_marks AS m ON m.halt_id = s.halt_id
+        WHERE {of("s")} AND (h.halt_id IS NULL OR {other} OR {marked} OR h.ended_at IS DISTINCT FROM e.ended_at
           OR h.end_reason IS DISTINCT FROM e.reason OR h.end_author IS DISTINCT FROM e.author) ORDER BY 1
     """
     made_up = f"""
         SELECT h.halt_id, h.reason, 'it stands among the halts, and nobody has made it' AS fault FROM halts AS h
-        WHERE {of("h")} AND h.halt_id > {_FIRST} AND NOT EXISTS (SELECT 1 FROM halt_starts AS s WHERE s.halt_id = h.halt_id) ORDER BY 1
+        WHERE {of("h")} AND NOT EXISTS (SELECT 1 FROM halt_starts AS s WHERE s.halt_id = h.halt_id) ORDER BY 1
     """
     made = int(ask(tx, f"SELECT count(*) FROM halt_starts AS s WHERE {of('s')}", book=book).scalar_one())
     wrong = (f"halt {row.halt_id} ({row.reason}): {row.fault}" for each in (query, made_up) for row in ask(tx, each, book=book))
@@ -44,18 +46,19 @@ def check_halts(tx: Read, book: str | None) -> Found:
     """No order was sent between the start and the end of a halt that concerns it, in the order of commits.
 
     Of halts of a strategy, and of those that let reductions pass, an order does not say whether they concern it. Halts of before halts were
-    facts are held against sends by the clock.
+    facts, and those that somebody put there by hand, are held against sends by the clock.
     """
     concern = "scope <> 'strategy' AND side <> 'reduce_only'"
     by_event = f"""
         SELECT s.halt_id, s.scope, s.book, s.symbol, s.side, s.reason, s.started_at, s.expires_at, s.after_event AS after,
           e.after_event + 1 AS until
-        FROM halt_starts AS s LEFT JOIN halt_ends AS e ON e.halt_id = s.halt_id WHERE {concern} ORDER BY s.after_event, s.halt_id
+        FROM halt_starts AS s LEFT JOIN halt_ends AS e ON e.halt_id = s.halt_id
+        WHERE s.after_event >= 0 AND {concern} ORDER BY s.after_event, s.halt_id
     """
     by_clock = f"""
         SELECT halt_id, scope, book, symbol, side, reason, started_at, NULL AS expires_at, started_at AS after,
           CASE WHEN ended_at < expires_at OR expires_at IS NULL THEN ended_at ELSE expires_at END AS until
-        FROM halts WHERE {concern} AND ({_FIRST} IS NULL OR halt_id < {_FIRST}) ORDER BY started_at, halt_id
+        FROM halts WHERE {concern} AND halt_id NOT IN (SELECT halt_id FROM halt_starts WHERE after_event >= 0) ORDER BY started_at, halt_id
     """
     query = """
         SELECT o.client_order_id, o.book, o.symbol, o.side, e.event_id, e.recorded_at FROM order_events AS e
