@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import numpy as np
@@ -19,6 +20,7 @@ from grodt.execution.decision import BookState, Closes, let_come
 from grodt.execution.judging import Judged
 from grodt.ledger.baskets import basket_of
 from grodt.ledger.evidence import record_checks
+from grodt.ledger.halts import active
 from grodt.ledger.orders import orders_in
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import close_run
@@ -42,8 +44,9 @@ _PRICE = micros("40")
 def scripted_decisions(script: int) -> Iterator[None]:
     """Let cycles want what that script says, session by session, in place of what signals and risk would say."""
     with ExitStack() as patches:
-        for name in ("mark", "compute_signals", "compute_targets"):
+        for name in ("mark", "compute_targets"):
             patches.enter_context(patch.object(flows.end_of_day, name, lambda *_: None))
+        patches.enter_context(patch.object(flows.end_of_day, "compute_signals", _opinion))
         patches.enter_context(patch.object(flows.end_of_day, "check_risk", lambda cycle, *_: _decide(cycle, script)))
         patches.enter_context(patch.object(flows.end_of_day, "report", lambda cycle, *_: _close(cycle)))
         yield
@@ -81,6 +84,12 @@ def _wanted_by(cycle: Cycle, script: int) -> dict[str, int]:
     draw = random.Random(f"{script} {cycle.session}")
     sizes = (0, 700, 1_900, 3_100) if cycle.parts.config.construction.long_only else (-1_200, 0, 700, 1_900)
     return {symbol: draw.choice(sizes) for symbol in SYMBOLS}
+
+
+def _opinion(cycle: Cycle, *_: object) -> SimpleNamespace:
+    """Nothing but the halts that the cycle decides with."""
+    with cycle.parts.ledger.read() as tx:
+        return SimpleNamespace(state=SimpleNamespace(halts=active(tx, cycle.book, cycle.parts.now())))
 
 
 def _decide(cycle: Cycle, script: int) -> Judged:
