@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from tests.cycles.driver import Home
 from tests.cycles.processes import Processes
 from tests.cycles.small_world import FRI, MON, NEXT_TUE, TUE, WEEK, small_home
@@ -31,6 +33,7 @@ def test_another_home_and_process_make_the_same_bytes_and_facts(processes: Proce
     assert other.facts() == week.facts()
 
 
+@pytest.mark.long
 def test_the_simulated_exchange_is_the_same_in_another_process(processes: Processes, tmp_path: Path) -> None:
     one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
     one.run(*DEMO)

@@ -55,6 +55,7 @@ def test_killed_while_entries_go_out_with_their_legs_and_run_again_it_ends_the_s
         assert rerun(replace(left, home=home), monday) == [], str(left)
 
 
+@pytest.mark.long
 def test_killed_again_during_the_recovery_legs_are_sent_once(wednesday: Undisturbed) -> None:
     draw = random.Random(5)
     late = [left for left in wednesday.remains if left.first > wednesday.instants // 2]
@@ -62,6 +63,7 @@ def test_killed_again_during_the_recovery_legs_are_sent_once(wednesday: Undistur
         assert killed_again(left, wednesday, draw.random(), wednesday.remains[0].home.folder.parent / "again") == [], str(left)
 
 
+@pytest.mark.long
 def test_a_ledger_on_postgres_ends_as_one_in_a_file(postgres: PostgresServer, folder: Path) -> None:
     in_file = bracket_home(folder / "in-file", falls=TUE)
     other = bracket_home(folder / "in-database", falls=TUE)

@@ -64,6 +64,7 @@ def test_of_a_pair_that_ends_otherwise_too(capsys: pytest.CaptureFixture[str]) -
     assert main(["--pair", str(pair)]) == 0
 
 
+@pytest.mark.long
 def test_of_a_world_that_is_wrong_too(capsys: pytest.CaptureFixture[str]) -> None:
     _is_reproduced(["--seed", "1"], ["--seed", "1"], capsys)
 

@@ -44,6 +44,7 @@ def test_every_door_is_among_the_instants(friday: Undisturbed) -> None:
     assert sum("before submit" in instant for left in friday.remains for instant in left.instants) == 5
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_leaves_what_was_copied(processes: Processes, started: Home, friday: Undisturbed, folder: Path) -> None:
     for left in random.Random(9).sample(friday.remains, 3):
         home = copied(started, folder / f"killed-{left.first}")
@@ -58,6 +59,7 @@ def test_what_the_manifest_names_is_valid_after_a_loss_of_power_at_any_instant(f
         assert broken(without_power(left, folder / f"dark-{left.first}"), recovered=False) == [], str(left)
 
 
+@pytest.mark.long
 def test_killed_again_during_the_recovery_it_ends_the_same(friday: Undisturbed, folder: Path) -> None:
     draw = random.Random(7)
     for left in draw.sample(friday.remains, 8):

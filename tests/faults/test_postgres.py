@@ -115,7 +115,7 @@ def _ends_the_same(friday: Friday, postgres: PostgresServer, folder: Path, at: i
     return found + differences(friday.facts, home.facts())
 
 
-@pytest.mark.parametrize("how", ["before", "after", "killed"])
+@pytest.mark.parametrize("how", [pytest.param("before", marks=pytest.mark.long), pytest.param("after", marks=pytest.mark.long), "killed"])
 def test_a_connection_that_is_lost_at_some_commits_changes_nothing_in_the_end(
     friday: Friday, postgres: PostgresServer, folder: Path, how: Loss
 ) -> None:

@@ -25,6 +25,7 @@ def scenes(folder: Path) -> Scenes:
     return Scenes(folder / "scenes")
 
 
+@pytest.mark.long
 def test_worlds_of_seeds_end_as_they_would_without_faults(scenes: Scenes, folder: Path) -> None:
     worlds = [live(seed, scenes, folder / "worlds", among=range(3)) for seed in range(8)]
     assert [str(world) for world in worlds if world.wrong] == []
@@ -36,6 +37,7 @@ def test_worlds_with_brackets_end_as_they_would_without_faults(scenes: Scenes, f
     assert sum(sum(world.befell.values()) for world in worlds) > 5
 
 
+@pytest.mark.long
 def test_worlds_at_alpaca_end_as_they_would_without_faults(folder: Path) -> None:
     with closing(AlpacaScenes(folder / "alpaca")) as scenes:
         worlds = [live(seed, scenes, folder / "worlds-at-alpaca", among=range(1)) for seed in range(5)]
