@@ -41,12 +41,13 @@ def paper_files(where: Environment, ledger: Ledger) -> dict[str, Path]:
 
 
 def _is_there(file: Path) -> bool:
-    """Whether it has anything: itself, or in SQLite's log beside it, which a process that was killed leaves."""
-    return any(each.exists() and each.stat().st_size > 0 for each in (file, file.with_name(f"{file.name}-wal")))
+    """Whether it has anything. SQLite's log beside it is nothing without it: SQLite removes the log of a file that is empty."""
+    return file.exists() and file.stat().st_size > 0
 
 
 def _lost(where: Environment, book: str, session: date) -> DataError:
     return DataError(
         f"book {book} has settled session {session}, and its paper broker's file is not there: restore it from a backup, to "
-        f"{where.broker_file(book)}. Without one, that account is lost: begin anew in another home"
+        f"{where.broker_file(book)}, with the ledger of the same instant: `grodt restore` makes a home of both. Without one, that account "
+        "is lost: begin anew in another home"
     )

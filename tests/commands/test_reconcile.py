@@ -57,6 +57,7 @@ def test_a_paper_account_whose_file_is_lost_is_not_taken_for_an_empty_one(
     file = home.folder / "brokers/paper-small.db"
     for each in file.parent.glob("paper-small.db*"):
         each.unlink()
+    file.with_name("paper-small.db-wal").write_bytes(b"a log without its file")
     if left is not None:
         file.write_bytes(left)
     ended = grodt(home, *command)
