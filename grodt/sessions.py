@@ -177,6 +177,13 @@ class Calendar:
         closes = [of_day for since, of_day in calendar.close_times if since is None or since.date() <= session]
         return datetime.combine(session + timedelta(days=calendar.close_offset), closes[-1], self.zone).astimezone(UTC)
 
+    def usual_session(self) -> date:
+        """The latest full session that the calendar knows: one that does not close early, wherever its last one falls."""
+        _, session = self.bounds()
+        while self.closes_at(session) != self.usual_close(session):
+            session = self.previous(session)
+        return session
+
     def trading_hours(self, session: date) -> tuple[tuple[datetime, datetime], ...]:
         """Intervals in which the session trades, ascending: one, or two with a lunch break. A start is inside, an end is not.
 

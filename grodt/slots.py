@@ -172,10 +172,7 @@ def require_in_hours(rule: SlotRule, calendar: Calendar) -> None:
     Raises:
         ConfigError: names the hours.
     """
-    _, latest = calendar.bounds()
-    session = calendar.previous(latest)
-    while calendar.closes_at(session) != calendar.usual_close(session):
-        session = calendar.previous(session)
+    session = calendar.usual_session()
     hours = [(start.astimezone(calendar.zone), end.astimezone(calendar.zone)) for start, end in calendar.trading_hours(session)]
     for name, of_day in (("first", rule.first), ("last", rule.last), ("flat_by", rule.flat_by)):
         if of_day is None:

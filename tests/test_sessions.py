@@ -323,6 +323,20 @@ class TestBounds:
         with pytest.raises(SessionError, match=f"{day} is outside the sessions XNYS knows, {first} to {last}"):
             ask(day)
 
+    @pytest.mark.parametrize("name", ["XNYS", "XLON", "XTKS", "XHKG", "24/7"])
+    def test_a_usual_session_is_as_long_wherever_the_calendar_ends(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """exchange_calendars ends a year from today, so on some days at an early close, or at the session after one."""
+        calendar, first = Calendar(name), Calendar(name).bounds()[0]
+        lengths: dict[int, set[date]] = {}
+        for last in calendar.between(date(2024, 6, 3), date(2025, 6, 3)):
+            monkeypatch.setattr(Calendar, "bounds", lambda _, last=last: (first, last))
+            usual = calendar.usual_session()
+            assert usual <= last < usual + timedelta(days=8)
+            lengths.setdefault(calendar.minutes_of(usual), set()).add(usual)
+        # Tokyo trades half an hour longer since 2024-11-05
+        wanted = {"XNYS": {390}, "XLON": {510}, "XTKS": {300, 330}, "XHKG": {330}, "24/7": {1440}}
+        assert set(lengths) == wanted[name]
+
     def test_the_future_has_no_last_few_sessions(self) -> None:
         with pytest.raises(SessionError, match="2999-01-04 is outside"):
             XNYS.latest(date(2999, 1, 4), 2)

@@ -131,8 +131,7 @@ class IntradayConfig(Section):
             )
         if construction.rebalance != "session":
             raise ConfigError(f"construction.rebalance is {construction.rebalance}; an intraday book trades to its targets in each slot")
-        _, latest = calendar.bounds()
-        have = self.history_sessions * -(-calendar.minutes_of(calendar.previous(latest)) // _minutes(self.bars))
+        have = self.history_sessions * -(-calendar.minutes_of(calendar.usual_session()) // _minutes(self.bars))
         if history > have:
             raise ConfigError(
                 f"intraday: history_sessions is {self.history_sessions}, about {have} bars of {self.bars}, and a signal needs {history}; "

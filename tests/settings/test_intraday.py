@@ -1,11 +1,13 @@
 """The `intraday` section of a book."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grodt.errors import ConfigError
+from grodt.sessions import Calendar
 from grodt.settings.books import load_books
 from tests.settings.books_files import REMOVED, edited, load, mistake
 
@@ -31,6 +33,18 @@ def test_a_book_may_decide_within_its_sessions(tmp_path: Path) -> None:
 
 def test_bars_are_as_wide_as_slots_where_nothing_is_said(tmp_path: Path) -> None:
     assert load(tmp_path, intraday(bars=REMOVED)).book("demo").within.bars == "30m"
+
+
+@pytest.mark.parametrize("last", [date(2025, 11, 28), date(2025, 12, 1)])
+def test_a_book_is_as_good_where_the_known_sessions_end_about_an_early_close(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: date
+) -> None:
+    """Known sessions end a year from today, which is no reason to refuse a book today and take it tomorrow."""
+    monkeypatch.setattr(Calendar, "bounds", lambda _: (date(1990, 1, 2), last))
+    assert load(tmp_path, intraday(history_sessions=4, bars="30m")).book("demo").within.history_sessions == 4
+    assert "history_sessions is 3, about 39 bars of 30m, and a signal needs 43" in mistake(
+        tmp_path, intraday(history_sessions=3, bars="30m")
+    )
 
 
 def test_an_end_of_day_book_is_told_which_command_runs_it(tmp_path: Path) -> None:
