@@ -6,7 +6,7 @@ trading hours, or into a lunch break, is no slot; but the one by which the book 
 comes as soon as the session can have it. Each session ends with the slot `close`, which decides nothing: it books and marks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
@@ -85,6 +85,22 @@ def slots_of(rule: SlotRule, calendar: Calendar, session: date) -> tuple[Slot, .
     Raises:
         SessionError: it is no session.
     """
+    inside, closes_at = _times(rule, calendar, session), calendar.closes_at(session)
+    ends = [*(at for at, _ in inside[1:]), closes_at]
+    found = [
+        Slot(session, f"{at.astimezone(calendar.zone):%H%M}", role, at, end, min(at + rule.latest_start * _MINUTE, end))
+        for (at, role), end in zip(inside, ends, strict=False)
+    ]
+    tomorrow = datetime.combine(calendar.next(session), rule.first, calendar.zone).astimezone(UTC)
+    return (*found, Slot(session, CLOSE, "close", closes_at, closes_at, tomorrow))
+
+
+def _times(rule: SlotRule, calendar: Calendar, session: date) -> list[tuple[datetime, Role]]:
+    """Instant and role of each slot of a session but its close, ascending.
+
+    Raises:
+        SessionError: it is no session.
+    """
     opens_at, closes_at = calendar.opens_at(session), calendar.closes_at(session)
     early = max(calendar.usual_close(session) - closes_at, timedelta(0))
 
@@ -97,14 +113,7 @@ def slots_of(rule: SlotRule, calendar: Calendar, session: date) -> tuple[Slot, .
         at += rule.every * _MINUTE
     if rule.flat_by is not None:
         times.append((_flat_at(calendar, session, instant(rule.flat_by) - early, instant(rule.first)), "flat"))
-    inside: list[tuple[datetime, Role]] = [(at, role) for at, role in times if opens_at < at < closes_at and calendar.is_open(at)]
-    ends = [*(at for at, _ in inside[1:]), closes_at]
-    found = [
-        Slot(session, f"{at.astimezone(calendar.zone):%H%M}", role, at, end, min(at + rule.latest_start * _MINUTE, end))
-        for (at, role), end in zip(inside, ends, strict=False)
-    ]
-    tomorrow = datetime.combine(calendar.next(session), rule.first, calendar.zone).astimezone(UTC)
-    return (*found, Slot(session, CLOSE, "close", closes_at, closes_at, tomorrow))
+    return [(at, role) for at, role in times if opens_at < at < closes_at and calendar.is_open(at)]
 
 
 def _flat_at(calendar: Calendar, session: date, wanted: datetime, first: datetime) -> datetime:
@@ -184,6 +193,42 @@ def require_in_hours(rule: SlotRule, calendar: Calendar) -> None:
                 f"intraday: {name} is {of_day:%H:%M}, and a session of {calendar.name} trades {traded} of its own time; "
                 "a slot lies after the open, before the close, and in no lunch break"
             )
+
+
+def require_ends_of_bars(rule: SlotRule, calendar: Calendar, width: int) -> None:
+    """Refuse slots of a usual session that decide while a bar of so many minutes is running.
+
+    Bars begin at the open, and anew after a lunch break. A slot within one would not see what was traded in it last, and would take what
+    was traded in it before an order for what came after.
+
+    Raises:
+        ConfigError: names the slot, and the nearest first one that would do.
+    """
+    session = calendar.usual_session()
+    begins = [start for start, _ in calendar.trading_hours(session)]
+
+    def running(at: datetime) -> timedelta:
+        return (at - max(start for start in begins if start <= at)) % (width * _MINUTE)
+
+    slots = [at for at, role in _times(rule, calendar, session) if role == "trade"]
+    off = next((at for at in slots if running(at)), None)
+    if off is None:
+        return
+    first, last = (datetime.combine(session, of_day, calendar.zone).astimezone(UTC) for of_day in (rule.first, rule.last))
+    near = "no other first does: use narrower bars"
+    for moved in sorted((first + by * _MINUTE for by in range(1 - width, width)), key=lambda at: abs(at - first)):
+        of_day = moved.astimezone(calendar.zone).time()
+        if moved > last or of_day > rule.last:
+            continue
+        slots = [at for at, role in _times(replace(rule, first=of_day), calendar, session) if role == "trade"]
+        if moved in slots and not any(running(at) for at in slots):
+            near = f"the nearest first that would do is {of_day:%H:%M}"
+            break
+    begun = " and ".join(f"{start.astimezone(calendar.zone):%H:%M}" for start in begins)
+    raise ConfigError(
+        f"intraday: slot {off.astimezone(calendar.zone):%H:%M} of {calendar.name} ends no bar of {width} minutes, which begin at {begun} "
+        f"and follow one another from there; {near}"
+    )
 
 
 def times_of_day(rule: SlotRule, calendar: Calendar, start: date, end: date) -> tuple[time, ...]:

@@ -7,7 +7,18 @@ import pytest
 
 from grodt.errors import ConfigError, SessionError
 from grodt.sessions import Calendar
-from grodt.slots import Slot, SlotRule, latest_slot, require_in_hours, slot_named, slots_of, times_of_day, too_late
+from grodt.signals.minute_panel import bar_grid
+from grodt.slots import (
+    Slot,
+    SlotRule,
+    latest_slot,
+    require_ends_of_bars,
+    require_in_hours,
+    slot_named,
+    slots_of,
+    times_of_day,
+    too_late,
+)
 
 XNYS = Calendar("XNYS")
 RULE = SlotRule(every=60, first=time(10), last=time(15), flat_by=time(15, 50), latest_start=5)
@@ -124,3 +135,48 @@ def test_times_outside_the_hours_of_a_calendar_are_refused() -> None:
     with pytest.raises(ConfigError, match="flat_by is 12:30, and a session of XHKG trades from 09:30 to 12:00 and from 13:00 to 16:00"):
         require_in_hours(replace(RULE, last=time(11), flat_by=time(12, 30)), Calendar("XHKG"))
     require_in_hours(RULE, XNYS)
+
+
+def _rule(every: int, first: time, last: time) -> SlotRule:
+    return SlotRule(every, first, last, None, 5)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "width", "rule", "said"),
+    [
+        ("XNYS", 60, _rule(60, time(10), time(15)), "slot 10:00 of XNYS ends no bar of 60 minutes.* begin at 09:30 .*would do is 10:30$"),
+        ("XNYS", 30, _rule(30, time(9, 45), time(15)), "slot 09:45 of XNYS .*would do is 10:00$"),  # 09:30 is the open
+        ("XNYS", 5, _rule(30, time(10, 2), time(15)), "slot 10:02 of XNYS .*would do is 10:00$"),
+        ("XNYS", 60, _rule(60, time(15, 20), time(15, 25)), "slot 15:20 of XNYS .*would do is 14:30$"),
+        (
+            "XHKG",
+            60,
+            _rule(60, time(10, 30), time(15)),
+            "slot 13:30 of XHKG .* begin at 09:30 and 13:00 .*no other first does: use narrower bars",
+        ),
+    ],
+)
+def test_a_slot_within_a_bar_is_refused_with_the_nearest_that_would_do(calendar: str, width: int, rule: SlotRule, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        require_ends_of_bars(rule, Calendar(calendar), width)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "rule"),
+    [
+        ("XNYS", 60, _rule(60, time(10, 30), time(15, 30))),
+        ("XNYS", 5, _rule(90, time(10, 5), time(15))),
+        ("XHKG", 30, _rule(60, time(10), time(15, 30))),
+        ("XTKS", 30, _rule(30, time(9, 30), time(15))),  # 11:30 is in its break, and at 12:30 trading begins anew
+    ],
+)
+def test_no_bar_is_running_at_a_slot_on_any_day(name: str, width: int, rule: SlotRule) -> None:
+    """As the panel of bars has them; early closes do not move what decides."""
+    calendar = Calendar(name)
+    require_ends_of_bars(rule, calendar, width)
+    for day in calendar.between(date(2026, 11, 20), date(2026, 12, 31)):
+        grid = bar_grid(calendar, day, day, f"{width}m")
+        bars = list(zip(grid.starts.tolist(), grid.ends.tolist(), strict=True))
+        slots = [slot.at.replace(tzinfo=None) for slot in slots_of(rule, calendar, day) if slot.role == "trade"]
+        assert slots
+        assert [(day, at) for at in slots if any(start < at < end for start, end in bars)] == []

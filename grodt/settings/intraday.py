@@ -10,7 +10,7 @@ from grodt.errors import ConfigError
 from grodt.sessions import Calendar
 from grodt.settings.fields import Exact, Whole, as_written, of_this_place
 from grodt.settings.section import Section
-from grodt.slots import SlotRule, require_in_hours
+from grodt.slots import SlotRule, require_ends_of_bars, require_in_hours
 from grodt.targets.construction import Construction
 from grodt.targets.stops import StopRule
 
@@ -123,6 +123,7 @@ class IntradayConfig(Section):
             ConfigError: says what to change.
         """
         require_in_hours(self.rule(), calendar)
+        require_ends_of_bars(self.rule(), calendar, _minutes(self.bars))
         if broker != "paper":
             raise ConfigError(f"intraday: orders for the day go to the paper broker alone as yet, and broker.kind is {broker}; use paper")
         if carry_sessions:

@@ -78,6 +78,13 @@ def test_a_trade_is_held_at_what_it_was_entered_for_until_its_stop_is_touched_af
     assert found.stopped == (tickers(3)[1],)
 
 
+def test_the_bar_that_ends_at_the_entry_is_not_since_and_the_one_that_begins_there_is() -> None:
+    rests = basis(2, lows={0: {15: 9.0}, 1: {16: 9.5}}, entries={symbol: entry(500, 16) for symbol in tickers(2)})
+    # the range of 1.1 in the bar before its entry takes the stop of the first to 9.47; that of the second is 9.6
+    found = decide_slot(closes(2), forecasts_of([0.3, 0.3]), state_of(2, position=[500, 500]), CONSTRUCTION, rests)
+    assert found.stopped == (tickers(2)[1],)
+
+
 def test_a_split_over_night_is_no_range() -> None:
     """Ten bars at 100, from 99 to 101, then 10 for 1: a range of 0.2 in shares of today, and the stop at 10 − 2 · 0.2."""
     one = tickers(1)[0]

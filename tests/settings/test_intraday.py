@@ -58,6 +58,7 @@ def test_an_end_of_day_book_is_told_which_command_runs_it(tmp_path: Path) -> Non
     ("changes", "within", "said"),
     [
         ({}, {"bars": "7m"}, "every 30m is no multiple of bars 7m"),
+        ({}, {"bars": "30m", "first": "09:45"}, "slot 09:45 of XNYS ends no bar of 30 minutes"),
         ({}, {"every": "1d"}, "intraday.every: must be minutes or hours below a day"),
         ({}, {"first": 600}, "intraday.first: must be a time of the exchange's day, such as 10:00"),
         ({}, {"last": "25:00"}, "intraday.last: must be a time of the exchange's day"),
