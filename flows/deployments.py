@@ -34,16 +34,15 @@ def deployment(book: BookConfig) -> RunnerDeployment:
 def slot_schedules(book: BookConfig) -> list[Schedule]:
     """One schedule for each minute of the hour at which some session has a slot, early closes too, and the book's own for the close.
 
-    A time that is no slot of the day in question makes a run that says so and does nothing.
+    Slots come on every day of the week: which days are sessions the calendar knows, and the close may run on other days than its session,
+    such as after midnight. A time that is no slot of the day in question makes a run that says so and does nothing.
     """
     zone, (_, last) = book.exchange.zone.key, book.exchange.bounds()
     hours: dict[int, list[int]] = defaultdict(list)
     for each in times_of_day(book.within.rule(), book.exchange, last - _DAYS, book.exchange.previous(last)):
         hours[each.minute].append(each.hour)
-    days = book.schedule.cron.split()[-1]
     slots = [
-        Cron(f"{minute} {','.join(map(str, of))} * * {days}", timezone=zone, slug=f"slots-{minute:02}")
-        for minute, of in sorted(hours.items())
+        Cron(f"{minute} {','.join(map(str, of))} * * *", timezone=zone, slug=f"slots-{minute:02}") for minute, of in sorted(hours.items())
     ]
     return [*slots, Cron(book.schedule.cron, timezone=zone, slug=CLOSE, parameters={"slot": CLOSE})]
 

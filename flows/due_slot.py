@@ -8,15 +8,19 @@ from prefect.client.schemas.objects import State
 from flows.at_home import ledger_at_home
 from flows.schedule import scheduled_at, skipped
 from grodt.errors import ConfigError
+from grodt.execution.opening import find_done
 from grodt.ledger.requests import Request
 from grodt.ledger.runs import find_run
-from grodt.slots import Slot, latest_slot, slot_named, too_late
+from grodt.slots import CLOSE, Slot, latest_slot, slot_named, too_late
 from tasks.environment import clock, environment
+from tasks.kinds import INTRADAY
 from tasks.wiring import books
 
 
 def asked_slot(book: str, session: date | None, name: str | None) -> Slot:
     """The slot of that name in a session, or in that of the latest slot; without a name, the latest one whose instant has come.
+
+    A schedule asks for the close of the latest session that was over at the time it wanted, whatever day that is.
 
     Raises:
         ConfigError: the book is decided at the end of its sessions, or a session was given without a slot.
@@ -25,6 +29,9 @@ def asked_slot(book: str, session: date | None, name: str | None) -> Slot:
     where = environment()
     config = books(where).book(book)
     rule, calendar = config.within.rule(), config.exchange
+    wanted = scheduled_at()
+    if name == CLOSE and session is None and wanted is not None:
+        return slot_named(rule, calendar, calendar.latest_complete(wanted), CLOSE)
     latest = latest_slot(rule, calendar, clock(where)())
     if name is None:
         if session is not None:
@@ -48,7 +55,9 @@ def slot_of(request: Request) -> Slot:
 
 
 def refusal(book: str, slot: Slot, *, closing: bool) -> State[Any] | None:
-    """Why a run that a schedule made should not work: its day was no session, or its slot is past; None where it should.
+    """Why a run that a schedule made should not work: its day has no slot, or its slot is past or done; None where it should.
+
+    The close is asked for its session alone, since it may be scheduled on a later day.
 
     Args:
         book: its book.
@@ -60,10 +69,16 @@ def refusal(book: str, slot: Slot, *, closing: bool) -> State[Any] | None:
         return None
     where = environment()
     exchange = books(where).book(book).exchange
-    day = wanted.astimezone(exchange.zone).date()
-    if not exchange.is_session(day):
-        return skipped(f"{day} is no session of {exchange.name}: nothing to do")
-    if slot.role == "close" and not closing:
-        return skipped(f"session {slot.session} of {exchange.name} is over, or the next one has not begun to decide: nothing to do")
+    if closing:
+        if where.has_ledger:
+            with ledger_at_home() as ledger, ledger.read() as tx:
+                if find_done(tx, book, INTRADAY, slot.session, slot.name) is not None:
+                    return skipped(f"slot {slot} is done, as before: nothing to do")
+    else:
+        day = wanted.astimezone(exchange.zone).date()
+        if not exchange.is_session(day):
+            return skipped(f"{day} is no session of {exchange.name}: nothing to do")
+        if slot.role == "close":
+            return skipped(f"session {slot.session} of {exchange.name} is over, or the next one has not begun to decide: nothing to do")
     late = too_late(slot, clock(where)())
     return skipped(late) if late else None

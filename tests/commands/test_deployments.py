@@ -121,9 +121,17 @@ def test_an_intraday_book_runs_at_its_slots_those_of_early_closes_too_and_then_i
     schedules = {each.slug: each for each in made.schedules or []}
     crons = {slug: each.schedule.cron for slug, each in schedules.items() if isinstance(each.schedule, CronSchedule)}
     assert crons == {
-        "slots-00": "0 12 * * 1-5",
-        "slots-30": "30 10,13 * * 1-5",
-        "slots-50": "50 12,15 * * 1-5",
+        "slots-00": "0 12 * * *",
+        "slots-30": "30 10,13 * * *",
+        "slots-50": "50 12,15 * * *",
         "close": "30 17 * * 1-5",
     }
     assert schedules["close"].parameters == {"slot": "close"}
+
+
+def test_a_close_after_midnight_takes_no_day_of_slots_away(tmp_path: Path) -> None:
+    books = within_home(tmp_path).books
+    books.write_text(books.read_text().replace("30 17 * * 1-5", "30 0 * * 2-6"))
+    made = deployment(load_books(books).book("within"))
+    crons = {each.slug: each.schedule.cron for each in made.schedules or [] if isinstance(each.schedule, CronSchedule)}
+    assert (crons["slots-30"], crons["close"]) == ("30 10,13 * * *", "30 0 * * 2-6")

@@ -67,6 +67,18 @@ def test_the_day_is_the_exchanges_day(home: Home) -> None:
         assert latest_due("small") == FRI
 
 
+def test_after_midnight_it_is_of_the_session_before_once(home: Home) -> None:
+    """00:30 on Saturday in New York, and on Sunday."""
+    saturday = datetime(2015, 11, 28, 5, 30, tzinfo=UTC)
+    with _at(home, saturday, saturday):
+        assert refusal("small") is None
+        assert latest_due("small") == FRI
+    with _at(home, saturday + DAY, saturday + DAY):
+        state = refusal("small")
+        assert state is not None
+        assert state.message == "2015-11-29 is no session of XNYS: nothing to do"
+
+
 def test_what_a_person_starts_is_never_late_nor_skipped(home: Home) -> None:
     with _at(home, EVENING + 30 * DAY, None):
         assert refusal("small") is None

@@ -74,3 +74,29 @@ def test_the_slot_that_is_asked_for_is_the_latest_one_or_the_one_named(home: Wit
 def test_an_end_of_day_of_an_intraday_book_is_refused(home: Within) -> None:
     with home.environment(), pytest.raises(ConfigError, match="`grodt intraday --book within` runs it"), cycle("within", WED):
         pass
+
+
+def test_a_close_after_midnight_is_of_the_session_before_whatever_day_it_is(home: Within) -> None:
+    saturday = datetime(2026, 11, 28, 5, 30, tzinfo=UTC)  # 00:30 in New York
+    with _at(home, saturday):
+        assert str(asked_slot("within", None, "close")) == "2026-11-27 close"
+    assert _said(home, saturday, slot="close") == ""
+    assert _said(home, datetime(2026, 12, 1, 14, 45, tzinfo=UTC), saturday, slot="close").startswith("slot 2026-11-27 close began at 18:00")
+    home.slots(FRI, "close")
+    assert _said(home, saturday, slot="close") == "slot 2026-11-27 close is done, as before: nothing to do"
+
+
+def test_the_close_of_a_market_that_never_closes_is_of_the_day_before_also_after_its_first_slot(home: Within) -> None:
+    home.books.write_text(home.books.read_text().replace("calendar: XNYS", "calendar: 24/7").replace('first: "10:30"', 'first: "01:00"'))
+    sunday = datetime(2026, 11, 29, 0, 30, tzinfo=UTC)
+    assert _said(home, sunday + 30 * MINUTE) == ""  # its slots of 01:00 on a Sunday
+    with _at(home, sunday + 32 * MINUTE, sunday):
+        assert str(asked_slot("within", None, "close")) == "2026-11-28 close"
+
+
+def test_a_session_on_a_sunday_has_its_slots(home: Within) -> None:
+    home.books.write_text(home.books.read_text().replace("calendar: XNYS", "calendar: XSAU").replace('"15:50"', '"14:50"'))
+    home.books.write_text(home.books.read_text().replace("history_sessions: 6", "history_sessions: 7"))
+    sunday = datetime(2026, 11, 29, 7, 30, tzinfo=UTC)  # 10:30 in Riyadh
+    assert _said(home, sunday) == ""
+    assert _said(home, sunday - 2 * DAY) == "2026-11-27 is no session of XSAU: nothing to do"
