@@ -128,10 +128,20 @@ def _flat_at(calendar: Calendar, session: date, wanted: datetime, first: datetim
     return next((max(wanted, start) for start, end in calendar.trading_hours(session) if wanted < end), wanted)
 
 
-def times_within(slot: Slot, count: int) -> tuple[datetime, ...]:
-    """So many instants at equal distances from the slot to the next one, whole minutes, the first its own; fewer in a short one."""
-    span = (slot.ends_at - slot.at) // _MINUTE
-    return tuple(dict.fromkeys(slot.at + place * span // count * _MINUTE for place in range(count)))
+def times_within(slot: Slot, count: int, calendar: Calendar) -> tuple[datetime, ...]:
+    """So many instants at equal distances of trading from the slot to the next one, whole minutes, the first its own; fewer in a short one.
+
+    A lunch break in between has none, and is no distance.
+    """
+    hours = [(max(start, slot.at), min(end, slot.ends_at)) for start, end in calendar.trading_hours(slot.session)]
+    traded = [start + minute * _MINUTE for start, end in hours for minute in range((end - start) // _MINUTE)]
+    return tuple(dict.fromkeys((slot.at, *(traded[place * len(traded) // count] for place in range(1, count) if traded))))
+
+
+def minutes_traded(calendar: Calendar, slot: Slot, start: datetime) -> int:
+    """Whole minutes in which the slot's session traded from an instant to the slot; a lunch break counts for nothing."""
+    hours = calendar.trading_hours(slot.session)
+    return sum(max(timedelta(0), min(end, slot.at) - max(begin, start)) // _MINUTE for begin, end in hours)
 
 
 def slot_named(rule: SlotRule, calendar: Calendar, session: date, name: str) -> Slot:

@@ -132,7 +132,7 @@ def _slicing(cycle: Cycle, state: BookState) -> Slicing | None:
     if cycle.slot is None or cycle.slot.role != "trade" or (slices := cycle.parts.config.within.slices) is None:
         return None
     lots = dict(zip(state.symbols, state.lot.tolist(), strict=True))
-    return Slicing(micros(slices.above), times_within(cycle.slot, slices.count), lots)
+    return Slicing(micros(slices.above), times_within(cycle.slot, slices.count, cycle.parts.calendar), lots)
 
 
 def _wanted_without(cycle: Cycle, opinion: Opinion, targets: Targets, halted: frozenset[str]) -> IntArray:

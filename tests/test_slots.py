@@ -12,11 +12,13 @@ from grodt.slots import (
     Slot,
     SlotRule,
     latest_slot,
+    minutes_traded,
     require_ends_of_bars,
     require_in_hours,
     slot_named,
     slots_of,
     times_of_day,
+    times_within,
     too_late,
 )
 
@@ -180,3 +182,15 @@ def test_no_bar_is_running_at_a_slot_on_any_day(name: str, width: int, rule: Slo
         slots = [slot.at.replace(tzinfo=None) for slot in slots_of(rule, calendar, day) if slot.role == "trade"]
         assert slots
         assert [(day, at) for at in slots if any(start < at < end for start, end in bars)] == []
+
+
+def test_a_lunch_break_is_no_time() -> None:
+    """Hong Kong trades from 09:30 to 12:00 and from 13:00 to 16:00, eight hours from UTC."""
+    calendar, day = Calendar("XHKG"), date(2026, 11, 25)
+    rule = SlotRule(60, time(11, 30), time(15), None, 5)
+    before, after = (slot_named(rule, calendar, day, name) for name in ("11:30", "13:30"))
+    at = [f"{each.astimezone(calendar.zone):%H:%M}" for each in times_within(before, 3, calendar)]
+    assert at == ["11:30", "11:50", "13:10"]  # an hour of trading up to 13:30
+    assert [minutes_traded(calendar, after, before.at + timedelta(minutes=by)) for by in (-120, 0, 29, 30, 60, 91, 120, 130)] == [
+        180, 60, 31, 30, 30, 29, 0, 0,
+    ]  # fmt: skip

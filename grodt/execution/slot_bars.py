@@ -28,7 +28,7 @@ from grodt.ledger.runs import Run, pin_snapshot
 from grodt.ledger.unit import Ledger
 from grodt.risk.controls import data_complete, whole_answers
 from grodt.sessions import Calendar
-from grodt.slots import Slot
+from grodt.slots import Slot, minutes_traded
 
 #: What a slot's decision rests on.
 SLOT_TABLES = ("bars_1m", *TABLES)
@@ -40,7 +40,7 @@ class SlotData:
 
     Attributes:
         slot: up to which.
-        every: minutes between slots: minutes so recent say that the source still tells of the session.
+        every: minutes between slots: minutes of trading so recent say that the source still tells of the session.
         history: sessions before this one whose minutes are wanted too.
         minutes: thresholds of the gate of minutes.
     """
@@ -76,8 +76,8 @@ def refresh_slot(
     well, and all its minutes. Of the sessions before: daily bars, and the minutes of `data.history` of them. A part of a session adds no
     coverage, so whatever asks for it later brings in the rest, and nothing twice.
 
-    Completeness counts the symbols of the universe that have traded in the session so far; none, where no minute is younger than `every`:
-    then the source stands still. At the close it is that of the daily bars.
+    Completeness counts the symbols of the universe that have traded in the session so far; none, where no minute is younger than `every`
+    of trading: then the source stands still. At the close it is that of the daily bars.
 
     Args:
         ledger, lease, lake, source, calendar, run, universe, history_start, thresholds, revisions: as for `refresh`.
@@ -98,7 +98,7 @@ def refresh_slot(
     if run.snapshot_version is not None:
         with ledger.read() as tx:
             pinned = snapshot(tx, run.snapshot_version, tables=SLOT_TABLES)
-        return Refreshed(pinned, _completeness(lake, pinned, source.name, data, listed), 0, 0)
+        return Refreshed(pinned, _completeness(lake, pinned, source.name, data, listed, calendar), 0, 0)
     previous = calendar.previous(session)
     filling = SourceLease(ledger, source.name, holder, is_alive, now, sleep)
     with filling:
@@ -132,7 +132,7 @@ def refresh_slot(
         with ledger.write(lease) as tx:
             pinned = snapshot(tx, tables=SLOT_TABLES)
             pin_snapshot(tx, run.run_id, pinned)
-    complete = report.completeness if over else _completeness(lake, pinned, source.name, data, listed)
+    complete = report.completeness if over else _completeness(lake, pinned, source.name, data, listed, calendar)
     return Refreshed(pinned, complete, report.rows + filler.rows, report.quarantined, report.revised, (*unmerged, *merged.refusals))
 
 
@@ -141,12 +141,13 @@ def _held(ledger: Ledger, book: str) -> frozenset[str]:
         return frozenset(holdings(tx, book))
 
 
-def _completeness(lake: Lake, pinned: Snapshot, source: str, data: SlotData, listed: set[str]) -> Completeness:
+def _completeness(lake: Lake, pinned: Snapshot, source: str, data: SlotData, listed: set[str], calendar: Calendar) -> Completeness:
     """How much of the universe has traded in the session up to the slot."""
     slot = data.slot
     minutes = lake.read("bars_1m", pinned, source=source, columns=["symbol", "start"], start=slot.session, end=slot.session)
     so_far = minutes.filter((pl.col("start") < slot.at) & pl.col("symbol").is_in(list(listed)))
-    fresh = so_far.filter(pl.col("start") >= slot.at - timedelta(minutes=data.every)).height > 0
+    newest = so_far["start"].max()
+    fresh = isinstance(newest, datetime) and minutes_traded(calendar, slot, newest + timedelta(minutes=1)) < data.every
     return Completeness(slot.session, len(listed), so_far["symbol"].n_unique() if fresh else 0)
 
 

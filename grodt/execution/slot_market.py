@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +18,7 @@ from grodt.lake import Lake, Snapshot
 from grodt.ledger.valuation import Close
 from grodt.money import Micros, micros_from_float
 from grodt.sessions import Calendar
-from grodt.slots import Slot, times_within
+from grodt.slots import Slot, minutes_traded, times_within
 
 _BARS = ["symbol", "start", "open", "close", "volume"]
 _NOTHING = Snapshot(0, "", ())
@@ -60,7 +61,7 @@ def bars_between(
     figures = _NO_FIGURES
     if terms.needs_figures and asked:
         figures = read_figures(lake, snapshot, source, calendar, calendar.previous(session), session, asked)
-    for begin, end in (pair for slot in ended for pair in pairwise((*times_within(slot, slices), slot.ends_at))):
+    for begin, end in (pair for slot in ended for pair in pairwise((*times_within(slot, slices, calendar), slot.ends_at))):
         own = traded.filter((pl.col("start") >= begin) & (pl.col("start") < end))
         summed = own.group_by("symbol", maintain_order=True).agg(pl.col("open").first(), pl.col("close").last(), pl.col("volume").sum())
         names = summed["symbol"].to_list()
@@ -88,7 +89,7 @@ class LastPrices:
         price: currency units: close of the last minute, or of the last session before, in shares of after a split of this one; NaN where
             there never was one.
         micros: the same; 0 where there never was one.
-        age: whole slots since then, 0: within the last one; −1: there never was one.
+        age: whole slots of trading since then, 0: within the last one; −1: there never was one.
         session: of that price; None where there never was one.
     """
 
@@ -147,16 +148,17 @@ def last_prices(
     for symbol, day, close in before.iter_rows():
         split = splits.get(symbol)  # what is held is counted in shares of after it
         older[symbol] = (day, close if split is None else close * split.ratio_old / split.ratio_new)
-    step, opens_at = timedelta(minutes=every), calendar.opens_at(session)
+    since = cache(partial(minutes_traded, calendar, slot))
+    opens_at = calendar.opens_at(session)
     price, age, days = np.full(len(symbols), np.nan), np.full(len(symbols), -1, dtype=np.int64), list[date | None]()
     for at, symbol in enumerate(symbols):
         if symbol in today:
             start, price[at] = today[symbol]
-            age[at] = max(0, (slot.at - start - timedelta(minutes=1)) // step)
+            age[at] = since(start + timedelta(minutes=1)) // every
             days.append(session)
         elif symbol in older:
             day, price[at] = older[symbol]
-            age[at] = 1 + max(0, (slot.at - opens_at) // step)
+            age[at] = 1 + since(opens_at) // every
             days.append(day)
         else:
             days.append(None)
