@@ -27,6 +27,7 @@ from flows.server import PrefectServerError
 from grodt.errors import ConfigError
 from grodt.execution.approving import Answer
 from grodt.ledger.acts import act
+from grodt.ledger.basket_requests import command
 from grodt.ledger.requests import Request, find_request
 from grodt.reports.baskets import question
 from tasks.artifacts import publish_question
@@ -124,7 +125,7 @@ def wake(flow_run_id: str, request: Request) -> bool:
         except PrefectHTTPStatusError as error:
             raise PrefectServerError(
                 f"basket {request.short} is decided, and flow run {flow_run_id} could not be resumed: {error.response.status_code} "
-                f"{error.response.text[:200]}; `grodt run --book {request.book}` goes on with it"
+                f"{error.response.text[:200]}; `{command(request)}` goes on with it"
             ) from error
     return answer.status == SetStateStatus.ACCEPT
 

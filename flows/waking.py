@@ -59,7 +59,7 @@ def let_go_on_elsewhere(request: Request) -> None:
     else:
         told, failed = (done.stderr or done.stdout).strip(), done.returncode != 0
     if failed:
-        advice = f"basket {request.short} is decided; `grodt run --book {request.book}` goes on with it"
+        advice = f"basket {request.short} is decided; `{basket_requests.command(request)}` goes on with it"
         _log.error("the run that waits could not be woken", request=request.short, book=request.book, why=told[-2000:], advice=advice)
     else:
         _log.info("the run that waited was asked to go on", request=request.short, book=request.book, answer=told)

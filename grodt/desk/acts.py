@@ -9,16 +9,15 @@ from grodt.desk.callers import Caller, acting
 from grodt.desk.parts import Cancelled, Parts
 from grodt.errors import GrodtError, NotFound
 from grodt.ledger.acts import Acted, act
+from grodt.ledger.basket_requests import KIND, command
 from grodt.ledger.halts import Halt, HaltScope, HaltSide, halt
 from grodt.ledger.rearming import Rearmed, rearm, rearm_one
-from grodt.ledger.requests import Verdict, require_reason
+from grodt.ledger.requests import Request, Verdict, require_reason
 from grodt.ledger.runs import runs_of
 from grodt.ledger.unit import Write
 from grodt.settings.naming import require_strategy, require_traded
 from grodt.telemetry.logs import get_logger
 
-#: What is told in place of what becomes of the run, where that cannot be known.
-NOT_WOKEN = "the word stands, but whether a run waits for it could not be seen; the log says why, and `grodt run` goes on with it"
 _WHOLE = re.compile(r"[0-9a-f]{64}")
 _log = get_logger("grodt.desk")
 
@@ -85,7 +84,13 @@ def decide(desk: Parts, caller: Caller, request_id: str, verdict: Verdict, reaso
         return acted, desk.wake(made)
     except GrodtError as error:  # the word is committed, and whoever gave it must not take it for refused
         _log.error("it was not seen whether a run waits", request=made.short, why=str(error))
-        return acted, NOT_WOKEN
+        return acted, not_woken(made)
+
+
+def not_woken(request: Request) -> str:
+    """What is told in place of what becomes of the run that waited, where that cannot be known."""
+    told = "the word stands, but whether a run waits for it could not be seen; the log says why"
+    return f"{told}, and `{command(request)}` goes on with it" if request.kind == KIND else told
 
 
 def stop(desk: Parts, caller: Caller, wanted: HaltWanted) -> tuple[Halt, Cancelled]:

@@ -83,10 +83,10 @@ def decide(*, caller: Caller, request_id: str) -> Page:
     """Approve it or reject it."""
     try:
         word = WordForm.model_validate(request.form.to_dict())
-        _, run = acts.decide(parts(), caller, request_id, word.verdict, word.reason)
+        acted, run = acts.decide(parts(), caller, request_id, word.verdict, word.reason)
     except (ValidationError, ConfigError) as error:
         return _request(caller, request_id, told=words_of(error)), HTTPStatus(problems.problem_of(error).status)
-    return redirect(url_for("pages.waiting", request_id=request_id, woken=_woken(run)), HTTPStatus.SEE_OTHER)
+    return redirect(url_for("pages.waiting", request_id=request_id, woken=_woken(run, acted.request)), HTTPStatus.SEE_OTHER)
 
 
 @pages.get("/halts")
@@ -176,13 +176,13 @@ def _request(caller: Caller, request_id: str, *, told: str, woken: str = "") -> 
         checks=[(check, use(used_of(check.value, check.limit, check.headroom))) for check in changes.checks] if changes is not None else [],
         told=told,
         woken=woken,
-        not_woken=acts.NOT_WOKEN,
+        not_woken=acts.not_woken(found),
     )
 
 
-def _woken(run: str) -> str | None:
+def _woken(run: str, decided: Request) -> str | None:
     """What the page says of the run that waited, in its address, where nobody can make it say anything else."""
-    return None if not run else "no" if run == acts.NOT_WOKEN else "1"
+    return None if not run else "no" if run == acts.not_woken(decided) else "1"
 
 
 def _why_not(caller: Caller, found: Request) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from grodt.errors import DataError
 from grodt.ledger.baskets import approve_basket, basket_of, record_basket
 from grodt.ledger.requests import Request, ask, requests_of
-from grodt.ledger.runs import Run, find_run
+from grodt.ledger.runs import Run, find_run, slot_of_id
 from grodt.ledger.transaction import Read, Write
 from grodt.orders.basket import Basket, optional_fields
 
@@ -160,12 +160,21 @@ def what(request: Request) -> str:
 def next_step(_tx: Write, request: Request, _now: datetime) -> str:
     """What an approval is followed by: the cycle computes the basket anew, finds it approved, records and sends it."""
     until = f"{request.expires_at:%Y-%m-%d %H:%M} UTC"
-    return f"the cycle computes it again and, if it comes to the same, sends it when it is run before {until}: {_run(request)}"
+    return f"the cycle computes it again and, if it comes to the same, sends it when it is run before {until}: {command(request)}"
+
+
+def command(request: Request) -> str:
+    """What a person types to go on with the run that asks: its session, and its slot where it has one."""
+    session = request.subject["session"]
+    slot = slot_of_id(request.subject["run_id"], session)
+    if not slot:
+        return f"grodt run --book {request.book} --session {session}"
+    return f"grodt intraday --book {request.book} --session {session} --at {slot[:2]}:{slot[2:]}"
 
 
 def left(request: Request) -> str:
     """What a rejection leaves."""
-    return f"nothing of it is sent, and the cycle ends when it is run: {_run(request)}"
+    return f"nothing of it is sent, and the cycle ends when it is run: {command(request)}"
 
 
 def refusal(tx: Read, request: Request) -> str:
@@ -184,7 +193,3 @@ def refusal(tx: Read, request: Request) -> str:
 def _basis(shown: Mapping[str, Any]) -> str:
     text = json.dumps(shown, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def _run(request: Request) -> str:
-    return f"grodt run --book {request.book} --session {request.subject['session']}"

@@ -33,6 +33,7 @@ __all__ = [
     "run_id",
     "runs_in",
     "runs_of",
+    "slot_of_id",
     "stage_ended",
     "stage_started",
     "stages_of",
@@ -93,6 +94,11 @@ class Attempt:
 def run_id(book: str, kind: str, session: date, slot: str = "") -> str:
     """The id of a cycle, such as `demo-eod-2026-11-20` or `demo-intraday-2026-11-20-1030`."""
     return f"{book}-{kind}-{session.isoformat()}" + (f"-{slot}" if slot else "")
+
+
+def slot_of_id(name: str, session: str) -> str:
+    """The slot that an id of `run_id` says, of a session as it says it; "" for the session's end."""
+    return name.rpartition(f"-{session}")[2].removeprefix("-")
 
 
 def open_run(
