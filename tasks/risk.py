@@ -45,9 +45,11 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     brackets = bracket_positions(cycle, state, opinion.closes)
     passed = {} if brackets is None else brackets.passed(opinion.closes)
     terms = parts.config.order
+    cooling = None if brackets is None or not brackets.cooling.any() else brackets.cooling
     rests: tuple[LedgerOrder, ...] = ()
     if state.rests:
-        rests = unwanted(state, targets, opinion.closes, terms, trades=trades_to_targets(cycle), closing=passed)
+        trades = trades_to_targets(cycle)
+        rests = unwanted(state, targets, opinion.closes, terms, trades=trades, closing=passed, cooling=cooling)
     ahead = ask_ahead(cycle, [symbol for symbol, asked in zip(state.symbols, _concerned(state, targets), strict=True) if asked])
     standing = ahead.standing(state)
     rests = tuple(each for each in state.rests if each in rests or each.order.symbol in standing)
@@ -61,8 +63,7 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
                 names = [strategy.name for strategy, _ in parts.config.several()]
                 held = strategy_state(tx, cycle.opened, state, names, withdrawn={each.order.client_order_id for each in rests})
         wanted = targets_of_strategies(cycle, opinion).wanted(held, state, opinion.closes)
-    stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, halted), passed)
-    cooling = None if brackets is None or not brackets.cooling.any() else brackets.cooling
+    stops = stops_of(state, lambda halted: _wanted_without(cycle, opinion, targets, state, halted), passed)
     announced = ahead.of_orders(state.symbols, terms.tif)
     proposal = propose(
         *identity, opinion.closes, opinion.forecasts, targets, state, volume, cycle.completed, stops, terms, cooling, announced
@@ -135,19 +136,19 @@ def _slicing(cycle: Cycle, state: BookState) -> Slicing | None:
     return Slicing(micros(slices.above), times_within(cycle.slot, slices.count, cycle.parts.calendar), lots)
 
 
-def _wanted_without(cycle: Cycle, opinion: Opinion, targets: Targets, halted: frozenset[str]) -> IntArray:
-    """Signed shares that the book would order if those strategies had no opinion, (N,).
+def _wanted_without(cycle: Cycle, opinion: Opinion, targets: Targets, after: BookState, halted: frozenset[str]) -> IntArray:
+    """Signed shares that the book would order if those strategies had no opinion, (N,). `after`: without the rests that are withdrawn.
 
     Strategies that hold their own have kept what they have already where they are halted, so there it is what the book wants anyway.
     """
     config, state = cycle.parts.config, opinion.state
     if opinion.strategies is not None:
-        return targets.quantity - state.position - state.working
+        return targets.quantity - state.position - after.working
     forecasts = without(opinion.forecasts, [weight for _, weight in config.weighted_signals()], halted)
     if opinion.basis is not None:
         wanted = decide_slot(opinion.closes, forecasts, state, config.construction, opinion.basis).targets.quantity
-        return wanted - state.position - state.working
+        return wanted - state.position - after.working
     with cycle.parts.ledger.read() as tx:
         due = rebalances(config.construction.rebalance, cycle.session, done_before(tx, cycle.opened))
     targets = decide_targets(opinion.closes, forecasts, state, config.construction, rebalances=due)
-    return targets.quantity - state.position - state.working
+    return targets.quantity - state.position - after.working

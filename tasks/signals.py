@@ -52,7 +52,8 @@ def compute_signals(cycle: Cycle, marked: Marked) -> Opinion:
     """Read the history of universe and holdings and compute every signal at the session's close. Rows: symbols with a forecast."""
     parts = cycle.parts
     with parts.ledger.read() as tx:
-        state = book_state(tx, cycle.opened, marked.mark, parts.universe(cycle.session), parts.now())
+        universe, carries = parts.universe(cycle.session), parts.advance is not None  # what a real one has left is over, or `gtc`
+        state = book_state(tx, cycle.opened, marked.mark, universe, parts.now(), carries=carries)
     specs, gating, rules = parts.config.weighted_signals(), parts.config.gating(), parts.config.universe.rules
     place = (parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session)
     panel = read_panel(*place, state.symbols, fields_of(specs, gating))

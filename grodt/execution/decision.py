@@ -68,7 +68,7 @@ class BookState:
         cycles_unchanged: cycles done before with this configuration and code.
         first_basket: whether the book has never ordered.
         halts: active ones that stop a part of its orders: a side, a strategy, all but reductions.
-        rests: open orders that are good till cancelled and no legs.
+        rests: open orders that work on into the next session, and are no legs: good till cancelled, or carried over.
         legs: open legs of brackets, which may never trade: `open_buys` and `open_sells` are without them.
     """
 
@@ -108,8 +108,16 @@ def traded_symbols(universe: Collection[Instrument], held: Collection[str]) -> t
     return tuple(sorted({instrument.symbol for instrument in universe} | set(held)))
 
 
-def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], now: datetime) -> BookState:
+def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], now: datetime, *, carries: bool = False) -> BookState:
     """The run's book as the ledger has it now.
+
+    Args:
+        tx: the ledger.
+        run: whose book.
+        mark: of the session.
+        universe: of the book.
+        now: instant.
+        carries: whether its broker carries orders over to further sessions, so that what it calls open of a session before works on.
 
     A run may be taken up again when money has come in or gone out since its mark. That is no profit and enters the next mark; what is
     traded is for what the book is worth with it, so equity and what losses are measured from all move by it.
@@ -132,7 +140,8 @@ def book_state(tx: Read, run: Run, mark: Mark, universe: Sequence[Instrument], n
             legs.append(each)
         else:
             side[each.order.symbol] += each.order.quantity - each.filled_quantity
-            rests += [each] if each.order.time_in_force == "gtc" and each.state in OPEN else []
+            works_on = each.order.time_in_force == "gtc" or (carries and each.order.session < run.session)
+            rests += [each] if works_on and each.state in OPEN else []
         if each.state is OrderState.UNKNOWN:
             unknown.add(each.order.symbol)
     known: Mapping[str, Instrument] = {instrument.symbol: instrument for instrument in universe}

@@ -154,7 +154,7 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
     with sending.ledger.write(sending.lease) as tx:
         halts = active(tx, run.book, now)
         found_legs = find_orders(tx, keys)
-        closing = {each.order.side for each in found_legs.values()}
+        closing = {each.order.side for each in found_legs.values() if each.order.is_leg}
         # What closes reduces once the legs are over, and would close too much beside them.
         of_closing = [each for each in halts if each.scope == "strategy" or each.side != "reduce_only"]
         stops = [each for order in orders for each in stopping(tx, order, of_closing if order.side in closing else halts, sending.heeded)]

@@ -22,6 +22,7 @@ _STATES = {
     Reached.CANCELLED: OrderState.CANCELLED,
     Reached.EXPIRED: OrderState.EXPIRED,
     Reached.REJECTED: OrderState.REJECTED,
+    Reached.WITHDRAWN: OrderState.CANCELLED,
 }
 
 
@@ -63,6 +64,12 @@ def orders_frame(frames: Frames, course: Course, ids: Sequence[str]) -> pl.DataF
     average = np.array([_mean(each, shares) for each, shares in zip(notional.tolist(), filled.tolist(), strict=True)], dtype=np.int64)
     states = np.array([str(_STATES[Reached(code)]) for code in range(len(Reached))])
     reasons = np.array([_REASONS.get(Reached(code), "") for code in range(len(Reached))])
+    reason = np.where((state == Reached.EXPIRED) & (filled > 0), "the rest did not fill", reasons[state]).tolist()
+    begin = 0
+    for batch in batches:
+        for place, by in batch.withdrawn.items():
+            reason[begin + place] = f"withdrawn by {frames.run_id(frames.history.sessions[by])}"
+        begin += len(batch.columns)
     return frames.frame(
         row,
         {
@@ -78,7 +85,7 @@ def orders_frame(frames: Frames, course: Course, ids: Sequence[str]) -> pl.DataF
             "filled_quantity": filled,
             "average_fill_price": money(average, filled > 0),
             "venue_order_id": pl.repeat(None, len(row), eager=True, dtype=pl.String),
-            "reason": np.where((state == Reached.EXPIRED) & (filled > 0), "the rest did not fill", reasons[state]),
+            "reason": pl.Series(reason, dtype=pl.String),
             "basket_hash": pl.repeat("", len(row), eager=True, dtype=pl.String),
             # of brackets, which a replay refuses
             **{name: pl.repeat(None, len(row), eager=True, dtype=pl.String) for name in ("role", "protects", "other_leg")},

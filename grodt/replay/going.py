@@ -1,6 +1,7 @@
 """A replay on its way: the state of the book between sessions, and one session after the other."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
@@ -11,6 +12,8 @@ from grodt.bars.quality import Completeness
 from grodt.brokers.fills import fill_session
 from grodt.errors import DataError
 from grodt.execution.decision import BookState, Closes, decide_targets, propose
+from grodt.execution.resting import bring_too_much
+from grodt.execution.strategies import StrategyTargets
 from grodt.orders.attribution import Wanted
 from grodt.orders.borrowing import borrow_cost
 from grodt.replay.account import Account
@@ -262,18 +265,27 @@ class Going:
         closes = Closes(self.price, self.micros, self.age, history.panel.log_return[:known])
         forecasts = self.forecasts.at(row)
         session = history.sessions[row]
-        wanted: Wanted | None = None
+        asked: StrategyTargets | None = None
         if self.strategies is None:
-            due = rebalances(plan.construction.rebalance, session, self.decided)
-            targets = decide_targets(closes, forecasts, state, plan.construction, rebalances=due)
+            trades = rebalances(plan.construction.rebalance, session, self.decided)
+            targets = decide_targets(closes, forecasts, state, plan.construction, rebalances=trades)
         else:
             self.strategies.bring_forward(self.course)
-            targets, wanted = self.strategies.decide(row, session, self.decided, state, closes, self.orders.live)
+            asked, trades = self.strategies.decide(row, session, self.decided, state, closes, self.orders.live)
+            targets = asked.targets
+        gone, after = np.zeros(0, dtype=np.int64), state
+        if open_orders:
+            over = ((buys != 0) | (sells != 0)) & bring_too_much(state.working, state, targets, trades=trades) & (self.age == 0)
+            gone = np.flatnonzero(over)
+            after = replace(state, open_buys=np.where(over, 0, buys), open_sells=np.where(over, 0, sells))
+        wanted: Wanted | None = None
+        if self.strategies is not None and asked is not None:
+            wanted = self.strategies.wanted(asked, after, closes, self.orders.live, gone)
         expected = int(np.count_nonzero(candidates.listed))
         present = expected if self.age is self.nothing else int(np.count_nonzero(candidates.listed & (self.age == 0)))
         completeness = Completeness(session, expected, present)
         run_id = f"{plan.book}-{KIND}-{session}"
-        proposal = propose(plan.book, session, run_id, closes, forecasts, targets, state, history.volume[row], completeness)
+        proposal = propose(plan.book, session, run_id, closes, forecasts, targets, after, history.volume[row], completeness)
         approved = None if self.evidence else approved_at_a_glance(proposal, plan.limits)
         assessment = assess(proposal, plan.limits) if approved is None else None
         if self.recorder is not None:
@@ -285,6 +297,8 @@ class Going:
                 approved = assessment.quantity
             self.unchanged += 1
             self.decided = session
+            if len(gone):
+                self.orders.withdraw(gone, row)
             if self.strategies is not None and wanted is not None:
                 self.strategies.approved(row, wanted, self.nothing if approved is None else approved)
             if approved is not None and approved.any():

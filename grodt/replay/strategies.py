@@ -8,7 +8,7 @@ import numpy as np
 
 from grodt.bars.corporate_actions import split
 from grodt.execution.decision import BookState, Closes
-from grodt.execution.strategies import StrategyState, decide_strategies
+from grodt.execution.strategies import StrategyState, StrategyTargets, decide_strategies
 from grodt.orders.attribution import Wanted
 from grodt.orders.shares import apportion, filled_now, one_sided
 from grodt.replay.account import Applied
@@ -16,7 +16,6 @@ from grodt.replay.course import Course
 from grodt.replay.history import IntArray
 from grodt.replay.working import Batch, Filled
 from grodt.signals.forecasts import ForecastHistory
-from grodt.targets.quantities import Targets
 from grodt.targets.rebalancing import rebalances
 from grodt.targets.strategies import Strategy
 
@@ -62,8 +61,8 @@ class Strategies:
 
     def decide(
         self, row: int, session: date, before: date | None, state: BookState, closes: Closes, live: Sequence[Batch]
-    ) -> tuple[Targets, Wanted]:
-        """The book's targets, and what each strategy wants to trade towards them.
+    ) -> tuple[StrategyTargets, bool]:
+        """The book's targets with what is whose, and whether each strategy trades to its own in this session.
 
         Args:
             row, session: of the decision.
@@ -71,11 +70,27 @@ class Strategies:
             state, closes: of the book.
             live: batches with open orders.
         """
-        held = StrategyState(tuple(each.name for each in self._strategies), self.position, *self._open(live))
+        held = self._held(*self._open(live))
         due = [rebalances(each.construction.rebalance, session, before) for each in self._strategies]
         forecasts = [each.at(row) for each in self._forecasts]
-        found = decide_strategies(self._strategies, forecasts, due, held=held, state=state, closes=closes)
-        return found.targets, found.wanted(held, state, closes)
+        return decide_strategies(self._strategies, forecasts, due, held=held, state=state, closes=closes), all(due)
+
+    def wanted(self, targets: StrategyTargets, state: BookState, closes: Closes, live: Sequence[Batch], withdrawn: IntArray) -> Wanted:
+        """What each strategy wants to trade towards the targets.
+
+        Args:
+            targets: of `decide`.
+            state: of the book without the orders that are withdrawn.
+            closes: of the session.
+            live: batches with open orders.
+            withdrawn: columns in which they are withdrawn.
+        """
+        working, sells = self._open(live)
+        working[:, withdrawn] = 0
+        return targets.wanted(self._held(working, sells), state, closes)
+
+    def _held(self, working: IntArray, sells: IntArray) -> StrategyState:
+        return StrategyState(tuple(each.name for each in self._strategies), self.position, working, sells)
 
     def approved(self, row: int, wanted: Wanted, approved: IntArray) -> None:
         """Cross what can be of what they wanted in a session, and keep whose the orders are."""

@@ -18,6 +18,7 @@ class Reached(IntEnum):
     CANCELLED = 3
     EXPIRED = 4
     REJECTED = 5
+    WITHDRAWN = 6
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +35,7 @@ class Batch:
         filled: shares filled, ≥ 0.
         notional: Σ shares · price of the fills, micros.
         open: places of the orders that may still fill, ascending.
+        withdrawn: by place, the row of the session whose decision withdrew it.
     """
 
     row: int
@@ -45,6 +47,7 @@ class Batch:
     filled: IntArray
     notional: IntArray
     open: IntArray
+    withdrawn: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def sent(cls, row: int, columns: IntArray, quantity: IntArray, reference: IntArray) -> "Batch":
@@ -116,6 +119,14 @@ class Working:
         """Cancel what is open in those columns."""
         for batch in self.live:
             batch.end(batch.open[np.isin(batch.columns[batch.open], columns)], Reached.CANCELLED)
+        self.settle()
+
+    def withdraw(self, columns: IntArray, row: int) -> None:
+        """Withdraw what is open in those columns, as the decision of that session does."""
+        for batch in self.live:
+            places = batch.open[np.isin(batch.columns[batch.open], columns)]
+            batch.withdrawn |= dict.fromkeys(places.tolist(), row)
+            batch.end(places, Reached.WITHDRAWN)
         self.settle()
 
     def sides(self, width: int) -> tuple[IntArray, IntArray]:

@@ -13,7 +13,7 @@ import pytest
 from grodt.money import micros
 from tests.cycles.driver import Home
 from tests.cycles.interrupted import Stop, stop_at
-from tests.cycles.small_world import FRI, MON, NEXT_MON, NEXT_TUE, WEEK, books_text, small_home
+from tests.cycles.small_world import FRI, MON, NEXT_MON, WEEK, books_text, small_home
 from tests.settings.books_files import edited
 
 IN_PARTS = (
@@ -97,9 +97,25 @@ def test_an_order_works_through_a_halt_and_a_corporate_action_ends_it(parted: Ho
     rest = orders.filter((pl.col("symbol") == "REST") & pl.col("session").is_in([MON, FRI]))
     assert NEXT_MON not in set(parted.table("fills").filter(symbol="REST")["session"])
     assert rest.filter(session=FRI)["state"].to_list() != ["expired"]
-    cancelled = orders.filter(pl.col("state") == "cancelled")
+    cancelled = orders.filter((pl.col("state") == "cancelled") & ~pl.col("reason").str.starts_with("withdrawn by small-eod-"))
     assert set(cancelled["symbol"]) == {"GONE", "TWIN"}
     assert set(cancelled["reason"]) == {"corporate action"}
+
+
+def test_what_works_on_is_withdrawn_where_less_is_wanted_than_it_would_bring_and_the_difference_is_ordered_anew(parted: Home) -> None:
+    orders, targets, fills = (parted.table(name) for name in ("orders", "targets", "fills"))
+    withdrawn = orders.filter(pl.col("reason").str.starts_with("withdrawn by small-eod-"))
+    assert withdrawn.height > 3
+    assert set(withdrawn["side"]) == {"buy"}
+    for (symbol, reason), gone in withdrawn.group_by("symbol", "reason"):
+        session = date.fromisoformat(str(reason)[-10:])
+        assert (gone["session"] < session).all()
+        assert fills.filter(pl.col("client_order_id").is_in(gone["client_order_id"].implode()) & (pl.col("session") > session)).is_empty()
+        (target,) = targets.filter(symbol=symbol, session=session).iter_rows(named=True)
+        wanted = target["target_quantity"] - target["current_quantity"]
+        assert wanted < gone["quantity"].sum() - gone["filled_quantity"].sum()
+        anew = orders.filter(symbol=symbol, session=session).select("side", "quantity").rows()
+        assert anew == [("buy" if wanted > 0 else "sell", abs(wanted))]
 
 
 def test_both_books_agree(parted: Home) -> None:
@@ -124,13 +140,18 @@ def test_stopped_at_each_stage_it_ends_the_same(parted: Home, tmp_path: Path, st
     assert home.facts() == parted.facts()
 
 
-def test_sessions_that_are_skipped_are_settled_one_by_one(parted: Home, tmp_path: Path) -> None:
-    home = _home(tmp_path)
-    home.run(MON, NEXT_TUE)
-    mine = home.table("fills").drop("run_id")
-    theirs = parted.table("fills").drop("run_id").filter(pl.col("client_order_id").is_in(mine["client_order_id"].implode()))
-    assert mine.height > 5
-    assert mine.equals(theirs.filter(pl.col("session") <= NEXT_TUE))
+def test_sessions_that_are_skipped_are_settled_one_by_one(tmp_path: Path) -> None:
+    """Of a book that orders on Mondays alone, so that no cycle between withdraws what works on."""
+    mine, theirs = (_home(tmp_path / name) for name in ("skipped", "one by one"))
+    for home, sessions in ((mine, (MON, FRI)), (theirs, WEEK[:4])):
+        assert home.books is not None
+        home.books.write_text(home.books.read_text().replace("no_trade_band: 0,", "no_trade_band: 0, rebalance: week,"))
+        home.run(*sessions)
+    assert WEEK[3] == FRI
+    fills = mine.table("fills").drop("run_id")
+    assert fills.height > 10
+    assert fills["session"].n_unique() == 3
+    assert fills.equals(theirs.table("fills").drop("run_id"))
 
 
 class TestBorrowedShares:

@@ -38,9 +38,15 @@ def test_legs_of_entries_that_work_on_stand_beside_those_of_what_is_held_before(
     monday, tuesday, wednesday = (f"small-eod-201511{day}-BOTH-0" for day in (23, 24, 25))
     assert stops[TUE]["BOTH"] == [(monday, 3091, 1885), (tuesday, 7, 7)]
     assert stops[WED]["BOTH"] == [(tuesday, 7, 7), ("", 1824, 0), (wednesday, 1282, 1282)]
-    assert [entry for entry, _, _ in stops[FRI]["BOTH"]] == [wednesday, ""]
-    of_fills = f"SELECT session, quantity FROM fills WHERE client_order_id = '{wednesday}'"
-    assert home.sql(of_fills) == [(NEXT_MON.isoformat(), 1077)]
+    # On Friday the stop of what was held before fills in part, and nothing is bought behind it.
+    assert [entry for entry, _, _ in stops[FRI]["BOTH"]] == [""]
+    (stopped,) = home.sql("SELECT client_order_id, session FROM fills WHERE symbol = 'BOTH' AND side = 'sell' ORDER BY number LIMIT 1")
+    assert stopped == ("small-eod-20151125-BOTH-1", FRI.isoformat())
+    assert home.sql("SELECT session FROM fills WHERE client_order_id = ?", wednesday) == []
+    ended = "SELECT state, filled_quantity, reason FROM order_status WHERE client_order_id = ?"
+    assert home.sql(ended, wednesday) == [("cancelled", 0, f"withdrawn by small-eod-{FRI}")]
+    bought = "SELECT count(*) FROM fills WHERE symbol = 'BOTH' AND side = 'buy' AND session > ?"
+    assert home.sql(bought, FRI.isoformat()) == [(0,)]
 
     assert home.sql("SELECT count(*) FROM breaks") == home.sql("SELECT count(*) FROM halts") == [(0,)]
     ledger = Ledger.open(f"sqlite:///{home.folder / 'ledger.db'}")

@@ -159,6 +159,11 @@ def test_of_an_order_that_filled_in_part_the_rest_works(tmp_path, template):
         assert found.position.tolist() == [12, -20, 0]
         assert (found.open_buys.tolist(), found.open_sells.tolist()) == ([18, 0, 0], [0, 0, 0])
         assert not found.intended.any()
+        assert found.rests == ()
+        with desk.real_ledger.read() as tx:
+            (rest,) = book_state(tx, run, mark(), UNIVERSE, KNOWN, carries=True).rests
+            assert book_state(tx, desk.open(MON), mark(), UNIVERSE, KNOWN, carries=True).rests == (), "of its own cycle"
+        assert (rest.order.symbol, rest.order.session, rest.filled_quantity) == ("AAPL", MON, 12)
         desk.settle(desk.open(WED), market(WED, {"AAPL": "100"}, volume={"AAPL": 70}))
         assert (state(desk, run).position.tolist(), state(desk, run).working.tolist()) == ([19, -20, 0], [0, 0, 0])
 

@@ -79,3 +79,66 @@ def test_a_position_that_only_a_limit_would_close_is_said_to_have_no_stop(desk: 
     now = datetime(2026, 11, 20, 21, 30, tzinfo=UTC)
     found = judge(desk.real_ledger, None, asked, limits(), kind="eod", attempt=1, now=now, terms=TERMS, beside=Beside(state, {}, brackets))
     assert found.without_a_stop == told
+
+
+def _bought(left: int, position: int) -> BookState:
+    """Signed shares of S0, and a market order of before for others, of which so many signed shares have not filled."""
+    side = Side.BUY if left > 0 else Side.SELL
+    made = replace(_rest().order, side=side, quantity=abs(left) + 7, order_type="market", time_in_force="opg", price=None)
+    rest = LedgerOrder(made, "r", OrderState.PARTIALLY_FILLED, 7, "", "", "h", 7, Micros(0))
+    return replace(state_of(1, position=[position], working=[left]), symbols=("S0",), rests=(rest,))
+
+
+def _goes(state: BookState, target: int, *, trades: bool = True, cooling: bool = False) -> bool:
+    wanted = Targets(("S0",), np.zeros(1), np.array([target]), state.position, np.array([100.0]))
+    gone = unwanted(state, wanted, CLOSES, TERMS, trades=trades, cooling=np.array([cooling]))
+    assert gone in ((), state.rests)
+    return bool(gone)
+
+
+@pytest.mark.parametrize(
+    ("left", "position", "target", "goes"),
+    [
+        (60, 40, 100, False),
+        (60, 40, 150, False),
+        (60, 40, 99, True),  # it would bring one share too many
+        (60, 40, 40, True),
+        (60, 40, 20, True),  # less than it has filled
+        (60, 40, 0, True),
+        (60, 40, -10, True),
+        (-60, -40, -100, False),
+        (-60, -40, -99, True),
+        (-60, 100, 40, False),  # it closes
+        (-60, 100, 41, True),
+        (-60, 100, 120, True),
+    ],
+)
+def test_an_order_that_is_carried_over_goes_where_less_is_wanted_than_it_would_bring(
+    left: int, position: int, target: int, goes: bool
+) -> None:
+    assert _goes(_bought(left, position), target) == goes
+
+
+@pytest.mark.parametrize(
+    ("left", "position", "adds"), [(60, 40, True), (60, 0, True), (-60, -40, True), (-60, 100, False), (80, -40, True)]
+)
+@pytest.mark.parametrize("trades", [True, False])
+def test_what_opens_or_adds_goes_where_a_leg_has_filled_lately_and_what_closes_stays(
+    left: int, position: int, adds: bool, trades: bool
+) -> None:
+    state = _bought(left, position)
+    assert _goes(state, position + left, trades=trades, cooling=True) == adds
+    assert not _goes(state, position + left, trades=trades)
+
+
+def test_where_a_leg_has_filled_lately_a_symbol_without_a_bar_is_not_decided_about() -> None:
+    state = _bought(60, 0)
+    wanted = Targets(("S0",), np.zeros(1), np.array([60]), state.position, np.array([100.0]))
+    stale = replace(CLOSES, age=np.array([1]))
+    assert unwanted(state, wanted, stale, TERMS, trades=True, cooling=np.array([True])) == ()
+
+
+def test_what_has_left_its_universe_is_given_up_in_a_session_that_does_not_rebalance_too() -> None:
+    state = _bought(60, 40)
+    assert not _goes(state, 0, trades=False)
+    assert _goes(replace(state, in_universe=np.array([False])), 0, trades=False)

@@ -14,6 +14,7 @@ from tests.cycles import test_strategies
 from tests.cycles import test_symbol_changes as symbol_changes
 from tests.cycles.driver import Home
 from tests.cycles.small_world import LIMITS, NEXT_TUE, SYMBOLS, WEEK, books_text, small_home
+from tests.cycles.test_costs import IN_PARTS
 from tests.ledger.people import rearmed
 from tests.replay.parity import differences, replayed, table
 
@@ -103,6 +104,18 @@ def test_clips_and_refusals_are_the_same_too(tmp_path: Path) -> None:
     replayed(home, WEEK, tmp_path / "out")
     assert differences(home, tmp_path / "out") == {}
     assert {"clip", "reject"} <= set(table(tmp_path / "out", "risk_checks")["verdict"])
+
+
+def test_what_works_on_and_is_wanted_no_more_is_withdrawn_alike(tmp_path: Path) -> None:
+    home = small_home(tmp_path)
+    assert home.books is not None
+    home.books.write_text(books_text(broker=IN_PARTS))
+    home.run(*WEEK)
+    replayed(home, WEEK, tmp_path / "out")
+    assert differences(home, tmp_path / "out") == {}
+    reasons = table(tmp_path / "out", "orders").filter(state="cancelled")["reason"].to_list()
+    assert sum(reason.startswith("withdrawn by small-eod-") for reason in reasons) > 3
+    assert "corporate action" in reasons
 
 
 def test_a_replay_is_the_same_bytes_each_time(week: Home, tmp_path: Path) -> None:
@@ -200,4 +213,5 @@ def test_a_book_of_several_strategies(tmp_path: Path) -> None:
     assert differences(home, tmp_path / "out") == {}
     assert home.sql("SELECT count(*) FROM crosses")[0][0] > 0
     assert table(tmp_path / "out", "fills")["execution_id"].str.ends_with("-2").any()
+    assert table(tmp_path / "out", "orders")["reason"].str.starts_with("withdrawn by ").any()
     assert test_strategies.wrong(home) == []
