@@ -17,11 +17,12 @@ from grodt.money import MICROS_PER_UNIT
 from grodt.orders.order import Side
 from grodt.signals.forecasts import Forecasts
 from grodt.signals.indicators import atr as average_true_range
-from grodt.signals.panel import FloatArray, Panel
+from grodt.signals.panel import BoolArray, FloatArray, Panel
 from grodt.slots import Slot
+from grodt.targets.caps import IntArray
 from grodt.targets.construction import Construction
 from grodt.targets.quantities import Targets
-from grodt.targets.stops import StopRule, stop_prices, stop_sizes
+from grodt.targets.stops import StopRule, stop_prices, stop_sizes, top_ups
 
 #: Bars of the average true range (Wilder's 14).
 ATR_BARS = 14
@@ -38,11 +39,17 @@ class Entry:
         at: instant of the slot that decided it.
         quantity: signed shares that it was to come to.
         reference_price: micros.
+        filled: shares of its side that were filled, later slots included.
+        paid: their value at the reference prices of their orders, micros.
+        given_up: whether an order of a later slot was for the other side.
     """
 
     at: datetime
     quantity: int
     reference_price: int
+    filled: int
+    paid: int
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,25 +112,27 @@ def _by_stops(
     """Trades of a slot, each with the risk that the rule allows.
 
     A position is given up where a bar since its entry has touched its stop, where the forecast is no longer on its side, and where the book
-    may not hold the symbol; the other side is entered in a later slot. Else it is held at the quantity that it was entered for, whatever
-    price and equity have become. A symbol that nothing is held in is entered in the direction of its forecast; see `stop_sizes` in
-    `grodt.targets.stops`. What has not traded within the slot is kept as it is, and its open orders are let come. The stop is that of the
-    entry: from the price and the average true range of then.
+    may not hold the symbol; the other side is entered in a later slot. Else it is held, whatever price and equity have become, and what it
+    lacks of the quantity that it was entered for is bought on as far as its risk allows at the price of now (`top_ups`); nothing of it
+    once it was given up, be it that some of it could not be sold. A symbol that nothing is held in is entered in the direction of its
+    forecast; see `stop_sizes` in `grodt.targets.stops`. What has not traded within the slot is kept as it is, and its open orders are let
+    come. The stop is that of the entry: from the price and the average true range of then.
     """
     symbols, held = state.symbols, state.position
     tradable, eligible = closes.age == 0, state.in_universe
     side = np.nan_to_num(np.sign(forecasts.combined), nan=0.0)
-    touched = _touched(state, basis, rule)
-    entered = np.array([_entered(basis.entries.get(symbol), int(quantity)) for symbol, quantity in zip(symbols, held, strict=True)])
+    ranges = _ranges(basis.panel)
+    stops = _stops(state, basis, rule, ranges)
+    touched = _touched(state, basis.panel, stops)
     keeps = (held != 0) & ~touched & (np.sign(held) == side) & eligible
-    kept = np.where(keeps, entered, 0)
+    kept = np.where(keeps, held + np.sign(held) * _grown(closes, state, basis, rule, stops), 0)
     kept = np.where(tradable, kept, held)
     value = float(np.abs(kept * np.nan_to_num(closes.price, nan=0.0)).sum())
     new = stop_sizes(
         symbols,
         side=np.where(held == 0, side, 0.0),
         price=closes.price,
-        atr=_last_known(_ranges(basis.panel)),
+        atr=_last_known(ranges),
         lot=state.lot,
         tick=state.tick,
         equity=state.equity / MICROS_PER_UNIT,
@@ -139,46 +148,73 @@ def _by_stops(
     return SlotTargets(let_come(targets, state, ~tradable), stopped)
 
 
-def _is_of(entry: Entry | None, held: int) -> bool:
-    """Whether what is held is that trade's: there is one, on the same side."""
-    return entry is not None and held * entry.quantity > 0
+def _is_of(entry: Entry, held: int) -> bool:
+    """Whether what is held is that trade's: on the same side."""
+    return held * entry.quantity > 0
 
 
-def _entered(entry: Entry | None, held: int) -> int:
-    """What the trade was to come to; what is held, where that is more or no trade of this session."""
-    if entry is None or not _is_of(entry, held):
-        return held
-    return max(abs(entry.quantity), abs(held)) * int(np.sign(held))
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Of a trade that is on: its price in micros, and the first row of the panel after the entry."""
+
+    price: int
+    since: int
 
 
-def _touched(state: BookState, basis: SlotBasis, rule: StopRule) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Whether a bar after the entry has touched the position's stop, (N,)."""
-    panel, found = basis.panel, np.zeros(len(state.symbols), dtype=np.bool_)
+def _stops(state: BookState, basis: SlotBasis, rule: StopRule, ranges: FloatArray) -> dict[int, _Stop]:
+    """The stops of what is held, by its place among the symbols. No bar is running at a slot, so each is of before or after an entry."""
+    panel, found = basis.panel, dict[int, _Stop]()
     assert panel.ends is not None
-    at = [place for place, symbol in enumerate(state.symbols) if _is_of(basis.entries.get(symbol), int(state.position[place]))]
-    if not at:
-        return found
-    high, low, ranges = panel.raw("high"), panel.raw("low"), _ranges(panel)
-    for place in at:
-        entry = basis.entries[state.symbols[place]]
-        row = int(np.searchsorted(panel.ends, np.datetime64(entry.at.replace(tzinfo=None), "us"), side="right"))
-        known = _last_known(ranges[:row, place : place + 1])
+    for place, symbol in enumerate(state.symbols):
+        entry = basis.entries.get(symbol)
+        if entry is None or not _is_of(entry, int(state.position[place])):
+            continue
+        since = int(np.searchsorted(panel.ends, np.datetime64(entry.at.replace(tzinfo=None), "us"), side="right"))
+        one = slice(place, place + 1)
+        known = _last_known(ranges[:since, one])
         if np.isnan(known).any():
             continue
-        long = state.position[place] > 0
-        one = slice(place, place + 1)
-        stop = stop_prices(
+        price = stop_prices(
             state.symbols[one],
-            long=np.array([long]),
+            long=state.position[one] > 0,
             entry=np.array([entry.reference_price], dtype=np.int64),
             atr=known,
             tick=state.tick[one],
             rule=rule,
         )[0]
-        since = (low if long else high)[row:, place] * MICROS_PER_UNIT
-        since = since[~np.isnan(since)]
-        found[place] = bool(since.size) and bool((since <= stop).any() if long else (since >= stop).any())
+        found[place] = _Stop(int(price), since)
     return found
+
+
+def _touched(state: BookState, panel: Panel, stops: Mapping[int, _Stop]) -> BoolArray:
+    """Whether a bar after the entry has touched the position's stop, (N,)."""
+    found, high, low = np.zeros(len(state.symbols), dtype=np.bool_), panel.raw("high"), panel.raw("low")
+    for place, stop in stops.items():
+        long = state.position[place] > 0
+        since = (low if long else high)[stop.since :, place] * MICROS_PER_UNIT
+        found[place] = bool((since <= stop.price).any() if long else (since >= stop.price).any())  # NaN is neither
+    return found
+
+
+def _grown(closes: Closes, state: BookState, basis: SlotBasis, rule: StopRule, stops: Mapping[int, _Stop]) -> IntArray:
+    """Shares by which each position may still grow to what its trade was entered for, (N,)."""
+    held = np.abs(state.position)
+    wanted, price, stake = held.copy(), np.zeros_like(held), np.zeros_like(held)
+    for place, stop in stops.items():
+        entry = basis.entries[state.symbols[place]]
+        if not entry.given_up:
+            wanted[place], price[place], stake[place] = abs(entry.quantity), stop.price, abs(entry.paid - entry.filled * stop.price)
+    return top_ups(
+        state.symbols,
+        held=held,
+        wanted=wanted,
+        price=closes.micros,
+        stop=price,
+        stake=stake,
+        lot=state.lot,
+        equity=state.equity / MICROS_PER_UNIT,
+        rule=rule,
+    )
 
 
 def _ranges(panel: Panel) -> FloatArray:
@@ -216,11 +252,21 @@ def entries_of(tx: Read, book: str, session: date, zone: ZoneInfo) -> dict[str, 
         if position[symbol] == 0:
             at = datetime.combine(session, time.fromisoformat(name), zone).astimezone(UTC)
             wanted = sum(each.order.quantity for each in parts) * _sign(parts)
-            entries[symbol] = Entry(at, wanted, parts[0].order.reference_price)
+            entries[symbol] = Entry(at, wanted, parts[0].order.reference_price, filled=0, paid=0)
+        if (entry := entries.get(symbol)) is not None:
+            entries[symbol] = _gone_on(entry, parts)
         position[symbol] += _booked(parts)
         if position[symbol] == 0:
             entries.pop(symbol, None)
     return entries
+
+
+def _gone_on(entry: Entry, parts: Sequence[LedgerOrder]) -> Entry:
+    """The trade after an order, or its slices."""
+    if not _is_of(entry, _sign(parts)):
+        return replace(entry, given_up=True)
+    filled = abs(_booked(parts))
+    return replace(entry, filled=entry.filled + filled, paid=entry.paid + filled * parts[0].order.reference_price)
 
 
 def _sign(parts: Sequence[LedgerOrder]) -> int:

@@ -137,6 +137,44 @@ def stop_sizes(
     return StopSizes(symbols, np.where(long, shares, -shares), np.where(traded, stop, 0), shares * distance)
 
 
+def top_ups(
+    symbols: tuple[str, ...],
+    *,
+    held: IntArray,
+    wanted: IntArray,
+    price: IntArray,
+    stop: IntArray,
+    stake: IntArray,
+    lot: IntArray,
+    equity: float,
+    rule: StopRule,
+) -> IntArray:
+    """Shares by which trades may still grow to what they were entered for, (N,): with them each loses at most its risk at its stop.
+
+    The stop is the entry's, so what is bought at another price is that much nearer to it or farther away. Two losses are held to
+    `risk_per_trade` of equity: from what was paid and is paid now, and of the whole position from the price of now. Its value at that
+    price is held to weight_cap. In whole lots; 0 where there is no stop.
+
+    Args:
+        symbols: whose.
+        held, wanted: shares of now and of the entry, both of either side alike: ≥ 0, (N,).
+        price: of now, micros, (N,).
+        stop: micros, 0 where it is not known, (N,).
+        stake: what is lost if the stop is hit at its price, from what was paid, micros, (N,).
+        lot: shares per lot, at least 1, (N,).
+        equity: the book's value in currency units, > 0.
+        rule: the parameters.
+
+    Raises:
+        DataError: an amount does not fit 64 bits of micros.
+    """
+    away = np.abs(price - stop)
+    risk, most = _micros(equity * rule.risk_per_trade, "equity · risk_per_trade"), _micros(equity * rule.weight_cap, "equity · weight_cap")
+    by_risk = lots_within(np.maximum(risk - np.maximum(stake, held * away), 0), away, lot)
+    by_weight = lots_within(np.maximum(most - held * price, 0), price, lot)
+    return np.where(stop > 0, np.clip(np.minimum(by_risk, by_weight), 0, np.maximum(wanted - held, 0)), 0)
+
+
 def stop_prices(symbols: tuple[str, ...], *, long: BoolArray, entry: IntArray, atr: FloatArray, tick: IntArray, rule: StopRule) -> IntArray:
     """The stop of trades that were entered, micros, (N,): the one that `stop_sizes` had when it was told that price and range.
 

@@ -15,7 +15,7 @@ from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.fills import record_fills
 from grodt.ledger.order_life import transition
 from grodt.ledger.runs import open_run
-from grodt.money import micros
+from grodt.money import micros, micros_from_float
 from grodt.orders.states import OrderState
 from grodt.signals.panel import Panel
 from grodt.slots import Slot
@@ -54,9 +54,10 @@ def closes(count: int, **changed: Any) -> Closes:
     return replace(found, **{name: np.array(value) for name, value in changed.items()})
 
 
-def entry(quantity: int, bars: int) -> Entry:
-    """A trade decided at the end of so many bars, at 10."""
-    return Entry(OPEN + timedelta(minutes=5 * bars), quantity, micros(10))
+def entry(quantity: int, bars: int, filled: int | None = None, **more: Any) -> Entry:
+    """A trade decided at the end of so many bars, at 10; all of it has filled where nothing else is said."""
+    shares = abs(quantity) if filled is None else filled
+    return Entry(OPEN + timedelta(minutes=5 * bars), quantity, micros(10), **({"filled": shares, "paid": shares * micros(10)} | more))
 
 
 def test_an_entry_loses_its_share_of_equity_at_the_stop() -> None:
@@ -71,7 +72,7 @@ def test_a_trade_is_held_at_what_it_was_entered_for_until_its_stop_is_touched_af
     rests = basis(
         3,
         lows={0: {17: 9.61}, 1: {18: 9.6}, 2: {15: 9.0}},
-        entries=dict(zip(tickers(3), [entry(500, 16), entry(500, 16), entry(500, 20)], strict=True)),
+        entries=dict(zip(tickers(3), [entry(500, 16, 400), entry(500, 16), entry(500, 20)], strict=True)),
     )
     found = decide_slot(closes(3), forecasts_of([0.3, 0.3, 0.3]), held, CONSTRUCTION, rests)
     assert found.targets.quantity.tolist() == [500, 0, 500]  # the first still wants the 100 that did not fill
@@ -119,7 +120,53 @@ def test_the_sale_of_what_was_held_over_night_opens_no_trade_and_what_is_bought_
     _traded(desk, "1100", 200, "50")
     with desk.real_ledger.read() as tx:
         found = entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York"))
-    assert found == {"A": Entry(datetime(2026, 3, 3, 16, tzinfo=UTC), 200, micros(50))}
+    first = Entry(datetime(2026, 3, 3, 16, tzinfo=UTC), 200, micros(50), filled=200, paid=200 * micros(50))
+    assert found == {"A": first}
+    _traded(desk, "1200", 10, "52")
+    _traded(desk, "1300", -150, "51")
+    with desk.real_ledger.read() as tx:
+        found = entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York"))
+    assert found == {"A": replace(first, filled=210, paid=200 * micros(50) + 10 * micros(52), given_up=True)}
+
+
+@pytest.mark.parametrize(
+    ("price", "more", "adds"),
+    [
+        (10.0, {}, 450),  # all of it: (200 − 20) / 0.4
+        (11.0, {}, 92),  # 200 / 1.4 is 142 in all, less than 50 and (200 − 20) / 1.4
+        (12.0, {}, 33),  # 200 / 2.4 in all
+        (9.8, {}, 450),  # no more than it was entered for, and no nearer to its stop for it
+        (9.65, {}, 450),
+        (15.0, {}, 0),  # the 50 alone lose 270 from there
+        (9.8, {"paid": 50 * micros(12)}, 400),  # 50 were dear: (200 − 120) / 0.2
+        (10.0, {"given_up": True}, 0),
+        (12.0, {"given_up": True}, 0),
+    ],
+)
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_trade_grows_to_what_it_was_entered_for_while_it_loses_its_share_of_equity_at_its_stop_at_most(
+    side: int, price: float, more: dict[str, Any], adds: int
+) -> None:
+    """50 of 500 filled at 10, stop at 9.6, 200 USD at stake. Of a short everything is mirrored at 10."""
+    own = {name: 50 * micros(20) - value if name == "paid" and side < 0 else value for name, value in more.items()}
+    trade = entry(side * 500, 16, 50, **own)
+    now = 10 + side * (price - 10)
+    state = state_of(1, position=[side * 50], shortable=[True])
+    shorts = replace(CONSTRUCTION, long_only=False)
+    rests = basis(1, entries={tickers(1)[0]: trade})
+    found = decide_slot(closes(1, price=[now], micros=[micros_from_float(now)]), forecasts_of([side * 0.3]), state, shorts, rests)
+    assert found.targets.quantity.tolist() == [side * (50 + adds)]
+
+
+def test_a_trade_grows_to_its_weight_cap_at_most() -> None:
+    rests = replace(basis(1, entries={tickers(1)[0]: entry(500, 16, 50)}), stops=replace(RULE, weight_cap=0.02))
+    found = decide_slot(closes(1), forecasts_of([0.3]), state_of(1, position=[50]), CONSTRUCTION, rests)
+    assert found.targets.quantity.tolist() == [200]
+
+
+def test_a_trade_whose_stop_is_not_known_does_not_grow() -> None:
+    rests = basis(1, entries={tickers(1)[0]: entry(500, 3, 50)})  # three bars of a range of fourteen
+    assert decide_slot(closes(1), forecasts_of([0.3]), state_of(1, position=[50]), CONSTRUCTION, rests).targets.quantity.tolist() == [50]
 
 
 def test_a_trade_of_the_other_side_gives_what_is_held_no_stop() -> None:
