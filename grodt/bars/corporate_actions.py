@@ -11,6 +11,7 @@ from grodt.money import Micros, divide_half_even, round_to_cent
 
 ActionKind = Literal["split", "dividend", "delisting", "symbol_change"]
 _NO_CASH = Micros(0)
+_LARGEST = 2**63 - 1
 #: Calendar days between two ex dates that may be one action's, its date corrected: no company splits twice by one ratio within a month.
 SAME_DAYS = 30
 #: Those of dividends that do not say the same pay date. Who pays every week has ex dates 7 days apart, and 5 or 6 about a holiday.
@@ -90,6 +91,51 @@ def renamed[T](by_symbol: Mapping[str, T], actions: Iterable[CorporateAction]) -
     """A mapping by symbol after the changes of symbol among the actions, all at once; where a new symbol was there, it is replaced."""
     new = {action.symbol: action.new_symbol for action in actions if action.kind == "symbol_change" and action.symbol in by_symbol}
     return {symbol: value for symbol, value in by_symbol.items() if symbol not in new} | {new[s]: by_symbol[s] for s in sorted(new)}
+
+
+def carried(close: Micros, splits: Iterable[CorporateAction]) -> Micros:
+    """The close of a bar after the splits that have taken effect since: a price in shares of now, as what is held is counted in.
+
+    Each split multiplies it by ratio_old / ratio_new, rounded half-even to a micro before the next one. Of two of the same terms near each
+    other one is the other with its date corrected, and counts once, as in the books: see `may_be_same`.
+
+    Args:
+        close: micros.
+        splits: of the instrument, with ex dates after the bar's session, ascending.
+
+    Raises:
+        DataError: it no longer fits 64 bits of micros.
+    """
+    price: int = close
+    for action in counted(splits):
+        price = divide_half_even(price * action.ratio_old, action.ratio_new)
+        if price > _LARGEST:
+            raise DataError(
+                f"{action.symbol} {action.ex_date}: a close of {close / 1e6:,.6g} before the {action.ratio_new}:{action.ratio_old} split "
+                "is beyond 64 bits of micros after it; correct the bar or the split, then run again"
+            )
+    return Micros(price)
+
+
+def counted(splits: Iterable[CorporateAction]) -> tuple[CorporateAction, ...]:
+    """Splits of an instrument, by ex date, without those that are an earlier one with its date corrected."""
+    kept: list[CorporateAction] = []
+    for action in splits:
+        ratio = action.ratio_new, action.ratio_old
+        if not any((each.ratio_new, each.ratio_old) == ratio and may_be_same(action, each.ex_date, None) for each in kept):
+            kept.append(action)
+    return tuple(kept)
+
+
+def closes_after(closes: Mapping[str, Micros], of_date: Mapping[ActionKind, Mapping[str, CorporateAction]]) -> dict[str, Micros]:
+    """Last closes after the actions of one ex date: in shares of after its splits, under the symbols of after its changes.
+
+    Args:
+        closes: by symbol, before them.
+        of_date: from `by_ex_date`.
+    """
+    new = {symbol: carried(closes[symbol], [action]) for symbol, action in of_date["split"].items() if symbol in closes}
+    return renamed({**closes, **new}, of_date["symbol_change"].values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.corporate_actions import CorporateAction, by_ex_date, renamed
+from grodt.bars.corporate_actions import CorporateAction, by_ex_date, carried, renamed
 from grodt.bars.listings import Listings, relabelled
 from grodt.bars.market import SessionMarket
 from grodt.lake import Lake, Snapshot
-from grodt.money import MICROS_PER_UNIT, Micros, micros, micros_from_float
+from grodt.money import MICROS_PER_UNIT, Micros, micros, micros_from_float, units
 from grodt.sessions import Calendar
 
 #: Sessions in which a last close is looked for before the whole history is read.
@@ -68,7 +68,7 @@ def read_markets(
     before = calendar.previous(sessions[0])
     actions = read_actions(lake, snapshot, source, before + _DAY, end, symbols=wanted)
     looked_for = {action.symbol for action in actions}.union(wanted or (), always)
-    closes = _by_symbol(last_closes(lake, snapshot, source, calendar, before, symbols=wanted, always=looked_for), "close")
+    closes = _Closes(*_last_bars(lake, snapshot, source, calendar, before, before, wanted, looked_for))
     asked = sorted(set(detailed))
     at = 0
     for year in sorted({session.year for session in sessions}):
@@ -89,7 +89,7 @@ def read_markets(
                 opens_at=calendar.opens_at(session),
                 closes_at=calendar.closes_at(session),
                 open=_by_symbol(traded, "open"),
-                previous_close=closes,
+                previous_close=closes.prices(),
                 actions=tuple(sorted(actions[first:at], key=lambda action: (action.symbol, action.kind, action.ex_date))),
                 close=_by_symbol(told, "close"),
                 volume=dict(zip(told["symbol"].to_list(), told["volume"].to_list(), strict=True)),
@@ -97,9 +97,7 @@ def read_markets(
                 low=_by_symbol(told, "low") if asked else {},
             )
             before = session
-            for of_date in by_ex_date(actions[first:at]):
-                closes = renamed(closes, of_date["symbol_change"].values())
-            closes = {**closes, **_by_symbol(today, "close")}
+            closes.go_on(actions[first:at], _by_symbol(today, "close"))
 
 
 def read_actions(
@@ -128,36 +126,31 @@ def last_closes(
     calendar: Calendar,
     session: date,
     *,
+    until: date | None = None,
     symbols: Collection[str] | None = None,
     always: Collection[str] = (),
 ) -> pl.DataFrame:
     """The last good bar up to and including a session: symbol, session (of that bar), close; sorted by symbol.
 
-    It is one of the instrument that the symbol stands for in the session, under whatever symbol it was quoted.
+    It is one of the instrument that the symbol stands for in the session, under whatever symbol it was quoted. Its close is in shares of
+    the session: an instrument that has split since the bar has it `carried` over the split, as the holdings are that it values.
 
     Args:
-        lake: where bars are.
+        lake: where bars and actions are.
         snapshot: which versions of them.
         source: whose.
         calendar: of the exchange.
         session: the session.
+        until: the last session whose bars are read, where the session itself goes on; None: the session.
         symbols: only these; None: all of the source.
         always: symbols that are looked for in the whole history; the others in the last `RECENT_SESSIONS`.
     """
-    listings = read_listings(lake, snapshot, source)
-    columns = ["symbol", "session", "close"]
-
-    def read(start: date | None, wanted: Collection[str] | None) -> pl.DataFrame:
-        quoted = None if wanted is None else listings.quoted(wanted, session)
-        bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=start, end=session, symbols=quoted)
-        return relabelled(bars, "session", listings.spans(wanted, session))
-
-    recent = calendar.latest(session, RECENT_SESSIONS)
-    bars = read(recent[0], None if symbols is None else set(symbols) | set(always))
-    older = set(always) - set(bars["symbol"])
-    if older:
-        bars = pl.concat([bars, read(None, older)])
-    return bars.sort("session").unique("symbol", keep="last", maintain_order=True).sort("symbol")
+    bars, splits = _last_bars(lake, snapshot, source, calendar, session, until or session, symbols, always)
+    if not splits:
+        return bars
+    closes = {symbol: carried(micros_from_float(close), splits[symbol]) for symbol, _, close in bars.iter_rows() if symbol in splits}
+    new = [units(closes[symbol]) if symbol in closes else close for symbol, _, close in bars.iter_rows()]
+    return bars.with_columns(close=pl.Series(new, dtype=pl.Float64))
 
 
 def micros_of_prices(prices: NDArray[np.float64]) -> list[Micros]:
@@ -198,6 +191,72 @@ def actions_of(frame: pl.DataFrame) -> tuple[CorporateAction, ...]:
     """Rows of `corporate_actions` as actions, by ex date, symbol and kind."""
     rows = frame.with_columns(pl.col("kind").cast(pl.String)).sort("ex_date", "symbol", "kind").iter_rows(named=True)
     return tuple(_action(row) for row in rows)
+
+
+type _Splits = dict[str, tuple[CorporateAction, ...]]
+
+
+class _Closes:
+    """Last closes by symbol, from session to session: what a bar said, and the splits since it."""
+
+    def __init__(self, bars: pl.DataFrame, splits: _Splits) -> None:
+        """From `_last_bars`."""
+        self._raw, self._splits = _by_symbol(bars, "close"), splits
+
+    def prices(self) -> dict[str, Micros]:
+        """In shares of the close that was reached."""
+        return {**self._raw, **{symbol: carried(self._raw[symbol], since) for symbol, since in self._splits.items()}}
+
+    def go_on(self, actions: Sequence[CorporateAction], closes: Mapping[str, Micros]) -> None:
+        """To the close of the next session: its actions, and what its bars say."""
+        for of_date in by_ex_date(actions):
+            for symbol, action in of_date["split"].items():
+                if symbol in self._raw:
+                    self._splits[symbol] = (*self._splits.get(symbol, ()), action)
+            changes = of_date["symbol_change"]
+            moving: _Splits = {symbol: () for symbol in changes if symbol in self._raw}
+            self._splits = renamed({**moving, **self._splits}, changes.values())
+            self._raw = renamed(self._raw, changes.values())
+        self._raw = {**self._raw, **closes}
+        self._splits = {symbol: since for symbol, since in self._splits.items() if since and symbol not in closes}
+
+
+def _last_bars(
+    lake: Lake,
+    snapshot: Snapshot,
+    source: str,
+    calendar: Calendar,
+    session: date,
+    until: date,
+    symbols: Collection[str] | None,
+    always: Collection[str],
+) -> tuple[pl.DataFrame, _Splits]:
+    """What `last_closes` gives with closes as the bars have them, and by symbol the splits after the bar up to the session, ascending."""
+    listings = read_listings(lake, snapshot, source)
+    columns = ["symbol", "session", "close"]
+
+    def read(start: date | None, wanted: Collection[str] | None) -> pl.DataFrame:
+        quoted = None if wanted is None else listings.quoted(wanted, session)
+        bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=start, end=until, symbols=quoted)
+        return relabelled(bars, "session", listings.spans(wanted, session))
+
+    recent = calendar.latest(until, RECENT_SESSIONS)
+    bars = read(recent[0], None if symbols is None else set(symbols) | set(always))
+    older = set(always) - set(bars["symbol"])
+    if older:
+        bars = pl.concat([bars, read(None, older)])
+    last = bars.sort("session").unique("symbol", keep="last", maintain_order=True).sort("symbol")
+    since = dict(last.filter(pl.col("session") < session).select("symbol", "session").iter_rows())
+    if not since:
+        return last, {}
+    quoted = listings.quoted(since, session)
+    rows = lake.read("corporate_actions", snapshot, source=source, start=min(since.values()) + _DAY, end=session, symbols=quoted)
+    own = rows.filter(pl.col("kind").cast(pl.String) == "split").with_columns(pl.col("symbol").cast(pl.String))
+    splits: _Splits = {}
+    for action in actions_of(relabelled(own, "ex_date", listings.spans(since, session), actions=True)):
+        if action.symbol in since and action.ex_date > since[action.symbol]:
+            splits[action.symbol] = (*splits.get(action.symbol, ()), action)
+    return last, splits
 
 
 def _by_symbol(frame: pl.DataFrame, column: str) -> dict[str, Micros]:

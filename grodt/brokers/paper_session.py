@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, closes_after, entitlement, split
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms, commissions, fill_session
 from grodt.brokers.paper_legs import FILLED_BY_OTHER, IS_LEG, OPEN_STATES, WAITS, end_brackets
@@ -111,7 +111,7 @@ def _apply_actions(connection: sqlite3.Connection, market: SessionMarket) -> Non
     credit = 0
     for actions in by_ex_date(market.actions):
         credit += _apply(connection, session, actions, closes)
-        closes = renamed(closes, actions["symbol_change"].values())
+        closes = closes_after(closes, actions)
     (paid,) = connection.execute("SELECT coalesce(sum(amount), 0) FROM payments WHERE due <= ?", (session,)).fetchone()
     connection.execute("DELETE FROM payments WHERE due <= ?", (session,))
     connection.execute("UPDATE account SET cash = cash + ?", (credit + paid,))

@@ -25,7 +25,7 @@ from grodt.ledger.orders import LedgerOrder, orders_in, orders_of
 from grodt.ledger.postings import cash, deposited, holdings
 from grodt.ledger.runs import Run, unchanged_before
 from grodt.ledger.unit import Read
-from grodt.money import Micros, decimal
+from grodt.money import Micros, decimal, units
 from grodt.orders.order import Side
 from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
 from grodt.orders.terms import MARKET_AT_OPEN, OrderTerms
@@ -201,7 +201,7 @@ class Closes:
     """What a decision reads of the market at the close of its session; arrays of shape (N,).
 
     Attributes:
-        price: last close known, currency units; NaN where there never was one.
+        price: last close known, in shares of now, currency units; NaN where there never was one.
         micros: the same, int64; 0 where there never was one.
         age: sessions since that close; 0: of the decision's session, −1: there never was one.
         returns: log total returns of the sessions up to the decision's, (sessions, N); NaN where there is none.
@@ -213,12 +213,12 @@ class Closes:
     returns: FloatArray
 
 
-def last_known(close: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
-    """Price, micros and age of `Closes` at the last of the sessions.
+def last_known(panel: Panel, count: int) -> tuple[FloatArray, IntArray, IntArray]:
+    """Price, micros and age of `Closes` at the last of the first `count` sessions of a panel.
 
-    Args:
-        close: raw closes, (sessions, N), NaN where there is no bar.
+    What has split since its last bar has that close carried over the split, as `grodt.bars.history.last_closes` has it.
     """
+    close = panel.close[:count]
     price = np.full(close.shape[1], np.nan)
     age = np.full(close.shape[1], -1, dtype=np.int64)
     for back, closes in enumerate(close[::-1]):  # backwards: nearly every symbol has a bar in the last session
@@ -226,12 +226,15 @@ def last_known(close: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
         price[found], age[found] = closes[found], back
         if (age >= 0).all():
             break
-    return price, np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64), age
+    micros = np.array(micros_of_prices(np.nan_to_num(price, nan=0.0)), dtype=np.int64)
+    for column, carried in panel.carried_closes(count).items():
+        micros[column], price[column] = carried, units(carried)
+    return price, micros, age
 
 
 def closes_of(panel: Panel) -> Closes:
     """The last close known of each symbol at the panel's last session."""
-    price, micros, age = last_known(panel.close)
+    price, micros, age = last_known(panel, len(panel.close))
     return Closes(price, micros, age, panel.log_return)
 
 

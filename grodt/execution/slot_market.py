@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.history import last_closes, micros_of_prices, read_actions
+from grodt.bars.history import last_closes, micros_of_prices
 from grodt.bars.market import SessionMarket, TradingFigures
 from grodt.brokers.fills import FillTerms
 from grodt.execution.markets import read_figures
@@ -86,8 +86,8 @@ class LastPrices:
 
     Attributes:
         symbols: ascending tickers.
-        price: currency units: close of the last minute, or of the last session before, in shares of after a split of this one; NaN where
-            there never was one.
+        price: currency units: close of the last minute, or of the last session before, as `last_closes` has it; NaN where there never was
+            one.
         micros: the same; 0 where there never was one.
         age: whole slots of trading since then, 0: within the last one; −1: there never was one.
         session: of that price; None where there never was one.
@@ -139,15 +139,12 @@ def last_prices(
         snapshot,
         source,
         calendar,
-        calendar.previous(session),
+        session,
+        until=calendar.previous(session),
         symbols=[s for s in symbols if s not in today],
         always=set(held) - set(today),
     )
-    splits = {each.symbol: each for each in read_actions(lake, snapshot, source, session, session) if each.kind == "split"}
-    older = {}
-    for symbol, day, close in before.iter_rows():
-        split = splits.get(symbol)  # what is held is counted in shares of after it
-        older[symbol] = (day, close if split is None else close * split.ratio_old / split.ratio_new)
+    older = {symbol: (day, close) for symbol, day, close in before.iter_rows()}
     since = cache(partial(minutes_traded, calendar, slot))
     opens_at = calendar.opens_at(session)
     price, age, days = np.full(len(symbols), np.nan), np.full(len(symbols), -1, dtype=np.int64), list[date | None]()

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from sqlalchemy import func, insert, select
 
-from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, renamed
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, closes_after
 from grodt.bars.market import SessionMarket
 from grodt.errors import DataError
 from grodt.ledger.entries import (
@@ -80,7 +80,7 @@ def apply_actions(tx: Write, book: str, market: SessionMarket, run_id: str, now:
             _keep_dividend(tx, action, book, entry)
             booked += 1
         _carry_halts(tx, book, actions["symbol_change"], now)
-        closes = renamed(closes, actions["symbol_change"].values())
+        closes = closes_after(closes, actions)
     for symbol, ex_date, pay_date, amount in unpaid_dividends(tx, book):
         if pay_date <= market.session:
             post(tx, dividend_payment_entry(book, symbol, ex_date, amount, market.session), run_id, now)

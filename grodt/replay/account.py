@@ -10,7 +10,7 @@ from datetime import date
 
 import numpy as np
 
-from grodt.bars.corporate_actions import SAME_DAYS, ActionKind, CorporateAction, by_ex_date, entitlement, may_be_same, split
+from grodt.bars.corporate_actions import SAME_DAYS, ActionKind, CorporateAction, by_ex_date, carried, entitlement, may_be_same, split
 from grodt.errors import DataError
 from grodt.ledger.entries import has_fraction, is_paid_at_once
 from grodt.money import Micros
@@ -95,6 +95,7 @@ class Account:
                     elif before.get(label):
                         self._apply(row, action, columns[label], before[label], Micros(int(price[columns[label]])))
             self._rename(row, of_date["symbol_change"].values(), columns)
+            price = _after_splits(price, of_date["split"], columns, self.moved[known:])
         return self.moved[known:]
 
     def pay(self, session: date) -> None:
@@ -173,3 +174,15 @@ class Account:
             if left[change.symbol]:
                 self.applied.append(Applied(row, change, columns[change.symbol], left[change.symbol], Micros(0)))
                 self.position[columns[change.new_symbol]] += left[change.symbol]
+
+
+def _after_splits(
+    price: IntArray, splits: Mapping[str, CorporateAction], columns: Mapping[str, int], moved: Sequence[CorporateAction]
+) -> IntArray:
+    """Last closes after the splits of one ex date, which a later one of the same session pays its fractions at."""
+    own = {columns[label]: action for label, action in splits.items() if label in columns and action not in moved}
+    if own:
+        price = price.copy()
+        for column, action in own.items():
+            price[column] = carried(Micros(int(price[column])), [action])
+    return price

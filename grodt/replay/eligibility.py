@@ -23,7 +23,7 @@ class Judging:
         volume = panel.raw("volume") if self._rules.needs_turnover else None
         while self._at <= history.first_row + row:
             turnover = None if volume is None else panel.close[self._at] * volume[self._at]
-            self._measures.step(panel.close[self._at], panel.log_return[self._at], turnover)
+            self._measures.step(panel.close[self._at], panel.log_return[self._at], turnover, panel.split_closes(self._at))
             self._at += 1
         return judge_measured(self._rules, panel.symbols, self._measures.measured(), history.candidates_at(row).listed)
 

@@ -14,6 +14,7 @@ from grodt.errors import DataError
 from grodt.execution.decision import BookState, Closes, decide_targets, propose
 from grodt.execution.resting import bring_too_much
 from grodt.execution.strategies import StrategyTargets
+from grodt.money import units
 from grodt.orders.attribution import Wanted
 from grodt.orders.borrowing import borrow_cost
 from grodt.replay.account import Account
@@ -224,14 +225,17 @@ class Going:
         return equity
 
     def _bring_closes(self, row: int) -> None:
-        """Last closes, and their age, at a session's close."""
-        close, micros = self.history.panel.close[self.history.first_row + row], self.history.close[row]
+        """Last closes, and their age, at a session's close; see `last_known`."""
+        panel, known = self.history.panel, self.history.first_row + row
+        close, micros = panel.close[known], self.history.close[row]
         if self.history.whole[row]:
             self.price, self.micros, self.age = close, micros, self.nothing
         else:
             barred = micros > 0
             self.price, self.micros = np.where(barred, close, self.price), np.where(barred, micros, self.micros)
             self.age = np.where(barred, 0, self.age + (self.age >= 0))
+            for column, split in panel.split_closes(known).items():
+                self.micros[column], self.price[column] = split, units(split)
 
     def _decide(self, row: int, equity: int) -> None:
         history, plan, candidates = self.history, self.plan, self.candidates

@@ -170,5 +170,5 @@ class History:
 
     def closes_before(self) -> tuple[FloatArray, IntArray, IntArray]:
         """Last close before the first session replayed, in currency units and in micros, and its age in that session; see `Closes`."""
-        price, micros, age = last_known(self.panel.close[: self.first_row])
+        price, micros, age = last_known(self.panel, self.first_row)
         return price, micros, np.where(age >= 0, age + 1, -1)

@@ -153,6 +153,7 @@ def lay_out(folder: Path, history: History, variants: Sequence[Variant], setting
         "symbols": history.panel.symbols,
         "fields": tuple(history.panel.fields),
         "rows_per_year": history.panel.rows_per_year,
+        "splits": history.panel.splits,
         "replayed": history.sessions,
         "instruments": history.instruments,
         "candidates": history.candidates,
@@ -181,6 +182,7 @@ def open_shared(folder: Path) -> Shared:
         array("panel-log_return"),
         {name: array(f"field-{name}") for name in rest["fields"]},
         rows_per_year=rest["rows_per_year"],
+        splits=rest["splits"],
     )
     liquid = (folder / "liquidity-volume.npy").exists()
     history = History(

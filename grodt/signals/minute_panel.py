@@ -15,7 +15,7 @@ from grodt.errors import ConfigError, DataError
 from grodt.sessions import INSTANT, SESSION, Calendar, require_utc
 from grodt.signals.cells import Axis, cells
 from grodt.signals.panel import Panel, named
-from grodt.signals.returns import total_returns
+from grodt.signals.returns import splits_by_row, total_returns
 
 _IntArray = NDArray[np.int64]
 _Instants = NDArray[np.datetime64]
@@ -117,8 +117,9 @@ def build_minute_panel(
     axis = Axis(days, lambda part: _rows_of(part, grid), "start", "slot")
     close = cells(bars, "close", axis, names, spans, zero=False)
     others = {name: cells(bars, name, axis, names, spans, zero=name == "volume") for name in fields}
-    returns = total_returns(close, named(actions, spans), days, names)
-    return Panel(grid.sessions, names, close, returns, others, ends=grid.ends, rows_per_year=grid.rows_per_year)
+    own = named(actions, spans)
+    returns, splits = total_returns(close, own, days, names), splits_by_row(own, days, names)
+    return Panel(grid.sessions, names, close, returns, others, ends=grid.ends, rows_per_year=grid.rows_per_year, splits=splits)
 
 
 def _minutes(width: str) -> int:

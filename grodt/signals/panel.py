@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from grodt.bars.corporate_actions import CorporateAction, carried
 from grodt.bars.listings import Span, relabelled
+from grodt.money import Micros, micros_from_float
 from grodt.signals.cells import Axis, cells
-from grodt.signals.returns import growth_factors, total_returns
+from grodt.signals.returns import growth_factors, splits_by_row, total_returns
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -38,6 +40,7 @@ class Panel:
             with each other compares members.
         ends: instant at which each row's bar ends, (T,) datetime64[us] in UTC; None where a row is a session.
         rows_per_year: rows that make a year, by which variances become annual ones.
+        splits: by the row that they take effect at and by column, ascending by ex date; see `split_closes`.
     """
 
     sessions: tuple[date, ...]
@@ -48,6 +51,7 @@ class Panel:
     members: BoolArray | None = None
     ends: NDArray[np.datetime64] | None = None
     rows_per_year: float = 252.0
+    splits: Mapping[int, Mapping[int, Sequence[CorporateAction]]] = field(default_factory=dict)
     _levels: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +80,7 @@ class Panel:
             fields={name: array[:count] for name, array in self.fields.items()},
             members=None if self.members is None else self.members[:count],
             ends=None if self.ends is None else self.ends[:count],
+            splits={row: splits for row, splits in self.splits.items() if row < count},
         )
 
     def of_members(self, members: BoolArray) -> "Panel":
@@ -128,6 +133,26 @@ class Panel:
             self._levels[name] = raw * self._levels["factor"]
         return self._levels[name]
 
+    def split_closes(self, row: int) -> dict[int, Micros]:
+        """By column, the last close of what splits at a row and has no bar there, `carried` over the splits since its bar."""
+        return {column: close for column in self.splits.get(row, ()) if (close := self._carried(row, column)) is not None}
+
+    def carried_closes(self, count: int) -> dict[int, Micros]:
+        """By column, the last close in the first `count` rows of what has split since then, `carried` over those splits."""
+        if not count:
+            return {}
+        silent = np.isnan(self.close[count - 1])
+        columns = {column for row, splits in self.splits.items() if row < count for column in splits if silent[column]}
+        found = {column: self._carried(count - 1, column) for column in sorted(columns)}
+        return {column: close for column, close in found.items() if close is not None}
+
+    def _carried(self, row: int, column: int) -> Micros | None:
+        """None where there is a bar in the row, none before it, or no split since."""
+        (barred,) = np.nonzero(~np.isnan(self.close[: row + 1, column]))
+        last = int(barred[-1]) if len(barred) else row
+        since = [split for each in range(last + 1, row + 1) for split in self.splits.get(each, {}).get(column, ())]
+        return carried(micros_from_float(self.close[last, column]), since) if since else None
+
     @property
     def starts(self) -> _IntArray:
         """Row of the first bar of each session, ascending."""
@@ -169,7 +194,9 @@ def build_panel(
     axis, names = _axis(sessions), tuple(symbols)
     close = cells(bars, "close", axis, names, spans, zero=False)
     others = {name: cells(bars, name, axis, names, spans, zero=name == "volume") for name in fields}
-    return Panel(tuple(sessions), names, close, total_returns(close, named(actions, spans), axis.days, names), others)
+    own = named(actions, spans)
+    returns = total_returns(close, own, axis.days, names)
+    return Panel(tuple(sessions), names, close, returns, others, splits=splits_by_row(own, axis.days, names))
 
 
 def field_array(

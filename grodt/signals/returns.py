@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from grodt.bars.corporate_actions import CorporateAction
 from grodt.errors import DataError
 from grodt.signals.cells import columns_of
 
@@ -55,6 +56,23 @@ def total_returns(close: _FloatArray, actions: pl.DataFrame, days: _IntArray, na
             np.log(today / previous, out=log_return[row])
         np.copyto(previous, today, where=barred)
     return log_return
+
+
+def splits_by_row(actions: pl.DataFrame, days: _IntArray, names: tuple[str, ...]) -> dict[int, dict[int, list[CorporateAction]]]:
+    """The splits among the actions by the row they take effect at and by column, ascending by ex date; arguments as for `total_returns`."""
+    found: dict[int, dict[int, list[CorporateAction]]] = {}
+    if not days.size or not names or actions.is_empty():
+        return found
+    own = actions.filter(pl.col("kind").cast(pl.String) == "split").sort("ex_date", "symbol")
+    column = columns_of(own["symbol"], names)
+    ex_day = own["ex_date"].cast(pl.Int32).cast(pl.Int64).to_numpy()
+    inside = (column >= 0) & (ex_day > days[0]) & (ex_day <= days[-1])
+    rows = own.select("symbol", "ex_date", "ratio_new", "ratio_old").filter(inside).rows()
+    places = zip(np.searchsorted(days, ex_day[inside]).tolist(), column[inside].tolist(), strict=True)
+    for (row, at), (symbol, ex_date, new, old) in zip(places, rows, strict=True):
+        split = CorporateAction(symbol, ex_date, "split", ratio_new=new, ratio_old=old)
+        found.setdefault(row, {}).setdefault(at, []).append(split)
+    return found
 
 
 def growth_factors(close: _FloatArray, log_return: _FloatArray) -> _FloatArray:

@@ -3,11 +3,13 @@
 `measure` reads it off a whole history; `Measures` goes through a history session by session and gives the same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from grodt.money import Micros, units
 from grodt.signals.panel import BoolArray, FloatArray, Panel
 
 IntArray = NDArray[np.int64]
@@ -19,7 +21,7 @@ class Measured:
 
     Attributes:
         barred: whether it has a bar in the session itself.
-        price: last close, currency units; NaN where there never was one.
+        price: last close, carried over the splits since, currency units; NaN where there never was one.
         age: sessions with a bar since it was listed.
         dollar_volume: median of close · volume over the window since it was listed, no bar being zero, currency units; NaN where it is not
             asked for, or there is no bar yet.
@@ -43,9 +45,12 @@ def measure(panel: Panel, turnover: FloatArray | None) -> Measured:
     start = _first_rows(barred, panel.log_return)
     rows = np.arange(len(panel.sessions))[:, None]
     width = len(panel.symbols)
+    price = _last(panel.close, barred)
+    for column, carried in panel.carried_closes(len(panel.close)).items():
+        price[column] = units(carried)
     return Measured(
         barred=barred[-1] if len(barred) else np.zeros(width, dtype=np.bool_),
-        price=_last(panel.close, barred),
+        price=price,
         age=np.count_nonzero(barred & (rows >= start), axis=0).astype(np.int64),
         dollar_volume=np.full(width, np.nan) if turnover is None else _medians(turnover, start, len(panel.sessions)),
     )
@@ -68,8 +73,8 @@ class Measures:
         self._row = -1
         self._window = np.full((window, width), np.nan) if turnover else None
 
-    def step(self, close: FloatArray, log_return: FloatArray, turnover: FloatArray | None) -> None:
-        """One session: closes, log returns and close · volume, (N,) each, NaN where there is none."""
+    def step(self, close: FloatArray, log_return: FloatArray, turnover: FloatArray | None, split: Mapping[int, Micros]) -> None:
+        """One session: closes, log returns and close · volume, (N,) each, NaN where there is none; and `Panel.split_closes`."""
         self._row += 1
         barred = ~np.isnan(close)
         listed = barred & np.isnan(log_return)
@@ -77,6 +82,8 @@ class Measures:
         self._first[listed] = self._row
         self._age += barred
         np.copyto(self._price, close, where=barred)
+        for column, carried in split.items():
+            self._price[column] = units(carried)
         if self._window is not None and turnover is not None:
             self._window[self._row % len(self._window)] = turnover
         self._barred = barred

@@ -1,11 +1,12 @@
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, entitlement, renamed, split
+from grodt.bars.corporate_actions import ActionKind, CorporateAction, by_ex_date, carried, closes_after, entitlement, renamed, split
 from grodt.errors import DataError
 from grodt.money import Micros, micros
 
@@ -54,6 +55,42 @@ def test_a_split_keeps_the_value_to_half_a_cent(quantity: int, action: Corporate
 def test_a_short_mirrors_a_long(quantity: int, action: CorporateAction, price: Micros):
     long, short = split(quantity, action, price), split(-quantity, action, price)
     assert (short.quantity, short.cash_in_lieu) == (-long.quantity, -long.cash_in_lieu)
+
+
+def test_a_close_is_carried_over_splits_one_after_the_other_each_rounded_half_even_to_a_micro():
+    assert carried(micros("100"), []) == micros("100")
+    assert carried(micros("100"), [split_of(3, 2)]) == micros("66.666667")
+    assert carried(Micros(5), [split_of(2, 1)]) == 2
+    assert carried(Micros(7), [split_of(2, 1)]) == 4
+    later = replace(split_of(3, 1), ex_date=EX_DATE + timedelta(days=1))
+    assert carried(micros("100"), [split_of(3, 2), later]) == micros("22.222222")
+
+
+@given(quantity=st.integers(-(10**6), 10**6), action=ACTIONS, price=PRICES)
+def test_a_holding_at_the_close_carried_is_worth_what_it_was_but_for_the_rounding_of_a_price(quantity, action, price):
+    outcome = split(quantity, action, price)
+    after = outcome.quantity * carried(price, [action]) + outcome.cash_in_lieu
+    assert abs(after - quantity * price) <= Fraction(abs(outcome.quantity), 2) + 5_000 + Fraction(1, 2)
+
+
+def test_a_split_that_is_told_again_under_a_corrected_date_is_carried_over_once():
+    first = split_of(2, 1)
+    again, beyond = (replace(first, ex_date=EX_DATE + timedelta(days=days)) for days in (20, 40))
+    assert carried(micros("100"), [first, again]) == micros("50")
+    assert carried(micros("100"), [first, again, beyond]) == micros("25"), "as the books, that have the first one"
+    assert carried(micros("100"), [first, replace(again, ratio_new=3)]) == micros("16.666667")
+
+
+def test_a_close_that_no_longer_fits_is_refused():
+    with pytest.raises(DataError, match=r"AAPL 2014-06-09: a close of 1e\+06 before the 1:10000000 split is beyond 64 bits"):
+        carried(micros(1_000_000), [split_of(1, 10_000_000)])
+
+
+def test_closes_after_a_date_are_in_its_new_shares_under_its_new_symbols():
+    change = CorporateAction("AAPL", EX_DATE, "symbol_change", new_symbol="APPL")
+    (of_date,) = by_ex_date([change, split_of(2, 1)])
+    assert closes_after({"AAPL": micros(10), "KO": micros(3)}, of_date) == {"APPL": micros(5), "KO": micros(3)}
+    assert closes_after({"KO": micros(3)}, of_date) == {"KO": micros(3)}
 
 
 def test_a_dividend_is_rounded_to_the_cent_half_to_even_and_a_short_pays_it():

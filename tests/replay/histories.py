@@ -1,6 +1,7 @@
 """Histories and plans of replays to test on, from arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -54,7 +55,7 @@ def history_of(
     """
     opens = close if opens is None else opens
     close, opens, before = np.vstack([close[:1], close]), np.vstack([opens[:1], opens]), before + 1
-    whole = panel or panel_of(close)
+    whole = panel or with_splits(panel_of(close), actions or {}, before)
     width = close.shape[1]
     every = np.ones(width, dtype=np.bool_)
     candidates = Candidates(
@@ -77,6 +78,16 @@ def history_of(
         actions=actions or {},
         cancels=cancels or {},
     )
+
+
+def with_splits(panel: Panel, actions: Mapping[int, Sequence[CorporateAction]], first_row: int) -> Panel:
+    """The panel with the splits among the actions of sessions replayed, the first of which is that row of it."""
+    splits: dict[int, dict[int, list[CorporateAction]]] = {}
+    for row, of_row in actions.items():
+        for action in of_row:
+            if action.kind == "split":
+                splits.setdefault(first_row + row, {}).setdefault(panel.symbols.index(action.symbol), []).append(action)
+    return replace(panel, splits=splits)
 
 
 def day(row: int) -> date:

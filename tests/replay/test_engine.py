@@ -1,6 +1,7 @@
 """The replay's session loop: known answers by hand, halts, orders that do not fill, and one answer with and without evidence."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -107,6 +108,34 @@ def test_dividends_are_owed_until_they_are_paid_and_a_split_changes_shares_alone
     owed = replay(later, forecasts_of(later, said), plan)
     assert owed.receivable.tolist() == [0, 0, micros(25), micros(25), 0]
     assert owed.cash[4] - owed.cash[3] == micros(25)
+
+
+@pytest.mark.parametrize("silent", [1, 2])
+def test_what_splits_without_a_bar_is_worth_what_it_was(silent: int) -> None:
+    """3 for 2, and the fraction of a share is paid at the close before."""
+    close = np.array([[9.99]] * 2 + [[NAN]] * silent + [[6.66]] * 2)
+    split = CorporateAction("S0000", day(2), "split", ratio_new=3, ratio_old=2)
+    history = history_of(close, actions={2: [split]}, cancels={2: np.array([0])})
+    plan = plan_of("1000", replace(_at_most(0.5), no_trade_band=0.2))
+    for evidence in (False, True):
+        course = replay(history, forecasts_of(history, np.ones((len(close), 1))), plan, evidence=evidence)
+        assert course.account.position.tolist() == [75]
+        assert course.equity.tolist() == [micros(1000)] * len(close)
+    part = history_of(close, before=3, panel=history.panel)
+    price, found, age = part.closes_before()
+    assert (price.tolist(), found.tolist(), age.tolist()) == ([6.66], [micros("6.66")], [2])
+
+
+def test_a_second_split_of_a_session_pays_its_fraction_at_the_close_after_the_first() -> None:
+    """Of a day before, that was no session, and of the session: 50 become 150, and these 37 and half a share of 12."""
+    close = np.array([[9.0], [9.0], [NAN], [12.0]])
+    second = CorporateAction("S0000", day(2), "split", ratio_new=1, ratio_old=4)
+    first = replace(second, ex_date=day(2) - timedelta(days=1), ratio_new=3, ratio_old=1)
+    history = history_of(close, actions={2: [first, second]}, cancels={2: np.array([0])})
+    course = replay(history, forecasts_of(history, np.ones((4, 1))), plan_of("900", replace(_at_most(0.5), no_trade_band=0.2)))
+    assert course.account.position.tolist() == [37]
+    assert course.equity.tolist() == [micros(900)] * 4
+    assert course.cash[2] - course.cash[1] == micros(6)
 
 
 def test_actions_of_the_same_terms_under_another_ex_date_are_held_back_as_the_ledger_does() -> None:

@@ -22,7 +22,7 @@ from grodt.signals.forecasts import ForecastHistory
 from grodt.signals.panel import FloatArray
 from grodt.targets.construction import Construction
 from tests.examples import examples
-from tests.replay.histories import EQUAL, forecasts_of, history_of, plan_of
+from tests.replay.histories import EQUAL, forecasts_of, history_of, plan_of, with_splits
 from tests.signals.worlds import closes, random_closes, same
 
 NAN = float("nan")
@@ -134,7 +134,8 @@ def _eventful(history: History, rng: np.random.Generator) -> History:
         elif width > 1:
             other = history.panel.symbols[(column + 1) % width]
             actions[row] = [CorporateAction(symbol, day, "symbol_change", new_symbol=other)]
-    return replace(history, candidates=tuple(candidates), actions=actions, cancels=cancels)
+    panel = with_splits(history.panel, actions, history.first_row)
+    return replace(history, panel=panel, candidates=tuple(candidates), actions=actions, cancels=cancels)
 
 
 @examples(150)

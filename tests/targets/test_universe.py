@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grodt.errors import ConfigError
+from grodt.execution.decision import last_known
 from grodt.signals.panel import FloatArray, Panel, build_panel, field_array
 from grodt.targets.measures import Measures, measure
 from grodt.targets.universe import NO_CANDIDATE, Eligibility, UniverseRules, judge
@@ -185,6 +186,20 @@ def test_what_does_not_fit_together_is_refused() -> None:
     assert not empty.eligible.any()
 
 
+def test_a_price_is_that_of_shares_of_the_session() -> None:
+    """GAPS has its last bar on the third day, and splits on the second, the fourth and the fifth."""
+    rows = [("GAPS", DAYS[each], "split", new, old, None) for each, new, old in ((1, 7, 1), (3, 2, 1), (4, 1, 5))]
+    panel = build_panel(long_bars(CLOSE, DAYS, SYMBOLS), actions(*rows), DAYS, SYMBOLS)
+    going, found = Measures(5, 1, turnover=False), []
+    for row in range(5):
+        going.step(panel.close[row], panel.log_return[row], None, panel.split_closes(row))
+        found.append(going.measured().price[1])
+        assert same(measure(panel.until(row + 1), None).price, going.measured().price)
+    assert found == [20.0, pytest.approx(20 / 7, abs=1e-6), 20.0, 10.0, 50.0]
+    price, micros, age = last_known(panel, 5)
+    assert (price[1], micros[1], age[1]) == (50.0, 50_000_000, 2)
+
+
 @examples(60)
 @given(close=closes(longest=40), window=st.integers(1, 6))
 def test_measures_brought_forward_session_by_session_are_those_of_the_whole_history(close: FloatArray, window: int) -> None:
@@ -192,7 +207,7 @@ def test_measures_brought_forward_session_by_session_are_those_of_the_whole_hist
     turnover = close * np.where(np.isnan(close), NAN, 1.0 + np.arange(close.shape[1]))
     going = Measures(close.shape[1], window, turnover=True)
     for row in range(len(close)):
-        going.step(panel.close[row], panel.log_return[row], turnover[row])
+        going.step(panel.close[row], panel.log_return[row], turnover[row], panel.split_closes(row))
         now = panel.until(row + 1)
         expected, found = measure(now, turnover[max(0, row + 1 - window) : row + 1]), going.measured()
         for name in ("barred", "price", "age", "dollar_volume"):
