@@ -94,7 +94,8 @@ class SimulatedSource:
     async def fetch(self, symbols: Sequence[str], start: date, end: date) -> Fetched:
         """Bars and corporate actions as the exchange publishes them, bad prints included.
 
-        Symbols that the exchange does not have, dates before it opened and dates that the calendar does not know have no data.
+        Symbols that the exchange does not have, dates before it opened and dates that the calendar does not know have no data. The
+        calendar ends a year from today; a pay date beyond that is 28 days after its ex date until the session it falls on is known.
         An answer is a frame in memory (12 million bars are 3 GB while it is made): ask for thousands of symbols year by year.
         """
         return await asyncio.to_thread(self._answer, symbols, start, end)

@@ -39,6 +39,8 @@ from grodt.targets.strategies import Strategy
 MOST_CAPITAL = Decimal(10**12)
 #: By how many sessions one year can be longer or shorter than another.
 _SPARE = 3
+#: Years in which the sessions of a year are counted, from the first that a calendar knows: they are over, whatever the date is today.
+_COUNTED = 3
 
 
 class ScheduleConfig(Section):
@@ -165,10 +167,11 @@ class BookConfig(Section):
     @model_validator(mode="after")
     def _history_for_signals(self) -> Self:
         """Years that can not hold what a signal needs. Whether there is as much in fact is asked before each decision."""
-        years, (first, last) = self.history.years, self.exchange.bounds()
-        if self.intraday is not None or years is None or date(first.year + years, first.month, first.day) > last:
+        years, (first, _) = self.history.years, self.exchange.bounds()
+        if self.intraday is not None or years is None:
             return self
-        usual = len(self.exchange.between(first, date(first.year + years, first.month, first.day)))
+        counted = min(years, _COUNTED)
+        usual = len(self.exchange.between(first, date(first.year + counted, first.month, first.day))) * years // counted
         for signal in self.all_signals:
             made = signal.build()
             if made.history > usual + _SPARE * years:

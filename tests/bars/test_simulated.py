@@ -124,6 +124,29 @@ def test_any_order_of_asking_and_any_subset_give_the_same_rows(
         assert_frame_equal(answer.actions, everything.actions.filter(asked, pl.col("ex_date").is_between(start, end)), check_exact=True)
 
 
+def test_a_session_stays_as_it_was_while_the_calendar_grows(monkeypatch: pytest.MonkeyPatch):
+    """What the calendar knows ends a year from today, so it grows each day."""
+    opened, end, first = date(2021, 1, 4), date(2024, 2, 29), XNYS.bounds()[0]
+    asked = (sim(*range(1, 200)), date(2021, 6, 1), end)
+    now = exchange(opened=opened)
+    later, listed = fetch(now, *asked), now.instruments(end)
+    of_minutes = (sim(1, 70, 130), date(2024, 2, 27), end)
+    minutes = asyncio.run(now.fetch_minutes(*of_minutes))
+    assert later.actions["kind"].n_unique() == 3
+
+    for last in (*XNYS.between(end, date(2024, 4, 4))[::6], date(2024, 7, 3), date(2024, 12, 31), date(2025, 1, 2)):
+        monkeypatch.setattr(Calendar, "bounds", lambda _, last=last: (first, last))
+        before = exchange(opened=opened)
+        then = fetch(before, *asked)
+        assert_frame_equal(then.bars, later.bars, check_exact=True)
+        # nobody knows yet which session is the twentieth
+        known = pl.col("pay_date").is_null() | (pl.col("pay_date") <= last)
+        assert_frame_equal(then.actions.drop("pay_date"), later.actions.drop("pay_date"), check_exact=True)
+        assert_frame_equal(then.actions.filter(later.actions.select(known).to_series()), later.actions.filter(known))
+        assert before.instruments(end) == listed
+        assert_frame_equal(asyncio.run(before.fetch_minutes(*of_minutes)), minutes, check_exact=True)
+
+
 def test_an_answer_that_was_let_go_is_made_again_the_same():
     source = exchange()
     before = fetch(source, sim(10, 100), OPENED, date(2013, 12, 31))
