@@ -17,6 +17,8 @@ from grodt.sessions import Calendar, require_utc
 Role = Literal["trade", "flat", "close"]
 #: Name of a session's last slot. It sorts after every time of day.
 CLOSE = "close"
+#: Minutes after its instant in which a slot may begin where its book says nothing, and in which what it decides alone is of its instant.
+PROMPT_MINUTES = 5
 _MINUTE = timedelta(minutes=1)
 _DAY_MINUTES = 1_440
 

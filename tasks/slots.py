@@ -96,9 +96,7 @@ def settle_slot(cycle: Cycle) -> int:
 
 
 def _settle(cycle: Cycle, goes_on: date | None) -> Settled:
-    parts, paper = cycle.parts, cycle.parts.broker
-    if not isinstance(paper, PaperBroker):
-        raise ConfigError(f"book {cycle.book}: orders for the day go to the paper broker alone as yet; set broker.kind to paper")
+    parts, paper = cycle.parts, _paper(cycle)
     with parts.ledger.read() as tx:
         last, begun = settled(tx, cycle.book), applied(tx, cycle.book)
         held = tuple(holdings(tx, cycle.book))
@@ -139,12 +137,22 @@ def _bars(cycle: Cycle, session: date) -> Sequence[SessionMarket]:
 
     All of them, also where nothing is open: what has been played is behind the orders that this slot sends.
     """
-    parts = cycle.parts
-    ordered = {order.symbol for order in parts.broker.open_orders()}
+    parts, paper = cycle.parts, _paper(cycle)
+    ordered = {order.symbol for order in paper.open_orders()}
     slots = slots_of(parts.config.within.rule(), parts.calendar, session)
     place = (parts.lake, cycle.data, parts.config.source, parts.calendar)
     slices = 1 if parts.config.within.slices is None else parts.config.within.slices.count
-    return tuple(bars_between(*place, slots, until=cycle.within.at, symbols=ordered, terms=parts.terms, slices=slices))
+    bars = bars_between(
+        *place, slots, until=cycle.within.at, symbols=ordered, terms=parts.terms, slices=slices, starts=paper.starts(session)
+    )
+    return tuple(bars)
+
+
+def _paper(cycle: Cycle) -> PaperBroker:
+    paper = cycle.parts.broker
+    if not isinstance(paper, PaperBroker):
+        raise ConfigError(f"book {cycle.book}: orders for the day go to the paper broker alone as yet; set broker.kind to paper")
+    return paper
 
 
 @stage("mark", timeout_seconds=300)

@@ -18,7 +18,7 @@ from typing import Self
 
 from grodt.bars.market import SessionMarket
 from grodt.brokers.fills import FillTerms
-from grodt.brokers.paper_bars import end_day, play_bar
+from grodt.brokers.paper_bars import end_day, play_bar, starts
 from grodt.brokers.paper_book import immediate, open_book, translated
 from grodt.brokers.paper_legs import OPEN_STATES, end_legs
 from grodt.brokers.paper_orders import ORDER_COLUMNS, broker_order, find_order
@@ -221,6 +221,11 @@ class PaperBroker:
         with self._reading() as connection:
             query = f"SELECT 1 FROM orders WHERE state IN {OPEN_STATES} AND (order_type, time_in_force) <> ('market', 'opg') LIMIT 1"
             return connection.execute(query).fetchone() is not None
+
+    def starts(self, session: date) -> tuple[datetime, ...]:
+        """From when orders decided in a session work that do not at once, ascending, whatever became of them: bars are to begin there."""
+        with self._reading() as connection:
+            return starts(connection, session)
 
     def advance(self, market: SessionMarket) -> None:
         """Play one session, in one transaction; a session played before is left as it is.

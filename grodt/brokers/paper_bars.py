@@ -56,6 +56,12 @@ def has_ended(connection: sqlite3.Connection, session: date) -> bool:
     return found is not None and bool(found[0])
 
 
+def starts(connection: sqlite3.Connection, session: date) -> tuple[datetime, ...]:
+    """See `PaperBroker.starts`."""
+    query = "SELECT DISTINCT works_from FROM starts JOIN orders USING (client_order_id) WHERE session = ? ORDER BY 1"
+    return tuple(datetime.fromisoformat(text) for (text,) in connection.execute(query, (session.isoformat(),)))
+
+
 def _after(order: Working, quantity: int) -> tuple[str, int, int, str, int]:
     filled = order.filled + abs(quantity)
     state = OrderState.FILLED if filled == order.quantity else OrderState.PARTIALLY_FILLED if filled else OrderState.ACCEPTED

@@ -100,7 +100,8 @@ def send(
         progress(sent.already + sent.accepted + sent.rejected + sent.cancelled, total)
 
     gone = {key for key, state in states.items() if state in ENDED or state is OrderState.DENIED}
-    sending = Sending(ledger, lease, broker, run, heeded, throttle, windows, now, sleep, sent, dealt_with, held=held, gone=gone)
+    parts = (ledger, lease, broker, run, heeded, throttle, windows, now, sleep, sent, dealt_with)
+    sending = Sending(*parts, held=held, gone=gone, decided=bool(basket.basis))
     adopted = sending.adopt([order for order in basket.orders if states[order.client_order_id] in IN_FLIGHT])
     to_send = {OrderState.APPROVED, *IN_FLIGHT}
     pending = [each for each in basket.orders if states[each.client_order_id] in to_send and each.client_order_id not in adopted]

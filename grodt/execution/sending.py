@@ -88,6 +88,7 @@ class Sending:
         waiting: those of them in which an order was so let go, likewise.
         gone: our ids of orders of the basket that did not go out, or are over unfilled: legs that are attached to one do not go out either.
         doubtful: our ids of orders that went out before without an answer, and were looked up and not found.
+        decided: whether people decided about the basket.
     """
 
     ledger: Ledger
@@ -107,6 +108,7 @@ class Sending:
     waiting: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     doubtful: set[str] = field(default_factory=set)
+    decided: bool = False
     seen: str = ""
     disturbed: bool = False
 
@@ -244,8 +246,9 @@ class Sending:
             for place, order in enumerate(going):
                 if self._lacks_entry(order):
                     return place, None
+                worked = self.windows.worked(order, self.now, decided=self.decided)
                 try:
-                    answer = self.broker.submit(order, order.session, partial(self._last_look, order))
+                    answer = self.broker.submit(worked, order.session, partial(self._last_look, order))
                 except _TakenBack:
                     return place, None
                 except OrderOutcomeUnknown as error:

@@ -36,6 +36,7 @@ def bars_between(
     symbols: Collection[str],
     terms: FillTerms,
     slices: int = 1,
+    starts: Collection[datetime] = (),
 ) -> Iterator[SessionMarket]:
     """The bars from each slot of a session to the next, of those that have ended, as markets in which orders for the day fill.
 
@@ -51,6 +52,7 @@ def bars_between(
         symbols: with an open order.
         terms: what the orders fill by.
         slices: bars from a slot to the next: one for each time at which slices of orders begin to work.
+        starts: instants at which other orders begin to work; a bar begins there too.
     """
     ended = [slot for slot in slots if slot.at < slot.ends_at <= until]
     if not ended:
@@ -61,7 +63,7 @@ def bars_between(
     figures = _NO_FIGURES
     if terms.needs_figures and asked:
         figures = read_figures(lake, snapshot, source, calendar, calendar.previous(session), session, asked)
-    for begin, end in (pair for slot in ended for pair in pairwise((*times_within(slot, slices, calendar), slot.ends_at))):
+    for begin, end in (pair for slot in ended for pair in pairwise(_cut(slot, (*times_within(slot, slices, calendar), *starts)))):
         own = traded.filter((pl.col("start") >= begin) & (pl.col("start") < end))
         summed = own.group_by("symbol", maintain_order=True).agg(pl.col("open").first(), pl.col("close").last(), pl.col("volume").sum())
         names = summed["symbol"].to_list()
@@ -78,6 +80,11 @@ def bars_between(
             volume=dict(zip(names, summed["volume"].to_list(), strict=True)),
             figures=figures,
         )
+
+
+def _cut(slot: Slot, begins: Collection[datetime]) -> list[datetime]:
+    """Those that lie within a slot, ascending, and its end."""
+    return [*sorted({at for at in begins if slot.at <= at < slot.ends_at}), slot.ends_at]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,6 +1,6 @@
 """Control 27 while a basket is sent: whether an order's time is inside its window."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,9 +11,10 @@ from grodt.orders.order import Order
 from grodt.risk.check import Check
 from grodt.risk.controls import SESSION_WINDOW, Evaluation, session_window
 from grodt.sessions import Calendar
-from grodt.slots import Slot
+from grodt.slots import PROMPT_MINUTES, Slot
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -35,9 +36,11 @@ class Windows:
     slot: Slot | None = None
     opened_at: datetime | None = None
     _known: dict[tuple[date, str], Window | None] = field(default_factory=dict)
+    _played_later: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.slot is not None and self.opened_at is not None and self.opened_at < self.slot.starts_by:
+            self._played_later = self.hours.simulated
             self.hours = replace(self.hours, simulated=False)
 
     def of(self, session: date, time_in_force: str) -> Window | None:
@@ -71,6 +74,26 @@ class Windows:
             f"before {closes:%Y-%m-%d %H:%M} UTC)"
         )
         return _refused(asked, order, words)
+
+    def worked(self, order: Order, now: Callable[[], datetime], *, decided: bool) -> Order:
+        """The order as its broker is to work it: at a simulated one, a slot's order that leaves late not before the minute after it left.
+
+        That broker plays the minutes from the slot's instant on, and those that were over when the order left were known to whoever let it
+        go. What a slot decides alone and sends within some minutes is as of its instant, like its decision. At other brokers, and in a slot
+        of the past, it is the order itself.
+
+        Args:
+            order: of the slot.
+            now: the clock; read where the order depends on it.
+            decided: whether people decided about it, which makes it late at once.
+        """
+        if self.slot is None or not self._played_later:
+            return order
+        left = now()
+        if not decided and left < self.slot.at + PROMPT_MINUTES * _MINUTE:
+            return order
+        start = _EPOCH + -((_EPOCH - left) // _MINUTE) * _MINUTE
+        return order if order.works_from is not None and order.works_from >= start else replace(order, works_from=start)
 
     def asked(self, sent: Sequence[tuple[Order, datetime]]) -> Evaluation:
         """Control 27 of orders and the instants they are sent at; one that has no window fails."""

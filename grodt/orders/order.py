@@ -67,7 +67,7 @@ class Order:
         reference_price: price the decision was made at, in micros.
         order_type, time_in_force: see `grodt.orders.terms`; of opg and market, a paper account fills by its own terms.
         price: in micros; the limit of a limit order, the stop of a stop order, None for a market order.
-        works_from: the instant, UTC, from which it works, of a slice of a larger order; None: at once.
+        works_from: the instant, UTC, from which it works, of a slice of a larger order, or where it is sent late; None: at once.
         role: what it is of a bracket; "" of every other order.
         protects: our id of the order that last opened or added to the position it closes; "" where none is known, or it closes none.
         other: our id of the other leg, which is over when this one fills; "" where there is none.

@@ -10,11 +10,10 @@ from grodt.errors import ConfigError
 from grodt.sessions import Calendar
 from grodt.settings.fields import Exact, Whole, as_written, of_this_place
 from grodt.settings.section import Section
-from grodt.slots import SlotRule, require_ends_of_bars, require_in_hours
+from grodt.slots import PROMPT_MINUTES, SlotRule, require_ends_of_bars, require_in_hours
 from grodt.targets.construction import Construction
 from grodt.targets.stops import StopRule
 
-_LATEST_START = 5
 #: Of an `intraday` section, what decides no order and is no part of the configuration hash.
 DECIDES_NOTHING = {"latest_start_minutes": True}
 
@@ -106,7 +105,7 @@ class IntradayConfig(Section):
             ConfigError: times are not in order, or a number is out of range.
         """
         every = _minutes(self.every)
-        latest = min(_LATEST_START, every) if self.latest_start_minutes is None else self.latest_start_minutes
+        latest = min(PROMPT_MINUTES, every) if self.latest_start_minutes is None else self.latest_start_minutes
         return SlotRule(every, self.first, self.last, self.flat_by, latest)
 
     def require_suits(self, calendar: Calendar, broker: str, construction: Construction, carry_sessions: int, history: int) -> None:

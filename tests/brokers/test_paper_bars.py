@@ -100,3 +100,20 @@ def test_an_open_leaves_orders_for_the_day_alone_and_a_bar_those_for_the_open(br
     broker.end_day(MON)
     broker.advance(market(TUE, {"A": "11"}))
     assert state(broker, of_open)[1] == 5
+
+
+def test_from_when_orders_work_stays_known_when_they_are_over(broker: PaperBroker) -> None:
+    """A bar that began there was played, and must begin there again."""
+    broker.advance(market(MON, {}))
+    late, begins = of_day("A", 5), instant(MON, 15) + timedelta(minutes=28)
+    broker.submit(replace(late, works_from=begins), MON)
+    assert (broker.starts(MON), broker.starts(TUE)) == ((begins,), ())
+    whole = bar(15, "10", 1e6)
+    first = replace(whole, closes_at=begins)
+    broker.play_bar(first)
+    assert state(broker, late)[:2] == ("accepted", 0)
+    broker.cancel(late.client_order_id)
+    assert broker.starts(MON) == (begins,)
+    broker.play_bar(first)
+    broker.play_bar(replace(whole, opens_at=begins))
+    assert state(broker, late)[:2] == ("cancelled", 0)
