@@ -196,8 +196,12 @@ def restore(folder: Path, home: Path, lake: Path | str, *, say: Say) -> Backup:
 @contextmanager
 def _alone_in(into: Path) -> Iterator[None]:
     """Nobody else makes a backup in that folder meanwhile."""
-    into.mkdir(parents=True, exist_ok=True)
-    with (into / ".lock").open("wb") as lock:
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        lock = (into / ".lock").open("wb")
+    except OSError as error:
+        raise ConfigError(f"backups cannot be made in {into}: {error.strerror}; name a folder that can be written") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

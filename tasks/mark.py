@@ -4,6 +4,7 @@ from datetime import date
 
 from grodt.execution import late_marking
 from grodt.execution.marking import Marked, mark_book
+from grodt.money import decimal
 from tasks.cycle import Cycle
 from tasks.stage import stage
 
@@ -24,7 +25,7 @@ def mark(cycle: Cycle) -> Marked:
         run_id=cycle.run_id,
         now=parts.now(),
     )
-    cycle.tell("mark", f"equity {marked.mark.equity / 1e6:,.2f}")
+    cycle.tell("mark", f"equity {decimal(marked.mark.equity):,.2f}")
     return marked
 
 
@@ -43,4 +44,4 @@ def mark_missed(cycle: Cycle, session: date) -> None:
         file=parts.config.limits,
         now=parts.now(),
     )
-    cycle.tell("settle", f"session {session} had no mark of its close: equity {marked.mark.equity / 1e6:,.2f}")
+    cycle.tell("settle", f"session {session} had no mark of its close: equity {decimal(marked.mark.equity):,.2f}")

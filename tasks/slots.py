@@ -25,6 +25,7 @@ from grodt.execution.slot_settling import cancel_what_is_left, player
 from grodt.ledger.actions import applied
 from grodt.ledger.fills import fills_of
 from grodt.ledger.postings import holdings, settled
+from grodt.money import decimal
 from grodt.reconciliation import reconcile
 from grodt.signals.forecasts import fields_of, forecast_session
 from grodt.signals.warm_up import require_history
@@ -172,7 +173,7 @@ def mark_at_slot(cycle: Cycle) -> Marked:
         run_id=cycle.run_id,
         now=parts.now(),
     )
-    cycle.tell("mark", f"equity {marked.mark.equity / 1e6:,.2f}, {marked.mark.profit / 1e6:+,.2f} in this session")
+    cycle.tell("mark", f"equity {decimal(marked.mark.equity):,.2f}, {decimal(marked.mark.profit):+,.2f} in this session")
     return marked
 
 

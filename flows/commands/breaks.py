@@ -1,8 +1,9 @@
 """`grodt breaks`: differences between our ledger and the broker as work items; deposits and withdrawals that answer them."""
 
+import re
 import time
 from dataclasses import asdict
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from grodt.ledger.account_says import Says
     from grodt.ledger.break_evidence import Evidence
 
+_AMOUNT = re.compile(r"[+-]?[0-9]+(\.[0-9]{1,6})?")
 Number = Annotated[int, typer.Argument(help="Number of the break, from `grodt breaks`.")]
 Again = Annotated[bool, typer.Option("--again", help="The same amount moved once more in the same session.")]
 Amount = Annotated[str, typer.Argument(help="USD, such as 25000 or 125.50.")]
@@ -203,10 +205,12 @@ def withdraw(amount: Amount, reason: Reason, book: Book = None, again: Again = F
 
 
 def _micros(name: str, text: str) -> Micros:
+    if _AMOUNT.fullmatch(text) is None:
+        raise ConfigError(f"{name} {text!r} is no amount in USD with at most six decimals, such as 125.50")
     try:
-        return micros(Decimal(text))
-    except (InvalidOperation, ValueError):
-        raise ConfigError(f"{name} {text!r} is no amount in USD with at most six decimals, such as 125.50") from None
+        return micros(text)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def _amount(amount: int, symbol: str) -> int | Decimal:

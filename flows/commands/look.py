@@ -27,6 +27,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
     """The book now: its last run, equity, open orders, breaks and halts, and what is new in its configuration or code."""
     from flows.at_home import break_age_days, chosen_book, ledger_at_home
     from grodt.reports.changes import reduced
+    from grodt.reports.rows import OVER_AT_BROKER
     from grodt.reports.status import status_of
     from tasks.environment import clock, environment
 
@@ -37,7 +38,7 @@ def status(book: Book = None, as_json: Json = False) -> None:
         show_json([found.row()])
         return
     overdue = f"{found.open_breaks:,}, {found.overdue_breaks:,} of them overdue: grodt breaks"
-    cancelled = f", {found.cancelled_orders:,} of them over at the broker, cancelled by a halt: the next cycle books it"
+    cancelled = f", {found.cancelled_orders:,} of them {OVER_AT_BROKER}"
     show_facts(
         {
             "book": name,
@@ -129,9 +130,10 @@ def orders(
         runs = runs_in(tx, name, day) if day is not None else ()
         run = next(iter(runs), None)
         answer = answer_of(tx, run, now) if run is not None else None
+        rows = order_rows(tx, found, runs)
     if day is not None and run is None and not found:
         calendar_of(name).require_session(day)
-    rows, slots = order_rows(found, runs), any(each.slot for each in runs)
+    slots = any(each.slot for each in runs)
     columns = [
         *(["slot"] if slots else []),
         "symbol",

@@ -79,7 +79,7 @@ def orders_of(tx: Read, desk: Parts, book: str, session: date | None) -> Rows:
     """Orders that a session decided, with those that people are asked about; the book's latest session if none is named."""
     if session is None:
         session = next((run.session for run in runs_of(tx, book, 1)), None)
-    return [] if session is None else order_rows(orders_and_plans(tx, book, session, desk.now()), runs_in(tx, book, session))
+    return [] if session is None else order_rows(tx, orders_and_plans(tx, book, session, desk.now()), runs_in(tx, book, session))
 
 
 def limits_of(tx: Read, desk: Parts, book: str) -> Rows:

@@ -17,6 +17,7 @@ from grodt.ledger.baskets import approve_basket, basket_of, record_basket
 from grodt.ledger.requests import Request, ask, requests_of
 from grodt.ledger.runs import Run, find_run, slot_of_id
 from grodt.ledger.transaction import Read, Write
+from grodt.money import decimal
 from grodt.orders.basket import Basket, optional_fields
 
 KIND = "basket"
@@ -154,7 +155,7 @@ def what(request: Request) -> str:
     count = len(subject["orders"])
     kinds = sorted({f"{each['order_type']} {each['time_in_force']}" for each in subject["orders"]} - {"market opg"})
     what_kind = f"{' and '.join(kinds)} order".strip()
-    return f"{count:,} {what_kind}{'' if count == 1 else 's'} of session {subject['session']}, worth {subject['value'] / 1e6:,.2f} USD"
+    return f"{count:,} {what_kind}{'' if count == 1 else 's'} of session {subject['session']}, worth {decimal(subject['value']):,.2f} USD"
 
 
 def next_step(_tx: Write, request: Request, _now: datetime) -> str:

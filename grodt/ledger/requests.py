@@ -263,7 +263,13 @@ def _requests(tx: Read, *where: ColumnElement[bool]) -> tuple[Request, ...]:
         return ()
     said: dict[str, list[Decision]] = {head.request_id: [] for head in heads}
     mine = decisions.c.request_id.in_(select(requests.c.request_id).where(*where))
-    for row in tx.connection.execute(select(decisions).where(mine).order_by(decisions.c.decided_at, decisions.c.person)):
+    asked_by = {head.request_id: head.asked_by for head in heads}
+    # whoever asked has said yes with it, before anybody else, also where a clock stands still
+    rows = sorted(
+        tx.connection.execute(select(decisions).where(mine)),
+        key=lambda row: (row.decided_at, row.person != asked_by[row.request_id], row.person),
+    )
+    for row in rows:
         said[row.request_id].append(Decision(row.person, row.verdict, row.reason, row.decided_at))
     return tuple(
         Request(

@@ -93,8 +93,11 @@ def statement_of(tx: Read, book: str, start: date | None, end: date | None) -> S
         raise ConfigError(f"book {book}: the last session {end} comes before the first one {start}; give them the other way round")
     closing = latest_mark(tx, book) if end is None else latest_mark(tx, book, before=date.fromordinal(end.toordinal() + 1))
     if closing is None or (start is not None and closing.session < start):
-        asked = f"{start or 'its first session'} to {end or 'now'}"
-        raise NotFound(f"book {book} is not valued in any session of {asked}: run its cycles, or ask for other sessions")
+        asked = f" from {start or 'its first one'} to {end or 'the latest'}" if start or end else ""
+        raise NotFound(
+            f"book {book} was not valued at the close of any session{asked} yet: profit is told from close to close. "
+            "Run it through a close, or ask for other sessions"
+        )
     opening = None if start is None else latest_mark(tx, book, before=start)
     between = _between(tx, opening, closing)
     symbols, flows = _earned(tx, book, between), _flows(tx, book, between)

@@ -7,7 +7,7 @@ from datetime import date
 from grodt.errors import DataError
 from grodt.ledger.entries import Holding
 from grodt.ledger.marks import Mark
-from grodt.money import Micros
+from grodt.money import Micros, decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def value_book(
     equity = cash + receivable + positions
     if equity <= 0:
         raise DataError(
-            f"book {book} session {session}: equity is {equity / 1e6:,.2f} USD, not above zero; "
+            f"book {book} session {session}: equity is {decimal(equity):,.2f} USD, not above zero; "
             "the book cannot trade: compare it with the broker, then deposit or close it"
         )
     high = high_water_mark(equity, flows, () if previous is None else [(previous.high_water_mark, 0)])

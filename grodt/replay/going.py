@@ -14,7 +14,7 @@ from grodt.errors import DataError
 from grodt.execution.decision import BookState, Closes, decide_targets, propose
 from grodt.execution.resting import bring_too_much
 from grodt.execution.strategies import StrategyTargets
-from grodt.money import units
+from grodt.money import decimal, units
 from grodt.orders.attribution import Wanted
 from grodt.orders.borrowing import borrow_cost
 from grodt.replay.account import Account
@@ -213,8 +213,8 @@ class Going:
             )
         if equity <= 0:
             raise DataError(
-                f"replay of book {self.plan.book}, session {session}: equity is {equity / 1e6:,.2f} USD, not above zero; the book is "
-                "lost: end the replay before it, or lower its leverage"
+                f"replay of book {self.plan.book}, session {session}: equity is {decimal(int(equity)):,.2f} USD, not above zero; the book "
+                "is lost: end the replay before it, or lower its leverage"
             )
         course.cash[row], course.receivable[row], course.positions_value[row] = self.account.cash, receivable, net
         course.gross[row], course.net[row] = gross / equity, net / equity

@@ -9,7 +9,7 @@ from grodt.lake.manifest import Snapshot
 from grodt.lake.store import Lake
 from grodt.ledger.acts import kind_of
 from grodt.ledger.breaks import OpenBreak, money_value
-from grodt.ledger.cancels import Cancel
+from grodt.ledger.cancels import Cancel, ended_by_cancel
 from grodt.ledger.halts import Halt
 from grodt.ledger.limits import LimitChange, shown
 from grodt.ledger.orders import LedgerOrder
@@ -17,8 +17,12 @@ from grodt.ledger.requests import Request
 from grodt.ledger.runs import Run
 from grodt.ledger.transaction import Read
 from grodt.money import decimal
+from grodt.orders.states import OPEN
 from grodt.reports.limits_in_use import LimitInUse
 from grodt.risk.limit_values import Key
+
+#: Of an order that the ledger has as open and the broker has not.
+OVER_AT_BROKER = "over at the broker, cancelled by a halt: the next cycle books it"
 
 
 def request_row(request: Request) -> dict[str, Any]:
@@ -141,15 +145,20 @@ def order_row(each: LedgerOrder) -> dict[str, Any]:
     }
 
 
-def order_rows(found: Sequence[LedgerOrder], runs: Sequence[Run]) -> list[dict[str, Any]]:
+def order_rows(tx: Read, found: Sequence[LedgerOrder], runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The orders of a session, and where its runs are of slots, in which slot each was decided.
 
+    The state is the ledger's. Where the broker has said meanwhile that an order is over, as a halt had it cancelled, its reason says so.
+
     Args:
+        tx: the ledger.
         found: the orders.
         runs: of the book in that session.
     """
     slots = {each.run_id: each.slot for each in runs if each.slot}
-    return [order_row(each) | ({"slot": slots[each.run_id]} if slots else {}) for each in found]
+    over = ended_by_cancel(tx, [each.order.client_order_id for each in found if each.state in OPEN])
+    rows = [order_row(each) | ({"slot": slots[each.run_id]} if slots else {}) for each in found]
+    return [row | {"reason": OVER_AT_BROKER} if row["client_order_id"] in over else row for row in rows]
 
 
 def position_rows(lake: Lake, current: Snapshot, book: str, session: date) -> list[dict[str, Any]]:

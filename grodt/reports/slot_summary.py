@@ -36,7 +36,7 @@ def slot_summary(
     """
     figures, mark = exported.figures, marked.mark
     held: list[list[object]] = [
-        [symbol, f"{each.quantity:,}", f"{marked.closes[symbol].price / 1e6:,.4f}"] for symbol, each in sorted(marked.holdings.items())
+        [symbol, f"{each.quantity:,}", f"{decimal(marked.closes[symbol].price):,.4f}"] for symbol, each in sorted(marked.holdings.items())
     ]
     parts = [
         f"# {run.book} · {run.session} {run.slot} · {figures.state}",

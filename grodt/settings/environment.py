@@ -48,7 +48,8 @@ class Environment:
         named = variables.get("GRODT_CONFIG")
         books_file = (folder / named if named else folder / "grodt.yaml").resolve()
         if named and not books_file.is_file():
-            raise ConfigError(f"GRODT_CONFIG names {books_file}, and there is no such file; correct the path or unset it for the demo book")
+            why = "which is no file" if books_file.exists() else "and there is no such file"
+            raise ConfigError(f"GRODT_CONFIG names {books_file}, {why}; correct the path or unset it for the demo book")
         home = (folder / (variables.get("GRODT_HOME") or DEFAULT_HOME)).resolve()
         if home.exists() and not home.is_dir():
             raise ConfigError(f"GRODT_HOME names {home}, which is no folder; name one, or a path where one may be made")

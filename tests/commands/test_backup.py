@@ -47,6 +47,15 @@ def test_a_restored_home_is_what_was_backed_up_and_goes_on_like_it(grodt: Comman
     assert restored.facts() == home.facts()
 
 
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_said(grodt: Command, home: Home, tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").touch()
+    ended = grodt(home, "backup", str(tmp_path / where))
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith(f"error: backups cannot be made in {tmp_path / where}: ")
+    assert ended.err.endswith("; name a folder that can be written\n")
+
+
 def test_every_version_that_was_superseded_is_in_it(grodt: Command, home: Home, tmp_path: Path) -> None:
     past = {path.relative_to(home.folder / "lake"): path.read_bytes() for path in (home.folder / "lake/_history").rglob("*.parquet.*")}
     assert past, "nothing was superseded in this world"

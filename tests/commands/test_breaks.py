@@ -274,11 +274,17 @@ def test_a_deposit_is_booked_at_once_and_a_withdrawal_by_the_second_person(grodt
     assert sorted(home.sql(query)) == [("deposit", -2_500_500_000), ("withdrawal", 100_000_000)]
 
 
-@pytest.mark.parametrize("amount", ["much", "1.0000001", "nan"])
+@pytest.mark.parametrize("amount", ["much", "1.0000001", "nan", "1e6", "\uff11\uff10\uff10", "1,000", ".5"])
 def test_what_is_no_amount_is_refused(grodt: Command, home: Home, amount: str) -> None:
     ended = grodt(home, "deposit", amount, "--reason", "wire")
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.startswith(f"error: AMOUNT {amount!r} is no amount in USD")
+
+
+def test_an_amount_that_no_ledger_holds_is_refused_as_such(grodt: Command, home: Home) -> None:
+    ended = grodt(home, "deposit", "1" + 20 * "0", "--reason", "wire")
+    assert (ended.status, ended.out) == (2, "")
+    assert "does not fit 64 bits of micros" in ended.err
 
 
 @pytest.mark.parametrize(("days", "overdue"), [(8, 3), (9, 3), (10, 0), ("null", 0)])

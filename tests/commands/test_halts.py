@@ -73,6 +73,9 @@ class TestHalt:
         assert ended.out.splitlines()[2] == "asked the broker of small to cancel 1 open orders: 1 cancelled"
         shown = [line for line in grodt(home, "status").out.splitlines() if line.startswith("open orders")]
         assert "1 of them over at the broker, cancelled by a halt: the next cycle books it" in shown[0]
+        seen = json.loads(grodt(home, "orders", "--json").out)
+        over = {row["symbol"]: (row["state"], row["reason"]) for row in seen if row["reason"]}
+        assert over == {symbol: ("accepted", "over at the broker, cancelled by a halt: the next cycle books it")}
         assert home.broker(open_orders) == others
         assert home.sql("SELECT halt_id, outcome, filled_quantity FROM cancels") == [(1, "cancelled", 0)]
         other = {"buy": "sells", "sell": "buys"}[side]

@@ -34,6 +34,14 @@ def test_two_people_are_the_one_who_asks_and_another(tx: Write) -> None:
         decide(tx, asked.short, "reject", by="cleo", reason="late", now=NOW + 2 * MINUTE)
 
 
+def test_who_decided_comes_after_who_asked_also_where_a_clock_stands_still(tx: Write) -> None:
+    asked = _asked(tx, by="tim")
+    done = decide(tx, asked.short, "approve", by="bob", reason="checked", now=NOW)
+    assert [each.person for each in done.decisions] == ["tim", "bob"]
+    with pytest.raises(ConfigError, match="is approved already, by bob at"):
+        decide(tx, asked.short, "approve", by="ann", reason="late", now=NOW)
+
+
 @pytest.mark.parametrize("same", ["Ann  Lee", "ann\u00a0lee", "\uff21nn Lee", "ANN\tLEE"])
 def test_one_person_is_one_however_their_name_is_spelt(tx: Write, same: str) -> None:
     asked = _asked(tx, by="Ann Lee")

@@ -33,9 +33,9 @@ def test_blank_variables_are_as_if_they_were_not_set(tmp_path):
     assert Environment.read({"GRODT_HOME": "", "GRODT_CONFIG": "", "GRODT_NOW": ""}, tmp_path) == Environment.read({}, tmp_path)
 
 
-@pytest.mark.parametrize("named", ["absent.yaml", "."])
-def test_a_books_file_that_is_named_and_is_not_there_is_an_error(tmp_path, named):
-    with pytest.raises(ConfigError, match=r"GRODT_CONFIG names .* there is no such file; correct the path or unset it for the demo book"):
+@pytest.mark.parametrize(("named", "why"), [("absent.yaml", "and there is no such file"), (".", "which is no file")])
+def test_a_books_file_that_is_named_and_is_not_there_is_an_error(tmp_path, named, why):
+    with pytest.raises(ConfigError, match=rf"GRODT_CONFIG names .*, {why}; correct the path or unset it for the demo book"):
         Environment.read({"GRODT_CONFIG": named}, tmp_path)
 
 
