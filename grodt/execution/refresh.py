@@ -19,15 +19,23 @@ from grodt.lake import Lake, Snapshot
 from grodt.ledger.evidence import record_checks
 from grodt.ledger.leases import Lease
 from grodt.ledger.manifest import LedgerManifest, coverage, snapshot
+from grodt.ledger.orders import orders_in
 from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, pin_snapshot
+from grodt.ledger.transaction import Read
 from grodt.ledger.unit import Ledger
+from grodt.orders.states import MAY_TRADE
 from grodt.risk.controls import Evaluation, data_complete, whole_answers
 from grodt.risk.evidence import Answered, rows
 from grodt.sessions import Calendar
 
 #: What a decision rests on.
 TABLES = ("bars_1d", "corporate_actions", "instruments")
+
+
+def symbols_of(tx: Read, book: str) -> frozenset[str]:
+    """What a book holds, and what its orders that may still trade may bring it: it needs their prices, whatever its universe has become."""
+    return frozenset(holdings(tx, book)).union(each.order.symbol for each in orders_in(tx, book, MAY_TRADE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +162,9 @@ def bring_up(
     lake.set_aside(source.name, FILLED)
     with ledger.read() as tx:
         covered = coverage(tx, source.name)
-        held = holdings(tx, run.book)
+        own = symbols_of(tx, run.book)
     start = min([history_start, *(first for first, _ in covered.values())])
-    symbols = symbols_to_ask(universe, covered, session, held, source.listings)
+    symbols = symbols_to_ask(universe, covered, session, own, source.listings)
     record_listings(ledger, lease, lake, source, symbols, run_id=run.run_id, now=now)
     chunks = (
         *_again(covered, symbols, calendar, session, revisions, now()),

@@ -40,12 +40,11 @@ from grodt.ledger.unbooked import (
 from grodt.ledger.unit import Ledger, Write
 from grodt.orders.cash_activity import CashActivity
 from grodt.orders.fill import Fill
-from grodt.orders.states import ENDED, IN_FLIGHT, OPEN, OrderState
+from grodt.orders.states import ENDED, MAY_TRADE, OPEN, OrderState
 from grodt.risk.check import Check, worst
 from grodt.risk.controls import Evaluation
 from grodt.risk.limits import Limits
 
-_MAY_BE_AT_BROKER = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 _NO_COST = Decimal(0)
 #: For how many days before the last settled session a real venue is asked again: its fills may come late, also of orders that are over.
 _LATE = timedelta(days=7)
@@ -164,7 +163,7 @@ class _Settling:
             held_back: its actions that are booked under another ex date.
         """
         with self.ledger.read() as tx:
-            ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, _MAY_BE_AT_BROKER)}
+            ours = {each.order.client_order_id: each for each in orders_in(tx, self.run.book, MAY_TRADE)}
             last = settled(tx, self.run.book)
             unbooked = unbooked_by_order(tx, ours)
             begun = market is not None and market.session == self.going_on == applied(tx, self.run.book)

@@ -18,12 +18,11 @@ from grodt.bars.source import BarSource
 from grodt.execution.compaction import compact
 from grodt.execution.filling import SourceLease
 from grodt.execution.opening import LEASE_TTL
-from grodt.execution.refresh import TABLES, Refreshed, bring_up, halted_by_gate
+from grodt.execution.refresh import TABLES, Refreshed, bring_up, halted_by_gate, symbols_of
 from grodt.instruments import Instrument
 from grodt.lake import Lake, Snapshot
 from grodt.ledger.leases import Lease, renew
 from grodt.ledger.manifest import LedgerManifest, commit_files, coverage, extend_coverage, snapshot
-from grodt.ledger.postings import holdings
 from grodt.ledger.runs import Run, pin_snapshot
 from grodt.ledger.unit import Ledger
 from grodt.risk.controls import data_complete, whole_answers
@@ -73,8 +72,9 @@ def refresh_slot(
     """Fetch what is missing up to a slot and pin the snapshot. A pinned run reads what it read before.
 
     Of the session itself: its corporate actions, and its minutes that had ended by the slot's instant; at its close, the daily bars as
-    well, and all its minutes. Of the sessions before: daily bars, and the minutes of `data.history` of them. A part of a session adds no
-    coverage, so whatever asks for it later brings in the rest, and nothing twice.
+    well, and all its minutes. Of the sessions before: daily bars, and the minutes of `data.history` of them, or of all since a
+    symbol was last asked for. All of it of the universe, of what is held and of orders that may still trade, which are settled by it. A
+    part of a session adds no coverage, so whatever asks for it later brings in the rest, and nothing twice.
 
     Completeness counts the symbols of the universe that have traded in the session so far; none, where no minute is younger than `every`
     of trading: then the source stands still. At the close it is that of the daily bars.
@@ -120,11 +120,12 @@ def refresh_slot(
         )
         filler = _Minutes(ledger, lease, filling, lake, source, data, calendar, run, now, progress)
         with ledger.read() as tx:
-            asked = symbols_to_ask(universe, coverage(tx, source.name), session, holdings(tx, run.book), source.listings)
+            own = symbols_of(tx, run.book)
+            asked = symbols_to_ask(universe, coverage(tx, source.name), session, own, source.listings)
         try:
             if not over:
                 filler.record_actions(sorted(asked))
-            filler.fill(sorted(listed.union(_held(ledger, run.book))), calendar.latest(previous, data.history)[0], previous)
+            filler.fill(sorted(listed.union(own)), calendar.latest(previous, data.history)[0], previous)
         except GateHalt as stop:
             answers = [data_complete(len(listed), 0, False, thresholds.completeness), whole_answers(1)]
             raise halted_by_gate(ledger, lease, run, stop, answers, now()) from stop
@@ -134,11 +135,6 @@ def refresh_slot(
             pin_snapshot(tx, run.run_id, pinned)
     complete = report.completeness if over else _completeness(lake, pinned, source.name, data, listed, calendar)
     return Refreshed(pinned, complete, report.rows + filler.rows, report.quarantined, report.revised, (*unmerged, *merged.refusals))
-
-
-def _held(ledger: Ledger, book: str) -> frozenset[str]:
-    with ledger.read() as tx:
-        return frozenset(holdings(tx, book))
 
 
 def _completeness(lake: Lake, pinned: Snapshot, source: str, data: SlotData, listed: set[str], calendar: Calendar) -> Completeness:

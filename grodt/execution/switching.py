@@ -10,16 +10,15 @@ from grodt.errors import ConfigError
 from grodt.ledger.orders import LedgerOrder, orders_in
 from grodt.ledger.runs import find_run
 from grodt.ledger.transaction import Read
-from grodt.orders.states import IN_FLIGHT, OPEN, TERMINAL, OrderState
+from grodt.orders.states import MAY_TRADE, TERMINAL
 
-_LEFT = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
 #: Orders that the refusal names.
 _NAMED = 5
 
 
 def left_by_others(tx: Read, book: str, kind: str) -> tuple[LedgerOrder, ...]:
     """Orders of another kind of cycle that are not over by the ledger."""
-    found = orders_in(tx, book, _LEFT)
+    found = orders_in(tx, book, MAY_TRADE)
     runs = {name: find_run(tx, name) for name in {each.run_id for each in found}}
     return tuple(each for each in found if (run := runs[each.run_id]) is not None and run.kind != kind)
 

@@ -57,6 +57,8 @@ ENDED = frozenset({_S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.REPLACED})
 OPEN = frozenset({_S.SUBMITTED, _S.ACCEPTED, _S.PARTIALLY_FILLED})
 #: Sent, and no answer known: the broker may have the order or not.
 IN_FLIGHT = frozenset({_S.SENDING, _S.UNKNOWN})
+#: Decided and not over: it may still trade.
+MAY_TRADE = frozenset({_S.APPROVED, *IN_FLIGHT, *OPEN})
 
 
 def may_follow(old: OrderState, new: OrderState) -> bool:

@@ -151,6 +151,25 @@ def test_the_next_session_settles_one_whose_close_was_missed_and_an_early_close_
     assert [at[:16] for (at,) in sold] == ["2026-11-27T17:50"]
 
 
+@pytest.mark.parametrize(
+    ("session", "now"),
+    [(FRI, "2026-11-29T12:00:00Z"), (date(2026, 12, 7), "2026-12-07T15:40:00Z")],  # whose six sessions before do not reach to Wednesday
+)
+def test_orders_of_a_session_whose_close_was_missed_fill_whatever_the_universe_has_become(
+    day: Within, noon: Within, tmp_path: Path, session: date, now: str
+) -> None:
+    fills = "SELECT symbol, side, quantity, price, filled_at FROM fills WHERE client_order_id LIKE '%202611251200-%' ORDER BY 1, 3"
+    home = replace(noon.copied(tmp_path), now=now, books=tmp_path / "books.yaml")
+    home.books.write_text(noon.books.read_text().replace("listed: 6", "listed: 3"))
+    open_ones = {symbol for symbol, _, _, state in home.orders("%-1200") if state != "filled"}
+    left = open_ones - {f"SIM000{number}" for number in range(1, 4)}
+    assert left
+    home.slots(session, "1030")
+    assert home.sql(fills) == day.sql(fills)
+    held = home.table("bars_1d").filter((pl.col("session") == WED) & pl.col("symbol").is_in(sorted(left)))
+    assert held.height == len(left)  # at which what they brought is marked
+
+
 def test_a_halt_of_buys_lets_the_rest_of_the_session_only_sell(noon: Within, tmp_path: Path) -> None:
     home = noon.copied(tmp_path)
     ledger = Ledger.open(f"sqlite:///{home.folder}/ledger.db")

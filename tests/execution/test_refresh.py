@@ -16,14 +16,18 @@ from grodt.execution.filling import SOURCE_LEASE_TTL
 from grodt.execution.refresh import TABLES, Refreshed, refresh
 from grodt.instruments import Instrument
 from grodt.lake import Lake
+from grodt.ledger.baskets import approve_basket, record_basket
 from grodt.ledger.evidence import checks_of
 from grodt.ledger.halts import active
 from grodt.ledger.leases import Lease, acquire, holder_of, release
 from grodt.ledger.manifest import LedgerManifest, commit_files, coverage
+from grodt.ledger.order_life import transition
 from grodt.ledger.runs import Run, close_run, find_run, open_run
 from grodt.ledger.unit import Ledger, Read
+from grodt.orders.states import OrderState
 from tests.bars.test_ingest import XNYS, ScriptedSource
-from tests.execution.desk import Fuse, FusedLedger, Killed
+from tests.brokers.world import order
+from tests.execution.desk import Fuse, FusedLedger, Killed, make_basket
 from tests.ledger.people import rearmed
 
 BOOK = "demo"
@@ -300,6 +304,22 @@ def test_a_symbol_that_joins_the_universe_gets_its_whole_history(depot):
     assert counts == dict.fromkeys("ABCD", len(XNYS.between(START, MON)))
     assert found.completeness.expected == 4
     assert depot.glob().unique(["symbol", "session"]).height == depot.glob().height
+
+
+def test_what_has_left_the_universe_is_asked_for_while_an_order_may_trade_in_it(depot):
+    depot.cycle(FRI)
+    two = [each for each in depot.source.instruments(FRI) if each.symbol in "CD"]
+    run = depot.run(FRI)
+    with depot.real_ledger.write() as tx:
+        basket = make_basket(run, [order("A", 10, FRI, "10"), order("B", 10, FRI, "10")])
+        record_basket(tx, basket, run.run_id, depot.now)
+        approve_basket(tx, basket.hash, "automatic", depot.now)
+        (over,) = [each.client_order_id for each in basket.orders if each.symbol == "B"]
+        transition(tx, over, OrderState.DENIED, run_id=run.run_id, now=depot.now)
+    depot.cycle(MON, universe=lambda _: two)
+    assert {symbol: last for symbol, (_, last) in depot.read(lambda tx: coverage(tx, "scripted")).items()} == {
+        "A": MON, "B": FRI, "C": MON, "D": MON,
+    }  # fmt: skip
 
 
 def test_books_that_share_a_source_share_its_bars(depot):
