@@ -39,8 +39,8 @@ def check_risk(cycle: Cycle, opinion: Opinion, targets: Targets) -> Judged:
     """
     parts = cycle.parts
     state = opinion.state
-    over = cycle.session if cycle.slot is None else parts.calendar.previous(cycle.session)  # the last session with a whole day's volume
-    volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, over, state.symbols)
+    until = None if cycle.slot is None else parts.calendar.previous(cycle.session)  # the last session with a whole day's volume
+    volume = read_volume(parts.lake, cycle.data, parts.config.source, parts.calendar, cycle.session, state.symbols, until=until)
     identity = (cycle.book, cycle.session, cycle.run_id)
     brackets = bracket_positions(cycle, state, opinion.closes)
     passed = {} if brackets is None else brackets.passed(opinion.closes)

@@ -14,41 +14,54 @@ _KEY = ("symbol", "ex_date", "kind")
 
 
 async def fetch_actions_of_today(
-    source: BarSource, symbols: Sequence[str], session: date, *, lake: Lake, standing: Snapshot, run_id: str, known_at: datetime
-) -> LakeFile | None:
-    """Ask the source for the actions whose ex date the session is, and write those that the lake lacks.
+    source: BarSource,
+    symbols: Sequence[str],
+    session: date,
+    *,
+    since: date,
+    lake: Lake,
+    standing: Snapshot,
+    run_id: str,
+    known_at: datetime,
+) -> tuple[LakeFile, ...]:
+    """Ask the source for the actions that take effect in the session, and write those that the lake lacks.
 
-    What the source says of the session's daily bars is not looked at: it may be a part of them, or more than was known by now.
+    These are those with its ex date, and those of days before it that are no sessions, as of a weekend. What the source says of the
+    session's daily bars is not looked at: it may be a part of them, or more than was known by now.
 
     Args:
         source: who is asked.
         symbols: whose, ascending.
         session: goes on.
+        since: the day after the session before.
         lake: where the file goes.
         standing: the lake's `corporate_actions` now.
         run_id: written beside the file.
         known_at: the instant at which the answer is known.
 
     Returns:
-        The file, for the caller to commit; None where there is nothing new.
+        Files, for the caller to commit, one for each year of the days; none where there is nothing new.
 
     Raises:
         VendorUnavailable: the source did not answer.
         DataError: its actions cannot be read.
     """
-    actions = (await source.fetch(symbols, session, session)).actions
+    actions = (await source.fetch(symbols, since, session)).actions
     if actions.schema != RAW_ACTIONS:
         raise DataError(
             f"corporate actions of source {source.name!r} have columns {dict(actions.schema)}, not {dict(RAW_ACTIONS)}; mend it"
         )
-    own = actions.filter((pl.col("ex_date") == session) & pl.col("symbol").is_in(list(symbols)))
-    known = lake.read("corporate_actions", standing, source=source.name, start=session, end=session, symbols=symbols)
+    own = actions.filter(pl.col("ex_date").is_between(since, session) & pl.col("symbol").is_in(list(symbols)))
+    known = lake.read("corporate_actions", standing, source=source.name, start=since, end=session, symbols=symbols)
     new = own.join(known.cast({"kind": pl.String}), on=_KEY, how="anti")
-    if not new.height:
-        return None
-    path = actions_path(source.name, symbols, session, session, session.year)
-    frame = new.with_columns(pl.lit(source.name).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at"))
-    there = tuple(file for file in standing.of("corporate_actions") if file.path == path)
-    if there:
-        frame = pl.concat([lake.read("corporate_actions", replace(standing, files=there)).select(frame.columns).cast(frame.schema), frame])
-    return lake.write("corporate_actions", path, frame, source=source.name, known_at=known_at, run_id=run_id)
+    mark = pl.lit(source.name).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
+    files = []
+    for year in sorted({day.year for day in new["ex_date"]}):
+        path = actions_path(source.name, symbols, since, session, year)
+        frame = new.filter(pl.col("ex_date").dt.year() == year).with_columns(*mark)
+        there = tuple(file for file in standing.of("corporate_actions") if file.path == path)
+        if there:
+            rows = lake.read("corporate_actions", replace(standing, files=there))
+            frame = pl.concat([rows.select(frame.columns).cast(frame.schema), frame])
+        files.append(lake.write("corporate_actions", path, frame, source=source.name, known_at=known_at, run_id=run_id))
+    return tuple(files)

@@ -68,17 +68,27 @@ def read_turnover(
 
 
 def read_volume(
-    lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, session: date, symbols: Sequence[str], window: int = VOLUME_SESSIONS
+    lake: Lake,
+    snapshot: Snapshot,
+    source: str,
+    calendar: Calendar,
+    session: date,
+    symbols: Sequence[str],
+    window: int = VOLUME_SESSIONS,
+    *,
+    until: date | None = None,
 ) -> IntArray:
     """Shares traded in the last `window` sessions together, (N,) int64; -1 where the symbol has no bar in any of them.
 
-    Only those sessions are read. A session without a bar counts as none, and volumes before a split are in the shares of then.
+    They are the sessions up to `until`, where the session itself goes on, and it is of the instrument that a symbol stands for in the
+    session. Only those sessions are read. A session without a bar counts as none, and volumes before a split are in the shares of then.
     """
-    sessions = calendar.latest(session, window)
+    over = until or session
+    sessions = calendar.latest(over, window)
     listings = read_listings(lake, snapshot, source)
     quoted, spans = listings.quoted(symbols, session), listings.spans(symbols, session)
     columns = ["symbol", "session", "volume"]
-    bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=sessions[0], end=session, symbols=quoted)
+    bars = lake.read("bars_1d", snapshot, source=source, columns=columns, start=sessions[0], end=over, symbols=quoted)
     volume = field_array(bars, "volume", sessions, symbols, spans, zero=True)
     sums: IntArray = volume_sums(volume, 1, window)[0]
     return sums

@@ -164,17 +164,24 @@ class _Minutes:
     rows: int = 0
 
     def record_actions(self, symbols: Sequence[str]) -> None:
-        """Commit the actions of the session that the lake lacks."""
-        known_at, standing = self.now(), LedgerManifest(self.ledger).snapshot(tables=("corporate_actions",))
+        """Commit the actions that take effect in the session and that the lake lacks."""
+        session, known_at = self.run.session, self.now()
         written = asyncio.run(
             fetch_actions_of_today(
-                self.source, symbols, self.run.session, lake=self.lake, standing=standing, run_id=self.run.run_id, known_at=known_at
+                self.source,
+                symbols,
+                session,
+                since=self.calendar.previous(session) + timedelta(days=1),
+                lake=self.lake,
+                standing=LedgerManifest(self.ledger).snapshot(tables=("corporate_actions",)),
+                run_id=self.run.run_id,
+                known_at=known_at,
             )
         )
-        if written is not None:
+        if written:
             with self.ledger.write(self.lease) as tx:
                 self.filling.renew(tx)
-                commit_files(tx, [written], self.now())
+                commit_files(tx, written, self.now())
 
     def fill(self, symbols: Sequence[str], start: date, previous: date) -> None:
         """Commit the minutes that are missing from `start` on.

@@ -8,6 +8,7 @@ import pytest
 
 from grodt.bars.history import last_closes, read_market, read_markets
 from grodt.bars.listings import listings_frame
+from grodt.execution.history import read_volume
 from grodt.execution.slot_market import last_prices
 from grodt.instruments import Listing
 from grodt.lake import Lake, LakeFile, Snapshot, actions_path, instruments_path
@@ -64,13 +65,15 @@ class Shelf:
         return last_prices(*self.place, _slot(session), 30, symbols, symbols).price.tolist()
 
 
-def test_a_symbol_that_changes_hands_is_priced_as_the_company_that_has_it(desk: Desk) -> None:
+def test_a_symbol_that_changes_hands_is_priced_and_measured_as_the_company_that_has_it(desk: Desk) -> None:
     """OLD becomes NEW on Monday; until Friday NEW was another company, which goes on as FBY."""
-    shelf = Shelf(desk, [("OLD", FRI, 30.0), ("NEW", FRI, 200.0)])
+    shelf = Shelf(desk, [("OLD", FRI, 30.0), ("NEW", FRI - timedelta(days=1), 200.0), ("NEW", FRI, 200.0)])
     begun = date(2020, 1, 2)
     metrix, fabrix = Listing("metrix", "OLD", begun, MON), Listing("fabrix", "NEW", begun, MON)
     shelf.listings(metrix, Listing("metrix", "NEW", MON, None), fabrix, Listing("fabrix", "FBY", MON, None))
     assert shelf.at_slot(MON, "FBY", "NEW") == [200.0, 30.0]
+    assert read_volume(*shelf.place, MON, ["FBY", "NEW"], until=FRI).tolist() == [200, 100]
+    assert read_volume(*shelf.place, FRI, ["NEW"]).tolist() == [200]
 
 
 @pytest.mark.parametrize("ex_date", [SAT, MON])
