@@ -1,109 +1,29 @@
-"""What every broker must do. A new adapter joins by adding a venue to `VENUES`; a venue can be told to play a session."""
+"""What every broker must do; see `tests.contracts.venues`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from grodt.bars.market import SessionMarket
-from grodt.brokers.ccxt import CcxtBroker
-from grodt.brokers.ccxt_settings import CcxtAccount
-from grodt.brokers.fills import FillTerms
-from grodt.brokers.ib import IbBroker
-from grodt.brokers.ib_settings import IbAccount
-from grodt.brokers.paper import PaperBroker
-from grodt.brokers.protocol import Broker, TakesPairs, TellsCash
+from grodt.brokers.protocol import TellsCash
 from grodt.execution.outcome import is_same
 from grodt.orders.order import Order, Side
 from grodt.orders.states import OrderState
-from grodt.sessions import Calendar
 from tests.brokers.alpaca_desk import opened_at
 from tests.brokers.brackets import legs
-from tests.brokers.world import BOOK, MON, THU, TUE, WED, instant, market, order, usd
+from tests.brokers.world import MON, THU, TUE, WED, instant, market, order, usd
+from tests.contracts.venues import TAKEN, VENUES, Venue
 from tests.fakes.alpaca import KEY
 from tests.fakes.alpaca_trading import FakeTrading, evening
-from tests.fakes.ccxt_account import FakeCcxtAccount
-from tests.fakes.ib import ACCOUNT, FakeIb
+from tests.fakes.ib import ACCOUNT
 
-#: What a broker calls an order that it has taken, as far as it tells what its venue has acknowledged.
-TAKEN = frozenset({OrderState.SUBMITTED, OrderState.ACCEPTED})
-
-Venue = tuple[Broker, Callable[[SessionMarket], None]]
-
-
-@contextmanager
-def _opened(path: Path, terms: FillTerms) -> Iterator[Venue]:
-    with PaperBroker(path / "paper.db", BOOK, usd("100000"), terms) as broker:
-        yield broker, broker.advance
-
-
-def _paper(folder: Path) -> AbstractContextManager[Venue]:
-    return _opened(folder, FillTerms.of(5.0, 1.0))
-
-
-@contextmanager
-def _alpaca(_folder: Path) -> Iterator[Venue]:
-    with FakeTrading(evening(MON)).served() as account, opened_at(account) as broker:
-        yield broker, account.play
-
-
-@contextmanager
-def _ib(_folder: Path, participation: float | None = None) -> Iterator[Venue]:
-    account = FakeIb(evening(MON), participation=participation)
-    broker = IbBroker(BOOK, IbAccount(account=ACCOUNT), Calendar("XNYS"), client=account.client)
-    try:
-        yield broker, account.play
-    finally:
-        broker.close()
-
-
-@contextmanager
-def _ccxt(_folder: Path) -> Iterator[Venue]:
-    account = FakeCcxtAccount(evening(MON))
-    told = CcxtAccount(venue="binance", quote="USD")
-    broker = CcxtBroker(BOOK, told, Calendar("24/7"), client=account.client, ours=dict, now=lambda: account.now)
-    try:
-        yield broker, account.play
-    finally:
-        broker.close()
-
-
-def _paper_with_every_cost(folder: Path) -> AbstractContextManager[Venue]:
-    terms = FillTerms(
-        Decimal(5),
-        Decimal(1),
-        usd("1"),
-        commission_per_share=usd("0.005"),
-        maximum_commission_bps=Decimal(100),
-        fill_at="close",
-        impact=Decimal("0.5"),
-        participation=Decimal(1),
-        borrow_bps=Decimal(50),
-    )
-    return _opened(folder, terms)
-
-
-def _paper_in_parts(folder: Path) -> AbstractContextManager[Venue]:
-    return _opened(folder, FillTerms(participation=Decimal("0.1"), carry_sessions=2))
-
-
-VENUES = {"alpaca": _alpaca, "ccxt": _ccxt, "ib": _ib, "paper": _paper, "paper with every cost": _paper_with_every_cost}
 #: They know an open, a close and a session.
 VENUES_WITH_SESSIONS = {name: opened for name, opened in VENUES.items() if name != "ccxt"}
-#: They know both legs of a bracket as one.
-VENUES_WITH_BRACKETS = {name: opened for name, opened in VENUES.items() if name.startswith(("ib", "paper"))}
 #: They tell what moves cash apart from fills.
 VENUES_THAT_TELL_CASH = ("alpaca",)
-#: They fill a tenth of a session's volume, and go on for two sessions more.
-VENUES_IN_PARTS = {"paper in parts": _paper_in_parts}
-#: They do both.
-VENUES_WITH_BRACKETS_IN_PARTS = VENUES_IN_PARTS | {"ib in parts": partial(_ib, participation=0.1)}
 
 
 @pytest.fixture(params=sorted(VENUES))
@@ -121,25 +41,6 @@ def test_each_names_its_account_without_being_asked_for_anything(venue: Venue) -
 @pytest.fixture(params=sorted(VENUES_WITH_SESSIONS))
 def venue_with_sessions(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
     with VENUES_WITH_SESSIONS[request.param](tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture(params=sorted(VENUES_WITH_BRACKETS))
-def venue_with_brackets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
-    with VENUES_WITH_BRACKETS[request.param](tmp_path) as opened:
-        assert isinstance(opened[0], TakesPairs)
-        yield opened
-
-
-@pytest.fixture(params=sorted(VENUES_WITH_BRACKETS_IN_PARTS))
-def pair_in_parts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
-    with VENUES_WITH_BRACKETS_IN_PARTS[request.param](tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture(params=sorted(VENUES_IN_PARTS))
-def parting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Venue]:
-    with VENUES_IN_PARTS[request.param](tmp_path) as opened:
         yield opened
 
 
@@ -254,56 +155,6 @@ def test_a_cancelled_order_does_not_fill_and_a_cancel_of_what_is_over_does_nothi
         "IBM": OrderState.CANCELLED,
     }
     assert broker.positions() == {"AAPL": 10}
-
-
-def test_an_order_that_fills_in_parts_stays_open_until_they_add_up_to_it(parting: Venue) -> None:
-    broker, advance = parting
-    cash = broker.cash()
-    buy = order("AAPL", 250)
-    broker.submit(buy, MON)
-    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    found = broker.find(buy.client_order_id)
-    assert found is not None
-    assert (found.state, found.filled_quantity, found.quantity) == (OrderState.PARTIALLY_FILLED, 100, 250)
-    assert broker.open_orders() == (found,)
-    assert broker.positions() == {"AAPL": 100}
-    advance(market(WED, {"AAPL": "101"}, volume={"AAPL": 10_000}))
-    found = broker.find(buy.client_order_id)
-    assert found is not None
-    assert (found.state, found.filled_quantity) == (OrderState.FILLED, 250)
-    assert broker.open_orders() == ()
-    fills = broker.fills(MON)
-    assert [(fill.session, fill.quantity) for fill in fills] == [(TUE, 100), (WED, 150)]
-    assert len({fill.execution_id for fill in fills}) == 2
-    assert {fill.client_order_id for fill in fills} == {buy.client_order_id}
-    assert broker.cash() == cash - sum(fill.quantity * fill.price + fill.commission for fill in fills)
-
-
-def test_a_cancel_keeps_the_part_that_filled(parting: Venue) -> None:
-    broker, advance = parting
-    buy = order("AAPL", 250)
-    broker.submit(buy, MON)
-    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    broker.cancel(buy.client_order_id)
-    advance(market(WED, {"AAPL": "100"}))
-    found = broker.find(buy.client_order_id)
-    assert found is not None
-    assert (found.state, found.filled_quantity) == (OrderState.CANCELLED, 100)
-    assert (broker.positions(), broker.open_orders()) == ({"AAPL": 100}, ())
-
-
-def test_what_does_not_fill_in_time_expires(parting: Venue) -> None:
-    broker, advance = parting
-    buy = order("AAPL", 350)
-    broker.submit(buy, MON)
-    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    advance(market(WED, {}))
-    advance(market(THU, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    found = broker.find(buy.client_order_id)
-    assert found is not None
-    assert (found.state, found.filled_quantity) == (OrderState.EXPIRED, 200)
-    assert found.reason
-    assert broker.open_orders() == ()
 
 
 #: A session that opens at 100, goes down to 95 and up to 106, and closes at 103.
@@ -439,114 +290,3 @@ def test_what_moves_cash_apart_from_fills_is_told_by_its_id_as_often_as_it_is_as
         assert broker.cash() == before + sum(each.amount for each in told)
         assert len({each.activity_id for each in told}) == 3
         assert (broker.cash_activities(MON), broker.cash_activities(WED)) == (told, ())
-
-
-# -- brackets, of brokers that take both legs as one
-
-
-def _bracketed(venue: Venue, quantity: int = 10) -> tuple[Order, Order]:
-    """A position of AAPL at 100 with a stop at 95 and a take profit at 105, sent on Tuesday evening."""
-    broker, advance = venue
-    broker.submit(order("AAPL", quantity), MON)
-    advance(market(TUE, {"AAPL": "100"}))
-    stop, take = legs("AAPL", quantity, "95", "105")
-    for each in (stop, take):
-        taken = broker.submit(each, TUE)
-        assert (taken.client_order_id, taken.state in TAKEN, taken.quantity) == (each.client_order_id, True, quantity)
-        assert taken.venue_order_id
-    return stop, take
-
-
-def test_both_legs_of_a_bracket_are_open_under_our_ids(venue_with_brackets: Venue) -> None:
-    broker, _ = venue_with_brackets
-    pair = _bracketed(venue_with_brackets)
-    keys = [each.client_order_id for each in pair]
-    assert [each.client_order_id for each in broker.open_orders()] == keys
-    assert [broker.find(key) for key in keys] == list(broker.orders(keys).values()) == list(broker.open_orders())
-    assert len({each.venue_order_id for each in broker.open_orders()}) == 2
-
-
-def test_a_bracket_that_is_sent_again_is_one_bracket(venue_with_brackets: Venue) -> None:
-    broker, advance = venue_with_brackets
-    pair = _bracketed(venue_with_brackets)
-    before = broker.open_orders()
-    assert tuple(broker.submit(each, TUE) for each in pair) == before == broker.open_orders()
-    advance(market(WED, {"AAPL": "90"}))
-    assert [broker.submit(each, TUE).state for each in pair] == [OrderState.FILLED, OrderState.CANCELLED]
-    assert broker.positions() == {}
-
-
-@pytest.mark.parametrize(("reaches", "leg"), [("90", 0), ("110", 1)])
-def test_a_leg_that_fills_ends_the_other_and_its_fill_is_told_of_it(venue_with_brackets: Venue, reaches: str, leg: int) -> None:
-    broker, advance = venue_with_brackets
-    pair = _bracketed(venue_with_brackets)
-    advance(market(WED, {"AAPL": reaches}))
-    states = [broker.orders([each.client_order_id])[each.client_order_id].state for each in pair]
-    assert (states[leg], states[1 - leg]) == (OrderState.FILLED, OrderState.CANCELLED)
-    assert [(fill.client_order_id, fill.quantity) for fill in broker.fills(WED)] == [(pair[leg].client_order_id, 10)]
-    assert (broker.positions(), broker.open_orders()) == ({}, ())
-
-
-@pytest.mark.parametrize("leg", [0, 1])
-def test_a_cancel_of_one_leg_is_a_cancel_of_both(venue_with_brackets: Venue, leg: int) -> None:
-    broker, advance = venue_with_brackets
-    pair = _bracketed(venue_with_brackets)
-    broker.cancel(pair[leg].client_order_id)
-    assert broker.open_orders() == ()
-    advance(market(WED, {"AAPL": "90"}))
-    assert broker.positions() == {"AAPL": 10}
-
-
-def test_a_take_profit_whose_stop_is_not_open_is_rejected(venue_with_brackets: Venue) -> None:
-    broker, advance = venue_with_brackets
-    broker.submit(order("AAPL", 10), MON)
-    advance(market(TUE, {"AAPL": "100"}))
-    stop, take = legs("AAPL", 10, "95", "105")
-    answer = broker.submit(take, TUE)
-    assert (answer.state, answer.reason) == (
-        OrderState.REJECTED,
-        f"its stop {stop.client_order_id} is not open, and a take profit is not placed without it",
-    )
-    assert broker.open_orders() == ()
-
-
-@pytest.mark.parametrize("leg", [0, 1])
-def test_what_one_leg_fills_in_part_the_other_no_longer_closes(pair_in_parts: Venue, leg: int) -> None:
-    broker, advance = pair_in_parts
-    broker.submit(order("AAPL", 100), MON)
-    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    pair = legs("AAPL", 100, "95", "105")
-    keys = [each.client_order_id for each in pair]
-    for each in pair:
-        assert broker.submit(each, TUE).state in TAKEN
-    advance(market(WED, {"AAPL": ["94", "106"][leg]}, volume={"AAPL": 400}))
-    told = [broker.orders(keys)[key] for key in keys]
-    assert told[leg].state is OrderState.PARTIALLY_FILLED
-    assert told[1 - leg].state in TAKEN
-    assert [(told[at].quantity, told[at].filled_quantity, told[at].left) for at in (leg, 1 - leg)] == [(100, 40, 60), (100, 0, 60)]
-    assert broker.open_orders() == tuple(told)
-    assert broker.positions() == {"AAPL": 60}
-    advance(market(THU, {"AAPL": "94"}, volume={"AAPL": 10_000}))
-    ended = [(each.state, each.filled_quantity) for each in (broker.orders(keys)[key] for key in keys)]
-    by_the_stop = [(OrderState.FILLED, 100), (OrderState.CANCELLED, 0)]
-    by_both = [(OrderState.CANCELLED, 60), (OrderState.CANCELLED, 40)]
-    assert ended == [by_the_stop, by_both][leg]
-    assert (broker.positions(), broker.open_orders()) == ({}, ())
-    assert {key: sum(fill.quantity for fill in broker.fills(WED) if fill.client_order_id == key) for key in keys} == {
-        key: filled for key, (_, filled) in zip(keys, ended, strict=True)
-    }
-
-
-def test_a_cancel_of_a_pair_that_filled_in_part_keeps_the_part(pair_in_parts: Venue) -> None:
-    broker, advance = pair_in_parts
-    broker.submit(order("AAPL", 100), MON)
-    advance(market(TUE, {"AAPL": "100"}, volume={"AAPL": 1_000}))
-    pair = legs("AAPL", 100, "95", "105")
-    for each in pair:
-        broker.submit(each, TUE)
-    advance(market(WED, {"AAPL": "106"}, volume={"AAPL": 400}))
-    broker.cancel(pair[0].client_order_id)
-    found = [broker.find(each.client_order_id) for each in pair]
-    assert [(each.state, each.filled_quantity) for each in found if each] == [(OrderState.CANCELLED, 0), (OrderState.CANCELLED, 40)]
-    advance(market(THU, {"AAPL": "90"}, volume={"AAPL": 10_000}))
-    assert broker.positions() == {"AAPL": 60}

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import ccxt
@@ -29,9 +30,17 @@ class FakeCcxtAccount:
         fee: of a trade, as ccxt tells it.
         markets: names of what is traded.
         digits: of a price.
+        doubles, shuffles: what a list of trades does wrong: each is told twice, or they are told in any order.
     """
 
-    def __init__(self, now: datetime, cash: str = "100000") -> None:
+    def __init__(self, now: datetime, cash: str = "100000", participation: Decimal | None = None) -> None:
+        """Make one.
+
+        Args:
+            now: its clock.
+            cash: of the quote currency.
+            participation: of a session's volume that orders fill; None: all of it.
+        """
         self.now = now
         self.balance = {QUOTE: Decimal(cash)}
         self.orders: list[dict[str, Any]] = []
@@ -41,6 +50,9 @@ class FakeCcxtAccount:
         self.down: Exception | None = None
         self.bare = False
         self.digits = 6
+        self.doubles = False
+        self.shuffles: Random | None = None
+        self._participation = participation
         self.fee: Callable[[Decimal], dict[str, str]] = lambda value: {"cost": str(value / 1000), "currency": QUOTE}
         self.sent: list[dict[str, Any]] = []
         self.clients = 0
@@ -53,16 +65,19 @@ class FakeCcxtAccount:
         return _Client(self)
 
     def play(self, market: SessionMarket) -> None:
-        """Fill what trades in the session; what is not good till cancelled and does not is cancelled. Let the day after begin."""
+        """Fill what trades in the session; what is left of an order that is not good till cancelled ends. Let the day after begin."""
         self.now = market.opens_at
         for order in [each for each in self.orders if each["status"] == "open"]:
             symbol = order["symbol"]
             limit = None if order["price"] is None else Decimal(order["price"])
             tif = (order["timeInForce"] or ("GTC" if limit is not None else "IOC")).lower()
             price = trades_at(market, symbol, buys=order["side"] == "buy", kind=order["type"], tif=tif, limit=limit)
-            if price is not None:
-                self.fill(order, Decimal(order["amount"]) - Decimal(order["filled"]), price)
-            elif tif != "gtc":
+            amount = Decimal(order["amount"]) - Decimal(order["filled"])
+            if price is not None and self._participation is not None:
+                amount = min(amount, Decimal(market.volume[symbol]) * self._participation // 1)
+            if price is not None and amount:
+                self.fill(order, amount, price)
+            if order["status"] == "open" and tif != "gtc":
                 order["status"] = "canceled"
         self.now = datetime.combine(market.session, market.closes_at.time(), UTC) + timedelta(hours=3)
 
@@ -142,7 +157,10 @@ class _Client:
     async def fetch_my_trades(self, symbol: str, since: int, limit: int, params: dict[str, Any]) -> list[dict[str, Any]]:
         self._require()
         rows = [each for each in self._account.trades if each["symbol"] == symbol and since <= each["timestamp"] <= params["until"]]
-        return [dict(each) for each in rows[-limit:]]
+        told = [dict(each) for row in rows[-limit:] for each in (row,) * (2 if self._account.doubles else 1)]
+        if self._account.shuffles is not None:
+            self._account.shuffles.shuffle(told)
+        return told
 
     async def fetch_balance(self) -> dict[str, Any]:
         self._require()

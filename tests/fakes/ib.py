@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 from decimal import Decimal
+from random import Random
 from typing import Any, cast
 
 import ib_async
@@ -33,6 +34,7 @@ class FakeIb:
         tells_reduced: whether an order that another one has reduced is told with fewer shares, or only with fewer remaining.
         tells_today: whether of an open order what filled in earlier sessions is no longer told, its shares being what is left of it.
         deaf: whether a cancel is heard and not done yet.
+        shuffles: tells executions in any order; each once, since ib_async keeps them by their id.
         numbers: whether what arrives has their id at once; else it has its client's number alone until then.
     """
 
@@ -59,6 +61,7 @@ class FakeIb:
         self.tells_today = False
         self.deaf = False
         self.numbers = True
+        self.shuffles: Random | None = None
         self._participation = participation
         self.connected: list[dict[str, Any]] = []
         self._numbers: Iterator[int] = itertools.count(1)
@@ -82,7 +85,7 @@ class FakeIb:
                 shares = min(shares, market.volume[trade.contract.symbol] * self._participation // 1)
             if price is not None and shares:
                 self.fill(trade, shares, float(price))
-            elif trade.order.tif != "GTC":
+            if trade in self.open and trade.order.tif != "GTC":
                 self.end(trade, "Cancelled", "Order Canceled - reason: not filled at the opening")
         self.now = datetime.combine(market.session, time(20), NEW_YORK).astimezone(UTC)
 
@@ -163,6 +166,13 @@ class FakeIb:
         trade.orderStatus.status = "PendingSubmit" if self.mute else "PreSubmitted"
         return trade
 
+    def told(self) -> list[Fill]:
+        """Its executions, as a list tells them."""
+        rows = list(self.executions)
+        if self.shuffles is not None:
+            self.shuffles.shuffle(rows)
+        return rows
+
     def _tied(self, trade: Trade) -> list[Trade]:
         return [each for each in self.open if each is not trade and trade.order.ocaGroup and each.order.ocaGroup == trade.order.ocaGroup]
 
@@ -202,10 +212,10 @@ class _Client:
 
     async def reqExecutionsAsync(self) -> list[Fill]:  # noqa: N802
         self._require()
-        return list(self._account.executions)
+        return self._account.told()
 
     def fills(self) -> list[Fill]:
-        return list(self._account.executions)
+        return self._account.told()
 
     async def reqPositionsAsync(self) -> list[Position]:  # noqa: N802
         self._require()
