@@ -15,6 +15,7 @@ from unittest.mock import patch
 import tasks.bars
 import tasks.cycle
 import tasks.open
+import tasks.slots
 from grodt.lake.store import Lake
 from grodt.ledger.manifest import LedgerManifest
 from grodt.ledger.unit import Ledger
@@ -55,7 +56,7 @@ def life() -> Iterator[str]:
     name = f"machine:{os.getpid()}:{next(_lives)}"
     _alive.add(name)
     with ExitStack() as patches:
-        for module in (tasks.open, tasks.bars):
+        for module in (tasks.open, tasks.bars, tasks.slots):
             patches.enter_context(patch.object(module, "process_name", lambda: name))
             patches.enter_context(patch.object(module, "is_alive", _alive.__contains__))
         patches.enter_context(patch.object(tasks.cycle, "connect", lambda _where: None))  # no log of its own for each of thousands of homes
