@@ -1,20 +1,23 @@
 """The last price of each symbol at a slot: of the company that has it in the session, in shares of the session."""
 
+import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import polars as pl
 import pytest
 
 from grodt.bars.history import last_closes, read_market, read_markets
 from grodt.bars.listings import listings_frame
-from grodt.execution.history import read_volume
+from grodt.execution.decision import last_known
+from grodt.execution.history import read_panel, read_volume
 from grodt.execution.slot_market import last_prices
 from grodt.instruments import Listing
 from grodt.lake import Lake, LakeFile, Snapshot, actions_path, instruments_path
 from grodt.lake.tables import TABLES
 from grodt.ledger.manifest import LedgerManifest, commit_files
-from grodt.money import micros
+from grodt.money import micros, micros_from_float
 from grodt.sessions import Calendar
 from grodt.slots import Slot
 from tests.brokers.world import MON, TUE
@@ -62,7 +65,8 @@ class Shelf:
         return self.lake, snapshot, SOURCE, XNYS
 
     def at_slot(self, session: date, *symbols: str) -> list[float]:
-        return last_prices(*self.place, _slot(session), 30, symbols, symbols).price.tolist()
+        prices: list[float] = last_prices(*self.place, _slot(session), 30, symbols, symbols).price.tolist()
+        return prices
 
 
 def test_a_symbol_that_changes_hands_is_priced_and_measured_as_the_company_that_has_it(desk: Desk) -> None:
@@ -121,3 +125,25 @@ def test_a_close_goes_along_with_its_company_over_a_split_and_a_change_of_symbol
     monday, tuesday, after = read_markets(*shelf.place, start=MON, end=wednesday)
     assert (monday.previous_close["A"], tuesday.previous_close["A"], after.previous_close["C"]) == (micros(100), micros(25), micros(25))
     assert read_market(*shelf.place, wednesday, symbols=["C"]).previous_close == {"C": micros(25)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_close_is_the_same_read_back_brought_forward_and_out_of_the_history_of_a_decision(desk: Desk, seed: int) -> None:
+    """Bars at random, and splits on any day of three weeks, some told again under another date."""
+    draw, sessions, symbols = random.Random(seed), XNYS.between(FRI, FRI + timedelta(days=20)), ("A", "B", "C")
+    closes = [(each, FRI, 50.0) for each in symbols] + [("D", session, 1.0) for session in sessions]
+    closes += [(each, session, draw.randrange(1, 10**8) / 1e6) for each in symbols for session in sessions[1:] if draw.random() < 0.3]
+    shelf = Shelf(desk, closes)
+    days = draw.sample(range(1, 21), 9)
+    rows = [(symbols[at % 3], FRI + timedelta(days=day), draw.choice([(2, 1), (3, 2), (1, 7)])) for at, day in enumerate(days)]
+    shelf.actions(*({"symbol": s, "ex_date": day, "kind": "split", "ratio_new": n, "ratio_old": o} for s, day, (n, o) in rows))
+    after = {}
+    for before, market in pairwise(read_markets(*shelf.place, start=sessions[0], end=XNYS.next(sessions[-1]))):
+        after[before.session] = {symbol: market.previous_close[symbol] for symbol in symbols}
+    assert list(after) == list(sessions)
+    panel = read_panel(*shelf.place, sessions[-1], symbols)
+    for row, session in enumerate(sessions):
+        read = {symbol: micros_from_float(close) for symbol, _, close in last_closes(*shelf.place, session, symbols=symbols).iter_rows()}
+        price, micros, _ = last_known(panel, row + 1)
+        assert read == after[session] == dict(zip(symbols, micros.tolist(), strict=True))
+        assert [micros_from_float(each) for each in price.tolist()] == micros.tolist()
