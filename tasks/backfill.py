@@ -11,13 +11,12 @@ from grodt.bars.ingest import Progress
 from grodt.execution.backfill import Backfilled, backfill, last_session
 from grodt.execution.backfill_minutes import BackfilledMinutes, backfill_minutes
 from grodt.ledger.manifest import Width
-from grodt.telemetry.logs import get_logger
 from tasks.environment import clock, environment
+from tasks.lake_log import log_lake
 from tasks.logs import connect
 from tasks.stage import StageOutcome, stage
 from tasks.wiring import DataParts, books, data_parts, is_alive, observer, process_name
 
-_log = get_logger("grodt.lake")
 #: Told (chunks done, chunks, bars so far); the command line listens to it.
 counted: ContextVar[Progress] = ContextVar("counted", default=lambda _done, _total, _rows: None)
 
@@ -86,8 +85,7 @@ def backfill_of(book: str, start: date, end: date, width: Width = "1d", *, again
 def fetch_missing(this: Backfill) -> Backfilled | BackfilledMinutes:
     """Bring in what the lake lacks of the range. Rows: bars that came in."""
     done = _daily(this) if this.width == "1d" else _minutes(this)
-    for refusal in done.unmerged:
-        _log.warning("the lake's files of past periods were not merged", reason=refusal)
+    log_lake(done.unmerged, done.taken_back if isinstance(done, Backfilled) else ())
     return done
 
 

@@ -2,12 +2,10 @@
 
 from grodt.bars.quality import Completeness
 from grodt.execution.refresh import Refreshed, refresh
-from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
+from tasks.lake_log import log_lake
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
-
-_log = get_logger("grodt.lake")
 
 
 @stage("bars", timeout_seconds=7200)
@@ -34,7 +32,8 @@ def fetch_bars(cycle: Cycle) -> int:
     cycle.snapshot, cycle.completeness = refreshed.snapshot, refreshed.completeness
     if refreshed.revised:
         cycle.tell("bars", f"{refreshed.revised:,} bars and corporate actions of earlier sessions were revised by the source")
-    for refusal in refreshed.unmerged:
-        _log.warning("the lake's files of past periods were not merged", reason=refusal)
+    for taken_back in refreshed.taken_back:
+        cycle.tell("bars", str(taken_back))
+    log_lake(refreshed.unmerged, refreshed.taken_back)
     completeness: Completeness = refreshed.completeness
     return completeness.present

@@ -33,13 +33,13 @@ from grodt.slots import slots_of
 from grodt.targets.quantities import Targets
 from grodt.telemetry.logs import get_logger
 from tasks.cycle import Cycle
+from tasks.lake_log import log_lake
 from tasks.mark import mark_missed
 from tasks.signals import Opinion, tell_regime
 from tasks.stage import stage
 from tasks.wiring import is_alive, process_name
 
 _log = get_logger("grodt.slippage")
-_lake_log = get_logger("grodt.lake")
 
 
 @stage("bars", timeout_seconds=7200)
@@ -66,8 +66,9 @@ def fetch_slot(cycle: Cycle) -> int:
         progress=lambda done, total, rows: cycle.tell("bars", f"fetched {done} of {total} parts, {rows:,} bars"),
     )
     cycle.snapshot, cycle.completeness = refreshed.snapshot, refreshed.completeness
-    for refusal in refreshed.unmerged:
-        _lake_log.warning("the lake's files of past periods were not merged", reason=refusal)
+    for taken_back in refreshed.taken_back:
+        cycle.tell("bars", str(taken_back))
+    log_lake(refreshed.unmerged, refreshed.taken_back)
     return refreshed.completeness.present
 
 

@@ -121,12 +121,13 @@ def _daily(book: str, done: "Backfilled") -> tuple[list[str], tuple[str, ...]]:
     days = f"{book} {done.start} to {done.session}"
     if not done.chunks:
         return [f"{days}: nothing is missing"], ()
-    if done.rows or done.quarantined or done.revised:
+    if done.rows or done.quarantined or done.revised or done.taken_back:
         lines = [f"{days}: {done.rows:,} bars came in, {done.quarantined:,} rows were quarantined"]
     else:
         lines = [f"{days}: nothing is missing that the source has"]
     if done.revised:
         lines.append(f"revisions: {done.revised:,} bars and corporate actions differ from what was there; each is a new version")
+    lines += [f"revision: {each}" for each in done.taken_back]
     if done.gap_bars:
         left = done.gap_bars - done.healed
         lines.append(f"gaps: {done.gap_bars:,} bars were asked for again, {done.healed:,} came in, {left:,} are still not there")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from grodt.bars.taken_back import TakenBack
 from grodt.instruments import Instrument, Listing, one_listing_each
 from grodt.lake import LakeFile
 
@@ -48,12 +49,13 @@ class ChunkResult:
 
     Attributes:
         chunk: the question.
-        files: what was written for it, at most one per table.
+        files: what was written for it: at most one new one per table, and new versions of files whose rows it changes.
         covered: coverage it adds. A listed symbol whose last session has not come yet stays uncovered from that session on.
         rows: good bars.
         quarantined: rows refused.
         reasons: why rows were refused, in words.
         revised: bars and corporate actions that differ from what was recorded before.
+        taken_back: corporate actions that leave the lake, because the source tells them under another ex date.
     """
 
     chunk: Chunk
@@ -63,6 +65,7 @@ class ChunkResult:
     quarantined: int
     reasons: tuple[str, ...]
     revised: int = 0
+    taken_back: tuple[TakenBack, ...] = ()
 
 
 def plan(

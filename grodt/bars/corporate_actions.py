@@ -68,6 +68,13 @@ def may_be_same(action: CorporateAction, ex_date: date, pay_date: date | None) -
     return 0 < abs((action.ex_date - ex_date).days) <= (SAME_DIVIDEND_DAYS if is_far else SAME_DAYS)
 
 
+def is_same_but_date(one: CorporateAction, other: CorporateAction) -> bool:
+    """Whether two splits or dividends of a symbol are of the same terms, their ex dates being two, but so near that they may be one's."""
+    if (one.symbol, one.kind) != (other.symbol, other.kind) or not may_be_same(other, one.ex_date, one.pay_date):
+        return False
+    return (one.ratio_new, one.ratio_old, one.cash_per_share) == (other.ratio_new, other.ratio_old, other.cash_per_share)
+
+
 def by_ex_date(actions: Iterable[CorporateAction]) -> Iterator[dict[ActionKind, dict[str, CorporateAction]]]:
     """The actions of one ex date after the other, by kind and then by symbol, both ascending.
 

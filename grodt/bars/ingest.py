@@ -18,6 +18,7 @@ from grodt.bars.quality import Completeness, GateResult, Thresholds, gate
 from grodt.bars.revisions import daily_parts, write_again
 from grodt.bars.row_rules import LEAPS, STALE
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, BarSource
+from grodt.bars.taken_back import TakenBack, Untold, take_back
 from grodt.errors import DataError
 from grodt.lake import Lake, Manifest, Snapshot, actions_path, bars_path, quarantine_path
 from grodt.sessions import Calendar
@@ -49,7 +50,8 @@ class GateHalt(DataError):
 class IngestReport:
     """What an ingest did, and how complete the session is with it.
 
-    `healed`: those of the `rows` that filled gaps. `revised`: bars and corporate actions that the source has changed since.
+    `healed`: those of the `rows` that filled gaps. `revised`: bars and corporate actions that the source has changed since. `taken_back`:
+    corporate actions that it tells under another ex date. `untold`: those that it does not tell any more, for an answer that comes next.
     """
 
     chunks: int
@@ -59,6 +61,8 @@ class IngestReport:
     quarantined: int
     reasons: tuple[str, ...]
     completeness: Completeness
+    taken_back: tuple[TakenBack, ...]
+    untold: Untold
 
 
 type Progress = Callable[[int, int, int], None]
@@ -83,7 +87,8 @@ async def ingest(
     """Fetch, judge, write and commit chunks in their order.
 
     The chunks that reach `session` are committed together at the end, once completeness over all of `listed` is known, so an
-    incomplete session is asked for again by the next attempt. Of what answers a gap, only what the lake lacks is recorded.
+    incomplete session is asked for again by the next attempt. Of what answers a gap, only what the lake lacks is recorded. Whatever an
+    answer is to, a corporate action that comes under another ex date than it did takes the place of the former one.
 
     Args:
         chunks: from `plan` and `plan_gaps`.
@@ -104,7 +109,7 @@ async def ingest(
         VendorUnavailable: the source did not answer; chunks committed before stay.
         DataError: an answer cannot be read.
     """
-    report = _Report(len(chunks), commit, progress)
+    report, untold = _Report(len(chunks), commit, progress), Untold(source.name)
     held_back: list[_Judged] = []
     async with Answers(lambda chunk: source.fetch(chunk.symbols, chunk.start, chunk.end), chunks) as fetches:
         async for chunk, fetched in fetches:
@@ -125,19 +130,20 @@ async def ingest(
             judged = _Judged(chunk, result, previous, known_at)
             if chunk.again:
                 standing = manifest.snapshot(tables=_TABLES)
-                parts = daily_parts(chunk, result, source=source.name, run_id=run_id, known_at=known_at)
+                gone = _moved(judged, untold, lake, standing).gone
+                parts = daily_parts(chunk, result, gone, source=source.name, run_id=run_id, known_at=known_at)
                 revised = await asyncio.to_thread(write_again, parts, lake, standing, source=source.name, run_id=run_id, known_at=known_at)
                 report.add(revised.result(chunk, "bars_1d", "quarantine", result.reasons))
             elif chunk.gap:
                 standing = manifest.snapshot(tables=_TABLES)
-                news = await asyncio.to_thread(_news, judged, lake, standing, source.name)
+                news = await asyncio.to_thread(_news, _moved(judged, untold, lake, standing), lake, standing, source.name)
                 report.add(await asyncio.to_thread(_write, news, (), lake, source.name, run_id, standing))
             elif chunk.end == session and not chunk.before_coverage:
                 held_back.append(judged)
             else:
                 whole = (Covered(chunk.symbols, chunk.start, chunk.end),)
                 standing = manifest.snapshot(tables=_TABLES)
-                news = _without_known_actions(judged, lake, standing, source.name)
+                news = _without_known_actions(_moved(judged, untold, lake, standing), lake, standing, source.name)
                 report.add(await asyncio.to_thread(_write, news, whole, lake, source.name, run_id, standing, _ACTIONS))
 
     present = _present(lake, manifest.snapshot(tables=_TABLES), source.name, session)
@@ -149,9 +155,19 @@ async def ingest(
     for judged in held_back:
         covered = _coverage(judged, session, calendar, listed)
         standing = manifest.snapshot(tables=_TABLES)
-        news = _without_known_actions(judged, lake, standing, source.name)
+        news = _without_known_actions(_moved(judged, untold, lake, standing), lake, standing, source.name)
         report.add(await asyncio.to_thread(_write, news, covered, lake, source.name, run_id, standing, _ACTIONS))
-    return IngestReport(len(chunks), report.rows, report.healed, report.revised, report.quarantined, tuple(report.reasons), completeness)
+    return IngestReport(
+        len(chunks),
+        report.rows,
+        report.healed,
+        report.revised,
+        report.quarantined,
+        tuple(report.reasons),
+        completeness,
+        tuple(report.taken_back),
+        untold,
+    )
 
 
 def read_tail(lake: Lake, snapshot: Snapshot, source: str, calendar: Calendar, chunk: Chunk) -> Tail:
@@ -181,6 +197,7 @@ class _Judged:
     result: GateResult
     previous: Tail
     known_at: datetime
+    gone: tuple[TakenBack, ...] = ()
 
 
 class _Report:
@@ -196,6 +213,7 @@ class _Report:
         self.revised = 0
         self.quarantined = 0
         self.reasons: list[str] = []
+        self.taken_back: list[TakenBack] = []
 
     def add(self, result: ChunkResult) -> None:
         self._commit(result)
@@ -205,8 +223,15 @@ class _Report:
         self.revised += result.revised
         self.quarantined += result.quarantined
         self.reasons += result.reasons
+        self.taken_back += result.taken_back
         if self._progress is not None:
             self._progress(self._done, self._total, self.rows)
+
+
+def _moved(judged: _Judged, untold: Untold, lake: Lake, standing: Snapshot) -> _Judged:
+    """With the actions that leave the lake because of what is told now."""
+    chunk = judged.chunk
+    return replace(judged, gone=untold.answered(lake, standing, chunk.symbols, chunk.start, chunk.end, judged.result.actions))
 
 
 def _news(judged: _Judged, lake: Lake, snapshot: Snapshot, source: str) -> _Judged:
@@ -246,7 +271,10 @@ def _write(
     standing: Snapshot,
     merged: Collection[str] = _TABLES,
 ) -> ChunkResult:
-    """One file per table that has rows; rows of a file of one of the `merged` tables that stands at its path in `standing` stay in it."""
+    """One file per table that has rows; rows of a file of one of the `merged` tables that stands at its path in `standing` stay in it.
+
+    Beside these, new versions of the files that lose a corporate action.
+    """
     chunk, result, known_at = judged.chunk, judged.result, judged.known_at
     mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
     tables = (
@@ -256,12 +284,15 @@ def _write(
     )
     files = []
     for table, path_of, frame in tables:
-        if not frame.height:
-            continue
-        path = path_of(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year)
-        rows = _with_what_stands(lake, standing, table, path, frame) if table in merged else frame
-        files.append(lake.write(table, path, rows, source=source, known_at=known_at, run_id=run_id))
-    return ChunkResult(chunk, tuple(files), covered, result.bars.height, result.quarantined.height, result.reasons)
+        frames: dict[str, pl.DataFrame] = {}
+        if frame.height:
+            path = path_of(source, chunk.symbols, chunk.start, chunk.end, chunk.start.year)
+            frames[path] = _with_what_stands(lake, standing, table, path, frame) if table in merged else frame
+        if table == "corporate_actions":
+            take_back(frames, judged.gone, lake, standing)
+        files += [lake.write(table, path, rows, source=source, known_at=known_at, run_id=run_id) for path, rows in sorted(frames.items())]
+    bars, refused = result.bars.height, result.quarantined.height
+    return ChunkResult(chunk, tuple(files), covered, bars, refused, result.reasons, taken_back=judged.gone)
 
 
 def _with_what_stands(lake: Lake, standing: Snapshot, table: str, path: str, frame: pl.DataFrame) -> pl.DataFrame:

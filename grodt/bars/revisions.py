@@ -2,7 +2,8 @@
 
 A row that differs from what the lake has is a revision. It becomes part of a new version of the very file that holds the row, with the
 `known_at` of the answer; the version before stays readable, so a reader that asks as of an earlier instant sees what was known then. A row
-that the lake lacks is added. A row that the source no longer gives stays: silence is no correction.
+that the lake lacks is added. A row that the source no longer gives stays, since silence is no correction, unless it is a corporate action
+that comes under another ex date instead (`grodt.bars.taken_back`).
 """
 
 from collections import defaultdict
@@ -14,6 +15,7 @@ import polars as pl
 
 from grodt.bars.chunks import Chunk, ChunkResult, parted
 from grodt.bars.quality import GateResult
+from grodt.bars.taken_back import TakenBack, take_back
 from grodt.lake import Lake, LakeFile, Snapshot, actions_path, bars_path, quarantine_path
 
 _CELL = ("symbol", "session")
@@ -34,6 +36,7 @@ class Again:
         values: columns that a revision changes; none: a row that stands is never changed.
         path: where rows go that the lake lacks.
         rows: with every column of the table, `known_at` being the instant of the answer.
+        gone: of corporate actions, rows that leave the lake.
     """
 
     table: str
@@ -42,6 +45,7 @@ class Again:
     values: tuple[str, ...]
     path: str
     rows: pl.DataFrame
+    gone: tuple[TakenBack, ...] = ()
 
     def standing(self, lake: Lake, snapshot: Snapshot, source: str) -> pl.DataFrame:
         """Key and values of the rows that the lake has of the same symbols and days."""
@@ -69,15 +73,18 @@ class Revised:
         files: versions to commit, at most one per path.
         added: by table, rows that the lake did not have.
         revised: by table, rows that differ from those it had.
+        taken_back: corporate actions that leave the lake.
     """
 
     files: tuple[LakeFile, ...]
     added: Mapping[str, int]
     revised: Mapping[str, int]
+    taken_back: tuple[TakenBack, ...] = ()
 
     def result(self, chunk: Chunk, bars: str, quarantine: str, reasons: tuple[str, ...]) -> ChunkResult:
         """The same for whoever commits it; `bars` and `quarantine` are the names of the answer's tables."""
-        return ChunkResult(chunk, self.files, (), self.added[bars], self.added[quarantine], reasons, sum(self.revised.values()))
+        revised = sum(self.revised.values())
+        return ChunkResult(chunk, self.files, (), self.added[bars], self.added[quarantine], reasons, revised, self.taken_back)
 
 
 def plan_again(
@@ -125,21 +132,24 @@ def write_again(parts: Sequence[Again], lake: Lake, standing: Snapshot, *, sourc
         if news.height:
             stands = frames[part.path] if part.path in frames else _at(part.path, part.table, lake, standing)
             frames[part.path] = news if stands is None else pl.concat([_shaped(stands, news), news])
+        take_back(frames, part.gone, lake, standing)
         files += [
             lake.write(part.table, path, frame, source=source, known_at=known_at, run_id=run_id) for path, frame in sorted(frames.items())
         ]
         added[part.table], revised[part.table] = news.height, changed.height
-    return Revised(tuple(files), added, revised)
+    return Revised(tuple(files), added, revised, tuple(each for part in parts for each in part.gone))
 
 
-def daily_parts(chunk: Chunk, result: GateResult, *, source: str, run_id: str, known_at: datetime) -> tuple[Again, ...]:
-    """An answer with daily bars, as the gate judged it, in parts for `write_again`."""
+def daily_parts(
+    chunk: Chunk, result: GateResult, gone: tuple[TakenBack, ...], *, source: str, run_id: str, known_at: datetime
+) -> tuple[Again, ...]:
+    """An answer with daily bars, as the gate judged it, and the corporate actions that leave the lake, in parts for `write_again`."""
     mark = pl.lit(source).alias("source"), pl.lit(known_at).cast(pl.Datetime("us", "UTC")).alias("known_at")
     where = source, chunk.symbols, chunk.start, chunk.end, chunk.start.year
     refused = result.quarantined.with_columns(*mark, pl.lit(run_id).alias("run_id"))
     return (
         Again("bars_1d", _CELL, "session", BAR_VALUES, bars_path(*where), result.bars.with_columns(mark)),
-        Again("corporate_actions", _ACTION, "ex_date", _ACTION_VALUES, actions_path(*where), result.actions.with_columns(mark)),
+        Again("corporate_actions", _ACTION, "ex_date", _ACTION_VALUES, actions_path(*where), result.actions.with_columns(mark), gone),
         Again("quarantine", _CELL, "session", (), quarantine_path(*where), refused),
     )
 

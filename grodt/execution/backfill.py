@@ -15,6 +15,7 @@ from grodt.bars.ingest import LATE_SESSIONS, Progress
 from grodt.bars.quality import Thresholds
 from grodt.bars.revisions import plan_again
 from grodt.bars.source import BarSource
+from grodt.bars.taken_back import TakenBack
 from grodt.errors import SessionError
 from grodt.execution.compaction import compact
 from grodt.execution.filling import FILLED, LARGEST_CHUNK, SourceLease, fill
@@ -68,6 +69,7 @@ class Backfilled:
         reasons: why, in words.
         unmerged: why files of periods that are over were left as they are; see `compact`.
         revised: bars and corporate actions that differ from what was recorded before.
+        taken_back: corporate actions that left the lake, because the source tells them under another ex date now.
     """
 
     start: date
@@ -80,6 +82,7 @@ class Backfilled:
     reasons: tuple[str, ...] = ()
     unmerged: tuple[str, ...] = ()
     revised: int = 0
+    taken_back: tuple[TakenBack, ...] = ()
 
 
 def last_session(calendar: Calendar, start: date, end: date, now: datetime) -> date:
@@ -232,4 +235,5 @@ def backfill(
         report.reasons,
         merged.refusals,
         report.revised,
+        report.taken_back,
     )

@@ -24,7 +24,8 @@ def find_late_actions(ledger: Ledger, lake: Lake, snapshot: Snapshot, source: st
         sessions = list(done)
 
         def may_be_late(file: LakeFile) -> bool:
-            assert file.first_session is not None
+            if file.first_session is None:  # its rows were taken back
+                return False
             at = bisect_left(sessions, max(file.first_session, sessions[0]))
             return at < len(sessions) and file.known_at > done[sessions[at]]
 

@@ -9,6 +9,7 @@ from grodt.bars.ingest import LATE_SESSIONS, GateHalt, IngestReport, measure_com
 from grodt.bars.quality import Completeness, Thresholds
 from grodt.bars.revisions import plan_again
 from grodt.bars.source import BarSource
+from grodt.bars.taken_back import TakenBack
 from grodt.errors import HaltActive
 from grodt.execution.breaching import halt_on_data
 from grodt.execution.compaction import compact
@@ -49,6 +50,7 @@ class Refreshed:
         quarantined: rows refused.
         revised: bars and corporate actions of earlier sessions that the source has changed since.
         unmerged: why files of periods that are over were left as they are; see `compact`.
+        taken_back: corporate actions that left the lake, because the source tells them under another ex date now.
     """
 
     snapshot: Snapshot
@@ -57,6 +59,7 @@ class Refreshed:
     quarantined: int
     revised: int = 0
     unmerged: tuple[str, ...] = ()
+    taken_back: tuple[TakenBack, ...] = ()
 
 
 def refresh(
@@ -124,7 +127,7 @@ def refresh(
         with ledger.write(lease) as tx:
             pinned = snapshot(tx, tables=TABLES)
             pin_snapshot(tx, run.run_id, pinned)
-    return Refreshed(pinned, report.completeness, report.rows, report.quarantined, report.revised, unmerged)
+    return Refreshed(pinned, report.completeness, report.rows, report.quarantined, report.revised, unmerged, report.taken_back)
 
 
 def bring_up(
@@ -167,7 +170,7 @@ def bring_up(
     symbols = symbols_to_ask(universe, covered, session, own, source.listings)
     record_listings(ledger, lease, lake, source, symbols, run_id=run.run_id, now=now)
     chunks = (
-        *_again(covered, symbols, calendar, session, revisions, now()),
+        *_again(covered, symbols, calendar, run.session, revisions, now()),
         *plan(covered, symbols, start, session, largest=LARGEST_CHUNK),
     )
     try:
@@ -210,8 +213,8 @@ def halted_by_gate(
 def _again(
     covered: Mapping[str, tuple[date, date]], symbols: Collection[str], calendar: Calendar, session: date, count: int, now: datetime
 ) -> tuple[Chunk, ...]:
-    """What is asked a second time: the sessions just before this one, if this one is of these days."""
-    if not count or session not in calendar.latest(calendar.latest_complete(now), LATE_SESSIONS):
+    """What is asked a second time: the sessions just before the run's, if that one is of these days, or goes on."""
+    if not count or session < calendar.latest(calendar.latest_complete(now), LATE_SESSIONS)[0]:
         return ()
     before = calendar.previous(session)
     return plan_again(covered, symbols, calendar.latest(before, count)[0], before, largest=LARGEST_CHUNK)

@@ -15,6 +15,7 @@ from grodt.bars.minute_gate import MinuteThresholds
 from grodt.bars.minute_ingest import MINUTE_TABLES, ingest_minutes, require_minutes
 from grodt.bars.quality import Completeness, Thresholds
 from grodt.bars.source import BarSource
+from grodt.bars.taken_back import TakenBack, Untold
 from grodt.execution.compaction import compact
 from grodt.execution.filling import SourceLease
 from grodt.execution.opening import LEASE_TTL
@@ -124,7 +125,7 @@ def refresh_slot(
             asked = symbols_to_ask(universe, coverage(tx, source.name), session, own, source.listings)
         try:
             if not over:
-                filler.record_actions(sorted(asked))
+                filler.record_actions(sorted(asked), report.untold)
             filler.fill(sorted(listed.union(own)), calendar.latest(previous, data.history)[0], previous)
         except GateHalt as stop:
             answers = [data_complete(len(listed), 0, False, thresholds.completeness), whole_answers(1)]
@@ -134,7 +135,9 @@ def refresh_slot(
             pinned = snapshot(tx, tables=SLOT_TABLES)
             pin_snapshot(tx, run.run_id, pinned)
     complete = report.completeness if over else _completeness(lake, pinned, source.name, data, listed, calendar)
-    return Refreshed(pinned, complete, report.rows + filler.rows, report.quarantined, report.revised, (*unmerged, *merged.refusals))
+    taken_back = (*report.taken_back, *filler.taken_back)
+    refusals = (*unmerged, *merged.refusals)
+    return Refreshed(pinned, complete, report.rows + filler.rows, report.quarantined, report.revised, refusals, taken_back)
 
 
 def _completeness(lake: Lake, pinned: Snapshot, source: str, data: SlotData, listed: set[str], calendar: Calendar) -> Completeness:
@@ -162,15 +165,17 @@ class _Minutes:
     now: Callable[[], datetime]
     progress: Callable[[int, int, int], None]
     rows: int = 0
+    taken_back: tuple[TakenBack, ...] = ()
 
-    def record_actions(self, symbols: Sequence[str]) -> None:
-        """Commit the actions that take effect in the session and that the lake lacks."""
+    def record_actions(self, symbols: Sequence[str], untold: Untold) -> None:
+        """Commit the actions that take effect in the session and that the lake lacks, without those that they take the place of."""
         session, known_at = self.run.session, self.now()
-        written = asyncio.run(
+        told = asyncio.run(
             fetch_actions_of_today(
                 self.source,
                 symbols,
                 session,
+                untold,
                 since=self.calendar.previous(session) + timedelta(days=1),
                 lake=self.lake,
                 standing=LedgerManifest(self.ledger).snapshot(tables=("corporate_actions",)),
@@ -178,10 +183,11 @@ class _Minutes:
                 known_at=known_at,
             )
         )
-        if written:
+        if told.files:
             with self.ledger.write(self.lease) as tx:
                 self.filling.renew(tx)
-                commit_files(tx, written, self.now())
+                commit_files(tx, told.files, self.now())
+        self.taken_back = told.taken_back
 
     def fill(self, symbols: Sequence[str], start: date, previous: date) -> None:
         """Commit the minutes that are missing from `start` on.

@@ -53,7 +53,7 @@ class CorporateActions(dy.Schema):
 
     source = dy.String(primary_key=True, min_length=1, description="name of the source in the books file")
     symbol = dy.String(primary_key=True, min_length=1, description="ticker")
-    ex_date = dy.Date(primary_key=True, description="first session that trades without the right")
+    ex_date = dy.Date(primary_key=True, description="first session that trades without the right, as the source tells it now")
     kind = dy.Enum(["split", "dividend", "delisting", "symbol_change"], primary_key=True, description="what happens")
     pay_date = dy.Date(nullable=True, description="when a dividend's cash is paid; null: on the ex date")
     ratio_new = dy.Int64(nullable=True, min=1, description="split: shares after, for ratio_old before")

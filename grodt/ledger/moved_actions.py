@@ -1,8 +1,8 @@
 """Corporate actions that come once more under another ex date: the source has corrected the date of one that is booked.
 
-An action is identified by symbol, kind and ex date, and what a source no longer tells stays in the lake, since silence is no correction. So
-a corrected date is a second action. Where the book has one of the same terms near it, the second is applied neither by the book nor at the
-paper broker: money is not booked twice by itself. It is a break, which a person works.
+An action is identified by symbol, kind and ex date, so a corrected date is a second action. The lake takes the former one back where the
+source denies it (`grodt.bars.taken_back`); what is booked stays booked. Where the book has one of the same terms near it, the second is
+applied neither by the book nor at the paper broker: money is not booked twice by itself. It is a break, which a person works.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,15 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 
-from grodt.bars.corporate_actions import SAME_DAYS, SAME_DIVIDEND_DAYS, CorporateAction, entitlement, may_be_same, split
+from grodt.bars.corporate_actions import (
+    SAME_DAYS,
+    SAME_DIVIDEND_DAYS,
+    CorporateAction,
+    entitlement,
+    is_same_but_date,
+    may_be_same,
+    split,
+)
 from grodt.bars.market import SessionMarket
 from grodt.ledger.breaks import Break, record_breaks
 from grodt.ledger.entries import CURRENCY, SHARES, delisting_id, dividend_id, entitled_by, split_id, split_memo, symbol_change_id
@@ -51,7 +59,7 @@ def without_moved(tx: Read, book: str, market: SessionMarket) -> tuple[SessionMa
     kept: list[CorporateAction] = []
     for action in sorted(market.actions, key=lambda action: action.ex_date):
         # One session may have several ex dates, where those before it are no sessions.
-        beside = [each.ex_date for each in kept if _is_same(each, action)]
+        beside = [each.ex_date for each in kept if is_same_but_date(each, action)]
         booked = beside[0] if beside else elsewhere.get(action)
         if booked is None:
             kept.append(action)
@@ -144,13 +152,6 @@ def _other_ids(book: str, action: CorporateAction) -> dict[str, date]:
     stem = _ENTRY_ID[action.kind](book, action).removesuffix(f"{action.ex_date}")
     days = [action.ex_date + sign * each for each in _NEAR[:most] for sign in (-1, 1)]
     return {f"{stem}{day}": day for day in days}
-
-
-def _is_same(one: CorporateAction, other: CorporateAction) -> bool:
-    """Whether two actions of one session are of the same symbol, kind and terms."""
-    if (one.symbol, one.kind) != (other.symbol, other.kind) or not may_be_same(other, one.ex_date, one.pay_date):
-        return False
-    return (one.ratio_new, one.ratio_old, one.cash_per_share) == (other.ratio_new, other.ratio_old, other.cash_per_share)
 
 
 def _posted(tx: Read, book: str, action: CorporateAction, asset: str, which: ColumnElement[bool]) -> int:

@@ -9,6 +9,7 @@ import polars as pl
 
 from grodt.bars.actions_of_today import fetch_actions_of_today
 from grodt.bars.source import RAW_ACTIONS, RAW_BARS, Fetched
+from grodt.bars.taken_back import Untold
 from grodt.lake import Lake, LakeFile
 from tests.bars.memory_manifest import MemoryManifest
 
@@ -34,11 +35,12 @@ class _Depot:
         self.manifest = MemoryManifest()
         self.lake = Lake(folder, self.manifest)
 
-    def fetch(self, source: Any, since: date) -> tuple[LakeFile, ...]:
+    def fetch(self, source: Any, since: date, untold: Untold | None = None) -> tuple[LakeFile, ...]:
         place = {"lake": self.lake, "standing": self.manifest.snapshot(), "run_id": "r", "known_at": NOW}
-        files = asyncio.run(fetch_actions_of_today(source, ["A"], MONDAY, since=since, **place))
-        self.manifest.commit_files(files)
-        return files
+        told = asyncio.run(fetch_actions_of_today(source, ["A"], MONDAY, untold or Untold("scripted"), since=since, **place))
+        self.manifest.commit_files(told.files)
+        self.taken_back = [(each.ex_date, each.told) for each in told.taken_back]
+        return told.files
 
     @property
     def days(self) -> list[date]:
@@ -59,3 +61,23 @@ def test_what_is_told_of_other_days_is_left_and_days_of_two_years_have_a_file_ea
     files = depot.fetch(_Source(date(2026, 12, 30), last, SATURDAY, date(2027, 1, 5)), last)
     assert [file.path.split("/")[2] for file in files] == ["2026", "2027"]
     assert depot.days == [last, SATURDAY]
+
+
+def test_one_whose_date_is_corrected_within_the_day_is_recorded_once(tmp_path: Path) -> None:
+    depot = _Depot(tmp_path)
+    depot.fetch(_Source(SATURDAY), NEW_YEAR)
+    (file,) = depot.fetch(_Source(MONDAY), NEW_YEAR)
+    assert (file.rows, depot.days, depot.taken_back) == (1, [MONDAY], [(SATURDAY, MONDAY)])
+    assert len(depot.fetch(_Source(SATURDAY), NEW_YEAR)) == 1  # and back
+    assert (depot.days, depot.taken_back) == ([SATURDAY], [(MONDAY, SATURDAY)])
+    assert (depot.fetch(_Source(), NEW_YEAR), depot.days) == ((), [SATURDAY])
+
+
+def test_what_was_not_told_any_more_of_the_sessions_before_gives_way_to_one_of_today(tmp_path: Path) -> None:
+    depot, thursday, untold = _Depot(tmp_path), date(2026, 12, 31), Untold("scripted")
+    depot.fetch(_Source(thursday), thursday)
+    none = pl.DataFrame(schema=RAW_ACTIONS)
+    assert untold.answered(depot.lake, depot.manifest.snapshot(), ["A"], thursday, thursday, none) == ()
+    files = depot.fetch(_Source(MONDAY), NEW_YEAR, untold)
+    assert [(file.path.split("/")[2], file.rows) for file in files] == [("2026", 0), ("2027", 1)]
+    assert (depot.days, depot.taken_back) == ([MONDAY], [(thursday, MONDAY)])

@@ -20,6 +20,7 @@ from flows.server import PrefectServer
 from grodt.bars.minute_chunks import plan_minutes
 from grodt.bars.minute_ingest import MinutesReport
 from grodt.bars.source import BarSource, Fetched
+from grodt.bars.taken_back import TakenBack
 from grodt.execution.backfill import Backfilled
 from grodt.execution.backfill_minutes import BackfilledMinutes
 from grodt.instruments import Instrument, Listing
@@ -161,6 +162,7 @@ def test_it_brings_in_what_is_missing_and_says_so(grodt: Command, home: Home) ->
         "reasons": [],
         "unmerged": [],
         "revised": 0,
+        "taken_back": [],
     }
     assert home.table("bars_1d").height == ROWS
     home.run(NEXT_MON)
@@ -239,6 +241,20 @@ def test_many_reasons_are_cut_short_for_people_and_not_for_programs(capsys: pyte
     assert shown[5:] == ["quarantine: 4", "quarantine: 2 more lines like these; --json has all, the table quarantine each row"]
     flows.commands.ingest._show("small", done, 1.0, as_json=True)
     assert json.loads(capsys.readouterr().out)["reasons"] == list("0123456")
+
+
+def test_what_was_taken_back_is_a_line_for_people_and_a_fact_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    moved = TakenBack("files", "CASH", "dividend", date(2015, 11, 25), date(2015, 11, 27))
+    done = Backfilled(date(2015, 8, 3), date(2015, 12, 4), chunks=1, taken_back=(moved,))
+    flows.commands.ingest._show("small", done, 1.0, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "small 2015-08-03 to 2015-12-04: 0 bars came in, 0 rows were quarantined",
+        "revision: CASH dividend 2015-11-25 is taken back: source 'files' tells it as of 2015-11-27 now",
+    ]
+    flows.commands.ingest._show("small", done, 1.0, as_json=True)
+    assert json.loads(capsys.readouterr().out)["taken_back"] == [
+        {"source": "files", "symbol": "CASH", "kind": "dividend", "ex_date": "2015-11-25", "told": "2015-11-27"}
+    ]
 
 
 def test_on_a_terminal_a_bar_counts_parts_bars_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:

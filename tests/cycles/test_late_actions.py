@@ -10,7 +10,7 @@ from grodt.ledger.breaks import open_breaks, resolve_break
 from grodt.ledger.unit import Ledger
 from tasks.wiring import source
 from tests.cycles.driver import Home
-from tests.cycles.small_world import FRI, MON, NEXT_MON, TUE, WED, small_home
+from tests.cycles.small_world import FRI, MON, NEXT_MON, NEXT_TUE, TUE, WED, small_home
 from tests.ledger.people import rearmed
 from tests.replay.parity import differences, replayed
 
@@ -69,13 +69,13 @@ def test_a_dividend_that_is_known_in_time_is_no_break(tmp_path: Path) -> None:
     assert home.sql("SELECT count(*) FROM dividends") == [(1,)]
 
 
-def test_a_dividend_and_a_split_whose_dates_are_corrected_are_booked_once_and_a_replay_goes_the_same_way(tmp_path: Path) -> None:
+def test_a_dividend_and_a_split_that_are_told_under_two_dates_are_booked_once_and_a_replay_goes_the_same_way(tmp_path: Path) -> None:
     home = small_home(tmp_path)
     assert home.books is not None
     for session in (MON, TUE, WED):
         _night(home, session)
     dividends, splits = home.books.parent / "dividends.csv", home.books.parent / "splits.csv"
-    dividends.write_text(dividends.read_text().replace(f"CASH,{WED}", f"CASH,{FRI}"))
+    dividends.write_text(dividends.read_text() + f"CASH,{FRI},{NEXT_TUE},0.50\n")
     with pytest.raises(ReconciliationBreak) as raised:
         _night(home, FRI)
     assert "1 corporate action is booked under another ex date; the book is halted" in str(raised.value)
@@ -88,7 +88,7 @@ def test_a_dividend_and_a_split_whose_dates_are_corrected_are_booked_once_and_a_
     _work(home, datetime(2015, 11, 27, 23, 45, tzinfo=UTC))
     _night(home, FRI)
 
-    splits.write_text(splits.read_text().replace(f"TWIN,{FRI}", f"TWIN,{NEXT_MON}"))
+    splits.write_text(splits.read_text() + f"TWIN,{NEXT_MON},3,2\n")
     with pytest.raises(ReconciliationBreak, match=rf"TWIN split {NEXT_MON}, booked as of {FRI}"):
         _night(home, NEXT_MON)
     _work(home, datetime(2015, 11, 30, 23, 45, tzinfo=UTC))
