@@ -276,7 +276,7 @@ class Calendar:
         self._require_known(day)
         calendar = _exchange_calendar(self.name)
         if day >= calendar.last_session.date():
-            raise SessionError(f"{self.name} knows no session after {calendar.last_session.date()}")
+            raise SessionError(f"{self.name} knows no session after {calendar.last_session.date()}{self._how_to_know_more()}")
         stamp = calendar.date_to_session(day.isoformat(), direction="next")
         return _day(stamp if stamp.date() > day else calendar.next_session(stamp))
 
@@ -328,7 +328,18 @@ class Calendar:
     def _require_known(self, day: date) -> None:
         first, last = self.bounds()
         if not first <= day <= last:
-            raise SessionError(f"{day} is outside the sessions {self.name} knows, {first} to {last}")
+            more = self._how_to_know_more() if day > last else ""
+            raise SessionError(f"{day} is outside the sessions {self.name} knows, {first} to {last}{more}")
+
+    def _how_to_know_more(self) -> str:
+        """What to do where the calendar ends before a year from today, as those do whose holidays are announced year by year."""
+        import exchange_calendars
+
+        calendar = _exchange_calendar(self.name)
+        bound = calendar.bound_max()
+        if bound is None or calendar.default_end() < bound:
+            return ""
+        return f": exchange_calendars {exchange_calendars.__version__} has its holidays no further; update it"
 
 
 def parse_session(text: str) -> date:

@@ -3,8 +3,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
+from exchange_calendars.exchange_calendar_xshg import XSHGExchangeCalendar
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -353,6 +355,18 @@ class TestBounds:
         with pytest.raises(SessionError, match=f"knows no session before {first}"):
             XNYS.latest_complete(XNYS.closes_at(first) - SECOND)
         assert XNYS.latest_complete(XNYS.closes_at(first)) == first
+
+    def test_a_calendar_that_ends_where_its_holidays_do_says_how_to_know_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Shanghai's are announced year by year; New York's calendar ends a year from today, and no update changes that."""
+        shanghai = Calendar("XSHG")
+        monkeypatch.setattr(XSHGExchangeCalendar, "bound_max", classmethod(lambda _: pd.Timestamp("2020-12-31")))
+        for ask in (lambda calendar: calendar.is_session(date(2999, 1, 4)), lambda calendar: calendar.next(calendar.bounds()[1])):
+            with pytest.raises(SessionError, match=r"exchange_calendars [\d.]+ has its holidays no further; update it$"):
+                ask(shanghai)
+            with pytest.raises(SessionError, match=rf"{XNYS.bounds()[1]}$"):
+                ask(XNYS)
+        with pytest.raises(SessionError, match=rf"{shanghai.bounds()[1]}$"):
+            shanghai.is_session(date(1989, 1, 4))
 
     @pytest.mark.parametrize("name", ["", "xnys", "NYSEE", "../XNYS"])
     def test_an_unknown_calendar_is_refused(self, name: str) -> None:
