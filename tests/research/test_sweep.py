@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grodt.bars.corporate_actions import CorporateAction
 from grodt.brokers.fills import FillTerms
 from grodt.errors import ConfigError, DataError
 from grodt.replay.attribution import index_changes
@@ -25,7 +26,7 @@ from grodt.research.workers import WorkerLost, Workers
 from grodt.signals.ewma_crossover import EwmaCrossover
 from grodt.signals.gating import Gating, RegimeSettings
 from grodt.signals.momentum import Momentum
-from tests.replay.histories import history_of, plan_of
+from tests.replay.histories import history_of, plan_of, with_splits
 from tests.research.books import (
     BEFORE,
     HALF,
@@ -206,6 +207,15 @@ def test_what_is_shared_cannot_be_written_to(tmp_path: Path) -> None:
     for array in (shared.history.open, shared.history.panel.close, shared.volatility):
         assert not array.flags.writeable
     assert pickle.loads(pickle.dumps(EvaluateSignal(0))) == EvaluateSignal(0)
+
+
+def test_the_splits_that_closes_are_carried_over_are_shared(tmp_path: Path) -> None:
+    _, variants = by_column(0)
+    history = history_after(np.column_stack([UP, DOWN]))
+    split = CorporateAction("S0001", history.sessions[3], "split", ratio_new=2, ratio_old=1)
+    panel = with_splits(history.panel, {3: [split]}, history.first_row)
+    shared = lay_out(tmp_path, replace(history, panel=panel, actions={3: [split]}), variants, SETTING)
+    assert shared.history.panel.splits == {history.first_row + 3: {1: [split]}}
 
 
 def test_a_process_that_dies_is_a_clear_failure(tmp_path: Path) -> None:
