@@ -188,7 +188,7 @@ class Brackets:
     def stand_already(self, legs: ApprovedExit) -> bool:
         """Whether open legs close as many shares at the same prices."""
         meant = LegPrices(int(legs.stop.price or 0), 0 if legs.take_profit is None else int(legs.take_profit.price or 0))
-        others = [each for each in self._standing().get(legs.stop.symbol, ()) if not self._grows(each)]
+        others = [each for each in self._standing().get(legs.stop.symbol, ()) if not (self._grows(each) or _is_idle(each))]
         return _stand(others, abs(legs.stop.quantity), meant)
 
     def stays_or_fills(self, state: BookState, certain: BookState, traded: IntArray) -> IntArray:
@@ -236,13 +236,14 @@ class Brackets:
     def _parted(self, legs: Sequence[LedgerOrder], left: int) -> tuple[tuple[LedgerOrder, ...], tuple[LedgerOrder, ...]]:
         """Those of a symbol's open legs that stand and grow with an entry which still works, and those that others may take the place of.
 
-        None grow where they would close other shares than the signed ones that are left, or more: then they make way for others.
+        None grow where they would close other shares than the signed ones that are left, or more: then they make way for others. Those of
+        an entry that works no more and has filled nothing are neither: they close nothing, and go with it.
         """
         growing = tuple(each for each in legs if self._grows(each))
         for side, shares in ((Side.SELL, left), (Side.BUY, -left)):
             if left_to_close([each for each in growing if each.order.side is side]) > max(shares, 0):
                 growing = ()
-        return growing, tuple(each for each in legs if not self._grows(each))
+        return growing, tuple(each for each in legs if not (self._grows(each) or _is_idle(each)))
 
     def _standing(self) -> dict[str, tuple[LedgerOrder, ...]]:
         found: dict[str, tuple[LedgerOrder, ...]] = {}
@@ -310,6 +311,11 @@ def legs_of(approved: Sequence[ApprovedExit], protects: Mapping[str, str], *, bo
         if take is not None:
             made.append(of(take, "take_profit", other=stop))
     return tuple(made)
+
+
+def _is_idle(leg: LedgerOrder) -> bool:
+    """Whether it is attached to an entry that has filled nothing."""
+    return leg.order.attached and leg.waits >= leg.order.quantity
 
 
 def _stand(legs: Sequence[LedgerOrder], shares: int, meant: LegPrices) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from grodt.ledger.halts import halt
 from grodt.ledger.unit import Ledger
 from grodt.ledger.verify import verify_ledger
-from tests.cycles.bracket_world import FRI, MON, TUE, WED, bracket_home
+from tests.cycles.bracket_world import FRI, MON, NEXT_MON, TUE, WED, bracket_home
 from tests.cycles.driver import Home
 from tests.cycles.interrupted import Stop, stop_at
 from tests.faults.legs import loose, unprotected, without_a_stop
@@ -87,6 +87,30 @@ def test_an_entry_that_would_bring_more_than_is_wanted_is_withdrawn_before_anyth
     home.run(FRI)
     assert home.sql("SELECT max(session) FROM fills WHERE client_order_id = ?", ENTRY) == [(WED.isoformat(),)]
     assert loose(home) == unprotected(home, FRI) == []
+    _sound(home)
+
+
+def test_behind_a_stop_that_fills_in_part_nothing_is_bought_and_the_rest_of_it_is_sold_by_the_same_stop(tmp_path: Path) -> None:
+    """On Friday the stop of 1,549 shares that are held fills in part, while Wednesday's order for 3 more works."""
+    home = bracket_home(tmp_path, broker=IN_PARTS)
+    assert home.books is not None
+    text = home.books.read_text().replace("no_trade_band: 0.05", "no_trade_band: 0").replace("volume_share: 0.5", "volume_share: 1.0")
+    home.books.write_text(text)
+    home.run(MON)
+    home.books.write_text(text.replace("weight_cap: 0.20", "weight_cap: 0.10"))
+    home.run(TUE, WED, FRI)
+    stop, entry = "small-eod-20151125-BOTH-1", "small-eod-20151125-BOTH-0"
+    states = "SELECT client_order_id, state, filled_quantity FROM order_status WHERE client_order_id IN (?, ?) ORDER BY 1"
+    assert home.sql(states, stop, entry) == [(entry, "cancelled", 0), (stop, "partially_filled", 1_213)]
+    assert home.sql("SELECT client_order_id FROM withdrawals WHERE run_id = ? AND client_order_id LIKE '%BOTH%'", f"small-eod-{FRI}") == [
+        ("small-eod-20151125-BOTH-0",),
+        ("small-eod-20151125-BOTH-3",),
+        ("small-eod-20151125-BOTH-4",),
+    ]
+    home.run(NEXT_MON)
+    after = "SELECT client_order_id, quantity FROM fills WHERE symbol = 'BOTH' AND session = ?"
+    assert home.sql(after, NEXT_MON.isoformat()) == [(stop, 336)]
+    assert _held(home) == 0
     _sound(home)
 
 

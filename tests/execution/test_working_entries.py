@@ -159,6 +159,15 @@ def test_they_make_way_for_one_pair_once_their_entry_works_no_more_and_before_a_
     assert _evening(replace(_brackets(90, 60, standing), changing=frozenset({"S0"})), 90) == (0, GROWING | PLAIN)
 
 
+def test_those_of_an_entry_that_works_no_more_and_has_filled_nothing_go_with_it_and_leave_the_pair_that_stands() -> None:
+    """Replaced, a stop that has triggered and filled in part would wait for its price anew."""
+    brackets = _brackets(50, 0, _growing(100) + _plain(50), works=False)
+    assert _evening(brackets, 50) == (0, GROWING)
+    assert _evening(brackets, 40) == (-40, GROWING | PLAIN)
+    assert _evening(_brackets(50, 0, _growing(100), works=False), 50) == (-50, GROWING)
+    assert _evening(_brackets(50, 100, _growing(100) + _plain(50)), 50) == (0, set())
+
+
 def test_of_a_symbol_that_is_not_decided_about_only_what_closes_too_much_makes_way() -> None:
     halted = replace(_brackets(90, 60, _growing(60) + _plain(50)), decided=np.array([False]))
     assert _evening(halted, 90) == (0, set())
