@@ -16,8 +16,9 @@ from grodt.settings.book import BookConfig
 from grodt.slots import CLOSE, times_of_day
 from tasks.wiring import books
 
-#: Days of the calendar in which slots are looked for: a year has every early close.
-_DAYS = timedelta(days=400)
+#: How far before the end of what a calendar knows slots are looked for, and slots of early closes: a year need not have every one of
+#: these. Hong Kong had no half day from February 2022 to January 2024, as all fell on weekends.
+_DAYS, _EARLY_DAYS = timedelta(days=400), timedelta(days=8 * 366)
 
 
 def deployment(book: BookConfig) -> RunnerDeployment:
@@ -37,9 +38,12 @@ def slot_schedules(book: BookConfig) -> list[Schedule]:
     Slots come on every day of the week: which days are sessions the calendar knows, and the close may run on other days than its session,
     such as after midnight. A time that is no slot of the day in question makes a run that says so and does nothing.
     """
-    zone, (_, last) = book.exchange.zone.key, book.exchange.bounds()
+    calendar = book.exchange
+    zone, (first, last) = calendar.zone.key, calendar.bounds()
+    end = calendar.previous(last)
+    sessions = (*calendar.between(max(first, last - _DAYS), end), *calendar.early_closes(max(first, last - _EARLY_DAYS), end))
     hours: dict[int, list[int]] = defaultdict(list)
-    for each in times_of_day(book.within.rule(), book.exchange, last - _DAYS, book.exchange.previous(last)):
+    for each in times_of_day(book.within.rule(), calendar, sessions):
         hours[each.minute].append(each.hour)
     slots = [
         Cron(f"{minute} {','.join(map(str, of))} * * *", timezone=zone, slug=f"slots-{minute:02}") for minute, of in sorted(hours.items())

@@ -184,6 +184,14 @@ class Calendar:
             session = self.previous(session)
         return session
 
+    def early_closes(self, start: date, end: date) -> tuple[date, ...]:
+        """Sessions from `start` to `end`, both included, that close early; ascending.
+
+        Raises:
+            SessionError: either lies outside what the calendar knows.
+        """
+        return tuple(day for day in self.between(start, end) if self.closes_at(day) < self.usual_close(day))
+
     def trading_hours(self, session: date) -> tuple[tuple[datetime, datetime], ...]:
         """Intervals in which the session trades, ascending: one, or two with a lunch break. A start is inside, an end is not.
 

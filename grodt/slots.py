@@ -6,6 +6,7 @@ trading hours, or into a lunch break, is no slot; but the one by which the book 
 comes as soon as the session can have it. Each session ends with the slot `close`, which decides nothing: it books and marks.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -243,12 +244,11 @@ def require_ends_of_bars(rule: SlotRule, calendar: Calendar, width: int) -> None
     )
 
 
-def times_of_day(rule: SlotRule, calendar: Calendar, start: date, end: date) -> tuple[time, ...]:
-    """Every time of the exchange's day at which some session from `start` to `end` has a slot before its close, ascending.
+def times_of_day(rule: SlotRule, calendar: Calendar, sessions: Iterable[date]) -> tuple[time, ...]:
+    """Every time of the exchange's day at which some of the sessions has a slot before its close, ascending.
 
     An early close moves slots, so there are more of them than a usual session has.
     """
-    sessions = calendar.between(start, end)
     return tuple(
         sorted(
             {slot.at.astimezone(calendar.zone).time() for day in sessions for slot in slots_of(rule, calendar, day) if slot.role != "close"}

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from flows.deployments import deployment, describe
 from flows.end_of_day import end_of_day
 from flows.intraday import intraday
+from grodt.sessions import Calendar
 from grodt.settings.books import Books, load_books
 from tests.cycles.driver import Home
 from tests.cycles.intraday_world import within_home
@@ -127,6 +128,21 @@ def test_an_intraday_book_runs_at_its_slots_those_of_early_closes_too_and_then_i
         "close": "30 17 * * 1-5",
     }
     assert schedules["close"].parameters == {"slot": "close"}
+
+
+@pytest.mark.parametrize(("calendar", "of_early_closes"), [("XNYS", "50 12,15 * * *"), ("XHKG", "50 11,15 * * *")])
+def test_a_year_without_an_early_close_takes_no_slot_of_one_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calendar: str, of_early_closes: str
+) -> None:
+    """In Hong Kong all half days between February 2022 and January 2024 fell on weekends."""
+    books = within_home(tmp_path).books
+    books.write_text(books.read_text().replace("calendar: XNYS", f"calendar: {calendar}"))
+    first = date(2010, 1, 4)
+    for last in (date(2022, 12, 30), date(2023, 10, 31), date(2024, 7, 2), date(2026, 3, 31)):
+        monkeypatch.setattr(Calendar, "bounds", lambda _, last=last: (first, last))
+        made = deployment(load_books(books).book("within"))
+        crons = {each.slug: each.schedule.cron for each in made.schedules or [] if isinstance(each.schedule, CronSchedule)}
+        assert crons["slots-50"] == of_early_closes, last
 
 
 def test_a_close_after_midnight_takes_no_day_of_slots_away(tmp_path: Path) -> None:
