@@ -1,11 +1,14 @@
-"""How many examples a property is shown: a quarter of the full number, so that a run of everything stays short; all with EXAMPLES=full."""
+"""How many examples a property is shown: an eighth of the full number, so that a run of everything stays short.
+
+All of them with EXAMPLES=full.
+"""
 
 import os
 from typing import Any
 
 from hypothesis import settings
 
-_FEW = 15
+_FEW = 10
 
 
 def examples(count: int, **options: Any) -> settings:
@@ -17,4 +20,4 @@ def examples(count: int, **options: Any) -> settings:
     """
     if os.environ.get("EXAMPLES") == "full":
         return settings(max_examples=count, **options)
-    return settings(max_examples=max(count // 4, min(count, _FEW)), **options)
+    return settings(max_examples=max(count // 8, min(count, _FEW)), **options)

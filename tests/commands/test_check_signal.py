@@ -142,6 +142,7 @@ def test_minutes_of_a_home_that_has_none_are_skipped(grodt: Command, home: Home)
     assert found["found"] == "the lake has no bars_1m of source files; `grodt ingest` brings them in"
 
 
+@pytest.mark.long
 def test_an_intraday_signal_is_checked_on_the_home_s_minutes(grodt: Command, tmp_path: Path) -> None:
     home = Home(make(tmp_path / "analysts"), now="2026-11-23T12:00:00Z")
     ended = grodt(home, "check-signal", "volume_breakout", "--json", "-p", "window=3 volume_window=3")

@@ -218,6 +218,7 @@ class TestOrders:
 
 
 class TestWidth:
+    @pytest.mark.long
     def test_nothing_is_cut_where_there_is_no_terminal(self, broken: Home) -> None:
         with start(broken, "breaks", COLUMNS="80") as process:
             shown, errors = process.communicate(timeout=300)

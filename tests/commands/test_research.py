@@ -165,6 +165,7 @@ def test_a_home_without_bars_says_how_to_bring_them_in(empty: Home, grodt: Comma
     assert "`grodt ingest --book small" in ended.err
 
 
+@pytest.mark.long
 def test_a_terminal_has_a_bar_with_the_time_left(three_days: Home, tmp_path: Path) -> None:
     command = " ".join(("sweep", *ONE, "--out", str(tmp_path / "out")))
     (screen,) = screens(three_days, 140, command)

@@ -49,6 +49,7 @@ def _home(folder: Path, fake: FakeAlpaca) -> Home:
     return Home(folder / "alpaca", books, "small", NOW.isoformat())
 
 
+@pytest.mark.long
 def test_a_week_over_alpaca_ends_as_the_same_week_over_files(week: Home, tmp_path: Path, fake: FakeAlpaca) -> None:
     home = _home(tmp_path, fake)
     home.run(*WEEK)

@@ -186,6 +186,7 @@ def test_a_run_that_is_taken_up_again_decides_the_same_basket_and_sends_each_ord
         assert [each["symbol"] for each in account.orders if "20151125" in each["client_order_id"]] == ["RISE"]
 
 
+@pytest.mark.long
 def test_a_broker_that_cancels_such_orders_itself_gets_them_and_no_source_is_asked(tmp_path: Path) -> None:
     home = actions_home(tmp_path, "kind: paper")
 

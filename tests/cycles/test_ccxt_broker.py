@@ -173,6 +173,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_an_outage_leaves_the_sessio
     assert world.home.sql("SELECT session, state FROM runs ORDER BY 1") == [(str(THU), "done"), (str(FRI), "done")]
 
 
+@pytest.mark.long
 def test_limits_that_rest_fill_in_fractions_over_days(world: World) -> None:
     books = world.home.books
     assert books is not None

@@ -127,7 +127,7 @@ def test_both_books_agree(parted: Home) -> None:
     )
 
 
-@pytest.mark.parametrize("stops", [1, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stops", [pytest.param(count, marks=pytest.mark.long) for count in (1, 3)])
 def test_stopped_at_each_stage_it_ends_the_same(parted: Home, tmp_path: Path, stops: int) -> None:
     """In each session at one stage, at another in the next one; or in each session at all of them."""
     stages = cycle(("settle", "mark", "send"))

@@ -103,6 +103,7 @@ def test_running_a_session_again_changes_nothing(day: Within) -> None:
     assert day.everything() == before
 
 
+@pytest.mark.long
 def test_interrupted_at_each_stage_it_ends_the_same(noon: Within, day: Within, tmp_path: Path) -> None:
     home = noon.copied(tmp_path)
     for slot in SLOTS[2:]:
@@ -113,7 +114,7 @@ def test_interrupted_at_each_stage_it_ends_the_same(noon: Within, day: Within, t
     assert home.facts() == day.facts()
 
 
-@pytest.mark.parametrize("stage", ["settle", "send"])
+@pytest.mark.parametrize("stage", [pytest.param("settle", marks=pytest.mark.long), "send"])
 def test_killed_it_ends_the_same(processes: Processes, noon: Within, day: Within, tmp_path: Path, stage: str) -> None:
     home = noon.copied(tmp_path)
     rest = [(WED, slot) for slot in SLOTS[2:]]
@@ -246,6 +247,7 @@ def test_the_cost_that_people_are_shown_of_a_slot_rests_on_sessions_before_it_al
     assert shown[0] == shown[1] > 0
 
 
+@pytest.mark.long
 def test_a_ledger_that_was_restored_without_its_account_says_so_and_with_it_goes_on(day: Within, noon: Within, tmp_path: Path) -> None:
     """The ledger of 12:00, and the account after the close of the session, or after the next one too."""
     later = day.copied(tmp_path / "later")

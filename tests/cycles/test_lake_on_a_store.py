@@ -24,7 +24,7 @@ class StoreHome(Home):
         return {**super().variables, "GRODT_LAKE": self.url}
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", pytest.param("file", marks=pytest.mark.long)])
 def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoreHome:
     plain = small_home(tmp_path / "stored")
     url = f"memory:///{tmp_path.name}" if request.param == "memory" else f"file://{tmp_path}/store"

@@ -52,9 +52,7 @@ def _in_lake(home: Home) -> tuple[list[tuple[Any, ...]], ...]:
     )
 
 
-@pytest.mark.parametrize(
-    "at", ["mark", pytest.param("signals", marks=pytest.mark.long), pytest.param("send", marks=pytest.mark.long), "report"]
-)
+@pytest.mark.parametrize("at", [*(pytest.param(stage, marks=pytest.mark.long) for stage in ("mark", "signals", "send")), "report"])
 def test_what_given_up_runs_booked_reaches_the_lake_with_the_next_one(home: Home, at: str) -> None:
     home.run(MON, TUE)
     for given_up in (WED, FRI):

@@ -38,7 +38,9 @@ def test_the_book_of_a_process_that_was_killed_is_free_at_once(processes: Proces
     assert home.sql("SELECT outcome FROM run_attempts ORDER BY attempt") == [("lost",), ("done",)]
 
 
-@pytest.mark.parametrize("stage", ["bars", "settle", "orders", "send", "report"])
+@pytest.mark.parametrize(
+    "stage", ["settle", "send", *(pytest.param(stage, marks=pytest.mark.long) for stage in ("bars", "orders", "report"))]
+)
 def test_one_that_was_stuck_before_a_stage_and_lost_its_lease_writes_nothing_more(home: Home, stage: str) -> None:
     _overtaken(home, lambda at, text: at == stage and not text)
 

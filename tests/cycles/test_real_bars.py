@@ -38,6 +38,7 @@ def test_aapl_held_through_its_split_is_seven_times_the_shares_at_a_seventh_of_t
     assert us.sql("SELECT * FROM breaks") == []
 
 
+@pytest.mark.long
 def test_a_dividend_without_a_pay_date_is_cash_on_its_ex_date_at_what_one_share_was_paid(us: Home) -> None:
     us.run(date(2012, 8, 7), date(2012, 8, 8), date(2012, 8, 9))
     (shares,) = us.table("positions").filter(symbol="AAPL", session=date(2012, 8, 8))["quantity"]
@@ -53,6 +54,7 @@ def test_a_dividend_without_a_pay_date_is_cash_on_its_ex_date_at_what_one_share_
     assert cash[date(2012, 8, 9)] - cash[date(2012, 8, 8)] == traded + Decimal("2.65") * shares
 
 
+@pytest.mark.long
 def test_dell_bars_on_days_without_a_session_are_quarantined_and_its_delisting_pays_cash(us: Home) -> None:
     us.run(date(2013, 7, 3), date(2013, 7, 5), date(2013, 10, 29), date(2013, 10, 30), date(2013, 10, 31))
     refused = us.table("quarantine")

@@ -37,6 +37,7 @@ def test_a_weekly_book_trades_in_the_first_session_of_a_week_and_keeps_its_quant
     assert differences(home, tmp_path / "out") == {}
 
 
+@pytest.mark.long
 def test_the_cycle_after_one_that_was_missed_rebalances_in_its_place(tmp_path: Path) -> None:
     home = _home(tmp_path, WEEKLY)
     home.run(MON, TUE, WED, FRI, NEXT_TUE)

@@ -102,6 +102,7 @@ def test_a_book_without_a_regime_section_has_no_such_table_and_the_orders_of_one
         assert plain.table(table).drop(hashes).equals(measured.table(table).drop(hashes))
 
 
+@pytest.mark.long
 def test_another_home_makes_the_same_bytes(tmp_path: Path) -> None:
     one, other = (
         _home(tmp_path / "one", "trending, ranging", scope="symbol"),

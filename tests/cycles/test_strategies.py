@@ -134,6 +134,7 @@ def test_signals_are_exported_by_strategy_and_targets_are_the_book_s(two: Home) 
     assert targets.select("session", "symbol").is_duplicated().sum() == 0
 
 
+@pytest.mark.long
 def test_interrupted_where_orders_are_made_sent_and_reported_it_ends_the_same(two: Home, tmp_path: Path) -> None:
     home = home_of(tmp_path)
     for session in _DAYS:
@@ -169,6 +170,7 @@ def _orders(home: Home) -> list[tuple[Any, ...]]:
     return home.sql("SELECT session, symbol, side, quantity, reference_price FROM orders ORDER BY session, sequence")
 
 
+@pytest.mark.long
 def test_one_strategy_with_all_of_the_capital_orders_what_the_book_alone_orders(tmp_path: Path) -> None:
     alone, one = small_home(tmp_path / "alone"), home_of(tmp_path / "one", f"    strategies:\n      - {_TREND % '1.0'}\n")
     for home in (alone, one):

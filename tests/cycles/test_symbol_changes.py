@@ -176,6 +176,7 @@ def _copy(home: Home, folder: Path) -> Home:
     return replace(home, folder=folder / "home")
 
 
+@pytest.mark.long
 def test_killed_in_the_session_of_the_change_it_ends_the_same(started: Home, tmp_path: Path) -> None:
     whole = run_undisturbed(started, [FRI], tmp_path)
     for left in random.Random(2015).sample(whole.remains, 3):
@@ -190,6 +191,7 @@ def test_done_again_after_the_change_nothing_changes(started: Home, tmp_path: Pa
     assert whole.everything() == before
 
 
+@pytest.mark.long
 def test_rules_follow_the_instrument_and_what_falls_out_of_them_is_sold(tmp_path: Path) -> None:
     home = _home(tmp_path, rules=", rules: {listing: true, price: 20, age: 3, dollar_volume: 100000, window: 5}")
     home.run(*SESSIONS)

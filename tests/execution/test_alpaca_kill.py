@@ -64,7 +64,7 @@ def _ended(folder: Path, template: Path, watch: Callable[[Fuse], None], at: int 
     raise AssertionError("killed without a fuse")
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_step_a_rerun_ends_in_the_same_ledger_and_account(tmp_path: Path, template: Path, stride: int) -> None:
     steps: list[str] = []
     whole = _ended(tmp_path / "whole", template, lambda fuse: steps.extend(fuse.steps), None)

@@ -227,7 +227,7 @@ class TestWorkers:
             fill(depot)
         assert depot.read(lambda tx: coverage(tx, "scripted")).get("A", (BEGUN, BEGUN))[1] < FRI
 
-    @pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.long)])
     def test_killed_anywhere_and_run_again_it_ends_the_same(self, tmp_path, template, stride):
         def prepared(name: str, fuse: Fuse) -> Depot:
             depot = Depot(tmp_path / name, template, fuse, BEGUN)

@@ -208,7 +208,7 @@ class TestWorkers:
         assert not stray.exists()
         assert depot.glob().height == 3 * 3 * 390
 
-    @pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.long)])
     def test_killed_anywhere_and_run_again_it_ends_the_same(self, tmp_path: Path, template: Path, stride: int) -> None:
         def prepared(name: str, fuse: Fuse) -> Depot:
             depot = Depot(tmp_path / name, template, fuse)

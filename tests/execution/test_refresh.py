@@ -345,7 +345,7 @@ def test_a_source_that_cannot_be_read_is_an_error_and_no_halt(depot):
     assert depot.read(lambda tx: active(tx, BOOK, depot.now)) == ()
 
 
-@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.long)])
 def test_killed_anywhere_and_run_again_the_lake_is_the_same(tmp_path, template, stride):
     whole = Depot(tmp_path / "whole", template, fuse := Fuse(), SHORT)
     expected, kept = whole.cycle(FRI), whole.read(lambda tx: coverage(tx, "scripted"))

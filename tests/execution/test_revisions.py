@@ -159,7 +159,7 @@ def test_sessions_of_long_ago_are_not_asked_again(nights):
     assert nights.closes()[FRI] == 10.0
 
 
-@pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.long)])
 def test_a_kill_at_any_commit_ends_where_the_undisturbed_run_ends(tmp_path: Path, template: Path, stride: int):
     def world(name: str, at: int | None) -> tuple[Depot, Fuse]:
         fuse = Fuse(None)

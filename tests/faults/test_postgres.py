@@ -115,10 +115,12 @@ def _ends_the_same(friday: Friday, postgres: PostgresServer, folder: Path, at: i
     return found + differences(friday.facts, home.facts())
 
 
-@pytest.mark.parametrize("how", [pytest.param("before", marks=pytest.mark.long), pytest.param("after", marks=pytest.mark.long), "killed"])
+@pytest.mark.parametrize(
+    ("how", "losses"), [("killed", 1), *(pytest.param(how, 3, marks=pytest.mark.long) for how in ("before", "after", "killed"))]
+)
 def test_a_connection_that_is_lost_at_some_commits_changes_nothing_in_the_end(
-    friday: Friday, postgres: PostgresServer, folder: Path, how: Loss
+    friday: Friday, postgres: PostgresServer, folder: Path, how: Loss, losses: int
 ) -> None:
     assert friday.commits > 30
-    for at in random.Random(how).sample(range(friday.commits), 3):
+    for at in random.Random(how).sample(range(friday.commits), losses):
         assert _ends_the_same(friday, postgres, folder, at, how) == [], f"lost {how} commit {at}"

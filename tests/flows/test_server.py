@@ -131,6 +131,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             own_server(tmp_path, port=port)
 
 
+@pytest.mark.long
 def test_a_server_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_SERVER_API_PORT", "a word")
     with own_server(tmp_path) as server, pytest.raises(PrefectServerError, match=r"(?s)ended with status 1 while starting.*a word"):
@@ -170,6 +171,7 @@ def test_start_server_points_this_process_at_a_server_of_its_own(tmp_path: Path)
     assert not is_healthy(server.api_url, 0.2)
 
 
+@pytest.mark.long
 def test_the_ui_shows_pages_until_interrupted(migrated: Path) -> None:
     port, seen = _free_port(), []
 

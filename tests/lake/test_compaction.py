@@ -309,7 +309,7 @@ class TestSteps:
     @pytest.mark.parametrize(
         ("disk_type", "when"), [(DyingDisk, "halfway"), (DyingDisk, "after"), (PowerlessDisk, "before"), (PowerlessDisk, "after")]
     )
-    @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.long)])
     def test_killed_at_any_step_the_glob_the_manifest_and_a_rerun_are_right(
         self, tmp_path: Path, disk_type: type[DyingDisk], when: str, stride: int
     ):
@@ -337,7 +337,7 @@ class TestSteps:
                 return
         pytest.fail("it never came to an end")
 
-    @pytest.mark.parametrize("when", ["before", "after"])
+    @pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.long)])
     def test_killed_at_any_step_of_the_way_back_the_next_one_gets_there(self, tmp_path: Path, when: str):
         for at in range(40):
             shelf, manifest = FolderShelf(tmp_path / f"{at}"), MemoryManifest()

@@ -42,6 +42,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", ["sqlite", pytest.param("postgresql", marks=marks)])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many cases the first is run against PostgreSQL at once; the others are among the long ones."""
+    first: set[tuple[object, ...]] = set()
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if case is None or case.params.get("database") != "postgresql":
+            continue
+        test = (item.parent, getattr(item, "originalname", None))
+        if test in first:
+            item.add_marker(pytest.mark.long)
+        first.add(test)
+
+
 @pytest.fixture
 def ledger(database: str, request: pytest.FixtureRequest) -> Iterator[Ledger]:
     """A new ledger, for a test that leaves its tables as they are made."""

@@ -88,6 +88,7 @@ def test_a_book_that_switches_its_signals_by_regime(tmp_path: Path) -> None:
         assert done.record.regimes is not None
 
 
+@pytest.mark.long
 def test_clips_and_refusals_are_the_same_too(tmp_path: Path) -> None:
     home = small_home(tmp_path)
     assert home.books is not None

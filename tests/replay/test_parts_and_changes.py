@@ -85,6 +85,7 @@ CHANGED = {"fast: 4, slow: 16": "fast: 3, slow: 20", "no_trade_band: 0,": "no_tr
 NEW = {"new_cycles": "2", "new_share": "0.6"}
 
 
+@pytest.mark.long
 def test_a_book_whose_file_is_changed_in_the_middle_of_a_week_goes_on_with_what_it_holds(tmp_path: Path) -> None:
     home = small_home(tmp_path)
     assert home.books is not None

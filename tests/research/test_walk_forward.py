@@ -175,6 +175,7 @@ def test_a_book_that_is_lost_later_has_answers_for_what_came_before(tmp_path: Pa
     assert ran.equity[:5].tolist() == ran.equity.tolist()
 
 
+@pytest.mark.long
 def test_any_number_of_processes_gives_the_same_answer() -> None:
     history = history_of(np.round(random_closes(8, BEFORE + 50, 4), 2), before=BEFORE)
     axes, variants = grid_of([0, 1, 2], [0.3, 0.5])
