@@ -38,9 +38,9 @@ class Entry:
     Attributes:
         at: instant of the slot that decided it.
         quantity: signed shares that it was to come to.
-        reference_price: micros.
+        reference_price: that its stop is measured from, micros.
         filled: shares of its side that were filled, later slots included.
-        paid: their value at the reference prices of their orders, micros.
+        paid: what they were bought (sold) for, before commissions, micros; > 0.
         given_up: whether an order of a later slot was for the other side.
     """
 
@@ -265,8 +265,8 @@ def _gone_on(entry: Entry, parts: Sequence[LedgerOrder]) -> Entry:
     """The trade after an order, or its slices."""
     if not _is_of(entry, _sign(parts)):
         return replace(entry, given_up=True)
-    filled = abs(_booked(parts))
-    return replace(entry, filled=entry.filled + filled, paid=entry.paid + filled * parts[0].order.reference_price)
+    paid = sum(each.booked_notional for each in parts)
+    return replace(entry, filled=entry.filled + abs(_booked(parts)), paid=entry.paid + paid)
 
 
 def _sign(parts: Sequence[LedgerOrder]) -> int:

@@ -98,8 +98,8 @@ def test_a_split_over_night_is_no_range() -> None:
     assert decide_slot(closes(1), forecasts_of([1.0]), state_of(1), CONSTRUCTION, whole).targets.quantity.tolist() == [500]
 
 
-def _traded(desk: Desk, slot: str, quantity: int, price: str) -> None:
-    """An order of a slot of Tuesday for signed shares of A, filled."""
+def _traded(desk: Desk, slot: str, quantity: int, price: str, *parts: tuple[int, str]) -> None:
+    """An order of a slot of Tuesday for signed shares of A; filled at its price, or in those parts (shares, price)."""
     with desk.real_ledger.write() as tx:
         run = open_run(
             tx, book=BOOK, kind="intraday", session=TUE, slot=slot, config_hash="c", code_version="v", flow_run_id="f", fence=1, now=KNOWN
@@ -109,7 +109,9 @@ def _traded(desk: Desk, slot: str, quantity: int, price: str) -> None:
         approve_basket(tx, basket.hash, "automatic", KNOWN)
         for state in (OrderState.SENDING, OrderState.ACCEPTED):
             transition(tx, basket.orders[0].client_order_id, state, run_id=run.run_id, now=KNOWN)
-        record_fills(tx, [fill(basket.orders[0], session=TUE)], BOOK, run.run_id, KNOWN)
+        shares = parts or ((abs(quantity), price),)
+        fills = [fill(basket.orders[0], at, *part, session=TUE) for at, part in enumerate(shares, 1)]
+        record_fills(tx, fills, BOOK, run.run_id, KNOWN)
 
 
 def test_the_sale_of_what_was_held_over_night_opens_no_trade_and_what_is_bought_after_it_does(desk: Desk) -> None:
@@ -117,16 +119,36 @@ def test_the_sale_of_what_was_held_over_night_opens_no_trade_and_what_is_bought_
     _traded(desk, "1000", -100, "60")
     with desk.real_ledger.read() as tx:
         assert entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York")) == {}
-    _traded(desk, "1100", 200, "50")
+    _traded(desk, "1100", 200, "50", (120, "50.10"), (80, "50"))
     with desk.real_ledger.read() as tx:
         found = entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York"))
-    first = Entry(datetime(2026, 3, 3, 16, tzinfo=UTC), 200, micros(50), filled=200, paid=200 * micros(50))
+    first = Entry(datetime(2026, 3, 3, 16, tzinfo=UTC), 200, micros(50), filled=200, paid=120 * micros("50.10") + 80 * micros(50))
     assert found == {"A": first}
     _traded(desk, "1200", 10, "52")
     _traded(desk, "1300", -150, "51")
     with desk.real_ledger.read() as tx:
         found = entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York"))
-    assert found == {"A": replace(first, filled=210, paid=200 * micros(50) + 10 * micros(52), given_up=True)}
+    assert found == {"A": replace(first, filled=210, paid=first.paid + 10 * micros(52), given_up=True)}
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "adds"),
+    [
+        (1, "10.40", 0),  # 250 lose 0.80 each at 9.6: the 200 USD are at stake
+        (1, "10.10", 187),  # (200 − 250 · 0.5) / 0.4
+        (-1, "9.60", 0),
+        (-1, "9.90", 187),
+    ],
+)
+def test_a_trade_grows_by_what_its_stop_costs_from_what_was_really_paid(desk: Desk, side: int, price: str, adds: int) -> None:
+    """250 of 500 filled, decided at 10. The stop stays 0.4 from there; 200 USD are at stake, commissions are no part of it."""
+    _traded(desk, "1000", side * 500, "10", (250, price))
+    with desk.real_ledger.read() as tx:
+        found = entries_of(tx, BOOK, TUE, ZoneInfo("America/New_York"))["A"]
+    rests = basis(1, entries={tickers(1)[0]: replace(found, at=OPEN + timedelta(minutes=5 * 16))})
+    state = state_of(1, position=[side * 250], shortable=[True])
+    decided = decide_slot(closes(1), forecasts_of([float(side)]), state, replace(CONSTRUCTION, long_only=False), rests)
+    assert decided.targets.quantity.tolist() == [side * (250 + adds)]
 
 
 @pytest.mark.parametrize(
