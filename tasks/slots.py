@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
-from grodt.bars.market import SessionMarket
+from grodt.bars.market import SlotBar
 from grodt.brokers.paper import PaperBroker
 from grodt.errors import ConfigError
 from grodt.execution.decision import book_state
@@ -134,7 +134,7 @@ def _settle(cycle: Cycle, goes_on: date | None) -> Settled:
     return done
 
 
-def _bars(cycle: Cycle, session: date) -> Sequence[SessionMarket]:
+def _bars(cycle: Cycle, session: date) -> Sequence[SlotBar]:
     """The bars of a session that have ended by the slot, with the prices of what has an open order.
 
     All of them, also where nothing is open: what has been played is behind the orders that this slot sends.

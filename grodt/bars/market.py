@@ -55,3 +55,16 @@ class SessionMarket:
     figures: Mapping[str, TradingFigures] = _NO_FIGURES
     high: Mapping[str, Micros] = _NO_PRICES
     low: Mapping[str, Micros] = _NO_PRICES
+
+
+@dataclass(frozen=True, slots=True)
+class SlotBar:
+    """A bar of a session that goes on, and what is left of it from instants within it.
+
+    Attributes:
+        whole: the bar.
+        rests: each from its instant to the bar's end, ascending: what an order meets that begins to work there.
+    """
+
+    whole: SessionMarket
+    rests: tuple[SessionMarket, ...] = ()

@@ -223,7 +223,7 @@ class PaperBroker:
             return connection.execute(query).fetchone() is not None
 
     def starts(self, session: date) -> tuple[datetime, ...]:
-        """From when orders decided in a session work that do not at once, ascending, whatever became of them: bars are to begin there."""
+        """From when orders decided in a session work that do not at once, ascending, whatever became of them."""
         with self._reading() as connection:
             return starts(connection, session)
 
@@ -245,18 +245,23 @@ class PaperBroker:
         with self._writing() as connection:
             play(connection, market, self._terms, intraday=self._rules.intraday)
 
-    def play_bar(self, bar: SessionMarket) -> None:
+    def play_bar(self, bar: SessionMarket, rests: Sequence[SessionMarket] = ()) -> None:
         """Play one bar of the session that goes on, in one transaction; what was played before is left as it is.
 
         Orders for the day that were accepted before it fill, the earliest sent first, as far as the bar takes them; the rest works on in
-        the next one. See `grodt.brokers.paper_bars`.
+        the next one. One that begins to work within the bar fills in the rest of it that begins there, behind those that were there
+        before it and what they filled of its symbol, which it does not change. See `grodt.brokers.paper_bars`.
+
+        Args:
+            bar: to be played.
+            rests: of the bar, from each of `starts` within it to its end, ascending.
 
         Raises:
             SessionError: the session was not begun with `advance`, or the bar overlaps one that was played.
             DataError, BrokerUnavailable: as of `advance`.
         """
         with self._writing() as connection:
-            play_bar(connection, bar, self._terms)
+            play_bar(connection, bar, self._terms, rests)
 
     def end_day(self, session: date) -> None:
         """The session is over: what is left of its orders for the day, and of earlier ones, expires. Again, it changes nothing.

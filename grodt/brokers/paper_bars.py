@@ -1,11 +1,12 @@
 """Orders for the day at the paper broker: what one bar of a session that goes on does to its book, inside one transaction of its file.
 
-An order works in the bars that are played after it was accepted, and that begin no earlier than it is to work. It fills at a bar's open (or
-close, as the terms say) and, where they cap participation, with a share of that bar's volume; the rest works on in the next bar, and
-expires when the session ends.
+An order works in the bars that are played after it was accepted, and that begin no earlier than it is to work; in the bar within which it
+begins, it meets what is left of it. It fills at a bar's open (or close, as the terms say) and, where they cap participation, with a share
+of that bar's volume; the rest works on in the next bar, and expires when the session ends.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from grodt.bars.market import SessionMarket
@@ -15,7 +16,7 @@ from grodt.errors import SessionError
 from grodt.orders.states import OrderState
 
 
-def play_bar(connection: sqlite3.Connection, bar: SessionMarket, terms: FillTerms) -> None:
+def play_bar(connection: sqlite3.Connection, bar: SessionMarket, terms: FillTerms, rests: Sequence[SessionMarket] = ()) -> None:
     """Play a bar, or leave the book alone if it was played before; see `PaperBroker.play_bar`."""
     session = bar.session.isoformat()
     begin, end = _text(bar.opens_at), _text(bar.closes_at)
@@ -32,9 +33,12 @@ def play_bar(connection: sqlite3.Connection, bar: SessionMarket, terms: FillTerm
     connection.execute(
         "INSERT INTO days VALUES (?, ?, 0) ON CONFLICT (session) DO UPDATE SET played_until = excluded.played_until", (session, end)
     )
-    later = {name for (name,) in connection.execute("SELECT client_order_id FROM starts WHERE works_from > ?", (begin,))}
-    working = [order for order in working_orders(connection, "day", "=", session) if order.client_order_id not in later]
-    execute(connection, working, bar, terms, _after, is_bar=True)
+    later = dict(connection.execute("SELECT client_order_id, works_from FROM starts WHERE works_from > ?", (begin,)))
+    working = working_orders(connection, "day", "=", session)
+    done = execute(connection, [order for order in working if order.client_order_id not in later], bar, terms, _after, is_bar=True)
+    for rest in rests:
+        own = [order for order in working if later.get(order.client_order_id) == _text(rest.opens_at)]
+        done += execute(connection, own, rest, terms, _after, is_bar=True, before=done)
     reserve(connection)
 
 

@@ -227,7 +227,7 @@ def execute(
         after: state, shares filled, executions, reason and number of an order, told what it filled now.
         is_bar: whether it is a bar of a session, in which orders fill by the terms alone.
         before: what filled of the same market already. It has had its share of the volume and moved the price, and what fills now is told
-            as of the close: a bar does not say when, but it was later.
+            as of the close, in a session: its bar does not say when, but it was later.
     """
     plain = {order.number: is_bar or order.is_plain for order in working}
     bases = {order.number: _base_price(order, market, terms, plain[order.number]) for order in working if order.symbol in market.open}
@@ -252,7 +252,9 @@ def execute(
                 price,
                 commission,
                 market.session.isoformat(),
-                closes if before or order.time_in_force == "cls" or (plain[order.number] and terms.fill_at == "close") else opens,
+                closes
+                if (before and not is_bar) or order.time_in_force == "cls" or (plain[order.number] and terms.fill_at == "close")
+                else opens,
             )
             for i, (order, quantity, price, commission) in enumerate(executed, 1)
         ],

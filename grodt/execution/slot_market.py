@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from grodt.bars.history import last_closes, micros_of_prices
-from grodt.bars.market import SessionMarket, TradingFigures
+from grodt.bars.market import SessionMarket, SlotBar, TradingFigures
 from grodt.brokers.fills import FillTerms
 from grodt.execution.markets import read_figures
 from grodt.lake import Lake, Snapshot
@@ -37,7 +37,7 @@ def bars_between(
     terms: FillTerms,
     slices: int = 1,
     starts: Collection[datetime] = (),
-) -> Iterator[SessionMarket]:
+) -> Iterator[SlotBar]:
     """The bars from each slot of a session to the next, of those that have ended, as markets in which orders for the day fill.
 
     A bar's open is that of its first minute with a trade, its close that of its last one, its volume the sum.
@@ -52,7 +52,7 @@ def bars_between(
         symbols: with an open order.
         terms: what the orders fill by.
         slices: bars from a slot to the next: one for each time at which slices of orders begin to work.
-        starts: instants at which other orders begin to work; a bar begins there too.
+        starts: instants at which other orders begin to work; the bar that one lies within has a rest from there.
     """
     ended = [slot for slot in slots if slot.at < slot.ends_at <= until]
     if not ended:
@@ -63,12 +63,13 @@ def bars_between(
     figures = _NO_FIGURES
     if terms.needs_figures and asked:
         figures = read_figures(lake, snapshot, source, calendar, calendar.previous(session), session, asked)
-    for begin, end in (pair for slot in ended for pair in pairwise(_cut(slot, (*times_within(slot, slices, calendar), *starts)))):
+
+    def market(begin: datetime, end: datetime) -> SessionMarket:
         own = traded.filter((pl.col("start") >= begin) & (pl.col("start") < end))
         summed = own.group_by("symbol", maintain_order=True).agg(pl.col("open").first(), pl.col("close").last(), pl.col("volume").sum())
         names = summed["symbol"].to_list()
         opened, closed = (dict(zip(names, micros_of_prices(summed[name].to_numpy()), strict=True)) for name in ("open", "close"))
-        yield SessionMarket(
+        return SessionMarket(
             session=session,
             nights=0,
             opens_at=begin,
@@ -80,6 +81,10 @@ def bars_between(
             volume=dict(zip(names, summed["volume"].to_list(), strict=True)),
             figures=figures,
         )
+
+    for begin, end in (pair for slot in ended for pair in pairwise(_cut(slot, times_within(slot, slices, calendar)))):
+        within = sorted({at for at in starts if begin < at < end})
+        yield SlotBar(market(begin, end), tuple(market(at, end) for at in within))
 
 
 def _cut(slot: Slot, begins: Collection[datetime]) -> list[datetime]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from grodt.bars.market import SessionMarket
+from grodt.bars.market import SessionMarket, SlotBar
 from grodt.brokers.paper import PaperBroker
 from grodt.brokers.protocol import Broker
 from grodt.ledger.orders import orders_in
@@ -11,7 +11,7 @@ from grodt.ledger.runs import Run
 from grodt.ledger.unit import Ledger
 from grodt.orders.states import OPEN
 
-type Bars = Callable[[date], Sequence[SessionMarket]]
+type Bars = Callable[[date], Sequence[SlotBar]]
 """The bars of a session that have ended by the slot."""
 
 
@@ -27,7 +27,7 @@ def player(paper: PaperBroker, bars: Bars, goes_on: date | None) -> Callable[[Se
     def play(market: SessionMarket) -> None:
         paper.advance(market)
         for bar in bars(market.session):
-            paper.play_bar(bar)
+            paper.play_bar(bar.whole, bar.rests)
         if market.session != goes_on:
             paper.end_day(market.session)
 

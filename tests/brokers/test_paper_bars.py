@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from grodt.bars.market import SessionMarket
-from grodt.brokers.fills import FillTerms
+from grodt.bars.market import SessionMarket, TradingFigures
+from grodt.brokers.fills import FillAt, FillTerms
 from grodt.brokers.paper import PaperBroker
 from grodt.errors import SessionError
+from grodt.money import micros
 from grodt.orders.order import Order
 from grodt.orders.states import OrderState
 from tests.brokers.world import BOOK, MON, TUE, WED, instant, market, order, usd
@@ -103,17 +104,48 @@ def test_an_open_leaves_orders_for_the_day_alone_and_a_bar_those_for_the_open(br
 
 
 def test_from_when_orders_work_stays_known_when_they_are_over(broker: PaperBroker) -> None:
-    """A bar that began there was played, and must begin there again."""
     broker.advance(market(MON, {}))
     late, begins = of_day("A", 5), instant(MON, 15) + timedelta(minutes=28)
     broker.submit(replace(late, works_from=begins), MON)
     assert (broker.starts(MON), broker.starts(TUE)) == ((begins,), ())
     whole = bar(15, "10", 1e6)
-    first = replace(whole, closes_at=begins)
-    broker.play_bar(first)
+    broker.play_bar(whole)
     assert state(broker, late)[:2] == ("accepted", 0)
     broker.cancel(late.client_order_id)
     assert broker.starts(MON) == (begins,)
-    broker.play_bar(first)
-    broker.play_bar(replace(whole, opens_at=begins))
+    broker.play_bar(whole, [replace(whole, opens_at=begins)])
     assert state(broker, late)[:2] == ("cancelled", 0)
+
+
+@pytest.mark.parametrize("fill_at", ["open", "close"])
+def test_what_begins_within_a_bar_fills_in_its_rest_and_changes_nothing_of_what_was_there_before(tmp_path: Path, fill_at: FillAt) -> None:
+    """A tenth of 400 shares, 360 of them from 15:28 and 100 from 15:40 on; nobody trades B after 15:28."""
+    terms = replace(TERMS, fill_at=fill_at, slippage_bps=Decimal(10), impact=Decimal(1))
+    begins, then = (instant(MON, 15) + timedelta(minutes=minute) for minute in (28, 40))
+    figures = {symbol: TradingFigures(average_value=1e6, volatility=0.02) for symbol in "AB"}
+
+    def traded(at: datetime, opened: str, **volume: float) -> SessionMarket:
+        found = market(MON, dict.fromkeys(volume, opened), volume=volume, at_close=dict.fromkeys(volume, "12"))
+        return replace(found, opens_at=at, closes_at=instant(MON, 16), figures=figures)
+
+    whole = traded(instant(MON, 15), "10", A=400.0, B=400.0)
+    rests = [traded(begins, "11", A=360.0), traded(then, "11.5", A=100.0)]
+    first, other = of_day("A", 30, leg=1), of_day("B", 100, leg=2)
+    after, last, nobody = (of_day(symbol, 20, leg=leg) for symbol, leg in (("A", 3), ("A", 4), ("B", 5)))
+    late = [replace(after, works_from=begins), replace(last, works_from=then), replace(nobody, works_from=begins)]
+    told = []
+    for name, orders in (("alone", [first, other]), ("beside", [*late, first, other])):
+        with PaperBroker(tmp_path / name, BOOK, usd("100000"), terms, intraday=True) as broker:
+            broker.advance(market(MON, {}))
+            for each in orders:
+                broker.submit(each, MON)
+            for _ in range(2):  # again: nothing
+                broker.play_bar(whole, rests)
+            told.append({fill.client_order_id: (fill.quantity, fill.price, fill.filled_at) for fill in broker.fills(MON)})
+    alone, beside = told
+    assert {name: beside[name] for name in alone} == alone
+    assert [alone[each.client_order_id][0] for each in (first, other)] == [30, 40]
+    quantity, price, filled_at = beside.pop(after.client_order_id)
+    assert (quantity, filled_at) == (6, begins if fill_at == "open" else instant(MON, 16))  # 36 less 30
+    assert price > micros("11" if fill_at == "open" else "12") * 1.001
+    assert beside.keys() == alone.keys()
