@@ -100,21 +100,25 @@ def renamed[T](by_symbol: Mapping[str, T], actions: Iterable[CorporateAction]) -
     return {symbol: value for symbol, value in by_symbol.items() if symbol not in new} | {new[s]: by_symbol[s] for s in sorted(new)}
 
 
-def carried(close: Micros, splits: Iterable[CorporateAction]) -> Micros:
+def carried(close: Micros, splits: Iterable[CorporateAction], session: date = date.min) -> Micros:
     """The close of a bar after the splits that have taken effect since: a price in shares of now, as what is held is counted in.
 
     Each split multiplies it by ratio_old / ratio_new, rounded half-even to a micro before the next one. Of two of the same terms near each
-    other one is the other with its date corrected, and counts once, as in the books: see `may_be_same`.
+    other the later one is the other with its date corrected, and does not count, as in the books: see `may_be_same`.
 
     Args:
         close: micros.
-        splits: of the instrument, with ex dates after the bar's session, ascending.
+        splits: of the instrument, ascending. Those up to the bar's session are in the close; of what came after it they tell which
+            is one of them once more.
+        session: of the bar.
 
     Raises:
         DataError: it no longer fits 64 bits of micros.
     """
     price: int = close
-    for action in counted(splits):
+    for action in counted(split for split in splits if (session - split.ex_date).days <= SAME_DAYS):
+        if action.ex_date <= session:
+            continue
         price = divide_half_even(price * action.ratio_old, action.ratio_new)
         if price > _LARGEST:
             raise DataError(

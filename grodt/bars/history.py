@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.corporate_actions import CorporateAction, by_ex_date, carried, renamed
+from grodt.bars.corporate_actions import SAME_DAYS, CorporateAction, by_ex_date, carried, renamed
 from grodt.bars.listings import Listings, relabelled
 from grodt.bars.market import SessionMarket
 from grodt.lake import Lake, Snapshot
@@ -68,7 +68,7 @@ def read_markets(
     before = calendar.previous(sessions[0])
     actions = read_actions(lake, snapshot, source, before + _DAY, end, symbols=wanted)
     looked_for = {action.symbol for action in actions}.union(wanted or (), always)
-    closes = _Closes(*_last_bars(lake, snapshot, source, calendar, before, before, wanted, looked_for))
+    closes = _Closes(*_last_bars(lake, snapshot, source, calendar, before, before, wanted, looked_for, silent=False))
     asked = sorted(set(detailed))
     at = 0
     for year in sorted({session.year for session in sessions}):
@@ -97,7 +97,7 @@ def read_markets(
                 low=_by_symbol(told, "low") if asked else {},
             )
             before = session
-            closes.go_on(actions[first:at], _by_symbol(today, "close"))
+            closes.go_on(session, actions[first:at], _by_symbol(today, "close"))
 
 
 def read_actions(
@@ -145,10 +145,11 @@ def last_closes(
         symbols: only these; None: all of the source.
         always: symbols that are looked for in the whole history; the others in the last `RECENT_SESSIONS`.
     """
-    bars, splits = _last_bars(lake, snapshot, source, calendar, session, until or session, symbols, always)
+    bars, splits = _last_bars(lake, snapshot, source, calendar, session, until or session, symbols, always, silent=True)
     if not splits:
         return bars
-    closes = {symbol: carried(micros_from_float(close), splits[symbol]) for symbol, _, close in bars.iter_rows() if symbol in splits}
+    rows = (row for row in bars.iter_rows() if row[0] in splits)
+    closes = {symbol: carried(micros_from_float(close), splits[symbol], barred) for symbol, barred, close in rows}
     new = [units(closes[symbol]) if symbol in closes else close for symbol, _, close in bars.iter_rows()]
     return bars.with_columns(close=pl.Series(new, dtype=pl.Float64))
 
@@ -197,17 +198,21 @@ type _Splits = dict[str, tuple[CorporateAction, ...]]
 
 
 class _Closes:
-    """Last closes by symbol, from session to session: what a bar said, and the splits since it."""
+    """Last closes by symbol, from session to session: what a bar said and when, and the splits since it and shortly before."""
 
     def __init__(self, bars: pl.DataFrame, splits: _Splits) -> None:
         """From `_last_bars`."""
         self._raw, self._splits = _by_symbol(bars, "close"), splits
+        self._barred = dict(bars.select("symbol", "session").iter_rows())
 
     def prices(self) -> dict[str, Micros]:
         """In shares of the close that was reached."""
-        return {**self._raw, **{symbol: carried(self._raw[symbol], since) for symbol, since in self._splits.items()}}
+        return {
+            **self._raw,
+            **{symbol: carried(self._raw[symbol], splits, self._barred[symbol]) for symbol, splits in self._splits.items()},
+        }
 
-    def go_on(self, actions: Sequence[CorporateAction], closes: Mapping[str, Micros]) -> None:
+    def go_on(self, session: date, actions: Sequence[CorporateAction], closes: Mapping[str, Micros]) -> None:
         """To the close of the next session: its actions, and what its bars say."""
         for of_date in by_ex_date(actions):
             for symbol, action in of_date["split"].items():
@@ -217,8 +222,9 @@ class _Closes:
             moving: _Splits = {symbol: () for symbol in changes if symbol in self._raw}
             self._splits = renamed({**moving, **self._splits}, changes.values())
             self._raw = renamed(self._raw, changes.values())
+            self._barred = renamed(self._barred, changes.values())
         self._raw = {**self._raw, **closes}
-        self._splits = {symbol: since for symbol, since in self._splits.items() if since and symbol not in closes}
+        self._barred.update(dict.fromkeys(closes, session))
 
 
 def _last_bars(
@@ -230,8 +236,13 @@ def _last_bars(
     until: date,
     symbols: Collection[str] | None,
     always: Collection[str],
+    *,
+    silent: bool,
 ) -> tuple[pl.DataFrame, _Splits]:
-    """What `last_closes` gives with closes as the bars have them, and by symbol the splits after the bar up to the session, ascending."""
+    """What `last_closes` gives with closes as the bars have them, and by symbol the splits up to the session that `carried` asks for.
+
+    Where `silent`, they are only those of symbols without a bar of the session.
+    """
     listings = read_listings(lake, snapshot, source)
     columns = ["symbol", "session", "close"]
 
@@ -246,15 +257,16 @@ def _last_bars(
     if older:
         bars = pl.concat([bars, read(None, older)])
     last = bars.sort("session").unique("symbol", keep="last", maintain_order=True).sort("symbol")
-    since = dict(last.filter(pl.col("session") < session).select("symbol", "session").iter_rows())
+    since = dict((last.filter(pl.col("session") < session) if silent else last).select("symbol", "session").iter_rows())
     if not since:
         return last, {}
     quoted = listings.quoted(since, session)
-    rows = lake.read("corporate_actions", snapshot, source=source, start=min(since.values()) + _DAY, end=session, symbols=quoted)
+    start = min(since.values()) - timedelta(days=SAME_DAYS)
+    rows = lake.read("corporate_actions", snapshot, source=source, start=start, end=session, symbols=quoted)
     own = rows.filter(pl.col("kind").cast(pl.String) == "split").with_columns(pl.col("symbol").cast(pl.String))
     splits: _Splits = {}
     for action in actions_of(relabelled(own, "ex_date", listings.spans(since, session), actions=True)):
-        if action.symbol in since and action.ex_date > since[action.symbol]:
+        if action.symbol in since:
             splits[action.symbol] = (*splits.get(action.symbol, ()), action)
     return last, splits
 

@@ -1,14 +1,15 @@
 """Corporate actions that a source tells under another ex date than it did: the row of the former date is taken back from the lake.
 
 An action is identified by symbol, ex date and kind, so a corrected date is a second row, and prices adjusted by both count it twice.
-Silence alone is no correction. But where an answer covers the former date and does not tell the row any more, and the lake has one of the
-same terms under another date that the source does not deny as well, that one is the action. The former row leaves the newest version of its
-file, with the commit of the answer that says so; the version before stays readable, and so does what was known by it.
+Silence alone is no correction. But where an answer covers the former date and does not tell the row any more, and one of the same terms
+came later under another date that the source does not deny as well, that one is the action. The former row leaves the newest version of
+its file, with the commit of the answer that says so; the version before stays readable, and so does what was known by it. A correction
+comes after what it corrects, so an older one takes no later one's place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -20,7 +21,10 @@ from grodt.lake import Lake, Snapshot
 _TABLE = "corporate_actions"
 _KEY = ("symbol", "ex_date", "kind")
 _TERMS = ("symbol", "kind", "ratio_new", "ratio_old", "cash_per_share")
+_KNOWN = "known_at"
 _FAR = timedelta(days=SAME_DAYS)
+
+type _Key = tuple[str, date, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,10 @@ class TakenBack:
     def __str__(self) -> str:
         """In words."""
         return f"{self.symbol} {self.kind} {self.ex_date} is taken back: source {self.source!r} tells it as of {self.told} now"
+
+
+def _key(action: CorporateAction) -> _Key:
+    return action.symbol, action.ex_date, action.kind
 
 
 class Untold:
@@ -74,27 +82,33 @@ class Untold:
             actions: the answer (RAW_ACTIONS).
         """
         covered = pl.col("symbol").is_in(list(symbols)) & pl.col("ex_date").is_between(start, end)
-        missing = self._read(lake, standing, symbols, start, end).join(actions, on=_KEY, how="anti")
+        missing = self._read(lake, standing, symbols, start, end).drop(_KNOWN).join(actions, on=_KEY, how="anti")
         self._rows = pl.concat([self._rows.filter(~covered), missing])
         if self._rows.is_empty():
             return ()
         first, last = self._rows.select(first=pl.col("ex_date").min(), last=pl.col("ex_date").max()).row(0)
-        near = self._read(lake, standing, self._rows["symbol"].unique().to_list(), first - _FAR, last + _FAR)
+        stored = self._read(lake, standing, self._rows["symbol"].unique().to_list(), first - _FAR, last + _FAR)
+        known = {tuple(key): known_at for *key, known_at in stored.select(*_KEY, _KNOWN).iter_rows()}
+        near = stored.drop(_KNOWN)
         candidates = pl.concat([near.join(actions, on=_KEY, how="anti"), actions]).join(self._rows, on=_KEY, how="anti")
         # Of the same terms as a row that the lake took: so they are actions too, whatever else the answer has.
         twins = actions_of(candidates.join(self._rows, on=_TERMS, how="semi", nulls_equal=True))
         missing_now = actions_of(self._rows.join(near, on=_KEY, how="semi"))
-        return tuple(each for old in missing_now if (each := self._moved(old, twins)) is not None)
+        return tuple(each for old in missing_now if (each := self._moved(old, twins, known)) is not None)
 
-    def _moved(self, old: CorporateAction, twins: Sequence[CorporateAction]) -> TakenBack | None:
-        same = [twin.ex_date for twin in twins if is_same_but_date(twin, old)]
+    def _moved(self, old: CorporateAction, twins: Sequence[CorporateAction], known: Mapping[_Key, datetime]) -> TakenBack | None:
+        came = known[_key(old)]
+        later = [twin for twin in twins if (at := known.get(_key(twin))) is None or at > came]
+        same = [twin.ex_date for twin in later if is_same_but_date(twin, old)]
         if not same:
             return None
         nearest = min(same, key=lambda day: (abs(day - old.ex_date), day))
         return TakenBack(self._source, old.symbol, old.kind, old.ex_date, nearest)
 
     def _read(self, lake: Lake, standing: Snapshot, symbols: Sequence[str], start: date, end: date) -> pl.DataFrame:
-        rows = lake.read(_TABLE, standing, source=self._source, columns=RAW_ACTIONS.names(), start=start, end=end, symbols=symbols)
+        rows = lake.read(
+            _TABLE, standing, source=self._source, columns=[*RAW_ACTIONS.names(), _KNOWN], start=start, end=end, symbols=symbols
+        )
         return rows.cast({"kind": pl.String})
 
 

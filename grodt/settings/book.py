@@ -39,8 +39,8 @@ from grodt.targets.strategies import Strategy
 MOST_CAPITAL = Decimal(10**12)
 #: By how many sessions one year can be longer or shorter than another.
 _SPARE = 3
-#: Years in which the sessions of a year are counted, from the first that a calendar knows: they are over, whatever the date is today.
-_COUNTED = 3
+#: Days in which the sessions of a year are counted, three years of them: recent ones, and over whatever the date is today.
+_COUNTED = (date(2021, 1, 1), date(2023, 12, 31))
 
 
 class ScheduleConfig(Section):
@@ -170,8 +170,8 @@ class BookConfig(Section):
         years, (first, _) = self.history.years, self.exchange.bounds()
         if self.intraday is not None or years is None:
             return self
-        counted = min(years, _COUNTED)
-        usual = len(self.exchange.between(first, date(first.year + counted, first.month, first.day))) * years // counted
+        start, end = _COUNTED
+        usual = len(self.exchange.between(max(first, start), end)) * years // (end.year - start.year + 1)
         for signal in self.all_signals:
             made = signal.build()
             if made.history > usual + _SPARE * years:

@@ -1,14 +1,15 @@
 """What a signal sees."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from grodt.bars.corporate_actions import CorporateAction, carried
+from grodt.bars.corporate_actions import SAME_DAYS, CorporateAction, carried
 from grodt.bars.listings import Span, relabelled
 from grodt.money import Micros, micros_from_float
 from grodt.signals.cells import Axis, cells
@@ -150,8 +151,11 @@ class Panel:
         """None where there is a bar in the row, none before it, or no split since."""
         (barred,) = np.nonzero(~np.isnan(self.close[: row + 1, column]))
         last = int(barred[-1]) if len(barred) else row
-        since = [split for each in range(last + 1, row + 1) for split in self.splits.get(each, {}).get(column, ())]
-        return carried(micros_from_float(self.close[last, column]), since) if since else None
+        first = bisect_left(self.sessions, self.sessions[last] - timedelta(days=SAME_DAYS))
+        told = [split for each in range(first, row + 1) for split in self.splits.get(each, {}).get(column, ())]
+        if last == row or not any(split.ex_date > self.sessions[last] for split in told):
+            return None
+        return carried(micros_from_float(self.close[last, column]), told, self.sessions[last])
 
     @property
     def starts(self) -> _IntArray:

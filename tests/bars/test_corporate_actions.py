@@ -81,6 +81,16 @@ def test_a_split_that_is_told_again_under_a_corrected_date_is_carried_over_once(
     assert carried(micros("100"), [first, replace(again, ratio_new=3)]) == micros("16.666667")
 
 
+def test_a_split_that_is_in_a_close_already_is_not_carried_over_when_it_is_told_again():
+    first = split_of(2, 1)
+    again, beyond = (replace(first, ex_date=EX_DATE + timedelta(days=days)) for days in (20, 40))
+    barred = EX_DATE + timedelta(days=10)
+    assert carried(micros("50"), [first, again], EX_DATE) == micros("50")
+    assert carried(micros("50"), [first, again], barred) == micros("50")
+    assert carried(micros("50"), [first, again, beyond], barred) == micros("25")
+    assert carried(micros("50"), [first, replace(again, ratio_new=5)], barred) == micros("10")
+
+
 def test_a_close_that_no_longer_fits_is_refused():
     with pytest.raises(DataError, match=r"AAPL 2014-06-09: a close of 1e\+06 before the 1:10000000 split is beyond 64 bits"):
         carried(micros(1_000_000), [split_of(1, 10_000_000)])

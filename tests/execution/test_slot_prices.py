@@ -102,6 +102,19 @@ def test_a_split_before_the_bar_is_in_it_already(desk: Desk) -> None:
     assert last_closes(*shelf.place, TUE, symbols=["A"]).rows() == [("A", MON, 50.0)]
 
 
+def test_a_split_that_the_bar_has_is_not_in_the_price_again_when_the_source_tells_a_second_date(desk: Desk) -> None:
+    """The books hold the second one back, so the price must as well: in the lake's closes, in a market and in a decision's panel."""
+    shelf = Shelf(desk, [("A", FRI, 100.0), ("A", MON, 50.0), ("B", FRI, 1.0), ("B", MON, 1.0), ("B", TUE, 1.0)])
+    shelf.actions(*({"symbol": "A", "ex_date": day, "kind": "split", "ratio_new": 2, "ratio_old": 1} for day in (MON, TUE)))
+    assert last_closes(*shelf.place, TUE, symbols=["A"]).rows() == [("A", MON, 50.0)]
+    assert shelf.at_slot(TUE, "A") == [50.0]
+    wednesday = TUE + timedelta(days=1)
+    for first in (FRI, MON, TUE, wednesday):
+        assert [*read_markets(*shelf.place, start=first, end=wednesday)][-1].previous_close["A"] == micros(50), first
+    panel = read_panel(*shelf.place, TUE, ("A", "B"))
+    assert last_known(panel, len(panel.sessions))[0].tolist() == [50.0, 1.0]
+
+
 def test_fractions_are_paid_at_the_close_before_a_split_and_what_comes_after_is_in_new_shares(desk: Desk) -> None:
     """What is borrowed is charged on the same; each session says what it says by itself."""
     shelf = Shelf(desk, [("A", FRI, 100.0), ("B", MON, 1.0), ("A", XNYS.next(TUE), 70.0)])

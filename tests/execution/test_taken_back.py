@@ -113,6 +113,14 @@ def test_one_that_came_while_the_old_date_was_still_told_takes_its_place_once_it
     assert told.actions(told.seen(night(MON))) == [("B", FRI, "split"), ("B", MON, "split")]
 
 
+def test_the_later_of_two_stays_when_it_is_left_out_for_a_night_beside_the_older_one(told: Told) -> None:
+    both = dividend(THU, pay_date=WED), dividend(MON, pay_date=WED)
+    told.night(FRI, both[0])
+    told.night(MON, *both)
+    assert told.night(TUE, both[0]).taken_back == ()
+    assert told.actions() == [("B", THU, "dividend"), ("B", MON, "dividend")]
+
+
 def test_one_that_is_merely_not_told_any_more_stays(told: Told) -> None:
     told.night(FRI, split(FRI))
     assert told.night(MON).taken_back == ()

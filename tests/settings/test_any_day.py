@@ -24,7 +24,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     (
         DEMO,
         {"books.demo.history.years": 1, "books.demo.signals": [momentum(300)]},
-        "history.years is 1, about 254 sessions of XNYS",
+        "history.years is 1, about 251 sessions of XNYS",
     ),
     (
         DEMO,

@@ -102,7 +102,7 @@ def test_a_parameter_may_be_a_list_of_numbers(tmp_path):
 def test_years_that_cannot_hold_what_a_signal_needs_are_refused(tmp_path):
     trend = {"signal": "ewma_trend", "weight": 1}
     short = {"books.demo.history.years": 1, "books.demo.signals.1": trend}
-    said = "books.demo: history.years is 1, about 254 sessions of XNYS, and signal ewma_trend needs 513; ask for 3 years, or shorten"
+    said = "books.demo: history.years is 1, about 251 sessions of XNYS, and signal ewma_trend needs 513; ask for 3 years, or shorten"
     assert said in mistake(tmp_path, edited(short))
     assert load(tmp_path, edited(short | {"books.demo.history.years": 3})).book("demo").history.years == 3
     around_the_clock = short | {"books.demo.calendar": "24/7", "books.demo.history.years": 2}
