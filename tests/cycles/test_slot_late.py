@@ -11,7 +11,7 @@ import pytest
 from tests.cycles.intraday_world import WED, within_home
 
 
-@pytest.mark.parametrize("terms", ["fill_at: close", "participation: 0.02", "fill_at: close, participation: 0.02"])
+@pytest.mark.parametrize("terms", ["fill_at: close", "participation: 0.002", "fill_at: close, participation: 0.002"])
 def test_what_left_in_time_fills_as_if_nothing_had_left_late(tmp_path: Path, terms: str) -> None:
     alone = within_home(tmp_path, broker=f"slippage_bps: 5, commission_bps: 1, {terms}", within=", latest_start_minutes: 90")
     replace(alone, now="2026-11-25T17:00:05Z").slots(WED, "1200")
@@ -34,4 +34,4 @@ def test_what_left_in_time_fills_as_if_nothing_had_left_late(tmp_path: Path, ter
     if "participation" in terms:
         start = pl.col("start").dt.convert_time_zone("UTC").dt.strftime("%H:%M")
         minutes = beside.table("bars_1m").filter(pl.col("symbol") == symbol, pl.col("session") == WED, start >= "17:10", start < "18:30")
-        assert quantity == int(minutes["volume"].sum()) * 2 // 100
+        assert quantity == int(minutes["volume"].sum()) * 2 // 1000
