@@ -164,7 +164,9 @@ def _make_way(sending: Sending, basket: Basket, orders: Sequence[Order], keys: S
         if whole is not None or breaches:
             sending.held |= _standing(found_legs.values(), str(whole) if whole is not None else why_not(breaches[0]))
             return Withdrawn()
-        stand = all(each.state in OPEN for each in found_legs.values())
+        # A rest that is over, and legs that ended with it because it had filled nothing, are no attempt that has begun.
+        closed = [each for each in found_legs.values() if each.order.is_leg and each.state not in OPEN and each.waits < each.order.quantity]
+        stand = not closed and any(each.state in OPEN for each in found_legs.values())
         refused = [check for order in orders if (check := sending.windows.refusal(order, now)) is not None]
         why = str(stops[0]) if stops else refused[0].reason if refused else ""
         if why and stand:

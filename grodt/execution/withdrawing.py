@@ -35,10 +35,12 @@ class Withdrawn:
     Attributes:
         cancelled: our ids of orders of the basket that are not sent, because an order they take the place of has filled.
         waiting: symbols in which an order is not known to be over, each with the reason in words; their orders stay approved.
+        undecided: symbols in which an order has ended otherwise than the basket was decided on.
     """
 
     cancelled: frozenset[str] = frozenset()
     waiting: Mapping[str, str] = field(default_factory=dict)
+    undecided: frozenset[str] = frozenset()
 
 
 def withdraw(
@@ -69,6 +71,34 @@ def withdraw(
     Raises:
         BrokerUnavailable: no answer; nothing of the basket was sent in these symbols.
     """
+    with ledger.read() as tx:
+        found = [each.order for each in find_orders(tx, keys).values()]
+    rests = [order.client_order_id for order in found if not order.is_leg]
+    before = _end(ledger, lease, broker, basket, rests, run, now, sleep) if rests else Withdrawn()
+    unsettled, ordered = before.undecided | before.waiting.keys(), {order.symbol for order in basket.orders}
+    legs = [
+        order.client_order_id
+        for order in found
+        if order.is_leg and not (order.symbol in unsettled and (order.attached or order.symbol in ordered))
+    ]
+    if not legs:
+        return before
+    last = _end(ledger, lease, broker, basket, legs, run, now, sleep)
+    waiting = {symbol: why for symbol, why in {**last.waiting, **before.waiting}.items() if symbol not in before.undecided | last.undecided}
+    return Withdrawn(before.cancelled | last.cancelled, waiting, before.undecided | last.undecided)
+
+
+def _end(
+    ledger: Ledger,
+    lease: Lease | None,
+    broker: Broker,
+    basket: Basket,
+    keys: Collection[str],
+    run: Run,
+    now: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> Withdrawn:
+    """`withdraw`, of rests alone or of legs alone."""
     with ledger.read() as tx:
         found = find_orders(tx, keys)
     open_here = [each for each in found.values() if each.state in OPEN]
@@ -105,7 +135,7 @@ def withdraw(
             if more := _news(each.state, filled, each.reason, basket.withdrawn_filled.get(key)):
                 undecided.setdefault(each.order.symbol, f"{key} {more}")
         cancelled = not_sent(tx, basket, undecided, run, at)
-    return Withdrawn(cancelled, {symbol: why for symbol, why in waiting.items() if symbol not in undecided})
+    return Withdrawn(cancelled, {symbol: why for symbol, why in waiting.items() if symbol not in undecided}, frozenset(undecided))
 
 
 def not_sent(tx: Write, basket: Basket, why: Mapping[str, str], run: Run, now: datetime) -> frozenset[str]:
