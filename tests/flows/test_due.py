@@ -20,6 +20,9 @@ from tests.cycles.small_world import FRI, WED, small_home
 EVENING = datetime(2015, 11, 25, 22, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
 
+#: What is logged within a flow run goes to Prefect: without this server it would start one of its own, on the same database.
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:

@@ -21,6 +21,9 @@ from tests.cycles.intraday_world import FRI, WED, Within, within_home
 NOON = datetime(2026, 11, 25, 17, tzinfo=UTC)
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
+#: What is logged within a flow run goes to Prefect: without this server it would start one of its own, on the same database.
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Within:
