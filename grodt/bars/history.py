@@ -146,12 +146,14 @@ def last_closes(
         always: symbols that are looked for in the whole history; the others in the last `RECENT_SESSIONS`.
     """
     bars, splits = _last_bars(lake, snapshot, source, calendar, session, until or session, symbols, always, silent=True)
-    if not splits:
-        return bars
-    rows = (row for row in bars.iter_rows() if row[0] in splits)
-    closes = {symbol: carried(micros_from_float(close), splits[symbol], barred) for symbol, barred, close in rows}
-    new = [units(closes[symbol]) if symbol in closes else close for symbol, _, close in bars.iter_rows()]
-    return bars.with_columns(close=pl.Series(new, dtype=pl.Float64))
+    split = bars.filter(pl.col("symbol").cast(pl.String).is_in(list(splits)))  # a few symbols of all
+    new = {
+        symbol: units(carried(micros_from_float(close), splits[symbol], barred))
+        for symbol, barred, close in split.iter_rows()
+        if any(each.ex_date > barred for each in splits[symbol])
+    }
+    carried_on = pl.col("symbol").cast(pl.String).replace_strict(new, default=None, return_dtype=pl.Float64)
+    return bars.with_columns(close=pl.coalesce(carried_on, "close")) if new else bars
 
 
 def micros_of_prices(prices: NDArray[np.float64]) -> list[Micros]:

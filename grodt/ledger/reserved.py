@@ -6,10 +6,7 @@ from grodt.ledger.orders import LedgerOrder, orders_in
 from grodt.ledger.transaction import Read
 from grodt.money import Micros
 from grodt.orders.order import Side
-from grodt.orders.states import IN_FLIGHT, OPEN, OrderState
-
-#: States from which an order may still be paid for.
-_TO_BE_PAID = frozenset({OrderState.APPROVED, *IN_FLIGHT, *OPEN})
+from grodt.orders.states import MAY_TRADE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ def reserved_for_buys(tx: Read, book: str) -> Reserved:
     Each at its reference price, or at its own if that is higher; without commission. Legs of brackets are left out, as control 15 leaves
     them out: of two, one never trades.
     """
-    buys = [each for each in orders_in(tx, book, _TO_BE_PAID) if each.order.side is Side.BUY and not each.order.is_leg]
+    buys = [each for each in orders_in(tx, book, MAY_TRADE) if each.order.side is Side.BUY and not each.order.is_leg]
     return Reserved(len(buys), Micros(sum(map(_cost, buys))))
 
 

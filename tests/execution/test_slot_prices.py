@@ -115,6 +115,12 @@ def test_a_split_that_the_bar_has_is_not_in_the_price_again_when_the_source_tell
     assert last_known(panel, len(panel.sessions))[0].tolist() == [50.0, 1.0]
 
 
+def test_a_close_that_no_split_came_after_is_as_its_bar_has_it(desk: Desk) -> None:
+    shelf = Shelf(desk, [("A", FRI, 100.0), ("A", MON, 50.12345678), ("B", FRI, 1.0), ("B", TUE, 1.0)])
+    shelf.split(MON)
+    assert last_closes(*shelf.place, TUE, symbols=["A", "B"]).rows() == [("A", MON, 50.12345678), ("B", TUE, 1.0)]
+
+
 def test_fractions_are_paid_at_the_close_before_a_split_and_what_comes_after_is_in_new_shares(desk: Desk) -> None:
     """What is borrowed is charged on the same; each session says what it says by itself."""
     shelf = Shelf(desk, [("A", FRI, 100.0), ("B", MON, 1.0), ("A", XNYS.next(TUE), 70.0)])
